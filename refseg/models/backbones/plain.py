@@ -1,0 +1,36 @@
+"""A small plain convolutional backbone, trained from nothing: for tests and for experiments without any initialisation."""
+
+from torch import Tensor, nn
+
+from refseg.models.backbones.features import Backbone, BackboneFeatures
+
+
+class PlainBackbone(Backbone):
+    """Four stages of strided 3x3 convolutions with group normalisation; stride 16 levels, details at strides 8 and 4.
+
+    images (B, 3, S, S) in 0..1 -> levels of (2w, 4w, 4w) channels at S/16 (the third with twice the receptive field).
+    """
+
+    def __init__(self, width: int = 16) -> None:
+        super().__init__()
+        w = width
+        self.stride4 = nn.Sequential(_stage(3, w, 2), _stage(w, w, 2))
+        self.stride8 = _stage(w, 2 * w, 2)
+        self.stride16 = _stage(2 * w, 2 * w, 2)
+        self.deeper = _stage(2 * w, 4 * w, 1)
+        self.context = _stage(4 * w, 4 * w, 1, dilation=2)
+        self.level_channels = (2 * w, 4 * w, 4 * w)
+        self.detail_channels = (2 * w, w)
+
+    def forward(self, images: Tensor) -> BackboneFeatures:
+        fine = self.stride4(images * 2 - 1)
+        middle = self.stride8(fine)
+        first = self.stride16(middle)
+        second = self.deeper(first)
+        return BackboneFeatures(levels=(first, second, self.context(second)), details=(middle, fine))
+
+
+def _stage(inputs: int, outputs: int, stride: int, dilation: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=dilation, dilation=dilation, bias=False), nn.GroupNorm(4, outputs), nn.ReLU()
+    )

@@ -1,0 +1,154 @@
+"""Cross-modal self-attention with word attention-aware pooling, Eq. 2-5, exact and without the (T*P) x (T*P) matrix.
+
+Queries, keys and values are linear in f_pn, so each splits into a part of the position (vision and coordinates, with the bias) and a part of the
+word: q_pn = qv_p + qe_n, and likewise k and x (the value). Then q_pn . k_p'n' = q_pn . kv_p' + q_pn . ke_n' and the softmax over all pairs
+(p', n') is the product of two:
+
+    a[(p,n),(p',n')] = alpha_pn(p') * beta_pn(n'),   alpha_pn = softmax_p'(q_pn . kv_p'),   beta_pn = softmax_n'(q_pn . ke_n')
+
+and the pooled response sum_n a_n v^_pn collapses once more: with E = exp(Qv Kv^T - rowmax) of the picture alone, G = exp(Qe Kv^T - rowmax) and
+Z = E G^T,
+
+    sum_n a_n sum_p' alpha_pn(p') xv_p' = [E * ((a/Z) G)] Xv,
+
+which costs O(P^2 (d + T)) instead of O(T^2 P^2 d). What depends on the picture alone (`ImageParts`) is computed once for any number of expressions.
+
+Deviations from the paper: the attention that a word receives (Eq. 4) is divided by P before the softmax, as the plain sum would saturate it;
+the logits carry a learnable scale, initially 1/sqrt(d); padded words are neither queries nor keys.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+Pooling = Literal["attention", "average", "max"]
+
+# Below this the product form loses terms to float32 underflow (and 1/Z^2 of its gradient overflows); such expressions take the log-domain path.
+SMALLEST_NORMALISER = 1e-12
+
+
+class ImageParts(NamedTuple):
+    """The parts of Eq. 2 that depend on the picture alone.
+
+    features (B, P, C_v + 8): [v ; s];  queries, keys, values (B, P, d);  exponentials (B, P, P): E = exp(logits - rowmax), rows are queries.
+    """
+
+    features: Tensor
+    queries: Tensor
+    keys: Tensor
+    values: Tensor
+    exponentials: Tensor
+
+    def select(self, index: Tensor) -> "ImageParts":
+        """The pictures `index` (K,), repeated as often as they are named; a single picture is broadcast instead of copied."""
+        if len(self.features) == 1:
+            return self
+        return ImageParts(*(part.index_select(0, index) for part in self))
+
+
+class Attended(NamedTuple):
+    """features (K, P, C_v + C_l + 8): the pooled multimodal features f^;  word_attention (K, T): a of Eq. 4, rows sum to 1;
+    word_maps (K, T, P): share sum_n a_n beta_pn(n') of its attention that position p pays to word n', sums to 1 over the words."""
+
+    features: Tensor
+    word_attention: Tensor
+    word_maps: Tensor
+
+
+class CrossModalSelfAttention(nn.Module):
+    """One level of CMSA: visual features, words and coordinates in, pooled multimodal features out."""
+
+    def __init__(self, visual: int, words: int, coordinates: int, width: int, pooling: Pooling = "attention") -> None:
+        super().__init__()
+        if pooling not in ("attention", "average", "max"):
+            raise ValueError(f"pooling must be 'attention', 'average' or 'max', got {pooling!r}")
+        self.pooling = pooling
+        self.position_qkv = nn.Linear(visual + coordinates, 3 * width)
+        self.word_qkv = nn.Linear(words, 3 * width, bias=False)
+        self.output = nn.Linear(width, visual + words + coordinates)
+        self.scale = nn.Parameter(torch.tensor(width**-0.5))
+        self.visual = visual
+
+    def encode(self, visual: Tensor, coordinates: Tensor) -> ImageParts:
+        """visual (B, P, C_v) and coordinates (P, 8) -> `ImageParts`, float32 whatever the autocast."""
+        with torch.autocast(visual.device.type, enabled=False):
+            features = torch.cat([visual.float(), coordinates.expand(len(visual), -1, -1)], dim=-1)
+            q, k, x = self.position_qkv(features).chunk(3, dim=-1)
+            q = q * self.scale
+            logits = q @ k.transpose(1, 2)  # (B, P, P)
+            return ImageParts(features, q, k, x, (logits - logits.amax(-1, keepdim=True).detach()).exp())
+
+    def forward(self, image: ImageParts, words: Tensor, valid: Tensor) -> Attended:
+        """Attend from K expressions, words (K, T, C_l) and valid (K, T), to their pictures: `image` of K entries, or of one for all of them."""
+        with torch.autocast(words.device.type, enabled=False):
+            words = words.float()
+            qe, ke, xe = self.word_qkv(words).chunk(3, dim=-1)  # each (K, T, d)
+            qe = qe * self.scale
+            beta = self._word_softmax(image, qe, ke, valid)
+            a = self._word_weights(beta, valid)
+            if self.pooling == "max":
+                return self._max_pooled(image, words, (qe, xe), beta, valid, a)
+            word_maps = torch.einsum("kn,kpnm->kmp", a, beta)
+            pooled = self._pooled_positions(image, qe, valid, a) + word_maps.transpose(1, 2) @ xe  # (K, P, d)
+            features = self.output(pooled) + self._residual(image, torch.einsum("kn,knc->kc", a, words))
+            return Attended(features, a, word_maps)
+
+    def _word_softmax(self, image: ImageParts, qe: Tensor, ke: Tensor, valid: Tensor) -> Tensor:
+        """beta (K, P, T, T'): softmax over the words n' of q_pn . ke_n'; zero for padded queries and padded keys."""
+        logits = (image.queries @ ke.transpose(1, 2)).unsqueeze(2) + (qe @ ke.transpose(1, 2)).unsqueeze(1)
+        logits = logits.masked_fill(~valid[:, None, None, :], float("-inf"))
+        return logits.softmax(-1) * valid[:, None, :, None]
+
+    def _word_weights(self, beta: Tensor, valid: Tensor) -> Tensor:
+        """a (K, T) over the words: softmax of the attention received (Eq. 4, divided by P), or uniform for average pooling."""
+        if self.pooling == "average":
+            return valid / valid.sum(1, keepdim=True)
+        received = beta.sum((1, 2)) / beta.shape[1]  # (K, T'), mean 1 over valid words
+        return received.masked_fill(~valid, float("-inf")).softmax(-1)
+
+    def _pooled_positions(self, image: ImageParts, qe: Tensor, valid: Tensor, a: Tensor) -> Tensor:
+        """sum_n a_n sum_p' alpha_pn(p') xv_p', shape (K, P, d), by the product form where float32 holds it."""
+        logits = qe @ image.keys.transpose(1, 2)  # (K, T, P)
+        g = (logits - logits.amax(-1, keepdim=True).detach()).exp()
+        z = image.exponentials @ g.transpose(1, 2)  # (K, P, T)
+        lost = ((z < SMALLEST_NORMALISER) & valid.unsqueeze(1)).flatten(1).any(1)
+        if not bool(lost.any()):
+            return ((a.unsqueeze(1) / z.clamp_min(SMALLEST_NORMALISER)) @ g * image.exponentials) @ image.values
+        pooled = []
+        for k in range(len(a)):
+            one = image.select(torch.tensor([k], device=a.device))
+            pieces = self._pooled_positions_exactly if bool(lost[k]) else self._pooled_positions
+            pooled.append(pieces(one, qe[k : k + 1], valid[k : k + 1], a[k : k + 1]))
+        return torch.cat(pooled)
+
+    def _pooled_positions_exactly(self, image: ImageParts, qe: Tensor, valid: Tensor, a: Tensor) -> Tensor:
+        """The same by one softmax per word in the log domain: T times the cost, safe for any logits."""
+        words = [n for n in range(qe.shape[1]) if bool(valid[:, n].any())]
+        return torch.stack([a[:, n, None, None] * self._positions_of_word(image, qe[:, n]) for n in words]).sum(0)
+
+    @staticmethod
+    def _positions_of_word(image: ImageParts, qe_n: Tensor) -> Tensor:
+        """sum_p' alpha_pn(p') xv_p' of one word, qe_n (K, d) -> (K, P, d)."""
+        return ((image.queries + qe_n.unsqueeze(1)) @ image.keys.transpose(1, 2)).softmax(-1) @ image.values
+
+    def _residual(self, image: ImageParts, word: Tensor) -> Tensor:
+        """f_p of one (pooled) word, word (K, C_l) -> (K, P, C_v + C_l + 8) in the order of Eq. 1."""
+        features = image.features.expand(len(word), -1, -1)
+        v, s = features[..., : self.visual], features[..., self.visual :]
+        return torch.cat([v, word.unsqueeze(1).expand(-1, v.shape[1], -1), s], dim=-1)
+
+    def _max_pooled(
+        self, image: ImageParts, words: Tensor, parts: tuple[Tensor, Tensor], beta: Tensor, valid: Tensor, a: Tensor
+    ) -> Attended:
+        """Maximum over the words of f^_pn, per channel: the per-word path."""
+        qe, xe = parts
+        features: Tensor | None = None
+        for n in range(words.shape[1]):
+            response = self._positions_of_word(image, qe[:, n]) + beta[:, :, n] @ xe
+            f_n = self.output(response) + self._residual(image, words[:, n])
+            f_n = f_n.masked_fill(~valid[:, n, None, None], float("-inf"))
+            features = f_n if features is None else torch.maximum(features, f_n)
+        if features is None:
+            raise ValueError(f"words must hold at least one word, got shape {tuple(words.shape)}")
+        return Attended(features, a, torch.einsum("kn,kpnm->kmp", a, beta))
