@@ -1,0 +1,1 @@
+"""Readers, scenes, made expressions, augmentation and training batches."""

@@ -1,0 +1,253 @@
+"""Reader of the RefCOCO layout as plain JSON.
+
+    ROOT/instances.json     COCO: images, annotations, categories
+    ROOT/expressions.json   a list of RefCOCO refs: {"ref_id", "ann_id", "image_id", "split", "sentences": [{"sent": ...}, ...]}
+    ROOT/images/            the pictures
+
+An image's split is its own `split`, else that of the refs about it. Files are read as data from strangers: whatever does not fit
+is a `DataError` that names the file and the entry.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from refseg.data.masks import MAX_MASK_PIXELS, BoolMask, segmentation_to_mask
+from refseg.errors import DataError
+
+MAX_JSON_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One picture: `file_name` is relative to ROOT/images, sizes are in pixels; `split` and `source` may be empty."""
+
+    id: int
+    file_name: str
+    width: int
+    height: int
+    split: str = ""
+    source: str = ""
+    captions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One labelled object; `segmentation` is COCO's (polygons or run lengths), `crowd` marks a group labelled as one."""
+
+    id: int
+    image_id: int
+    category: str
+    segmentation: Any = field(repr=False, compare=False)
+    crowd: bool = False
+
+    def mask(self, height: int, width: int) -> BoolMask:
+        """Bool mask (height, width), the size of the picture. Raises DataError when the segmentation is malformed."""
+        try:
+            return segmentation_to_mask(self.segmentation, height, width)
+        except DataError as error:
+            raise DataError(f"annotation {self.id} (image {self.image_id}): {error}") from error
+
+
+@dataclass(frozen=True)
+class Referent:
+    """One object meant and the expressions that mean it."""
+
+    ref_id: int
+    instance: Instance
+    sentences: tuple[str, ...]
+    split: str = ""
+
+
+class RefCocoDataset:
+    """Pictures, instances and referents of one split (or all); made by `read_refcoco`."""
+
+    def __init__(
+        self,
+        root: Path,
+        images: Iterable[ImageRecord],
+        instances: Iterable[Instance],
+        referents: Iterable[Referent],
+        categories: Iterable[str],
+    ) -> None:
+        self.root = root
+        self.images: tuple[ImageRecord, ...] = tuple(images)
+        self.categories: tuple[str, ...] = tuple(categories)
+        self.referents: tuple[Referent, ...] = tuple(referents)
+        self._instances: dict[int, list[Instance]] = defaultdict(list)
+        for instance in instances:
+            self._instances[instance.image_id].append(instance)
+        self._referents: dict[int, list[Referent]] = defaultdict(list)
+        for referent in self.referents:
+            self._referents[referent.instance.image_id].append(referent)
+
+    def __repr__(self) -> str:
+        return f"RefCocoDataset({str(self.root)!r}: {len(self.images)} images, {len(self.referents)} referents)"
+
+    def instances_of(self, image: ImageRecord) -> tuple[Instance, ...]:
+        """All labelled objects of a picture, in file order."""
+        return tuple(self._instances.get(image.id, ()))
+
+    def referents_of(self, image: ImageRecord) -> tuple[Referent, ...]:
+        """The objects of a picture that expressions mean, in file order."""
+        return tuple(self._referents.get(image.id, ()))
+
+    def path_of(self, image: ImageRecord) -> Path:
+        """Path of the picture's file. Raises DataError when its name leads out of ROOT/images or the file is missing."""
+        name = PurePosixPath(image.file_name)
+        folder = (self.root / "images").resolve()
+        odd = "\\" in image.file_name or "\0" in image.file_name or name.is_absolute()
+        path = folder if odd else (folder / name).resolve()
+        if odd or not path.is_relative_to(folder):
+            raise DataError(f"{self.root / 'instances.json'}: image {image.id} has the file name {image.file_name!r}, expected one inside images/")
+        if not path.is_file():
+            raise DataError(f"{self.root / 'instances.json'}: image {image.id} names {image.file_name!r}, which is not in {folder}: put it there")
+        return path
+
+    def subset(self, split: str) -> RefCocoDataset:
+        """The pictures and referents of one split. Raises DataError, naming the splits there are, when it is empty."""
+        images = [image for image in self.images if image.split == split]
+        kept = {image.id for image in images}
+        referents = [r for r in self.referents if r.split == split and r.instance.image_id in kept]
+        if not images:
+            known = ", ".join(sorted({image.split for image in self.images if image.split})) or "none"
+            raise DataError(f"{self.root}: got the split {split!r}, expected one of those there: {known}")
+        return RefCocoDataset(self.root, images, (i for k in kept for i in self._instances.get(k, ())), referents, self.categories)
+
+
+def read_refcoco(root: str | Path, split: str | None = None) -> RefCocoDataset:
+    """Read the layout above; `split` keeps one split. Raises DataError for anything missing or malformed."""
+    root = Path(root)
+    instances_file, expressions_file = root / "instances.json", root / "expressions.json"
+    coco = _read_json(instances_file)
+    refs = _read_json(expressions_file)
+    if not isinstance(coco, dict):
+        raise DataError(f"{instances_file}: got a JSON {type(coco).__name__}, expected a COCO object with images, annotations and categories")
+    if not isinstance(refs, list):
+        raise DataError(f"{expressions_file}: got a JSON {type(refs).__name__}, expected a list of refs")
+    names = _categories(instances_file, coco)
+    split_of_refs = {ref["image_id"]: ref["split"] for ref in refs if _has_split(ref)}
+    images = _images(instances_file, coco, split_of_refs)
+    instances = _instances(instances_file, coco, names, images)
+    referents = _referents(expressions_file, refs, instances, images)
+    dataset = RefCocoDataset(root, images.values(), instances.values(), referents, names.values())
+    return dataset if split is None else dataset.subset(split)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise DataError(f"{path}: got {path.stat().st_size} bytes, expected at most {MAX_JSON_BYTES}")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}), expected a readable file of the RefCOCO layout") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: is not valid JSON ({error}), expected a file of the RefCOCO layout") from error
+
+
+class _Entry:
+    """One JSON object of a list, with typed access whose errors name the file and the entry."""
+
+    def __init__(self, path: Path, kind: str, position: int, value: Any) -> None:
+        self._where = f"{path}: {kind}[{position}]"
+        if not isinstance(value, Mapping):
+            raise DataError(f"{self._where} is a JSON {type(value).__name__}, expected an object")
+        self._value = value
+
+    def fail(self, message: str) -> DataError:
+        return DataError(f"{self._where} {message}")
+
+    def integer(self, key: str, low: int | None = None) -> int:
+        value = self._value.get(key)
+        if not isinstance(value, int) or isinstance(value, bool) or (low is not None and value < low):
+            raise self.fail(f"has {key} = {value!r}, expected a whole number" + (f" of at least {low}" if low is not None else ""))
+        return value
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self._value.get(key, default)
+        if not isinstance(value, str) or (default is None and not value.strip()):
+            raise self.fail(f"has {key} = {value!r}, expected a text")
+        return value
+
+    def get(self, key: str) -> Any:
+        return self._value.get(key)
+
+
+def _entries(path: Path, kind: str, values: Any) -> Iterable[_Entry]:
+    if not isinstance(values, list):
+        raise DataError(f"{path}: {kind} is a JSON {type(values).__name__}, expected a list")
+    return (_Entry(path, kind, position, value) for position, value in enumerate(values))
+
+
+def _categories(path: Path, coco: Mapping[str, Any]) -> dict[int, str]:
+    return {entry.integer("id"): entry.text("name") for entry in _entries(path, "categories", coco.get("categories"))}
+
+
+def _has_split(ref: Any) -> bool:
+    return isinstance(ref, Mapping) and isinstance(ref.get("image_id"), int) and isinstance(ref.get("split"), str)
+
+
+def _images(path: Path, coco: Mapping[str, Any], split_of_refs: Mapping[int, str]) -> dict[int, ImageRecord]:
+    images: dict[int, ImageRecord] = {}
+    for entry in _entries(path, "images", coco.get("images")):
+        key = entry.integer("id")
+        if key in images:
+            raise entry.fail(f"repeats id {key}, expected each id once")
+        captions = entry.get("captions")
+        record = ImageRecord(
+            id=key,
+            file_name=entry.text("file_name"),
+            width=entry.integer("width", 1),
+            height=entry.integer("height", 1),
+            split=entry.text("split", split_of_refs.get(key, "")),
+            source=entry.text("source", ""),
+            captions=tuple(c for c in captions if isinstance(c, str)) if isinstance(captions, list) else (),
+        )
+        if record.width * record.height > MAX_MASK_PIXELS:
+            raise entry.fail(f"is {record.width} x {record.height}, expected at most {MAX_MASK_PIXELS} pixels")
+        images[key] = record
+    return images
+
+
+def _instances(path: Path, coco: Mapping[str, Any], names: Mapping[int, str], images: Mapping[int, ImageRecord]) -> dict[int, Instance]:
+    instances: dict[int, Instance] = {}
+    for entry in _entries(path, "annotations", coco.get("annotations")):
+        key, image, category = entry.integer("id"), entry.integer("image_id"), entry.integer("category_id")
+        if key in instances:
+            raise entry.fail(f"repeats id {key}, expected each id once")
+        if image not in images:
+            raise entry.fail(f"has image_id = {image}, expected the id of one of the images")
+        if category not in names:
+            raise entry.fail(f"has category_id = {category}, expected the id of one of the categories")
+        segmentation = entry.get("segmentation")
+        if not isinstance(segmentation, list | Mapping):
+            raise entry.fail(f"has a segmentation of type {type(segmentation).__name__}, expected polygons or run lengths")
+        instances[key] = Instance(key, image, names[category], segmentation, bool(entry.get("iscrowd")))
+    return instances
+
+
+def _referents(path: Path, refs: list[Any], instances: Mapping[int, Instance], images: Mapping[int, ImageRecord]) -> list[Referent]:
+    referents = []
+    for entry in _entries(path, "refs", refs):
+        instance = instances.get(entry.integer("ann_id"))
+        if instance is None:
+            raise entry.fail(f"has ann_id = {entry.get('ann_id')}, expected the id of one of the annotations in instances.json")
+        if entry.get("image_id") is not None and entry.integer("image_id") != instance.image_id:
+            raise entry.fail(f"has image_id = {entry.get('image_id')}, expected {instance.image_id}, the image of annotation {instance.id}")
+        sentences = entry.get("sentences")
+        if not isinstance(sentences, list) or not sentences:
+            raise entry.fail("has no list of sentences, expected at least one")
+        texts = []
+        for sentence in sentences:
+            text = sentence.get("sent") if isinstance(sentence, Mapping) else None
+            if not isinstance(text, str) or not text.strip():
+                raise entry.fail(f"has the sentence {sentence!r}, expected an object with a text `sent`")
+            texts.append(text)
+        split = entry.text("split", images[instance.image_id].split)
+        referents.append(Referent(entry.integer("ref_id"), instance, tuple(texts), split))
+    return referents
