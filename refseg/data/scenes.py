@@ -1,0 +1,182 @@
+"""Scenes: a picture, its labelled objects and the expressions that mean them, whatever the data set.
+
+A source is a `Sequence[Scene]` that reads a scene when it is asked for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refseg.data.masks import BoolMask
+from refseg.data.nouns import has_own_sides, noun_of
+from refseg.data.refcoco import ImageRecord, RefCocoDataset, read_refcoco
+from refseg.errors import DataError
+from refseg.images import load_image
+
+UintImage = NDArray[np.uint8]
+
+# Sources of the objects set in which many things of a labelled category are not labelled.
+PARTLY_LABELLED = frozenset({"vehicle_via", "facades", "pennfudan"})
+COMPLETE_SOURCES = frozenset({"coco128_panoptic"})
+# Two labels of one category that overlap more than this are the same thing labelled twice.
+DUPLICATE_IOU = 0.7
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """One labelled thing: its category's name and its bool mask (H, W)."""
+
+    category: str
+    mask: BoolMask
+
+
+@dataclass(frozen=True)
+class SceneReferent:
+    """The object (index into the scene's objects) that a few expressions mean."""
+
+    index: int
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture uint8 (H, W, 3) with what is known about it.
+
+    `exhaustive`: the categories of which every instance in the picture is labelled, so that counting and comparing make sense.
+    `complete`: every object of the `listed` categories is labelled, so a listed category without object is absent.
+    `flippable` is False where left and right in names are the thing's own (a car's left mirror).
+    """
+
+    image: UintImage
+    objects: tuple[SceneObject, ...]
+    referents: tuple[SceneReferent, ...] = ()
+    complete: bool = False
+    listed: frozenset[str] = frozenset()
+    exhaustive: frozenset[str] = frozenset()
+    flippable: bool = True
+    name: str = ""
+
+    def union(self, indices: Iterable[int]) -> BoolMask:
+        """Bool mask (H, W) of several objects together; empty for no index."""
+        result = np.zeros(self.image.shape[:2], dtype=bool)
+        for index in indices:
+            result |= self.objects[index].mask
+        return result
+
+
+class SceneSource(Sequence[Scene]):
+    """Base of sources: `scene(index)` and `__len__` are theirs to give."""
+
+    def scene(self, index: int) -> Scene:
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, index: int) -> Scene: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Scene]: ...
+
+    def __getitem__(self, index: int | slice) -> Scene | list[Scene]:
+        if isinstance(index, slice):
+            return [self.scene(i) for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        return self.scene(index % len(self))
+
+
+class RefCocoScenes(SceneSource):
+    """Scenes of a folder in the RefCOCO layout.
+
+    complete: every picture is labelled completely; otherwise those of `COMPLETE_SOURCES` are. referred_only: leave out pictures
+    without expressions. Raises DataError for malformed data, on reading a scene too when its picture does not fit its record.
+    """
+
+    def __init__(self, root: str | Path, split: str | None = "train", *, complete: bool = False, referred_only: bool = False) -> None:
+        self._dataset = read_refcoco(root, split)
+        self._complete = complete
+        self._images = [i for i in self._dataset.images if not referred_only or self._dataset.referents_of(i)]
+        self._listed = self._listed_categories()
+
+    @property
+    def dataset(self) -> RefCocoDataset:
+        return self._dataset
+
+    def _is_complete(self, image: ImageRecord) -> bool:
+        return self._complete or image.source in COMPLETE_SOURCES
+
+    def _listed_categories(self) -> frozenset[str]:
+        if self._complete:
+            return frozenset(self._dataset.categories)
+        # The label set of a completely labelled part is not written down: what occurs in it was certainly looked for.
+        images = [image for image in self._dataset.images if self._is_complete(image)]
+        return frozenset(i.category for image in images for i in self._dataset.instances_of(image))
+
+    def expressions(self) -> list[tuple[str, str]]:
+        """(category, sentence) of every expression, for use as expressions that mean nothing in other pictures."""
+        return [(r.instance.category, sentence) for r in self._dataset.referents for sentence in r.sentences]
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def scene(self, index: int) -> Scene:
+        record = self._images[index]
+        image = load_image(self._dataset.path_of(record))
+        if image.shape[:2] != (record.height, record.width):
+            raise DataError(
+                f"{self._dataset.path_of(record)}: got a picture of {image.shape[1]} x {image.shape[0]}, expected {record.width} x "
+                f"{record.height} as in instances.json"
+            )
+        objects, position = _distinct_objects(self._dataset, record)
+        referents = tuple(
+            SceneReferent(position[r.instance.id], r.sentences) for r in self._dataset.referents_of(record) if r.instance.id in position
+        )
+        categories = frozenset(o.category for o in objects)
+        crowds = frozenset(i.category for i in self._dataset.instances_of(record) if i.crowd)
+        complete = self._is_complete(record)
+        return Scene(
+            image=image,
+            objects=objects,
+            referents=referents,
+            complete=complete,
+            listed=self._listed - _mentioned(record.captions, self._listed) if complete else frozenset(),
+            exhaustive=frozenset() if record.source in PARTLY_LABELLED else categories - crowds,
+            flippable=not any(has_own_sides(category) for category in categories),
+            name=f"{self._dataset.root.name}/{record.file_name}",
+        )
+
+
+def _mentioned(captions: Iterable[str], categories: Iterable[str]) -> frozenset[str]:
+    """Categories that a caption speaks of: labelled or not, they are not absent."""
+    text = " ".join(" ".join(captions).casefold().replace(".", " ").replace(",", " ").split())
+    padded = f" {text} "
+    return frozenset(c for c in categories if any(f" {form} " in padded for form in noun_of(c).forms))
+
+
+def _distinct_objects(dataset: RefCocoDataset, record: ImageRecord) -> tuple[tuple[SceneObject, ...], dict[int, int]]:
+    """The objects of a picture without those labelled twice or empty, and the index of each instance id in them."""
+    objects: list[SceneObject] = []
+    areas: list[int] = []
+    position: dict[int, int] = {}
+    for instance in dataset.instances_of(record):
+        mask = instance.mask(record.height, record.width)
+        area = int(mask.sum())
+        if area == 0:
+            continue
+        for index, other in enumerate(objects):
+            if other.category != instance.category or not DUPLICATE_IOU < area / areas[index] < 1 / DUPLICATE_IOU:
+                continue
+            common = int((mask & other.mask).sum())
+            if common > DUPLICATE_IOU * (area + areas[index] - common):
+                position[instance.id] = index
+                break
+        else:
+            position[instance.id] = len(objects)
+            objects.append(SceneObject(instance.category, mask))
+            areas.append(area)
+    return tuple(objects), position

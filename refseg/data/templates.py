@@ -1,0 +1,258 @@
+"""Expressions made from the labels of a scene, each with the objects it means and no others.
+
+They teach what captions and free expressions leave out: every instance of a noun, plain positions, counting, comparing, and the
+noun of something that is not there. Only what is unambiguous is said (`arrangement` holds the margins).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from refseg.data import arrangement
+from refseg.data.colours import NAMES
+from refseg.data.facts import SceneFacts, measure
+from refseg.data.masks import BoolMask
+from refseg.data.nouns import WORN, confusable_with, noun_of
+from refseg.data.scenes import Scene
+
+KINDS = ("category", "side", "order", "size", "colour", "relation", "several", "absent")
+# Smaller targets (share of the picture) vanish on the network's grid.
+MIN_TARGET = 0.0012
+_PEOPLE = frozenset({"person", "pedestrian"})
+# Colours that may be skin or hair say nothing about clothes; see-through and shining things show other things' colours.
+_CLOTHES_COLOURS = ("black", "white", "red", "yellow", "green", "blue", "purple")
+_UNCOLOURED = frozenset(
+    "zebra giraffe tv mirror window windshield people skin pedestrians bicyclists bicyclist cars buildings poles signs sign fence trees".split()
+) | {"wine glass", "rear window", "laptop", "cell phone"}
+_NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+_SHORT_ORDINALS = ("1st", "2nd", "3rd", "4th", "5th", "6th")
+
+
+@dataclass(frozen=True)
+class Template:
+    """A made expression: its text, the indices of the objects it means (none: it means nothing here) and its kind, one of `KINDS`."""
+
+    text: str
+    objects: tuple[int, ...]
+    kind: str
+
+    def mask(self, scene: Scene) -> BoolMask:
+        """The exact target, bool (H, W)."""
+        return scene.union(self.objects)
+
+
+class _Writer:
+    """Wording for one scene: nouns that fit only their own category, articles, and choices among phrasings."""
+
+    def __init__(self, scene: Scene, facts: SceneFacts, rng: np.random.Generator) -> None:
+        self.scene = scene
+        self.facts = facts
+        self.rng = rng
+
+    def pick(self, options: Sequence[str]) -> str:
+        return options[int(self.rng.integers(len(options)))]
+
+    def phrase(self, options: Sequence[str]) -> str:
+        """One of the phrasings, "the" before it in two of five cases."""
+        text = self.pick(options)
+        return text if self.rng.random() < 0.6 or text.startswith(("the ", "a ", "all ", "both ", "every ")) else f"the {text}"
+
+    def _form(self, category: str, forms: Sequence[str]) -> str:
+        present = set(self.facts.members)
+        taken = {form for other in present - {category} for form in noun_of(other).forms}
+        # Everyday names are wider than the category ("bag"): not where one of its neighbours is in the picture.
+        wider = not (confusable_with(category) - {category}) & present
+        free = [form for position, form in enumerate(forms) if (position == 0 or wider) and form not in taken]
+        if not free or self.rng.random() < 0.55:
+            return forms[0]
+        return self.pick(free)
+
+    def one(self, category: str) -> str:
+        return self._form(category, noun_of(category).singular)
+
+    def many(self, category: str) -> str:
+        noun = noun_of(category)
+        return self._form(category, noun.plural or noun.singular)
+
+    def kinds_of_things(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Countable categories, all of whose objects are labelled."""
+        for category, members in self.facts.members.items():
+            if category in self.scene.exhaustive and noun_of(category).countable:
+                yield category, members
+
+    def visible(self, indices: Sequence[int]) -> bool:
+        return sum(self.facts.objects[i].area for i in indices) >= MIN_TARGET
+
+
+def make_templates(scene: Scene, rng: np.random.Generator, kinds: Sequence[str] = KINDS, facts: SceneFacts | None = None) -> list[Template]:
+    """All templates of the kinds asked for, one phrasing each, drawn with `rng`. `facts` saves measuring the scene again."""
+    writer = _Writer(scene, facts or measure(scene), rng)
+    made = (template for kind in kinds for template in _MAKERS[kind](writer))
+    return [template for template in made if template.kind == "absent" or writer.visible(template.objects)]
+
+
+def _category(w: _Writer) -> Iterator[Template]:
+    for category, members in w.facts.members.items():
+        if category not in w.scene.exhaustive:
+            continue
+        if len(members) == 1 or not noun_of(category).countable:
+            noun = w.one(category)
+            text = w.pick((noun, noun, f"the {noun}", f"the {noun}", f"a {noun}" if noun_of(category).countable and noun[0] not in "aeiou" else noun))
+        else:
+            nouns = w.many(category)
+            text = w.pick((nouns, nouns, f"the {nouns}", f"all {nouns}", f"all the {nouns}", f"every {w.one(category)}", f"all of the {nouns}"))
+        yield Template(text, members, "category")
+
+
+def _side(w: _Writer) -> Iterator[Template]:
+    if not w.scene.flippable:
+        return
+    for category, members in w.kinds_of_things():
+        pairs = arrangement.extremes(w.facts, members) + arrangement.half(w.facts, members)
+        for index, side in pairs:
+            yield Template(w.phrase(_side_phrases(w.one(category), side, len(members))), (index,), "side")
+        for index, corner in arrangement.corners(w.facts, members):
+            noun = w.one(category)
+            options = (f"{corner} {noun}", f"{noun} in the {corner}", f"{noun} at the {corner}", f"{noun} in the {corner} corner", f"{noun} {corner}")
+            yield Template(w.phrase(options), (index,), "side")
+        centre = arrangement.middle(w.facts, members)
+        if centre is not None:
+            noun = w.one(category)
+            options = (f"middle {noun}", f"{noun} in the middle", f"center {noun}", f"{noun} in the center", f"{noun} in the centre", f"{noun} in middle")
+            yield Template(w.phrase(options), (centre,), "side")
+        for index, depth in arrangement.by_depth(w.facts, members):
+            yield Template(w.phrase(_depth_phrases(w.one(category), depth)), (index,), "side")
+
+
+def _side_phrases(noun: str, side: str, count: int) -> tuple[str, ...]:
+    if side in ("left", "right"):
+        plain = (f"{side} {noun}", f"{side} {noun}", f"{noun} on the {side}", f"{noun} on the {side}", f"{noun} on {side}", f"{noun} {side}")
+        plain += (f"{noun} to the {side}", f"{noun} on the {side} side", f"{noun} at {side}")
+        far = (f"{side}most {noun}", f"{noun} on the far {side}", f"far {side} {noun}", f"{noun} furthest to the {side}", f"{noun} farthest {side}")
+        return plain if count == 1 else plain + far if count == 2 else far + (f"{noun} on the {side}", f"{side} {noun}", f"{noun} far {side}")
+    level = "upper" if side == "top" else "lower"
+    place = (f"{side} {noun}", f"{noun} at the {side}", f"{noun} on the {side}" if side == "top" else f"{noun} on the bottom", f"{level} {noun}")
+    return place if count == 1 else (*place, f"{noun} closest to the {side}", f"{'highest' if side == 'top' else 'lowest'} {noun}")
+
+
+def _depth_phrases(noun: str, depth: str) -> tuple[str, ...]:
+    if depth == "front":
+        return (f"front {noun}", f"{noun} in front", f"closest {noun}", f"nearest {noun}", f"{noun} in the foreground", f"{noun} closest to us")
+    return (f"{noun} in the back", f"{noun} in back", f"{noun} in the background", f"farthest {noun}", f"{noun} furthest away", f"back {noun}")
+
+
+def _order(w: _Writer) -> Iterator[Template]:
+    if not w.scene.flippable:
+        return
+    for category, members in w.kinds_of_things():
+        row = arrangement.in_row(w.facts, members) if 3 <= len(members) <= 6 else None
+        for place, index in enumerate(row or ()):
+            for side, position in (("left", place), ("right", len(members) - 1 - place)):
+                noun = w.one(category)
+                ordinal = w.pick((_ORDINALS[position], _ORDINALS[position], _SHORT_ORDINALS[position]))
+                usual = f"{ordinal} {noun} from the {side}"
+                yield Template(w.phrase((usual, usual, f"{ordinal} {noun} from {side}", f"{noun} {ordinal} from the {side}")), (index,), "order")
+
+
+def _size(w: _Writer) -> Iterator[Template]:
+    for category, members in w.kinds_of_things():
+        for index, size in arrangement.by_size(w.facts, members):
+            noun = w.one(category)
+            words = ("biggest", "largest", "big", "large", "bigger") if size == "largest" else ("smallest", "small", "tiny", "little", "smaller")
+            adjectives = words if len(members) == 2 else words[:2] + words[:1]
+            phrases = [f"{adjective} {noun}" for adjective in adjectives]
+            if len(members) == 2:
+                phrases.append(f"{words[4]} of the two {w.many(category)}")
+            yield Template(w.phrase(phrases), (index,), "size")
+
+
+def _colour(w: _Writer) -> Iterator[Template]:
+    for category, members in w.facts.members.items():
+        if category not in w.scene.exhaustive or category in _UNCOLOURED:
+            continue
+        people = category in _PEOPLE
+        for having, name in arrangement.by_colour(w.facts, members, _CLOTHES_COLOURS if people else NAMES):
+            colour = w.pick(("gray", "grey")) if name == "gray" else name
+            noun = w.one(category) if len(having) == 1 else w.many(category)
+            if name in noun.split():
+                continue
+            options: tuple[str, ...] = (f"{colour} {noun}",)
+            if len(having) == 1 and noun_of(category).countable:
+                options = (f"{colour} {noun}", f"{colour} {noun}", f"{colour} {noun}", f"{noun} that is {colour}")
+            if people:
+                options = (f"{noun} in {colour}", f"{noun} wearing {colour}", f"{noun} dressed in {colour}", f"{noun} in {colour} clothes")
+            yield Template(w.phrase(options), having, "colour")
+
+
+_RELATIONS = {
+    "left": ("to the left of", "left of", "on the left of", "on the left side of"),
+    "right": ("to the right of", "right of", "on the right of", "on the right side of"),
+    "above": ("above", "over"),
+    "below": ("below", "under", "beneath", "underneath"),
+    "next": ("next to", "beside", "near", "by", "close to"),
+}
+
+
+def _relation(w: _Writer) -> Iterator[Template]:
+    if not w.scene.flippable:
+        return
+    things = [(category, members) for category, members in w.kinds_of_things() if category not in WORN]
+    anchors = [(category, members[0]) for category, members in things if len(members) == 1 and w.facts.objects[members[0]].area > 0.003]
+    for category, members in things:
+        if len(members) > 8:
+            continue
+        for other, anchor in anchors:
+            if other == category:
+                continue
+            for index, relation in arrangement.relations(w.facts, members, anchor):
+                mark = w.pick(("the ", "the ", "")) + w.one(other)
+                yield Template(w.phrase((f"{w.one(category)} {w.pick(_RELATIONS[relation])} {mark}",)), (index,), "relation")
+
+
+def _several(w: _Writer) -> Iterator[Template]:
+    for category, members in w.kinds_of_things():
+        nouns, count = w.many(category), len(members)
+        if count == 2:
+            yield Template(w.pick((f"both {nouns}", f"the two {nouns}", f"two {nouns}", f"both of the {nouns}", f"both the {nouns}")), members, "several")
+        elif 3 <= count <= 6:
+            number = _NUMBERS[count]
+            yield Template(w.pick((f"the {number} {nouns}", f"all {number} {nouns}", f"{number} {nouns}")), members, "several")
+        if not w.scene.flippable:
+            continue
+        for group, side in arrangement.groups(w.facts, members):
+            number = _NUMBERS[len(group)]
+            options = (f"{number} {nouns} on the {side}", f"{number} {side} {nouns}", f"{number} {nouns} to the {side}", f"{number} {side}most {nouns}")
+            yield Template(w.phrase(options), group, "several")
+
+
+def _absent(w: _Writer, count: int = 6) -> Iterator[Template]:
+    if not w.scene.complete:
+        return
+    present = set(w.facts.members)
+    absent = sorted(c for c in w.scene.listed - present if not confusable_with(c) & present)
+    for position in w.rng.permutation(len(absent))[:count]:
+        category = absent[int(position)]
+        noun, side = noun_of(category).singular[0], w.pick(("left", "right"))
+        options = [noun, f"the {noun}", noun, f"the {noun}"]
+        if noun_of(category).countable:
+            options += [w.many(category), f"all the {w.many(category)}", f"{side} {noun}", f"{noun} on the {side}", f"the {noun} on the {side}"]
+            options += [f"biggest {noun}", f"second {noun} from the {side}", f"two {w.many(category)}", f"{noun} in the {w.pick(('middle', 'front', 'back'))}"]
+        if category not in _PEOPLE:
+            options += [f"{w.pick(NAMES)} {noun}", f"the {w.pick(NAMES)} {noun}"]
+        yield Template(w.pick(options), (), "absent")
+
+
+_MAKERS: dict[str, Callable[[_Writer], Iterator[Template]]] = {
+    "category": _category,
+    "side": _side,
+    "order": _order,
+    "size": _size,
+    "colour": _colour,
+    "relation": _relation,
+    "several": _several,
+    "absent": _absent,
+}
