@@ -1,0 +1,1 @@
+"""From a checkpoint to masks: loading, prediction, refinement, explanation, and the Hub."""

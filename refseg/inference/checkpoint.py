@@ -1,0 +1,250 @@
+"""A checkpoint is a folder: config.json, model.safetensors, vocabulary.txt (and a README.md that nothing here reads).
+
+Folders come from strangers, so nothing in them is trusted: no pickle is ever opened, every number of config.json has bounds, and the shapes that the
+configuration asks for are compared with those of the file before any memory is taken for them.
+"""
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from refseg.errors import CheckpointError
+from refseg.language import Vocabulary
+from refseg.models.cmsa import Pooling
+from refseg.models.network import NetworkConfig, ReferringNetwork
+
+FORMAT = 1
+CONFIG, WEIGHTS, VOCABULARY, CARD = "config.json", "model.safetensors", "vocabulary.txt", "README.md"
+# Bytes that a file of a checkpoint may have; the paper's configuration needs about 150 MB of weights.
+MAX_BYTES = {CONFIG: 1_000_000, WEIGHTS: 2_000_000_000, VOCABULARY: 20_000_000, CARD: 5_000_000}
+MAX_PARAMETERS = 500_000_000
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz")
+
+# Largest side: 640 pixels at stride 8 are 6400 positions, 160 MB for the exponentials of one level.
+_BOUNDS = {
+    "image_size": (32, 640),
+    "max_words": (1, 64),
+    "visual": (1, 4096),
+    "embedding": (1, 4096),
+    "context": (0, 4096),
+    "width": (1, 4096),
+    "channels": (1, 4096),
+}
+_CHOICES = {"backbone": ("resnet101", "pair", "plain"), "pooling": get_args(Pooling)}
+_FLOATS = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32}
+
+
+def _embedded_folder() -> Path:
+    """`checkpoints/` beside the package in a checkout, inside the package where it is installed."""
+    package = Path(__file__).resolve().parents[1]
+    beside = package.parent / "checkpoints"
+    return beside if (beside / CONFIG).is_file() or not (package / "checkpoints").is_dir() else package / "checkpoints"
+
+
+EMBEDDED = _embedded_folder()
+
+
+def save_checkpoint(
+    folder: Path | str, network: ReferringNetwork, vocabulary: Vocabulary, training: Mapping[str, Any], *, threshold: float = 0.5
+) -> None:
+    """Write config.json, model.safetensors (floating tensors as float16) and vocabulary.txt into `folder`; other files there stay.
+
+    All three are complete on the disk before the first takes its place, config.json last; digests in it tell a mixture of two checkpoints from a whole
+    one.  training: JSON types, kept as they are.  threshold: the probability from which a position belongs to the mask.
+    Raises CheckpointError when a tensor is not finite or the folder cannot be written.
+    """
+    folder = Path(folder)
+    if not 0 < threshold < 1:
+        raise CheckpointError(f"the threshold is {threshold}, expected a number between 0 and 1")
+    if len(vocabulary) != network.vocabulary_size:
+        raise CheckpointError(f"the vocabulary has {len(vocabulary)} words, expected {network.vocabulary_size}, the rows of the network's word table")
+    tensors = {name: _stored(name, value) for name, value in network.state_dict().items()}
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            save_file(tensors, temporary / WEIGHTS, metadata={"format": "pt"})
+            vocabulary.save(temporary / VOCABULARY)
+            config = {
+                "format": FORMAT,
+                "network": network.config.to_dict(),
+                "threshold": threshold,
+                "training": dict(training),
+                "weights_sha256": _digest_of_file(temporary / WEIGHTS),
+                "vocabulary_sha256": _digest_of_words(vocabulary),
+            }
+            (temporary / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+            folder.mkdir(exist_ok=True)
+            for name in (WEIGHTS, VOCABULARY, CONFIG):
+                (temporary / name).chmod(0o644)
+                os.replace(temporary / name, folder / name)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"cannot write the checkpoint {folder}: {error}; give a folder that can be written") from error
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"the training record of a checkpoint must hold JSON types and finite numbers: {error}") from error
+
+
+def load_checkpoint(folder: Path | str) -> tuple[ReferringNetwork, Vocabulary, dict[str, Any]]:
+    """(network in float32, on the CPU, in evaluation mode; vocabulary; the whole of config.json) of a folder that `save_checkpoint` wrote.
+
+    Raises CheckpointError when a file is missing, too large, malformed, or does not belong to the others.
+    """
+    folder = Path(folder)
+    _check_files(folder)
+    config = read_config(folder / CONFIG)
+    vocabulary = Vocabulary.load(folder / VOCABULARY)
+    if config.get("vocabulary_sha256", digest := _digest_of_words(vocabulary)) != digest:
+        raise CheckpointError(f"{folder / VOCABULARY} is not the vocabulary that {CONFIG} names: copy the whole checkpoint again")
+    if config.get("weights_sha256", digest := _digest_of_file(folder / WEIGHTS)) != digest:
+        raise CheckpointError(f"{folder / WEIGHTS} is damaged or not the file that {CONFIG} names: copy the whole checkpoint again")
+    network_config = NetworkConfig.from_dict(config["network"])
+    tensors = _read_weights(folder / WEIGHTS, _shapes(folder, network_config, len(vocabulary)))
+    with torch.random.fork_rng(devices=[]):  # the random values are overwritten at once; the caller's generator stays where it was
+        network = ReferringNetwork(network_config, len(vocabulary))
+    network.load_state_dict(tensors, strict=True)
+    return network.eval(), vocabulary, config
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """config.json with everything that is used from it checked. Raises CheckpointError."""
+    if path.stat().st_size > MAX_BYTES[CONFIG]:
+        raise CheckpointError(f"{path} has {path.stat().st_size} bytes, expected at most {MAX_BYTES[CONFIG]}")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not readable JSON ({error}); expected the config.json of a refseg checkpoint") from error
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        got = config.get("format") if isinstance(config, dict) else type(config).__name__
+        raise CheckpointError(f"{path} has the format {_brief(got)}, expected {FORMAT}: it is another model's file or a newer refseg's")
+    threshold = config.setdefault("threshold", 0.5)
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold < 1:
+        raise CheckpointError(f"{path}: threshold is {_brief(threshold)}, expected a number between 0 and 1")
+    if not isinstance(config.setdefault("training", {}), dict):
+        raise CheckpointError(f"{path}: training is {_brief(config['training'])}, expected an object")
+    _check_network(path, config.get("network"))
+    return config
+
+
+def _check_network(path: Path, values: Any) -> None:
+    """Every setting known, of its type and within bounds."""
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path}: network is {_brief(values)}, expected an object of settings")
+    flags = {field.name for field in fields(NetworkConfig) if isinstance(field.default, bool)}
+    for name, value in values.items():
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if name in _BOUNDS:
+            low, high = _BOUNDS[name]
+            good, expected = whole and low <= value <= high, f"a whole number from {low} to {high}"
+        elif name in _CHOICES:
+            good, expected = value in _CHOICES[name], f"one of {', '.join(_CHOICES[name])}"
+        elif name == "refinement":
+            widths = value if isinstance(value, list) and len(value) <= 2 else [None]
+            good = all(isinstance(w, int) and not isinstance(w, bool) and 8 <= w <= 1024 and w % 8 == 0 for w in widths)
+            expected = "a list of at most 2 multiples of 8 up to 1024"
+        elif name in flags:
+            good, expected = isinstance(value, bool), "true or false"
+        else:
+            raise CheckpointError(f"{path}: network has the unknown setting {_brief(name)}: it needs a newer refseg, or is another model's file")
+        if not good:
+            raise CheckpointError(f"{path}: network.{name} is {_brief(value)}, expected {expected}")
+    try:
+        NetworkConfig.from_dict(values)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: the network's settings cannot be used: {error}") from error
+
+
+def _check_files(folder: Path) -> None:
+    if not folder.is_dir():
+        raise CheckpointError(f"no checkpoint folder {folder}: expected a folder with {CONFIG}, {WEIGHTS} and {VOCABULARY}")
+    for name in (CONFIG, WEIGHTS, VOCABULARY):
+        path = folder / name
+        if not path.is_file():
+            pickled = sorted(p.name for p in folder.iterdir() if p.suffix in PICKLES)
+            hint = f" ({pickled[0]} may hold pickled code and is never opened)" if pickled else ""
+            raise CheckpointError(f"{folder} has no {name}{hint}: expected a folder with {CONFIG}, {WEIGHTS} and {VOCABULARY}")
+        if path.stat().st_size > MAX_BYTES[name]:
+            raise CheckpointError(f"{path} has {path.stat().st_size} bytes, expected at most {MAX_BYTES[name]}")
+
+
+def _shapes(folder: Path, config: NetworkConfig, words: int) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    """Shape and type of every tensor that the configuration asks for, found without memory for any of them."""
+    try:
+        with torch.device("meta"):
+            network = ReferringNetwork(config, words)
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise CheckpointError(f"{folder / CONFIG}: no network can be built from these settings: {error}") from error
+    shapes = {name: (value.shape, value.dtype) for name, value in network.state_dict().items()}
+    count = sum(shape.numel() for shape, _ in shapes.values())
+    if count > MAX_PARAMETERS:
+        raise CheckpointError(f"{folder / CONFIG} asks for a network of {count:,} numbers, expected at most {MAX_PARAMETERS:,}")
+    return shapes
+
+
+def _read_weights(path: Path, shapes: Mapping[str, tuple[torch.Size, torch.dtype]]) -> dict[str, Tensor]:
+    """The tensors of `path` in the types of `shapes`, after comparing all names and shapes."""
+    try:
+        with safe_open(path, framework="pt") as handle:
+            names = set(handle.keys())
+            if missing := sorted(shapes.keys() - names):
+                raise CheckpointError(f"{path} lacks {_listed(missing)}: it belongs to another network than {CONFIG} describes")
+            if extra := sorted(names - shapes.keys()):
+                raise CheckpointError(f"{path} holds {_listed(extra)}, which the network of {CONFIG} does not have")
+            for name, (shape, dtype) in shapes.items():
+                part = handle.get_slice(name)
+                got, kind = tuple(part.get_shape()), part.get_dtype()
+                if got != tuple(shape):
+                    raise CheckpointError(f"{path}: {name} has the shape {got}, expected {tuple(shape)} from {CONFIG} and {VOCABULARY}")
+                if (kind in _FLOATS) != dtype.is_floating_point:
+                    raise CheckpointError(f"{path}: {name} is of type {kind}, expected {'F16, BF16 or F32' if dtype.is_floating_point else dtype}")
+            tensors = {name: handle.get_tensor(name).to(dtype) for name, (_, dtype) in shapes.items()}
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} is not a readable safetensors file ({error}): copy it again") from error
+    for name, value in tensors.items():
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise CheckpointError(f"{path}: {name} holds values that are not finite numbers: the file is damaged or its training had failed")
+    return tensors
+
+
+def _stored(name: str, value: Tensor) -> Tensor:
+    """A tensor as it is kept: float16 where that holds its range, else as it is."""
+    value = value.detach().cpu()
+    if value.is_floating_point():
+        if not bool(value.isfinite().all()):
+            raise CheckpointError(f"{name} holds values that are not finite numbers: the training has failed; resume from an earlier state")
+        if value.numel() == 0 or float(value.abs().max()) <= torch.finfo(torch.float16).max:
+            value = value.to(torch.float16)
+    return value.clone(memory_format=torch.contiguous_format)
+
+
+def _digest_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest_of_words(vocabulary: Vocabulary) -> str:
+    """Of the words, not of the file: its line ends may change on the way."""
+    return hashlib.sha256("\n".join(vocabulary.word(index) for index in range(len(vocabulary))).encode()).hexdigest()
+
+
+def _brief(value: Any) -> str:
+    """A value from a stranger's file, short enough for one line."""
+    text = repr(value) if not isinstance(value, int) or abs(value) < 10**30 else f"a number of {int(math.log10(abs(value))) + 1} digits"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
