@@ -71,61 +71,58 @@ class CrossModalSelfAttention(nn.Module):
         self.visual = visual
 
     def encode(self, visual: Tensor, coordinates: Tensor) -> ImageParts:
-        """visual (B, P, C_v) and coordinates (P, 8) -> `ImageParts`, float32 whatever the autocast."""
+        """visual (B, P, C_v) and coordinates (P, 8) -> `ImageParts`, at least float32 whatever the autocast."""
         with torch.autocast(visual.device.type, enabled=False):
-            features = torch.cat([visual.float(), coordinates.expand(len(visual), -1, -1)], dim=-1)
+            visual = at_least_float32(visual)
+            features = torch.cat([visual, coordinates.to(visual.dtype).expand(len(visual), -1, -1)], dim=-1)
             q, k, x = self.position_qkv(features).chunk(3, dim=-1)
             q = q * self.scale
-            logits = q @ k.transpose(1, 2)  # (B, P, P)
-            return ImageParts(features, q, k, x, (logits - logits.amax(-1, keepdim=True).detach()).exp())
+            return ImageParts(features, q, k, x, _peaked_at_one(q @ k.transpose(1, 2)))
 
     def forward(self, image: ImageParts, words: Tensor, valid: Tensor) -> Attended:
         """Attend from K expressions, words (K, T, C_l) and valid (K, T), to their pictures: `image` of K entries, or of one for all of them."""
         with torch.autocast(words.device.type, enabled=False):
-            words = words.float()
+            words = at_least_float32(words).masked_fill(~valid.unsqueeze(-1), 0)
             qe, ke, xe = self.word_qkv(words).chunk(3, dim=-1)  # each (K, T, d)
             qe = qe * self.scale
             beta = self._word_softmax(image, qe, ke, valid)
             a = self._word_weights(beta, valid)
             if self.pooling == "max":
                 return self._max_pooled(image, words, (qe, xe), beta, valid, a)
-            word_maps = torch.einsum("kn,kpnm->kmp", a, beta)
-            pooled = self._pooled_positions(image, qe, valid, a) + word_maps.transpose(1, 2) @ xe  # (K, P, d)
-            features = self.output(pooled) + self._residual(image, torch.einsum("kn,knc->kc", a, words))
-            return Attended(features, a, word_maps)
+            shares = _pooled_words(a, beta)  # (K, P, T')
+            pooled = self._pooled_positions(image, qe, a) + shares @ xe  # (K, P, d)
+            features = self.output(pooled).add_(self._residual(image, torch.einsum("kn,knc->kc", a, words)))
+            return Attended(features, a, shares.transpose(1, 2))
 
     def _word_softmax(self, image: ImageParts, qe: Tensor, ke: Tensor, valid: Tensor) -> Tensor:
-        """beta (K, P, T, T'): softmax over the words n' of q_pn . ke_n'; zero for padded queries and padded keys."""
-        logits = (image.queries @ ke.transpose(1, 2)).unsqueeze(2) + (qe @ ke.transpose(1, 2)).unsqueeze(1)
-        logits = logits.masked_fill(~valid[:, None, None, :], float("-inf"))
-        return logits.softmax(-1) * valid[:, None, :, None]
+        """beta (K, T, P, T'): softmax over the words n' of q_pn . ke_n'; zero for padded keys, of no meaning for padded queries n."""
+        between_words = (qe @ ke.transpose(1, 2)).masked_fill(~valid.unsqueeze(1), float("-inf"))  # (K, T, T')
+        return ((image.queries @ ke.transpose(1, 2)).unsqueeze(1) + between_words.unsqueeze(2)).softmax(-1)
 
     def _word_weights(self, beta: Tensor, valid: Tensor) -> Tensor:
         """a (K, T) over the words: softmax of the attention received (Eq. 4, divided by P), or uniform for average pooling."""
         if self.pooling == "average":
-            return valid / valid.sum(1, keepdim=True)
-        received = beta.sum((1, 2)) / beta.shape[1]  # (K, T'), mean 1 over valid words
+            return valid.to(beta.dtype) / valid.sum(1, keepdim=True)
+        received = torch.einsum("kn,knm->km", valid.to(beta.dtype), beta.mean(2))  # (K, T'), mean 1 over valid words
         return received.masked_fill(~valid, float("-inf")).softmax(-1)
 
-    def _pooled_positions(self, image: ImageParts, qe: Tensor, valid: Tensor, a: Tensor) -> Tensor:
+    def _pooled_positions(self, image: ImageParts, qe: Tensor, a: Tensor) -> Tensor:
         """sum_n a_n sum_p' alpha_pn(p') xv_p', shape (K, P, d), by the product form where float32 holds it."""
-        logits = qe @ image.keys.transpose(1, 2)  # (K, T, P)
-        g = (logits - logits.amax(-1, keepdim=True).detach()).exp()
-        z = image.exponentials @ g.transpose(1, 2)  # (K, P, T)
-        lost = ((z < SMALLEST_NORMALISER) & valid.unsqueeze(1)).flatten(1).any(1)
+        g = _peaked_at_one(qe @ image.keys.transpose(1, 2))  # (K, T, P)
+        z = image.exponentials @ g.transpose(1, 2)  # (K, P, T); at least 1 for padded words, whose qe is zero
+        lost = z.flatten(1).amin(1) < SMALLEST_NORMALISER
         if not bool(lost.any()):
-            return ((a.unsqueeze(1) / z.clamp_min(SMALLEST_NORMALISER)) @ g * image.exponentials) @ image.values
+            return ((a.unsqueeze(1) / z) @ g * image.exponentials) @ image.values
         pooled = []
         for k in range(len(a)):
             one = image.select(torch.tensor([k], device=a.device))
             pieces = self._pooled_positions_exactly if bool(lost[k]) else self._pooled_positions
-            pooled.append(pieces(one, qe[k : k + 1], valid[k : k + 1], a[k : k + 1]))
+            pooled.append(pieces(one, qe[k : k + 1], a[k : k + 1]))
         return torch.cat(pooled)
 
-    def _pooled_positions_exactly(self, image: ImageParts, qe: Tensor, valid: Tensor, a: Tensor) -> Tensor:
+    def _pooled_positions_exactly(self, image: ImageParts, qe: Tensor, a: Tensor) -> Tensor:
         """The same by one softmax per word in the log domain: T times the cost, safe for any logits."""
-        words = [n for n in range(qe.shape[1]) if bool(valid[:, n].any())]
-        return torch.stack([a[:, n, None, None] * self._positions_of_word(image, qe[:, n]) for n in words]).sum(0)
+        return torch.stack([a[:, n, None, None] * self._positions_of_word(image, qe[:, n]) for n in range(qe.shape[1])]).sum(0)
 
     @staticmethod
     def _positions_of_word(image: ImageParts, qe_n: Tensor) -> Tensor:
@@ -145,10 +142,25 @@ class CrossModalSelfAttention(nn.Module):
         qe, xe = parts
         features: Tensor | None = None
         for n in range(words.shape[1]):
-            response = self._positions_of_word(image, qe[:, n]) + beta[:, :, n] @ xe
+            response = self._positions_of_word(image, qe[:, n]) + beta[:, n] @ xe
             f_n = self.output(response) + self._residual(image, words[:, n])
             f_n = f_n.masked_fill(~valid[:, n, None, None], float("-inf"))
             features = f_n if features is None else torch.maximum(features, f_n)
         if features is None:
             raise ValueError(f"words must hold at least one word, got shape {tuple(words.shape)}")
-        return Attended(features, a, torch.einsum("kn,kpnm->kmp", a, beta))
+        return Attended(features, a, _pooled_words(a, beta).transpose(1, 2))
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Half types promoted to float32, the rest as it is."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def _peaked_at_one(logits: Tensor) -> Tensor:
+    """exp(logits - rowmax), in place of the logits: the largest entry of each row is 1. The maximum cancels, so no gradient goes through it."""
+    return logits.sub_(logits.detach().amax(-1, keepdim=True)).exp_()
+
+
+def _pooled_words(a: Tensor, beta: Tensor) -> Tensor:
+    """sum_n a_n beta_pn(n'): a (K, T) and beta (K, T, P, T') -> (K, P, T'), rows sum to 1."""
+    return (a.unsqueeze(1) @ beta.flatten(2)).unflatten(-1, beta.shape[2:]).squeeze(1)

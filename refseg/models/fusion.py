@@ -42,9 +42,9 @@ class GatedFusion(nn.Module):
         memory = [gate(x_i).sigmoid() for gate, x_i in zip(self.memory, x, strict=True)]
         reset = [gate(x_i).sigmoid() for gate, x_i in zip(self.reset, x, strict=True)]
         offered = [gamma * m * x_i for gamma, m, x_i in zip(self.gamma, memory, x, strict=True)]
-        everything = torch.stack(offered).sum(0)
-        fused = torch.zeros_like(everything)
+        everything = sum(offered[1:], offered[0])
+        fused = []
         for x_i, m, r, own in zip(x, memory, reset, offered, strict=True):
             g = (1 - m) * x_i + (everything - own)
-            fused = fused + r * g.tanh() + (1 - r) * x_i
-        return Fused(fused, torch.cat(memory, dim=1), torch.cat(reset, dim=1))
+            fused.append(r * g.tanh() + (1 - r) * x_i)
+        return Fused(sum(fused[1:], fused[0]), torch.cat(memory, dim=1), torch.cat(reset, dim=1))

@@ -60,9 +60,9 @@ class NetworkConfig:
             embedding=50,
             context=128,
             width=128,
-            channels=128,
+            channels=96,
             modulated=True,
-            refinement=(64, 48),
+            refinement=(48, 32),
             presence=True,
         )
 

@@ -5,7 +5,6 @@ Not in the paper, which predicts on the coarse grid: compact configuration only.
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -28,28 +27,26 @@ class ResidualContext(nn.Module):
 class Refinement(nn.Module):
     """features (K, X, h, w) and details ((K, D_8, 2h, 2w), (K, D_4, 4h, 4w)) -> (K, out, 4h, 4w).
 
-    The details are projected per picture (`project`), once for all its expressions, and selected per expression by the caller.
+    Each stage adds the enlarged response to the picture's own details and filters the sum once. What depends on the picture alone (`project`) is
+    computed once for all its expressions.
     """
 
     def __init__(self, channels: int, details: Sequence[int], widths: Sequence[int]) -> None:
         super().__init__()
         self.context = nn.Sequential(ResidualContext(channels, dilation=2), ResidualContext(channels, dilation=4))
-        self.details = nn.ModuleList(nn.Conv2d(inputs, width // 2, 1) for inputs, width in zip(details, widths, strict=True))
-        self.merge = nn.ModuleList()
-        for width in widths:
-            self.merge.append(
-                nn.Sequential(nn.Conv2d(channels + width // 2, width, 3, padding=1, bias=False), nn.GroupNorm(8, width), nn.ReLU())
-            )
-            channels = width
-        self.channels = channels
+        self.details = nn.ModuleList(nn.Conv2d(inputs, width, 3, padding=1) for inputs, width in zip(details, widths, strict=True))
+        self.narrow = nn.ModuleList(nn.Conv2d(wide, width, 1) for wide, width in zip((channels, *widths), widths, strict=False))
+        self.filter = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1, bias=False) for width in widths)
+        self.norm = nn.ModuleList(nn.GroupNorm(8, width) for width in widths)
+        self.channels = widths[-1]
 
     def project(self, details: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Project each detail map (B, D, H, W) to half the width of its stage."""
-        return tuple(F.relu(project(detail)) for project, detail in zip(self.details, details, strict=True))
+        """Project each detail map (B, D, H, W) to the width of its stage."""
+        return tuple(project(detail) for project, detail in zip(self.details, details, strict=True))
 
     def forward(self, features: Tensor, details: Sequence[Tensor]) -> Tensor:
         x: Tensor = self.context(features)
-        for merge, detail in zip(self.merge, details, strict=True):
-            x = F.interpolate(x, size=detail.shape[-2:], mode="bilinear", align_corners=False)
-            x = merge(torch.cat([x, detail], dim=1))
+        for narrow, filter_, norm, detail in zip(self.narrow, self.filter, self.norm, details, strict=True):
+            enlarged = F.interpolate(narrow(x), size=detail.shape[-2:], mode="bilinear", align_corners=False)
+            x = F.relu(norm(filter_(F.relu(enlarged + detail))))
         return x

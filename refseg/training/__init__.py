@@ -1,0 +1,1 @@
+"""Training: losses, schedule, initialisations and the loop."""

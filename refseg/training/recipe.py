@@ -1,0 +1,91 @@
+"""A recipe: everything that decides what a training run does, as frozen data; the files of `recipes/` each define one."""
+
+import importlib.util
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from refseg.data.batches import DEFAULT_MIX
+from refseg.data.sources import SourceSpec
+from refseg.errors import DataError
+from refseg.models.network import NetworkConfig
+from refseg.training.losses import LossWeights
+
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training with one resolution and one set of rates.
+
+    steps: optimiser steps.  images, expressions: per step and per picture.  image_size: side of the letterboxed picture.
+    rate, backbone_rate, table_rate: AdamW's peak rates; a backbone rate of 0 freezes the backbone, which then costs a third.
+    mix: relative odds of the kinds of expressions (see `refseg.data.batches.DEFAULT_MIX`).
+    """
+
+    name: str
+    steps: int
+    images: int
+    expressions: int
+    image_size: int
+    rate: float
+    backbone_rate: float
+    table_rate: float
+    mix: Mapping[str, float] = field(default_factory=lambda: DEFAULT_MIX)
+    warmup: int = 100
+    decay: float = 0.02
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """network: configuration.  sources: what pictures and expressions are drawn from.
+    initialisation: folder of public weights, relative to the data root, or None to start from random tensors.
+    vocabulary_words: size of the frequent-word part of the vocabulary.  average: decay of the moving average of the weights that is kept.
+    """
+
+    name: str
+    network: NetworkConfig
+    sources: tuple[SourceSpec, ...]
+    phases: tuple[Phase, ...]
+    initialisation: str | None = None
+    vocabulary_words: int = 20_000
+    loss: LossWeights = field(default_factory=LossWeights)
+    average: float = 0.998
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Steps of all phases together."""
+        return sum(phase.steps for phase in self.phases)
+
+    def at(self, step: int) -> tuple[int, int]:
+        """(index of the phase, step within it) of a global step; the last step of the last phase for anything beyond."""
+        for index, phase in enumerate(self.phases):
+            if step < phase.steps:
+                return index, step
+            step -= phase.steps
+        return len(self.phases) - 1, self.phases[-1].steps - 1
+
+
+def load_recipe(name: str) -> Recipe:
+    """A recipe by its name in `recipes/`, or by the path of a Python file that defines RECIPE. Raises DataError."""
+    path = Path(name) if name.endswith(".py") else RECIPES / f"{name}.py"
+    if not name.endswith(".py") and not re.fullmatch(r"[a-z0-9_]+", name):
+        raise DataError(f"recipe {name!r} is not a name; expected one of {', '.join(available_recipes())}, or the path of a .py file")
+    if not path.is_file():
+        raise DataError(f"no recipe {name!r}; available: {', '.join(available_recipes()) or 'none'}; or give the path of a .py file")
+    spec = importlib.util.spec_from_file_location(f"refseg_recipe_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise DataError(f"{path} cannot be loaded as Python; expected a file that defines RECIPE")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    recipe = getattr(module, "RECIPE", None)
+    if not isinstance(recipe, Recipe):
+        raise DataError(f"{path} defines no RECIPE of type refseg.training.recipe.Recipe")
+    return recipe
+
+
+def available_recipes() -> list[str]:
+    """Names of the recipes that come with the project."""
+    return sorted(path.stem for path in RECIPES.glob("*.py") if not path.stem.startswith("_"))

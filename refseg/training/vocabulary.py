@@ -1,0 +1,22 @@
+"""The vocabulary of a run: the words of its expressions, and frequent words of the language so that a stranger's words have vectors too."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from refseg.language import PAD_WORD, UNK_WORD, Vocabulary, words_of
+
+
+def build_vocabulary(sentences: Iterable[str], frequent: Iterable[str], size: int) -> Vocabulary:
+    """Every word of `sentences`, and the first `size` of `frequent` (most frequent first); in the order of `frequent`, then by count."""
+    counts = Counter(word for sentence in sentences for word in words_of(sentence))
+    ordered = list(dict.fromkeys(word for rank, word in enumerate(frequent) if rank < size or word in counts))
+    known = set(ordered)
+    rest = sorted((word for word in counts if word not in known), key=lambda word: (-counts[word], word))
+    return Vocabulary([PAD_WORD, UNK_WORD, *ordered, *rest])
+
+
+def frequent_words(folder: Path | None) -> list[str]:
+    """The words of the GloVe table in `folder`, most frequent first; none where there is no such table."""
+    path = folder / "glove_6b_words.txt" if folder is not None else None
+    return path.read_text(encoding="utf-8").split() if path is not None and path.is_file() else []
