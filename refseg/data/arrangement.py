@@ -7,6 +7,7 @@ picture's width and height. `members` are indices of all objects of one category
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from refseg.data.facts import ObjectFacts, SceneFacts
 MIN_GAP_X, MIN_GAP_Y = 0.06, 0.12
 SIZE_RATIO = 1.7
 CORNER_REACH = 0.42
+MIN_COLOURED, MAX_CAST = 0.004, 0.4
 
 
 def extremes(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]:
@@ -37,9 +39,13 @@ def half(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]:
     if len(members) != 1:
         return []
     item = facts.objects[members[0]]
-    tests = (("left", item.x < 0.36 and item.box[2] < 0.62), ("right", item.x > 0.64 and item.box[0] > 0.38))
-    tests += (("top", item.y < 0.3 and item.box[3] < 0.5), ("bottom", item.y > 0.7 and item.box[1] > 0.5))
-    return [(members[0], side) for side, holds in tests if holds]
+    sides = {
+        "left": item.x < 0.36 and item.box[2] < 0.62,
+        "right": item.x > 0.64 and item.box[0] > 0.38,
+        "top": item.y < 0.3 and item.box[3] < 0.5,
+        "bottom": item.y > 0.7 and item.box[1] > 0.5,
+    }
+    return [(members[0], side) for side, holds in sides.items() if holds]
 
 
 def corners(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]:
@@ -64,7 +70,7 @@ def corners(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]:
 def in_row(facts: SceneFacts, members: Sequence[int]) -> list[int] | None:
     """Members from left to right where the order is clear all along, else None."""
     order = sorted(members, key=lambda i: facts.objects[i].x)
-    for first, second in zip(order, order[1:], strict=False):
+    for first, second in pairwise(order):
         a, b = facts.objects[first], facts.objects[second]
         if b.x - a.x < max(0.05, 0.35 * min(a.width, b.width)):
             return None
@@ -112,12 +118,21 @@ def by_depth(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]
 
 
 def by_colour(facts: SceneFacts, members: Sequence[int], names: Sequence[str] = NAMES) -> list[tuple[tuple[int, ...], str]]:
-    """Sets of members that one colour dominates while no other member could be called by it."""
+    """Sets of members that one colour dominates while no other member could be called by it.
+
+    Nothing is said of a colour that fills the rest of the picture too: that is the light's, not the thing's.
+    """
     dominant = {i: dominant_colour(facts.objects[i].colours) for i in members}
     found = []
     for name in names:
         having = tuple(i for i in members if dominant[i] == name)
-        if having and all(certainly_not(facts.objects[i].colours, name) for i in members if i not in having):
+        if not having or min(facts.objects[i].area for i in having) < MIN_COLOURED:
+            continue
+        position = NAMES.index(name)
+        things = [facts.objects[i] for i in having]
+        covered = sum(thing.area for thing in things)
+        rest = (facts.colours[position] - sum(thing.area * thing.colours[position] for thing in things)) / max(1 - covered, 0.05)
+        if rest < MAX_CAST and all(certainly_not(facts.objects[i].colours, name) for i in members if i not in having):
             found.append((having, name))
     return found
 

@@ -32,6 +32,7 @@ DEFAULT_MIX: Mapping[str, float] = {
     "absent": 0.03,
     "borrowed": 0.03,
 }
+DEFAULT_AUGMENTATION = AugmentationConfig()
 TARGET_STRIDE = 4
 _WORDS_FOR_PERSON = frozenset("man woman person boy girl guy lady kid child people player men women he she his her".split())
 
@@ -94,7 +95,7 @@ class TrainingSampler:
         mix: Mapping[str, float] = DEFAULT_MIX,
         borrowed: Sequence[tuple[str, str]] = (),
         kind_weights: Mapping[str, float] | None = None,
-        augmentation: AugmentationConfig | None = AugmentationConfig(),
+        augmentation: AugmentationConfig | None = DEFAULT_AUGMENTATION,
     ) -> None:
         unknown = sorted(set(mix) - {"natural", "borrowed", *KINDS})
         if unknown or not any(odds > 0 for odds in mix.values()) or any(odds < 0 for odds in mix.values()):
@@ -203,21 +204,19 @@ class TrainingSampler:
             window = draw_window(image.shape[:2], masks, texts, rng, self._augmentation, scene.flippable)
             image, masks, texts = window.apply(image), [window.apply_mask(mask) for mask in masks], reword(texts, window)
         letterbox = Letterbox.of(image, self._size)
-        boxed = letterbox.forward(image)
+        boxed = letterbox.forward(image).astype(np.uint8, copy=False)
         if self._augmentation is not None:
             jittered = jitter_colours(boxed, texts, rng, self._augmentation)
-            top, left, (height, width) = letterbox.top, letterbox.left, letterbox.inner
-            boxed = boxed.copy()
-            boxed[top : top + height, left : left + width] = jittered[top : top + height, left : left + width]
+            boxed[letterbox.window] = jittered[letterbox.window]
         grid = self._size // TARGET_STRIDE
         targets = [_shrink(letterbox.forward(mask.astype(np.uint8) * 255, 0), grid) for mask in masks]
         inside = np.zeros((self._size, self._size), dtype=np.uint8)
-        inside[letterbox.top : letterbox.top + letterbox.inner[0], letterbox.left : letterbox.left + letterbox.inner[1]] = 255
+        inside[letterbox.window] = 255
         return _Sample(boxed, targets, _shrink(inside, grid) >= 128, texts, [choice.kind for choice in choices])
 
 
-def _shrink(array: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    return cv2.resize(array, (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+def _shrink(array: NDArray[np.generic], size: int) -> NDArray[np.uint8]:
+    return cv2.resize(array.astype(np.uint8, copy=False), (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def _names(category: str, text: str) -> bool:

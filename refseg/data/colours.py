@@ -33,7 +33,7 @@ def name_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Index into `NAMES` of every colour of `rgb` uint8 (N, 3); the result is uint8 (N,)."""
     if len(rgb) == 0:
         return np.zeros(0, dtype=np.uint8)
-    hsv = cv2.cvtColor(rgb.reshape(-1, 1, 3), cv2.COLOR_RGB2HSV).reshape(-1, 3).astype(np.int16)
+    hsv = cv2.cvtColor(rgb.reshape(-1, 1, 3), cv2.COLOR_RGB2HSV).reshape(-1, 3).astype(np.int32)
     hue, saturation, value = hsv[:, 0] * 2, hsv[:, 1], hsv[:, 2]
     chroma = saturation * value // 255
     names = np.select(
@@ -72,10 +72,10 @@ def colour_shares(image: NDArray[np.uint8], mask: BoolMask, sample: int = 1500) 
     return (np.bincount(names, minlength=len(NAMES)) / len(names)).astype(np.float32)
 
 
-def dominant_colour(shares: NDArray[np.float32], least: float = 0.6) -> str | None:
-    """The colour name that at least the share `least` of a thing has, or None."""
+def dominant_colour(shares: NDArray[np.float32], least: float = 0.6, least_brown: float = 0.72) -> str | None:
+    """The colour name that at least the share `least` of a thing has, or None; brown, what warm light makes of anything, needs more."""
     best = int(shares.argmax())
-    return NAMES[best] if shares[best] >= least else None
+    return NAMES[best] if shares[best] >= (least_brown if NAMES[best] == "brown" else least) else None
 
 
 def certainly_not(shares: NDArray[np.float32], name: str, most: float = 0.1, nearby: float = 0.35) -> bool:

@@ -34,15 +34,17 @@ class ObjectFacts:
 
 @dataclass(frozen=True)
 class SceneFacts:
-    """Measures of all objects of a scene (same order) and the indices of each category's objects."""
+    """Measures of all objects of a scene (same order), the indices of each category's objects, and the whole picture's colours."""
 
     objects: tuple[ObjectFacts, ...]
     members: dict[str, tuple[int, ...]]
+    colours: NDArray[np.float32]
 
 
 def measure(scene: Scene) -> SceneFacts:
     """Measure every object of a scene. People's colour is that of their upper clothes: a skin's or hair's colour names nobody."""
     height, width = scene.image.shape[:2]
+    overall = colour_shares(scene.image, np.ones((height, width), dtype=bool))
     objects = []
     members: dict[str, list[int]] = {}
     for index, item in enumerate(scene.objects):
@@ -67,4 +69,4 @@ def measure(scene: Scene) -> SceneFacts:
             )
         )
         members.setdefault(item.category, []).append(index)
-    return SceneFacts(tuple(objects), {category: tuple(indices) for category, indices in members.items()})
+    return SceneFacts(tuple(objects), {category: tuple(indices) for category, indices in members.items()}, overall)

@@ -13,7 +13,15 @@ from refseg.images import load_image
 
 STREET_CLASSES = ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist", "void")
 # A class's name when all of it is one object; the others are stuff by nature.
-_WHOLE = {"building": "buildings", "pole": "poles", "tree": "trees", "sign": "signs", "car": "cars", "pedestrian": "pedestrians", "bicyclist": "bicyclists"}
+_WHOLE = {
+    "building": "buildings",
+    "pole": "poles",
+    "tree": "trees",
+    "sign": "signs",
+    "car": "cars",
+    "pedestrian": "pedestrians",
+    "bicyclist": "bicyclists",
+}
 _COUNTED = frozenset({"car", "pedestrian", "bicyclist", "sign"})
 # Shares of the picture: the least whole class and the least connected region that are worth an expression.
 MIN_WHOLE, MIN_REGION = 0.004, 0.003

@@ -27,8 +27,8 @@ def polygons_to_mask(polygons: Sequence[Sequence[float]], height: int, width: in
     """Union of polygons as a bool mask (height, width); within one polygon the even-odd rule holds.
 
     A pixel belongs to a polygon when its centre lies inside, which is the rule of pycocotools too; that one first rounds the corners
-    to a fifth of a pixel, so single pixels on the outline differ (0.1 to 0.2 per cent of the area over COCO annotations). Corners outside the picture are allowed. Raises DataError for a
-    polygon that is not a flat list of at least three finite points.
+    to a fifth of a pixel, so single pixels on the outline differ (0.1 to 0.2 per cent of the area over COCO annotations). Corners
+    outside the picture are allowed. Raises DataError for a polygon that is not a flat list of at least three finite points.
     """
     _check_size(height, width)
     mask = np.zeros((height, width), dtype=bool)
@@ -43,7 +43,7 @@ def _fill_polygon(mask: BoolMask, polygon: Sequence[float]) -> None:
     except (TypeError, ValueError) as error:
         raise DataError("got a polygon that is not a list of numbers, expected x0, y0, x1, y1, ...: mend the annotation") from error
     if points.ndim != 1 or points.size < 6 or points.size % 2 or not np.isfinite(points).all():
-        raise DataError(f"got a polygon of shape {points.shape}, expected at least 6 finite numbers x0, y0, x1, y1, ...: mend the annotation")
+        raise DataError(f"got a polygon of shape {points.shape}, expected at least 6 finite numbers x0, y0, x1, ...: mend the annotation")
     height, width = mask.shape
     # Far-away corners are as good as any outside the picture, and huge ones would lose precision below.
     points = np.clip(points, -1e6, 1e6).reshape(-1, 2)
@@ -86,9 +86,9 @@ def decode_counts(counts: Sequence[int] | Counts, height: int, width: int) -> Bo
     except (TypeError, ValueError) as error:
         raise DataError("got run lengths that are not a list of numbers, expected non-negative integers: mend the annotation") from error
     if runs.ndim != 1 or runs.dtype.kind not in "iu":
-        raise DataError(f"got run lengths of type {runs.dtype} and shape {runs.shape}, expected a flat list of integers: mend the annotation")
+        raise DataError(f"got run lengths of type {runs.dtype}, shape {runs.shape}, expected a flat list of integers: mend the annotation")
     pixels = height * width
-    if runs.size and (int(runs.min()) < 0 or int(runs.max()) > pixels) or int(runs.sum()) != pixels:
+    if int(runs.min(initial=0)) < 0 or int(runs.max(initial=0)) > pixels or int(runs.sum()) != pixels:
         raise DataError(f"got run lengths that add up to {int(runs.sum())}, expected {height} x {width} = {pixels}: mend the annotation")
     values = np.arange(runs.size) % 2 == 1
     flat = np.repeat(values, runs)
@@ -183,4 +183,4 @@ def box_of(mask: BoolMask) -> tuple[int, int, int, int] | None:
 
 def _check_size(height: int, width: int) -> None:
     if height < 1 or width < 1 or height * width > MAX_MASK_PIXELS:
-        raise DataError(f"got a mask size of {height} x {width}, expected at least 1 x 1 and at most {MAX_MASK_PIXELS} pixels: mend the annotation")
+        raise DataError(f"got a mask size of {height} x {width}, expected 1 x 1 to {MAX_MASK_PIXELS} pixels: mend the annotation")

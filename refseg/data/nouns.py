@@ -66,7 +66,7 @@ _SINGULAR: dict[str, tuple[str, ...]] = {
     "purse": ("purse", "bag"),
 }
 _PLURAL: dict[str, tuple[str, ...]] = {
-    "person": ("people", "persons"),
+    "person": ("people",),
     "pedestrian": ("pedestrians", "people"),
     "mouse": ("mice",),
     "sheep": ("sheep",),
@@ -120,7 +120,7 @@ _STUFF_ENDINGS = (" tofu", " tempeh", " chicken", " cream", " wall", " floor")
 def plural_of(noun: str) -> str:
     """Regular English plural of a noun, of the last word when there are several."""
     head, _, last = noun.rpartition(" ")
-    if last.endswith(("s", "x", "z", "ch", "sh")):
+    if last.endswith(("s", "x", "z", "ch", "sh", "ato")):
         last += "es"
     elif last.endswith("y") and last[-2:-1] not in "aeiou":
         last = last[:-1] + "ies"

@@ -5,6 +5,7 @@ A source is a `Sequence[Scene]` that reads a scene when it is asked for one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ UintImage = NDArray[np.uint8]
 # Sources of the objects set in which many things of a labelled category are not labelled.
 PARTLY_LABELLED = frozenset({"vehicle_via", "facades", "pennfudan"})
 COMPLETE_SOURCES = frozenset({"coco128_panoptic"})
+# Beyond so many, annotators stop: what is left of a crowd is not labelled one by one.
+MANY = 10
+_CROWD_WORDS = frozenset("crowd crowded crowds audience spectators stadium fans many several group bunch pile lots".split())
 # Two labels of one category that overlap more than this are the same thing labelled twice.
 DUPLICATE_IOU = 0.7
 
@@ -137,7 +141,7 @@ class RefCocoScenes(SceneSource):
             SceneReferent(position[r.instance.id], r.sentences) for r in self._dataset.referents_of(record) if r.instance.id in position
         )
         categories = frozenset(o.category for o in objects)
-        crowds = frozenset(i.category for i in self._dataset.instances_of(record) if i.crowd)
+        crowds = _crowded(self._dataset, record)
         complete = self._is_complete(record)
         return Scene(
             image=image,
@@ -156,6 +160,15 @@ def _mentioned(captions: Iterable[str], categories: Iterable[str]) -> frozenset[
     text = " ".join(" ".join(captions).casefold().replace(".", " ").replace(",", " ").split())
     padded = f" {text} "
     return frozenset(c for c in categories if any(f" {form} " in padded for form in noun_of(c).forms))
+
+
+def _crowded(dataset: RefCocoDataset, record: ImageRecord) -> frozenset[str]:
+    """Categories that have more instances in the picture than are labelled: marked crowds, many, or some where captions speak of many."""
+    instances = dataset.instances_of(record)
+    counts = Counter(i.category for i in instances)
+    told = _CROWD_WORDS & set(" ".join(record.captions).casefold().replace(".", " ").split())
+    least = 3 if told else MANY
+    return frozenset(i.category for i in instances if i.crowd) | frozenset(c for c, count in counts.items() if count >= least)
 
 
 def _distinct_objects(dataset: RefCocoDataset, record: ImageRecord) -> tuple[tuple[SceneObject, ...], dict[int, int]]:

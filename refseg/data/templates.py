@@ -25,8 +25,8 @@ _PEOPLE = frozenset({"person", "pedestrian"})
 # Colours that may be skin or hair say nothing about clothes; see-through and shining things show other things' colours.
 _CLOTHES_COLOURS = ("black", "white", "red", "yellow", "green", "blue", "purple")
 _UNCOLOURED = frozenset(
-    "zebra giraffe tv mirror window windshield people skin pedestrians bicyclists bicyclist cars buildings poles signs sign fence trees".split()
-) | {"wine glass", "rear window", "laptop", "cell phone"}
+    "zebra giraffe cheetah tiger tv mirror window windshield people skin pizza sandwich cake donut".split()
+) | {"wine glass", "rear window", "laptop", "cell phone", "hot dog"}
 _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _SHORT_ORDINALS = ("1st", "2nd", "3rd", "4th", "5th", "6th")
@@ -101,7 +101,8 @@ def _category(w: _Writer) -> Iterator[Template]:
             continue
         if len(members) == 1 or not noun_of(category).countable:
             noun = w.one(category)
-            text = w.pick((noun, noun, f"the {noun}", f"the {noun}", f"a {noun}" if noun_of(category).countable and noun[0] not in "aeiou" else noun))
+            article = "a " if noun_of(category).countable and noun[0] not in "aeiou" else ""
+            text = w.pick((noun, noun, f"the {noun}", f"the {noun}", article + noun))
         else:
             nouns = w.many(category)
             text = w.pick((nouns, nouns, f"the {nouns}", f"all {nouns}", f"all the {nouns}", f"every {w.one(category)}", f"all of the {nouns}"))
@@ -117,26 +118,29 @@ def _side(w: _Writer) -> Iterator[Template]:
             yield Template(w.phrase(_side_phrases(w.one(category), side, len(members))), (index,), "side")
         for index, corner in arrangement.corners(w.facts, members):
             noun = w.one(category)
-            options = (f"{corner} {noun}", f"{noun} in the {corner}", f"{noun} at the {corner}", f"{noun} in the {corner} corner", f"{noun} {corner}")
-            yield Template(w.phrase(options), (index,), "side")
+            places = (f"{corner} {noun}", f"{noun} in the {corner}", f"{noun} at the {corner}", f"{noun} in the {corner} corner", f"{noun} {corner}")
+            yield Template(w.phrase(places), (index,), "side")
         centre = arrangement.middle(w.facts, members)
         if centre is not None:
             noun = w.one(category)
-            options = (f"middle {noun}", f"{noun} in the middle", f"center {noun}", f"{noun} in the center", f"{noun} in the centre", f"{noun} in middle")
-            yield Template(w.phrase(options), (centre,), "side")
+            middles = (f"middle {noun}", f"{noun} in the middle", f"center {noun}", f"{noun} in the center", f"{noun} in the centre")
+            yield Template(w.phrase(middles), (centre,), "side")
         for index, depth in arrangement.by_depth(w.facts, members):
             yield Template(w.phrase(_depth_phrases(w.one(category), depth)), (index,), "side")
 
 
-def _side_phrases(noun: str, side: str, count: int) -> tuple[str, ...]:
+def _side_phrases(noun: str, side: str, count: int) -> list[str]:
     if side in ("left", "right"):
-        plain = (f"{side} {noun}", f"{side} {noun}", f"{noun} on the {side}", f"{noun} on the {side}", f"{noun} on {side}", f"{noun} {side}")
-        plain += (f"{noun} to the {side}", f"{noun} on the {side} side", f"{noun} at {side}")
-        far = (f"{side}most {noun}", f"{noun} on the far {side}", f"far {side} {noun}", f"{noun} furthest to the {side}", f"{noun} farthest {side}")
-        return plain if count == 1 else plain + far if count == 2 else far + (f"{noun} on the {side}", f"{side} {noun}", f"{noun} far {side}")
+        plain = [f"{side} {noun}", f"{side} {noun}", f"{noun} on the {side}", f"{noun} on the {side}", f"{noun} on {side}", f"{noun} {side}"]
+        plain += [f"{noun} to the {side}", f"{noun} on the {side} side", f"{noun} at {side}"]
+        far = [f"{side}most {noun}", f"{noun} on the far {side}", f"far {side} {noun}", f"{noun} furthest to the {side}", f"{noun} far {side}"]
+        if count > 2:
+            plain = [f"{noun} on the {side}", f"{side} {noun}"]
+        return plain if count == 1 else plain + far
     level = "upper" if side == "top" else "lower"
-    place = (f"{side} {noun}", f"{noun} at the {side}", f"{noun} on the {side}" if side == "top" else f"{noun} on the bottom", f"{level} {noun}")
-    return place if count == 1 else (*place, f"{noun} closest to the {side}", f"{'highest' if side == 'top' else 'lowest'} {noun}")
+    place = [f"{side} {noun}", f"{noun} at the {side}", f"{noun} on the {side}", f"{level} {noun}"]
+    extreme = "highest" if side == "top" else "lowest"
+    return place if count == 1 else [*place, f"{noun} closest to the {side}", f"{extreme} {noun}"]
 
 
 def _depth_phrases(noun: str, depth: str) -> tuple[str, ...]:
@@ -158,21 +162,24 @@ def _order(w: _Writer) -> Iterator[Template]:
                 yield Template(w.phrase((usual, usual, f"{ordinal} {noun} from {side}", f"{noun} {ordinal} from the {side}")), (index,), "order")
 
 
+_SIZES = {"largest": (("biggest", "largest"), ("big", "large"), "bigger"), "smallest": (("smallest",), ("small", "little", "tiny"), "smaller")}
+
+
 def _size(w: _Writer) -> Iterator[Template]:
     for category, members in w.kinds_of_things():
         for index, size in arrangement.by_size(w.facts, members):
             noun = w.one(category)
-            words = ("biggest", "largest", "big", "large", "bigger") if size == "largest" else ("smallest", "small", "tiny", "little", "smaller")
-            adjectives = words if len(members) == 2 else words[:2] + words[:1]
-            phrases = [f"{adjective} {noun}" for adjective in adjectives]
+            superlatives, adjectives, comparative = _SIZES[size]
+            phrases = [f"{word} {noun}" for word in superlatives]
             if len(members) == 2:
-                phrases.append(f"{words[4]} of the two {w.many(category)}")
+                phrases += [f"{word} {noun}" for word in (*adjectives, comparative)]
+                phrases.append(f"{comparative} of the two {w.many(category)}")
             yield Template(w.phrase(phrases), (index,), "size")
 
 
 def _colour(w: _Writer) -> Iterator[Template]:
     for category, members in w.facts.members.items():
-        if category not in w.scene.exhaustive or category in _UNCOLOURED:
+        if category not in w.scene.exhaustive or category in _UNCOLOURED or not (noun_of(category).countable or category in WORN):
             continue
         people = category in _PEOPLE
         for having, name in arrangement.by_colour(w.facts, members, _CLOTHES_COLOURS if people else NAMES):
@@ -217,7 +224,8 @@ def _several(w: _Writer) -> Iterator[Template]:
     for category, members in w.kinds_of_things():
         nouns, count = w.many(category), len(members)
         if count == 2:
-            yield Template(w.pick((f"both {nouns}", f"the two {nouns}", f"two {nouns}", f"both of the {nouns}", f"both the {nouns}")), members, "several")
+            text = w.pick((f"both {nouns}", f"the two {nouns}", f"two {nouns}", f"both of the {nouns}", f"both the {nouns}"))
+            yield Template(text, members, "several")
         elif 3 <= count <= 6:
             number = _NUMBERS[count]
             yield Template(w.pick((f"the {number} {nouns}", f"all {number} {nouns}", f"{number} {nouns}")), members, "several")
@@ -225,7 +233,7 @@ def _several(w: _Writer) -> Iterator[Template]:
             continue
         for group, side in arrangement.groups(w.facts, members):
             number = _NUMBERS[len(group)]
-            options = (f"{number} {nouns} on the {side}", f"{number} {side} {nouns}", f"{number} {nouns} to the {side}", f"{number} {side}most {nouns}")
+            options = (f"{number} {nouns} on the {side}", f"{number} {nouns} to the {side}", f"{number} {side}most {nouns}")
             yield Template(w.phrase(options), group, "several")
 
 
@@ -239,8 +247,9 @@ def _absent(w: _Writer, count: int = 6) -> Iterator[Template]:
         noun, side = noun_of(category).singular[0], w.pick(("left", "right"))
         options = [noun, f"the {noun}", noun, f"the {noun}"]
         if noun_of(category).countable:
-            options += [w.many(category), f"all the {w.many(category)}", f"{side} {noun}", f"{noun} on the {side}", f"the {noun} on the {side}"]
-            options += [f"biggest {noun}", f"second {noun} from the {side}", f"two {w.many(category)}", f"{noun} in the {w.pick(('middle', 'front', 'back'))}"]
+            nouns, place = w.many(category), w.pick(("middle", "front", "back"))
+            options += [nouns, f"all the {nouns}", f"two {nouns}", f"biggest {noun}", f"second {noun} from the {side}", f"{noun} in the {place}"]
+            options += [f"{side} {noun}", f"{noun} on the {side}", f"the {noun} on the {side}"]
         if category not in _PEOPLE:
             options += [f"{w.pick(NAMES)} {noun}", f"the {w.pick(NAMES)} {noun}"]
         yield Template(w.pick(options), (), "absent")
