@@ -1,0 +1,7 @@
+"""The web page: `build_demo(predictor).launch(**launch_options())`."""
+
+from refseg.ui.demo import build_demo
+from refseg.ui.runner import Compute
+from refseg.ui.theme import launch_options
+
+__all__ = ["Compute", "build_demo", "launch_options"]

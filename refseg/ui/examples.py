@@ -1,0 +1,54 @@
+"""Pictures to start from: scenes drawn by this project, and photos that installed packages carry (used where they lie, never copied)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from refseg.images import load_image
+from refseg.ui.pictures import jpeg_uri, reduced
+
+THUMBNAIL = 240
+DRAWN = Path(__file__).resolve().parents[2] / "assets" / "examples"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture and something to say about it."""
+
+    path: Path
+    expression: str
+
+
+def find_examples(drawn: Path = DRAWN) -> list[Example]:
+    """The examples whose picture is present on this machine, photos first."""
+    photos = Path(str(resources.files("gradio"))) / "media_assets" / "images"
+    portrait = Path(str(resources.files("matplotlib"))) / "mpl-data" / "sample_data" / "grace_hopper.jpg"
+    candidates = [
+        Example(photos / "lion.jpg", "the lion in front"),
+        Example(photos / "cheetah.jpg", "the running cheetah"),
+        Example(portrait, "the woman"),
+        Example(photos / "tower.jpg", "the tower"),
+        Example(drawn / "marbles.jpg", "the red ball on the left"),
+        Example(drawn / "balloons.jpg", "the biggest balloon"),
+        Example(drawn / "boats.jpg", "the boat on the right"),
+    ]
+    return [example for example in candidates if example.path.is_file()]
+
+
+def examples_html(examples: Sequence[Example]) -> str:
+    """A row of buttons, each a thumbnail and its expression."""
+    buttons = "".join(_button(number, example) for number, example in enumerate(examples))
+    return f'<div class="rs-examples" role="group" aria-label="Examples">{buttons}</div>' if buttons else ""
+
+
+def _button(number: int, example: Example) -> str:
+    thumbnail = jpeg_uri(np.asarray(reduced(load_image(example.path), THUMBNAIL), dtype=np.uint8), quality=80)
+    text = escape(example.expression)
+    return (
+        f'<button type="button" class="rs-example" data-choice="example" data-number="{number}">'
+        f'<img src="{thumbnail}" alt=""><span>{text}</span></button>'
+    )

@@ -1,0 +1,42 @@
+"""Maps with their legends, and the line of facts under the result."""
+
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refseg.ui.pictures import MAP_VIEW, coloured, jpeg_uri, legend_gradient, reduced
+
+
+def map_html(title: str, explanation: str, values: NDArray[np.floating], image: NDArray[np.uint8]) -> str:
+    """A map (H, W) in 0..1 over its picture (H, W, 3), with a legend from 0 to 1 and the place of the maximum in words for those who cannot see it."""
+    small = np.asarray(reduced(values.astype(np.float32), MAP_VIEW), dtype=np.float32)
+    uri = jpeg_uri(coloured(small, np.asarray(reduced(image, MAP_VIEW), dtype=np.uint8)))
+    alt = f"{title}: between {float(values.min()):.2f} and {float(values.max()):.2f}, highest {place_of_maximum(small)}"
+    return (
+        f'<figure class="rs-map"><img src="{uri}" alt="{escape(alt)}">'
+        f'<figcaption><strong>{escape(title)}</strong> {escape(explanation)}'
+        f'<span class="rs-legend" aria-hidden="true"><span>0</span><i style="background:{legend_gradient()}"></i><span>1</span></span>'
+        "</figcaption></figure>"
+    )
+
+
+def place_of_maximum(values: NDArray[np.floating]) -> str:
+    """Where a map (H, W) is highest, in words: "at the top left", "in the middle"."""
+    row, column = np.unravel_index(int(values.argmax()), values.shape)
+    vertical = ("top", "", "bottom")[min(2, int(3 * row / values.shape[0]))]
+    horizontal = ("left", "", "right")[min(2, int(3 * column / values.shape[1]))]
+    return f"at the {f'{vertical} {horizontal}'.strip()}" if vertical or horizontal else "in the middle"
+
+
+def facts_html(size: tuple[int, int], peak: float, seconds: float, place: str, reused: bool) -> str:
+    """size: (height, width) of the picture.  peak: highest probability.  seconds: time the network took on `place`."""
+    facts = [
+        ("Picture", f"{size[1]} \u00d7 {size[0]}"),
+        ("Highest probability", f"{peak:.2f}"),
+        ("Time", f"{seconds:.2f} s"),
+        ("Device", place),
+        ("Picture features", "reused" if reused else "computed"),
+    ]
+    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
+    return f'<dl class="rs-facts">{items}</dl>'

@@ -1,0 +1,167 @@
+"""What the image tab does when something happens on it; the widgets themselves are in `image_tab`.
+
+Every method takes what the browser sent and the visitor's session and returns plain values for the outputs, so that each can be called
+without a page. Nothing of a visitor is kept here.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refseg.errors import RefsegError
+from refseg.images import load_image
+from refseg.ui.examples import Example
+from refseg.ui.figures import facts_html, map_html
+from refseg.ui.heatmap import heatmap_html
+from refseg.ui.messages import (
+    INTERNAL,
+    NO_EXPRESSION,
+    NO_PICTURE,
+    Message,
+    about_finding,
+    about_words,
+    messages_html,
+    replace_word,
+)
+from refseg.ui.pictures import grey_uri, jpeg_uri, reduced
+from refseg.ui.runner import Answer, Runner
+from refseg.ui.session import Session
+
+log = logging.getLogger(__name__)
+
+Picture = Mapping[str, Any] | None
+"""An uploaded picture as the browser sends it: {"path": ...}; its path has been checked by Gradio to lie in the upload folder."""
+
+EMPTY: dict[str, Any] = {"state": "empty"}
+
+
+class Shown(NamedTuple):
+    """Values of the outputs, in the order in which the tab lists them."""
+
+    result: dict[str, Any]
+    messages: str
+    facts: str
+    attention: str
+    maps: str
+    session: Session | None
+
+
+class ImagePage:
+    """The image tab's callbacks around one `Runner`."""
+
+    def __init__(self, runner: Runner, examples: Sequence[Example] = ()) -> None:
+        self._runner = runner
+        self._examples = {str(number): example for number, example in enumerate(examples)}
+
+    def open_picture(self, picture: Picture) -> Shown:
+        """Checks a picture as soon as it arrives and encodes it, so that the first answer comes fast; without a session when it cannot be used."""
+        try:
+            fresh = self._session_of(picture, None)
+            if fresh is None:
+                return cleared()
+            fresh = fresh.encoded_as(self._runner.encode(fresh.image))
+        except Exception as error:
+            return cleared(_failure(error))
+        return Shown(_plain(fresh), "", "", "", "", fresh)
+
+    def segment(self, picture: Picture, expression: str, threshold: float, refine: bool, session: Session | None) -> Shown:
+        """Finds what `expression` means. What was shown before goes away even when this fails, for it would belong to other words."""
+        try:
+            current = self._session_of(picture, session)
+            if current is None:
+                return cleared(Message(NO_PICTURE, "error"))
+            if not isinstance(expression, str) or not expression.strip():
+                current = current.answered(None)
+                return Shown(_plain(current), messages_html([Message(NO_EXPRESSION, "error")]), "", "", "", current)
+        except Exception as error:
+            return cleared(_failure(error))
+        try:
+            answer = self._runner.run(current.image, expression, current.encoded)
+            current = current.encoded_as(answer.encoded).answered(answer.segmentation)
+            return self._shown(current, answer, float(threshold), refine)
+        except Exception as error:
+            return Shown(_plain(current), messages_html([_failure(error)]), "", "", "", current.answered(None))
+
+    def refine(self, threshold: float, refine: bool, session: Session | None) -> dict[str, Any]:
+        """The result with its edges refined, or as the network drew it; the network does not run."""
+        if session is None or session.segmentation is None:
+            return EMPTY if session is None else _plain(session)
+        return _masked(session, float(threshold), refine)
+
+    def choose_word(self, expression: str, choice: Mapping[str, Any]) -> str:
+        """`expression` with an unknown word replaced by the one that was pressed."""
+        return replace_word(expression or "", str(choice.get("word", "")), str(choice.get("replacement", "")))
+
+    def choose_example(self, choice: Mapping[str, Any]) -> tuple[np.ndarray[Any, Any] | None, str]:
+        """The picture, uint8 (H, W, 3), and the expression of the example that was pressed."""
+        example = self._examples.get(str(choice.get("number")))
+        return (load_image(example.path), example.expression) if example else (None, "")
+
+    def _session_of(self, picture: Picture, session: Session | None) -> Session | None:
+        """The session when it is about this very file, else a new one; None without a picture.  Raises ImageError."""
+        path = picture.get("path") if picture else None
+        if not path:
+            return None
+        if session is not None and session.source == path:
+            return session
+        name = str(picture.get("orig_name") or Path(path).name) if picture else ""
+        return Session(source=str(path), name=name, image=load_image(Path(path)))
+
+    def _shown(self, session: Session, answer: Answer, threshold: float, refine: bool) -> Shown:
+        found = answer.segmentation
+        known = sum(token not in found.unknown for token in found.tokens)
+        messages = about_words(found.unknown, found.suggestions, found.dropped, known) + about_finding(found.peak, threshold, found.presence)
+        maps = map_html("Probability", "that a place belongs to the thing meant.", found.probability, session.image) + map_html(
+            "Response", "of the strongest feature before the mask is drawn.", found.response, session.image
+        )
+        return Shown(
+            _masked(session, threshold, refine),
+            messages_html(messages),
+            facts_html(session.image.shape[:2], found.peak, answer.seconds, self._runner.place, answer.reused),
+            heatmap_html(found.tokens, found.word_attention, found.unknown),
+            f'<div class="rs-maps">{maps}</div>',
+            session,
+        )
+
+
+def cleared(message: Message | None = None) -> Shown:
+    """The page without a picture."""
+    return Shown(EMPTY, messages_html([message] if message else []), "", "", "", None)
+
+
+def _plain(session: Session) -> dict[str, Any]:
+    """The picture alone."""
+    view = np.asarray(reduced(session.image), dtype=np.uint8)
+    return {
+        "state": "picture",
+        "picture": jpeg_uri(view),
+        "width": view.shape[1],
+        "height": view.shape[0],
+        "alt": "the picture",
+        "run": f"{session.source}#{session.run}",
+    }
+
+
+def _masked(session: Session, threshold: float, refine: bool) -> dict[str, Any]:
+    """The picture with all the browser needs to draw the mask."""
+    found = session.segmentation
+    assert found is not None
+    refined = grey_uri(np.asarray(reduced(found.mask(threshold, refine="crf").astype(np.float32)))) if refine else None
+    return {
+        **_plain(session),
+        "state": "mask",
+        "probability": grey_uri(np.asarray(reduced(found.probability), dtype=np.float32)),
+        "refined": refined,
+        "alt": f"the picture with what was found for: {found.expression}",
+    }
+
+
+def _failure(error: Exception) -> Message:
+    """One sentence for the person; what is not theirs to mend goes to the log."""
+    if isinstance(error, RefsegError):
+        return Message(str(error), "error")
+    log.exception("unexpected failure in the image tab", exc_info=error)
+    return Message(INTERNAL, "error")

@@ -1,0 +1,56 @@
+"""Runs the network for the page, with cached picture features where the host allows it."""
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from refseg.inference.predictor import EncodedImage, Predictor, Segmentation
+
+Compute = Callable[[NDArray[np.uint8], Sequence[str]], "list[Segmentation]"]
+"""(image uint8 (H, W, 3), expressions) -> one segmentation each; numpy in and out, so it may run in another process."""
+
+
+class Answer(NamedTuple):
+    """segmentation; encoded, to be handed in again with the next expression, or None; seconds the network took; whether `encoded` was reused."""
+
+    segmentation: "Segmentation"
+    encoded: "EncodedImage | None"
+    seconds: float
+    reused: bool
+
+
+class Runner:
+    """One way to run the network on every host.
+
+    Without `compute` the picture is encoded once and its features stay with the session.  With `compute` (a host that lends its GPU to one call
+    at a time, in a process of its own) tensors cannot be kept, so each answer encodes the picture again.
+    """
+
+    def __init__(self, predictor: "Predictor", compute: Compute | None = None) -> None:
+        self.predictor = predictor
+        self._compute = compute
+
+    @property
+    def place(self) -> str:
+        """The device and precision, for people: "CPU", "NVIDIA H200, bfloat16"."""
+        if self._compute is not None:
+            return "shared GPU"
+        return f"{str(self.predictor.device).upper()}, {self.predictor.precision}"
+
+    def encode(self, image: NDArray[np.uint8]) -> "EncodedImage | None":
+        """Features of `image`, or None where they cannot be kept."""
+        return None if self._compute is not None else self.predictor.encode(image)
+
+    def run(self, image: NDArray[np.uint8], expression: str, encoded: "EncodedImage | None" = None) -> Answer:
+        """Segments one expression.  Raises what `Predictor.encode` and `Predictor.segment` raise."""
+        start = perf_counter()
+        if self._compute is not None:
+            (segmentation,) = self._compute(image, [expression])
+            return Answer(segmentation, None, perf_counter() - start, reused=False)
+        features = self.predictor.encode(image) if encoded is None else encoded
+        (segmentation,) = self.predictor.segment(features, [expression])
+        return Answer(segmentation, features, perf_counter() - start, reused=encoded is not None)

@@ -1,0 +1,68 @@
+"""What one visitor's tab holds between two events."""
+
+import shutil
+import weakref
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from refseg.inference.predictor import EncodedImage, Segmentation
+
+TIME_TO_LIVE = 30 * 60.0  # seconds without a new answer, after which a session's picture and features are dropped
+CAPACITY = 64  # sessions held at most
+
+
+class Folder:
+    """A temporary folder, made when the first file needs it and removed with the last session that refers to it."""
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+
+    def file(self, name: str) -> Path:
+        """Where to write the file `name`; a later one of that name replaces it."""
+        if self._path is None:
+            self._path = Path(mkdtemp(prefix="refseg-"))
+            weakref.finalize(self, shutil.rmtree, self._path, ignore_errors=True)
+        return self._path / name
+
+    def remove(self) -> None:
+        """Removes the folder now."""
+        if self._path is not None:
+            shutil.rmtree(self._path, ignore_errors=True)
+            self._path = None
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """A picture, its features and the last answer about it; never shared between visitors.
+
+    source: the uploaded file.  name: what the visitor called it.  image: uint8 (H, W, 3).  encoded: None where features cannot be kept.
+    run: how often something new was shown, so that the browser can tell two equal results apart.
+    """
+
+    source: str
+    name: str
+    image: NDArray[np.uint8]
+    encoded: "EncodedImage | None" = None
+    segmentation: "Segmentation | None" = None
+    run: int = 0
+    folder: Folder = field(default_factory=Folder, repr=False)
+
+    def encoded_as(self, encoded: "EncodedImage | None") -> "Session":
+        """The same session with the picture's features."""
+        return replace(self, encoded=encoded)
+
+    def answered(self, segmentation: "Segmentation | None") -> "Session":
+        """The same session after one more run; None when that run failed."""
+        return replace(self, segmentation=segmentation, run=self.run + 1)
+
+
+def close_session(session: Session | None) -> None:
+    """Removes a session's files; for Gradio to call when it deletes the state."""
+    if session is not None:
+        session.folder.remove()

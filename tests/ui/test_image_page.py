@@ -1,0 +1,176 @@
+import gc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes import FakePredictor
+from PIL import Image
+
+from refseg.errors import ExpressionError
+from refseg.ui.examples import Example
+from refseg.ui.image_page import EMPTY, ImagePage
+from refseg.ui.messages import INTERNAL, NO_EXPRESSION, NO_PICTURE
+from refseg.ui.runner import Runner
+from refseg.ui.session import Folder, Session, close_session
+
+ATTACK = '<img src=x onerror="alert(1)">'
+
+
+@pytest.fixture
+def predictor() -> FakePredictor:
+    return FakePredictor()
+
+
+@pytest.fixture
+def page(predictor: FakePredictor) -> ImagePage:
+    return ImagePage(Runner(predictor))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> dict[str, Any]:
+    """A grey picture with a red square in it, as an upload."""
+    image = np.full((40, 60, 3), 128, np.uint8)
+    image[10:20, 10:30] = (200, 30, 30)
+    path = tmp_path / "scene.png"
+    Image.fromarray(image).save(path)
+    return {"path": str(path), "orig_name": "my scene.png"}
+
+
+def segment(page: ImagePage, picture: Any, expression: Any, session: Session | None = None) -> Any:
+    return page.segment(picture, expression, 0.5, False, session)
+
+
+def test_a_picture_is_encoded_once_for_many_expressions(page: ImagePage, predictor: FakePredictor, picture: dict[str, Any]) -> None:
+    session = page.open_picture(picture).session
+    for expression in ("the red ball", "the blue ball"):
+        session = segment(page, picture, expression, session).session
+    assert predictor.calls == {"encode": 1, "segment": 2}
+
+
+def test_segment_without_opening_first_works(page: ImagePage, picture: dict[str, Any]) -> None:
+    shown = segment(page, picture, "the red ball")
+    assert shown.result["state"] == "mask" and shown.session.segmentation.mask().sum() == 200
+    assert "60 × 40" in shown.facts and shown.messages == ""
+    assert shown.attention.count("rs-cell") == 9
+
+
+def test_another_picture_starts_anew(page: ImagePage, predictor: FakePredictor, picture: dict[str, Any], tmp_path: Path) -> None:
+    first = segment(page, picture, "the red ball").session
+    other = tmp_path / "other.png"
+    Image.new("RGB", (8, 8), (30, 70, 190)).save(other)
+    shown = segment(page, {"path": str(other)}, "the blue ball", first)
+    assert shown.session is not first and shown.session.image.shape == (8, 8, 3) and predictor.calls["encode"] == 2
+
+
+@pytest.mark.parametrize("picture", [None, {}, {"path": None}])
+def test_no_picture(page: ImagePage, picture: Any) -> None:
+    shown = segment(page, picture, "the red ball")
+    assert NO_PICTURE in shown.messages and shown.result == EMPTY
+
+
+@pytest.mark.parametrize("expression", ["", " \n ", None, 7])
+def test_blank_expression(page: ImagePage, picture: dict[str, Any], expression: Any) -> None:
+    shown = segment(page, picture, expression)
+    assert NO_EXPRESSION in shown.messages and shown.result["state"] == "picture"
+
+
+@pytest.mark.parametrize("content", [b"not a picture at all", b"", b"\x89PNG\r\n\x1a\n broken"])
+def test_corrupt_file_is_one_sentence(page: ImagePage, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "evil.jpg"
+    path.write_bytes(content)
+    for shown in (page.open_picture({"path": str(path)}), segment(page, {"path": str(path)}, "the red ball")):
+        assert shown.session is None and shown.messages.count('role="alert"') == 1
+        assert INTERNAL not in shown.messages and "Traceback" not in shown.messages
+
+
+def test_an_answer_does_not_outlive_its_words(page: ImagePage, picture: dict[str, Any]) -> None:
+    session = segment(page, picture, "the red ball").session
+    shown = segment(page, picture, "", session)
+    assert shown.session.segmentation is None and shown.result["state"] == "picture"
+
+
+def test_errors_of_the_model_are_shown_and_others_are_not(
+    page: ImagePage, predictor: FakePredictor, picture: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise ExpressionError("the expression holds no word, expected words: type some")
+
+    monkeypatch.setattr(predictor, "segment", refuse)
+    assert "holds no word" in segment(page, picture, "🙂").messages
+    monkeypatch.setattr(predictor, "segment", lambda *_: 1 / 0)
+    shown = segment(page, picture, "the red ball")
+    assert INTERNAL in shown.messages and "ZeroDivision" not in shown.messages and "ZeroDivisionError" in caplog.text
+
+
+def test_user_text_is_escaped_everywhere(page: ImagePage, picture: dict[str, Any]) -> None:
+    shown = segment(page, picture, f"the red {ATTACK} ${{alert(1)}} {{{{constructor}}}}")
+    for html in (shown.messages, shown.facts, shown.attention, shown.maps):
+        assert "<img src=x" not in html
+
+
+def test_unknown_words_offer_known_ones(page: ImagePage, picture: dict[str, Any]) -> None:
+    shown = segment(page, picture, "the blu ball")
+    assert 'data-word="blu"' in shown.messages and 'data-replacement="blue"' in shown.messages
+    assert page.choose_word("the Blu ball", {"word": "blu", "replacement": "blue"}) == "the blue ball"
+
+
+def test_refine_does_not_run_the_network(page: ImagePage, predictor: FakePredictor, picture: dict[str, Any]) -> None:
+    session = segment(page, picture, "the red ball").session
+    before = dict(predictor.calls)
+    assert page.refine(0.5, True, session)["refined"].startswith("data:image/png")
+    assert page.refine(0.5, False, session)["refined"] is None
+    assert page.refine(0.5, True, None) == EMPTY
+    assert predictor.calls == before
+
+
+def test_examples_can_be_chosen_and_others_cannot(predictor: FakePredictor, picture: dict[str, Any]) -> None:
+    page = ImagePage(Runner(predictor), [Example(Path(picture["path"]), "the red ball")])  # type: ignore[arg-type]
+    image, text = page.choose_example({"number": "0"})
+    assert image is not None and image.shape == (40, 60, 3) and text == "the red ball"
+    for number in ("1", "-1", "x", None):
+        assert page.choose_example({"number": number}) == (None, "")
+
+
+def test_a_large_picture_is_reduced_for_the_browser_only(page: ImagePage, tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    Image.new("RGB", (2000, 1000), (200, 30, 30)).save(path)
+    shown = segment(page, {"path": str(path)}, "the red ball")
+    assert (shown.result["width"], shown.result["height"]) == (1600, 800)
+    assert shown.session.segmentation.probability.shape == (1000, 2000)
+
+
+def test_a_remote_network_gets_numpy_and_keeps_nothing(predictor: FakePredictor, picture: dict[str, Any]) -> None:
+    seen: list[Any] = []
+
+    def compute(image: Any, expressions: Any) -> Any:
+        seen.append((type(image), list(expressions)))
+        return predictor.segment(predictor.encode(image), expressions)  # type: ignore[arg-type]
+
+    page = ImagePage(Runner(predictor, compute))  # type: ignore[arg-type]
+    session = page.open_picture(picture).session
+    shown = segment(page, picture, "the red ball", session)
+    assert session is not None and session.encoded is None and shown.session.encoded is None
+    assert seen == [(np.ndarray, ["the red ball"])]
+
+
+def test_folder_goes_with_the_last_session() -> None:
+    session = Session("a", "a.png", np.zeros((2, 2, 3), np.uint8))
+    path = session.folder.file("mask.png")
+    path.write_bytes(b"x")
+    later = session.answered(None)
+    del session
+    gc.collect()
+    assert path.exists()
+    del later
+    gc.collect()
+    assert not path.parent.exists()
+
+
+def test_close_session_removes_files_and_takes_none() -> None:
+    session = Session("a", "a.png", np.zeros((2, 2, 3), np.uint8), folder=Folder())
+    path = session.folder.file("mask.png")
+    path.write_bytes(b"x")
+    close_session(session)
+    assert not path.parent.exists()
+    close_session(None)

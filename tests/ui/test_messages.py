@@ -1,0 +1,70 @@
+import pytest
+
+from refseg.ui.messages import Choice, Message, about_finding, about_words, messages_html, quoted, replace_word
+
+ATTACK = '<img src=x onerror="alert(1)">'
+
+
+def test_everything_is_escaped() -> None:
+    html = messages_html([Message(ATTACK, "warning", (Choice(ATTACK, "\"'><script>"),))])
+    assert "<img" not in html and "<script" not in html
+    assert "&lt;img" in html and "&quot;" in html
+
+
+@pytest.mark.parametrize(("kind", "role"), [("error", "alert"), ("warning", "status"), ("info", "status")])
+def test_roles_for_screen_readers(kind: str, role: str) -> None:
+    assert f'role="{role}"' in Message("a", kind).html()  # type: ignore[arg-type]
+
+
+def test_no_messages_no_markup() -> None:
+    assert messages_html([]) == ""
+
+
+def test_quoted_reads_as_a_list() -> None:
+    assert quoted(["a"]) == "“a”"
+    assert quoted(["a", "b", "c"]) == "“a”, “b” and “c”"
+
+
+def test_unknown_words_come_once_with_their_neighbours() -> None:
+    (message,) = about_words(["dgo", "dgo"], {"dgo": ["dog", "go"]}, [], known=2)
+    assert message.choices == (Choice("dgo", "dog"), Choice("dgo", "go"))
+    assert "this word" in message.text and "guess" not in message.text
+    assert message.html().count("<button") == 2
+
+
+def test_only_unknown_words_is_said_to_be_a_guess() -> None:
+    (message,) = about_words(["xx", "yy"], {}, [], known=0)
+    assert "guess from the picture alone" in message.text and not message.choices
+
+
+def test_truncation_names_what_was_left_out() -> None:
+    (message,) = about_words([], {}, ["of", "the", "car"], known=20)
+    assert "“of the car”" in message.text
+
+
+@pytest.mark.parametrize(
+    ("peak", "presence", "said"),
+    [(0.2, 0.9, "0.20"), (0.9, 0.1, "10%"), (0.9, 0.9, ""), (0.9, None, "")],
+)
+def test_not_found_hint(peak: float, presence: float | None, said: str) -> None:
+    messages = about_finding(peak, 0.5, presence)
+    assert bool(messages) == bool(said)
+    assert all(said in message.text for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("expression", "word", "changed"),
+    [
+        ("The Dgo on the left", "dgo", "The dog on the left"),
+        ("dgos and dgo", "dgo", "dgos and dog"),
+        ("a cat", "dgo", "a cat"),
+        ("ｄｇｏ", "dgo", "dog"),
+        ("a.b", "a.b", "dog"),
+    ],
+)
+def test_replace_word(expression: str, word: str, changed: str) -> None:
+    assert replace_word(expression, word, "dog") == changed
+
+
+def test_replacement_is_not_a_pattern() -> None:
+    assert replace_word("a b", "b", r"\1") == r"a \1"
