@@ -1,0 +1,38 @@
+# make demo   set everything up and open the app
+# make test   set everything up, check style and types, run the tests
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(if $(filter Windows_NT,$(OS)),$(VENV)/Scripts,$(VENV)/bin)
+
+.PHONY: demo test lint clean setup
+
+demo: $(VENV)/.installed
+	$(BIN)/python app.py
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy refseg
+
+setup: $(VENV)/.installed-dev
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || { echo "cannot make a virtual environment with $(PYTHON): install Python 3.10 or later with its venv module"; exit 1; }
+
+# DenseCRF is compiled on installation: where that fails the rest must not.
+$(VENV)/.installed: requirements.txt | $(BIN)/python
+	grep -v '^pydensecrf2' requirements.txt > $(VENV)/requirements-plain.txt
+	$(BIN)/python -m pip install --quiet -r $(VENV)/requirements-plain.txt
+	$(BIN)/python -m pip install --quiet "$$(grep '^pydensecrf2' requirements.txt)" \
+		|| echo "pydensecrf2 could not be built (it needs a C++ compiler): the app runs, and offers no CRF refinement"
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,0 +1,58 @@
+"""refseg: referring segmentation. An image and an expression in, the mask of the one thing meant out, with the reasons shown.
+
+    from refseg import Predictor, load_image
+
+    predictor = Predictor.load()
+    encoded = predictor.encode(load_image("photo.jpg"))
+    (answer,) = predictor.segment(encoded, ["the dog on the left"])
+    mask = answer.mask()
+
+Importing the package imports no torch; the names below are loaded when they are first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from refseg.version import __version__
+
+if TYPE_CHECKING:
+    from refseg.errors import InputError, RefsegError, UnavailableError
+    from refseg.images import load_image
+    from refseg.inference.predictor import EncodedImage, Predictor
+    from refseg.inference.segmentation import Segmentation
+    from refseg.language import Tokeniser, Vocabulary
+
+_WHERE = {
+    "EncodedImage": "refseg.inference.predictor",
+    "InputError": "refseg.errors",
+    "Predictor": "refseg.inference.predictor",
+    "RefsegError": "refseg.errors",
+    "Segmentation": "refseg.inference.segmentation",
+    "Tokeniser": "refseg.language",
+    "UnavailableError": "refseg.errors",
+    "Vocabulary": "refseg.language",
+    "load_image": "refseg.images",
+}
+
+__all__ = [
+    "EncodedImage",
+    "InputError",
+    "Predictor",
+    "RefsegError",
+    "Segmentation",
+    "Tokeniser",
+    "UnavailableError",
+    "Vocabulary",
+    "__version__",
+    "load_image",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'refseg' has no attribute {name!r}")
+    return getattr(importlib.import_module(_WHERE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,209 @@
+"""Pictures in and out: safe decoding to RGB, the letterbox and its exact inverse, atomic PNG writing."""
+
+import io
+import os
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from refseg.errors import ImageError
+
+if TYPE_CHECKING:
+    import torch
+
+MAX_PIXELS = 50_000_000
+MAX_BYTES = 200_000_000
+PAD_VALUE = 114  # the grey that detectors are trained to see around a picture
+
+UintImage = NDArray[np.uint8]
+ImageSource = str | Path | bytes | BinaryIO | Image.Image | NDArray[np.generic]
+
+
+def load_image(source: ImageSource) -> UintImage:
+    """Any picture as RGB uint8 (H, W, 3): upright (EXIF), first frame, alpha over white, 16 bits scaled to 8.
+
+    Raises ImageError for what is no picture, is damaged, or has more than MAX_PIXELS pixels; the count is read from the header, before decoding.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns about large or odd files; the limits here decide, and damage is an error either way.
+            warnings.simplefilter("ignore")
+            if isinstance(source, Image.Image):
+                return _decoded(source)
+            with Image.open(_opened(source)) as picture:
+                return _decoded(picture)
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{_name(source)} is not a picture that can be read; expected JPEG, PNG, WebP, GIF, BMP or TIFF") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{_name(source)} is too large ({error}); expected at most {MAX_PIXELS // 1_000_000} megapixels: reduce it") from error
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError, MemoryError, NotImplementedError) as error:
+        raise ImageError(f"{_name(source)} cannot be decoded ({error}); it may be damaged or cut off: save it again as JPEG or PNG") from error
+
+
+def _opened(source: str | Path | bytes | BinaryIO | NDArray[np.generic] | Image.Image) -> str | Path | BinaryIO:
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    if isinstance(source, (str, Path)):
+        size = os.path.getsize(source)
+        if size > MAX_BYTES:
+            raise ImageError(f"{_name(source)} has {size} bytes, expected at most {MAX_BYTES}: reduce it")
+        return source
+    if not hasattr(source, "read"):
+        raise ImageError(f"cannot read a picture from a {type(source).__name__}; expected a path, bytes, a file, a PIL image or an array")
+    return source  # type: ignore[return-value]  # what has read() is taken for a binary file; Pillow checks
+
+
+def _name(source: object) -> str:
+    return Path(source).name or str(source) if isinstance(source, (str, Path)) else "the picture"
+
+
+def _check_pixels(width: int, height: int) -> None:
+    if width < 1 or height < 1:
+        raise ImageError(f"the picture has {width} x {height} pixels, expected at least 1 x 1")
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            f"the picture has {width} x {height} = {width * height / 1e6:.0f} megapixels, expected at most {MAX_PIXELS // 1_000_000}: reduce it"
+        )
+
+
+def _decoded(picture: Image.Image) -> UintImage:
+    _check_pixels(*picture.size)
+    if getattr(picture, "is_animated", False):
+        picture.seek(0)
+    picture.load()
+    upright = ImageOps.exif_transpose(picture)
+    if upright.mode.startswith("I") or upright.mode == "F":
+        return _grey_to_rgb(_to_eight_bits(np.asarray(upright)))
+    if upright.mode in ("LA", "La", "PA", "RGBa", "RGBA") or "transparency" in upright.info:
+        layer = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return np.array(upright.convert("RGB"), dtype=np.uint8)
+
+
+def _to_eight_bits(values: NDArray[np.generic]) -> UintImage:
+    """16-bit values keep their range (0..65535 -> 0..255); 32-bit and float ones, which have no fixed range, are 16-bit data, or 0..1 or 0..255."""
+    grey = np.nan_to_num(np.asarray(values, dtype=np.float64))
+    top = float(grey.max(initial=0))
+    scale = 255.0 if values.dtype.kind == "f" and top <= 1 else 1.0 if values.dtype.kind == "f" and top <= 255 else 255.0 / 65535.0
+    return np.clip(np.round(grey * scale), 0, 255).astype(np.uint8)
+
+
+def _grey_to_rgb(grey: UintImage) -> UintImage:
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _from_array(array: NDArray[np.generic]) -> UintImage:
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise ImageError(f"the array has shape {array.shape} and type {array.dtype}, expected uint8 of (H, W), (H, W, 3) or (H, W, 4)")
+    _check_pixels(array.shape[1], array.shape[0])
+    pixels = array.astype(np.uint8, copy=False)
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        return _grey_to_rgb(pixels.reshape(pixels.shape[:2]))
+    if pixels.shape[2] == 4:
+        return _decoded(Image.fromarray(np.ascontiguousarray(pixels), "RGBA"))
+    return np.ascontiguousarray(pixels)
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """A picture of height x width inside a square of side `size`: scaled to fit, centred, with a border; and the way back.
+
+    Positions are continuous pixel coordinates: the pixel (column i, row j) covers [i, i+1) x [j, j+1).
+    """
+
+    height: int
+    width: int
+    size: int
+
+    @classmethod
+    def of(cls, image: NDArray[np.generic], size: int) -> "Letterbox":
+        """The letterbox of an array (H, W, ...)."""
+        return cls(int(image.shape[0]), int(image.shape[1]), size)
+
+    @property
+    def inner(self) -> tuple[int, int]:
+        """(height, width) of the scaled picture, each at least 1."""
+        longest = max(self.height, self.width)
+        return tuple(max(1, round(side * self.size / longest)) for side in (self.height, self.width))  # type: ignore[return-value]
+
+    @property
+    def top(self) -> int:
+        """Rows of border above the picture."""
+        return (self.size - self.inner[0]) // 2
+
+    @property
+    def left(self) -> int:
+        """Columns of border left of the picture."""
+        return (self.size - self.inner[1]) // 2
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns of the square that the picture fills."""
+        h, w = self.inner
+        return slice(self.top, self.top + h), slice(self.left, self.left + w)
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """(x, y) factors from the picture to the square; they differ by rounding only."""
+        return self.inner[1] / self.width, self.inner[0] / self.height
+
+    def forward(self, image: NDArray[np.generic], value: float = PAD_VALUE) -> NDArray[np.generic]:
+        """(H, W[, C]) -> (size, size[, C]), same type; the border holds `value`. Shrinking averages, enlarging interpolates."""
+        if image.shape[:2] != (self.height, self.width):
+            raise ValueError(f"expected an array of {self.height} x {self.width}, got {image.shape[0]} x {image.shape[1]}")
+        square = np.full((self.size, self.size, *image.shape[2:]), value, dtype=image.dtype)
+        square[self.window] = _resized(image, self.inner).reshape(*self.inner, *image.shape[2:])
+        return square
+
+    def inverse(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """A map over the square (n, n), any n, -> (H, W) float32 by bilinear interpolation; what lies in the border is cut off."""
+        square = np.asarray(values, dtype=np.float32)
+        if square.shape != (self.size, self.size):
+            square = _resized(square, (self.size, self.size), enlarge_only=True)
+        return _resized(square[self.window], (self.height, self.width), enlarge_only=True).astype(np.float32, copy=False)
+
+    def forward_points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(N, 2) positions x, y of the picture -> of the square."""
+        return np.asarray(points, dtype=np.float64) * self.scale + (self.left, self.top)
+
+    def inverse_points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(N, 2) positions x, y of the square -> of the picture."""
+        return (np.asarray(points, dtype=np.float64) - (self.left, self.top)) / self.scale
+
+
+def _resized(image: NDArray[np.generic], shape: tuple[int, int], enlarge_only: bool = False) -> NDArray[np.generic]:
+    """Resize (H, W[, C]) to `shape` (height, width): area average where it shrinks (unless `enlarge_only`), bilinear otherwise."""
+    if image.shape[:2] == shape:
+        return image
+    shrinks = shape[0] * shape[1] < image.shape[0] * image.shape[1] and not enlarge_only
+    flags = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(np.ascontiguousarray(image), (shape[1], shape[0]), interpolation=flags)
+
+
+def to_tensor(square: UintImage) -> "torch.Tensor":
+    """uint8 (S, S, 3) -> float32 (3, S, S) in 0..1."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(square)).permute(2, 0, 1).float() / 255
+
+
+def save_png(path: str | Path, array: UintImage) -> None:
+    """Write grey (H, W) or RGB (H, W, 3) uint8 as PNG, atomically: the file is whole or not there."""
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            Image.fromarray(array).save(file, format="PNG")
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,152 @@
+"""Vocabulary and tokeniser: an expression as a person types it -> word indices, and what was lost on the way."""
+
+import re
+import unicodedata
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refseg.errors import CheckpointError, ExpressionError
+
+PAD, UNK = 0, 1
+PAD_WORD, UNK_WORD = "<pad>", "<unk>"
+MAX_CHARACTERS = 1000
+MAX_WORDS_IN_VOCABULARY = 1_000_000
+
+_APOSTROPHES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u00b4": "'", "\u0060": "'"})
+_HYPHENS = str.maketrans({"\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": " "})
+_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*|'s\b")
+
+
+def words_of(text: str, known: Container[str] = frozenset()) -> list[str]:
+    """Lower-case words of `text`: Unicode-normalised, "dog's" as "dog", "'s"; symbols and emoji dropped.
+
+    A hyphenated word is kept whole where `known` holds it, and is split otherwise.
+    """
+    text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).translate(_HYPHENS).casefold()
+    words: list[str] = []
+    for word in _WORD.findall(text):
+        words.extend([word] if "-" not in word or word in known else word.split("-"))
+    return words
+
+
+class Vocabulary:
+    """Words and their indices; 0 is padding, 1 stands for every unknown word, lower indices are more frequent words."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        """Raises ValueError unless `words` starts with <pad>, <unk> and has no word twice."""
+        self._words = tuple(words)
+        if self._words[:2] != (PAD_WORD, UNK_WORD):
+            raise ValueError(f"a vocabulary starts with {PAD_WORD}, {UNK_WORD}; got {list(self._words[:2])}")
+        self._index = {word: index for index, word in enumerate(self._words)}
+        if len(self._index) != len(self._words):
+            raise ValueError(f"a vocabulary holds each word once; got {len(self._words) - len(self._index)} repeated")
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self._index
+
+    def index(self, word: str) -> int:
+        """Index of `word`, UNK if it is not known."""
+        return self._index.get(word, UNK)
+
+    def word(self, index: int) -> str:
+        """The word at `index`."""
+        return self._words[index]
+
+    def nearest(self, word: str, count: int = 3) -> list[str]:
+        """Up to `count` known words spelled most like `word`: by edit distance (at most 2, at most half the word), then by frequency."""
+        limit = min(2, max(1, len(word) // 2))
+        candidates: list[tuple[int, int]] = []
+        for index, known in enumerate(self._words[2:], start=2):
+            if abs(len(known) - len(word)) <= limit and (distance := _edit_distance(word, known, limit)) <= limit:
+                candidates.append((distance, index))
+        return [self._words[index] for _, index in sorted(candidates)[:count]]
+
+    def save(self, path: Path) -> None:
+        """Write one word a line, UTF-8."""
+        path.write_text("\n".join(self._words) + "\n", encoding="utf-8", newline="\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "Vocabulary":
+        """Read what `save` wrote. Raises CheckpointError."""
+        try:
+            words = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise CheckpointError(f"cannot read the vocabulary {path}: {error}; expected UTF-8 text, one word a line") from error
+        if len(words) > MAX_WORDS_IN_VOCABULARY:
+            raise CheckpointError(f"the vocabulary {path} has {len(words)} words, expected at most {MAX_WORDS_IN_VOCABULARY}")
+        try:
+            return cls(words)
+        except ValueError as error:
+            raise CheckpointError(f"the vocabulary {path} cannot be used: {error}") from error
+
+
+def _edit_distance(a: str, b: str, limit: int) -> int:
+    """Levenshtein distance with neighbour swaps counted once, or anything above `limit` when it is larger."""
+    before: list[int] = []
+    last = list(range(len(b) + 1))
+    for i, x in enumerate(a, start=1):
+        row = [i]
+        for j, y in enumerate(b, start=1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        if min(row) > limit:
+            return limit + 1
+        before, last = last, row
+    return last[-1]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A tokenised expression: `tokens` are the words used (at most the tokeniser's number) and `ids` their indices; `unknown` are those without
+    an entry in the vocabulary; `dropped` are the words beyond the limit, and `truncated` says that there are some."""
+
+    text: str
+    tokens: tuple[str, ...]
+    ids: tuple[int, ...]
+    unknown: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the expression had more words than are used."""
+        return bool(self.dropped)
+
+
+class Tokeniser:
+    """Expressions -> index arrays, for one vocabulary and at most `max_words` words."""
+
+    def __init__(self, vocabulary: Vocabulary, max_words: int = 20) -> None:
+        self.vocabulary, self.max_words = vocabulary, max_words
+
+    def encode(self, text: str) -> Expression:
+        """Raises ExpressionError when `text` is blank, longer than MAX_CHARACTERS, or holds no word."""
+        if not isinstance(text, str):
+            raise ExpressionError(f"the expression is a {type(text).__name__}, expected text: type what you mean, e.g. the dog on the left")
+        if len(text) > MAX_CHARACTERS:
+            raise ExpressionError(f"the expression has {len(text)} characters, expected at most {MAX_CHARACTERS}: shorten it")
+        if not text.strip():
+            raise ExpressionError("the expression is empty: type what you mean, e.g. the dog on the left")
+        words = words_of(text, self.vocabulary)
+        if not words:
+            raise ExpressionError("the expression holds no word, only symbols: type what you mean in words, e.g. the dog on the left")
+        kept = words[: self.max_words]
+        ids = tuple(self.vocabulary.index(word) for word in kept)
+        unknown = tuple(dict.fromkeys(word for word, index in zip(kept, ids, strict=True) if index == UNK))
+        return Expression(text, tuple(kept), ids, unknown, tuple(words[self.max_words :]))
+
+    def batch(self, expressions: Sequence[Expression]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """tokens (B, T) padded with PAD and valid (B, T), T the longest of the batch."""
+        longest = max((len(e.ids) for e in expressions), default=0)
+        tokens = np.full((len(expressions), longest), PAD, dtype=np.int64)
+        for row, expression in enumerate(expressions):
+            tokens[row, : len(expression.ids)] = expression.ids
+        return tokens, np.arange(longest) < np.array([len(e.ids) for e in expressions], dtype=np.int64)[:, None]
