@@ -22,6 +22,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from refseg.models.features import at_least_float32
+
 Pooling = Literal["attention", "average", "max"]
 
 # Below this the product form loses terms to float32 underflow (and 1/Z^2 of its gradient overflows); such expressions take the log-domain path.
@@ -151,11 +153,6 @@ class CrossModalSelfAttention(nn.Module):
         return Attended(features, a, _pooled_words(a, beta).transpose(1, 2))
 
 
-def at_least_float32(x: Tensor) -> Tensor:
-    """Half types promoted to float32, the rest as it is."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-
-
 def _peaked_at_one(logits: Tensor) -> Tensor:
     """exp(logits - rowmax), in place of the logits: the largest entry of each row is 1. The maximum cancels, so no gradient goes through it."""
     return logits.sub_(logits.detach().amax(-1, keepdim=True)).exp_()
@@ -163,4 +160,4 @@ def _peaked_at_one(logits: Tensor) -> Tensor:
 
 def _pooled_words(a: Tensor, beta: Tensor) -> Tensor:
     """sum_n a_n beta_pn(n'): a (K, T) and beta (K, T, P, T') -> (K, P, T'), rows sum to 1."""
-    return (a.unsqueeze(1) @ beta.flatten(2)).unflatten(-1, beta.shape[2:]).squeeze(1)
+    return (a.unsqueeze(1) @ beta.flatten(2)).view(len(a), *beta.shape[2:])

@@ -4,8 +4,6 @@ f_pn = [g_v v_p/|v_p| ; g_e e_n/|e_n| ; s_p]. The paper concatenates the plain u
 1/sqrt(C) and untrained attention logits are then nearly flat, so each part carries a learnable gain g, initially sqrt(C) (our deviation).
 """
 
-from typing import cast
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -36,7 +34,7 @@ class VisualFeatures(nn.Module):
 
     def forward(self, level: Tensor) -> Tensor:
         v = self.project(level).flatten(2).transpose(1, 2)  # (B, P, C_v)
-        return cast(Tensor, self.gain * F.normalize(v.float(), dim=-1))
+        return self.gain * F.normalize(at_least_float32(v), dim=-1)
 
 
 class WordFeatures(nn.Module):
@@ -62,5 +60,10 @@ class WordFeatures(nn.Module):
             lengths = valid.sum(1).clamp_min(1).cpu()
             packed = nn.utils.rnn.pack_padded_sequence(e, lengths, batch_first=True, enforce_sorted=False)
             states, _ = nn.utils.rnn.pad_packed_sequence(self.reader(packed)[0], batch_first=True, total_length=tokens.shape[1])
-            e = torch.cat([F.normalize(e.float(), dim=-1), F.normalize(states.float(), dim=-1)], dim=-1)
-        return self.gain * F.normalize(e.float(), dim=-1) * valid.unsqueeze(-1)
+            e = torch.cat([F.normalize(at_least_float32(e), dim=-1), F.normalize(at_least_float32(states), dim=-1)], dim=-1)
+        return self.gain * F.normalize(at_least_float32(e), dim=-1) * valid.unsqueeze(-1)
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Half types promoted to float32, the rest as it is."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

@@ -1,0 +1,62 @@
+"""The judge: Eq. 2-6 as they are written, with every f_pn and every pair of attention materialised. Slow, and meant to be obviously right."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from refseg.models.cmsa import CrossModalSelfAttention
+from refseg.models.fusion import GatedFusion
+
+
+class Response(NamedTuple):
+    """features (P, C_v + C_l + 8);  word_attention (T,);  word_maps (T, P)."""
+
+    features: Tensor
+    word_attention: Tensor
+    word_maps: Tensor
+
+
+def multimodal_features(visual: Tensor, words: Tensor, coordinates: Tensor) -> Tensor:
+    """Eq. 1: visual (P, C_v), words (T, C_l), coordinates (P, 8) -> f (P, T, C_v + C_l + 8)."""
+    return torch.stack([torch.stack([torch.cat([v, e, s]) for e in words]) for v, s in zip(visual, coordinates, strict=True)])
+
+
+def attention(layer: CrossModalSelfAttention, visual: Tensor, words: Tensor, coordinates: Tensor) -> Response:
+    """One picture and one expression without padding, visual (P, C_v), words (T, C_l)."""
+    f = multimodal_features(visual, words, coordinates)
+    positions, count, _ = f.shape
+    # Eq. 2: q, k and x are linear in the whole of f_pn
+    position, word = layer.position_qkv.weight, layer.word_qkv.weight
+    weight = torch.cat([position[:, : layer.visual], word, position[:, layer.visual :]], dim=1)
+    q, k, x = (f.flatten(0, 1) @ weight.T + layer.position_qkv.bias).chunk(3, dim=-1)  # each (P*T, d)
+    # Eq. 3: the softmax of each query runs over all keys
+    a = torch.softmax(layer.scale * q @ k.T, dim=1)  # (P*T, P*T)
+    response = ((a @ x) @ layer.output.weight.T + layer.output.bias).view(positions, count, -1) + f  # f^_pn
+    # Eq. 4: what each word receives, from all queries and at all positions, divided by P
+    pairs = a.view(positions, count, positions, count)
+    received = pairs.sum((0, 1, 2)) / positions
+    attended = torch.softmax(received, dim=0) if layer.pooling != "average" else torch.full_like(received, 1 / count)
+    # Eq. 5, or the mean or the maximum over the words
+    pooled = response.amax(1) if layer.pooling == "max" else (attended[:, None] * response).sum(1)
+    maps = (attended[None, :, None] * pairs.sum(2)).sum(1).T
+    return Response(pooled, attended, maps)
+
+
+def fusion(layer: GatedFusion, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Eq. 6 position by position, levels of (C, h, w) -> features (X, h, w), memory and reset gates (L, h, w)."""
+    _, h, w = levels[0].shape
+    features, memory, reset = torch.empty(layer.project[0].out_channels, h, w), torch.empty(len(levels), h, w), torch.empty(len(levels), h, w)
+    for y in range(h):
+        for x in range(w):
+            inputs = [project.weight[:, :, 0, 0] @ f[:, y, x] + project.bias for project, f in zip(layer.project, levels, strict=True)]
+            m = [torch.sigmoid(gate.weight.flatten() @ own + gate.bias)[0] for gate, own in zip(layer.memory, inputs, strict=True)]
+            r = [torch.sigmoid(gate.weight.flatten() @ own + gate.bias)[0] for gate, own in zip(layer.reset, inputs, strict=True)]
+            total = torch.zeros(len(inputs[0]))
+            for i, own in enumerate(inputs):
+                others = sum(layer.gamma[j] * m[j] * inputs[j] for j in range(len(inputs)) if j != i)
+                g = (1 - m[i]) * own + others
+                total = total + r[i] * torch.tanh(g) + (1 - r[i]) * own
+            features[:, y, x], memory[:, y, x], reset[:, y, x] = total, torch.stack(m), torch.stack(r)
+    return features, memory, reset
