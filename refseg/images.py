@@ -44,16 +44,31 @@ def load_image(source: ImageSource) -> UintImage:
     except UnidentifiedImageError as error:
         raise ImageError(f"{_name(source)} is not a picture that can be read; expected JPEG, PNG, WebP, GIF, BMP or TIFF") from error
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{_name(source)} is too large ({error}); expected at most {MAX_PIXELS // 1_000_000} megapixels: reduce it") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError, MemoryError, NotImplementedError) as error:
-        raise ImageError(f"{_name(source)} cannot be decoded ({error}); it may be damaged or cut off: save it again as JPEG or PNG") from error
+        raise ImageError(
+            f"{_name(source)} has far too many pixels, expected at most {MAX_PIXELS // 1_000_000} megapixels: reduce it"
+        ) from error
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+        IndexError,
+        KeyError,
+        TypeError,
+        OverflowError,
+        MemoryError,
+        NotImplementedError,
+    ) as error:
+        raise ImageError(
+            f"{_name(source)} cannot be decoded ({error}); it may be damaged or cut off: save it again as JPEG or PNG"
+        ) from error
 
 
 def _opened(source: str | Path | bytes | BinaryIO | NDArray[np.generic] | Image.Image) -> str | Path | BinaryIO:
     if isinstance(source, bytes):
         return io.BytesIO(source)
     if isinstance(source, (str, Path)):
-        size = os.path.getsize(source)
+        size = Path(source).stat().st_size
         if size > MAX_BYTES:
             raise ImageError(f"{_name(source)} has {size} bytes, expected at most {MAX_BYTES}: reduce it")
         return source
@@ -203,7 +218,7 @@ def save_png(path: str | Path, array: UintImage) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             Image.fromarray(array).save(file, format="PNG")
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -1,0 +1,49 @@
+"""What several parts' tests share: a small vocabulary, a picture, and a tiny network with its predictor."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from refseg.language import PAD_WORD, UNK_WORD, Vocabulary
+
+if TYPE_CHECKING:
+    from refseg.inference.predictor import Predictor
+    from refseg.models.network import ReferringNetwork
+
+WORDS = "the a of on in left right top red blue green dog cat person man woman car ball circle square and with holding umbrella t-shirt 's".split()
+
+
+@pytest.fixture(scope="session")
+def tiny_vocabulary() -> Vocabulary:
+    return Vocabulary([PAD_WORD, UNK_WORD, *WORDS])
+
+
+@pytest.fixture
+def sample_image() -> NDArray[np.uint8]:
+    """60 x 90: a grey ramp with a red disc on the left and a blue square on the right."""
+    y, x = np.mgrid[:60, :90]
+    image = np.repeat((80 + x)[:, :, None], 3, axis=2).astype(np.uint8)
+    image[(y - 30) ** 2 + (x - 22) ** 2 < 15**2] = (220, 30, 30)
+    image[18:42, 56:80] = (30, 40, 220)
+    return image
+
+
+@pytest.fixture(scope="session")
+def tiny_network(tiny_vocabulary: Vocabulary) -> Iterator["ReferringNetwork"]:
+    import torch
+
+    from refseg.models.network import NetworkConfig, ReferringNetwork
+
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        yield ReferringNetwork(NetworkConfig.tiny(), len(tiny_vocabulary)).eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_predictor(tiny_network: "ReferringNetwork", tiny_vocabulary: Vocabulary) -> "Predictor":
+    from refseg.inference.predictor import Predictor
+
+    return Predictor(tiny_network, tiny_vocabulary, device="cpu", precision="float32", name="tiny")
