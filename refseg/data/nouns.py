@@ -6,7 +6,7 @@ Only names that are true of every instance: a person is not called a man or a wo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def plural_of(noun: str) -> str:
     return f"{head} {last}".strip()
 
 
-@lru_cache(maxsize=None)
+@cache
 def noun_of(category: str) -> Noun:
     """Names of a category: its own and the everyday ones."""
     name = " ".join(category.casefold().replace("-", " ").replace("_", " ").split()) if category != "t-shirt" else category
@@ -193,7 +193,7 @@ _CONFUSABLE: tuple[frozenset[str], ...] = (
 )
 
 
-@lru_cache(maxsize=None)
+@cache
 def confusable_with(category: str) -> frozenset[str]:
     """Categories that may be meant by this one's name, itself among them."""
     return frozenset({category}).union(*(group for group in _CONFUSABLE if category in group))

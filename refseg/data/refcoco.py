@@ -104,9 +104,13 @@ class RefCocoDataset:
         odd = "\\" in image.file_name or "\0" in image.file_name or name.is_absolute()
         path = folder if odd else (folder / name).resolve()
         if odd or not path.is_relative_to(folder):
-            raise DataError(f"{self.root / 'instances.json'}: image {image.id} has the file name {image.file_name!r}, expected one inside images/")
+            raise DataError(
+                f"{self.root / 'instances.json'}: image {image.id} has the file name {image.file_name!r}, expected one inside images/"
+            )
         if not path.is_file():
-            raise DataError(f"{self.root / 'instances.json'}: image {image.id} names {image.file_name!r}, which is not in {folder}: put it there")
+            raise DataError(
+                f"{self.root / 'instances.json'}: image {image.id} names {image.file_name!r}, which is not in {folder}: put it there"
+            )
         return path
 
     def subset(self, split: str) -> RefCocoDataset:
@@ -127,7 +131,9 @@ def read_refcoco(root: str | Path, split: str | None = None) -> RefCocoDataset:
     coco = _read_json(instances_file)
     refs = _read_json(expressions_file)
     if not isinstance(coco, dict):
-        raise DataError(f"{instances_file}: got a JSON {type(coco).__name__}, expected a COCO object with images, annotations and categories")
+        raise DataError(
+            f"{instances_file}: got a JSON {type(coco).__name__}, expected a COCO object with images, annotations and categories"
+        )
     if not isinstance(refs, list):
         raise DataError(f"{expressions_file}: got a JSON {type(refs).__name__}, expected a list of refs")
     names = _categories(instances_file, coco)

@@ -90,7 +90,6 @@ class SceneStore(SceneSource):
 
 def _unpack(packed: _PackedScene) -> Scene:
     decoded = cv2.imdecode(np.frombuffer(packed.jpeg, dtype=np.uint8), cv2.IMREAD_COLOR)
-    assert decoded is not None, "a JPEG made here is readable"
     image = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
     objects = tuple(SceneObject(o.category, mask.unpack()) for o, mask in zip(packed.bare.objects, packed.masks, strict=True))
     return replace(packed.bare, image=image, objects=objects)

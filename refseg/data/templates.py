@@ -24,9 +24,13 @@ MIN_TARGET = 0.0012
 _PEOPLE = frozenset({"person", "pedestrian"})
 # Colours that may be skin or hair say nothing about clothes; see-through and shining things show other things' colours.
 _CLOTHES_COLOURS = ("black", "white", "red", "yellow", "green", "blue", "purple")
-_UNCOLOURED = frozenset(
-    "zebra giraffe cheetah tiger tv mirror window windshield people skin pizza sandwich cake donut".split()
-) | {"wine glass", "rear window", "laptop", "cell phone", "hot dog"}
+_UNCOLOURED = frozenset("zebra giraffe cheetah tiger tv mirror window windshield people skin pizza sandwich cake donut".split()) | {
+    "wine glass",
+    "rear window",
+    "laptop",
+    "cell phone",
+    "hot dog",
+}
 _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _SHORT_ORDINALS = ("1st", "2nd", "3rd", "4th", "5th", "6th")
@@ -105,7 +109,9 @@ def _category(w: _Writer) -> Iterator[Template]:
             text = w.pick((noun, noun, f"the {noun}", f"the {noun}", article + noun))
         else:
             nouns = w.many(category)
-            text = w.pick((nouns, nouns, f"the {nouns}", f"all {nouns}", f"all the {nouns}", f"every {w.one(category)}", f"all of the {nouns}"))
+            text = w.pick(
+                (nouns, nouns, f"the {nouns}", f"all {nouns}", f"all the {nouns}", f"every {w.one(category)}", f"all of the {nouns}")
+            )
         yield Template(text, members, "category")
 
 
@@ -118,7 +124,13 @@ def _side(w: _Writer) -> Iterator[Template]:
             yield Template(w.phrase(_side_phrases(w.one(category), side, len(members))), (index,), "side")
         for index, corner in arrangement.corners(w.facts, members):
             noun = w.one(category)
-            places = (f"{corner} {noun}", f"{noun} in the {corner}", f"{noun} at the {corner}", f"{noun} in the {corner} corner", f"{noun} {corner}")
+            places = (
+                f"{corner} {noun}",
+                f"{noun} in the {corner}",
+                f"{noun} at the {corner}",
+                f"{noun} in the {corner} corner",
+                f"{noun} {corner}",
+            )
             yield Template(w.phrase(places), (index,), "side")
         centre = arrangement.middle(w.facts, members)
         if centre is not None:
@@ -131,9 +143,22 @@ def _side(w: _Writer) -> Iterator[Template]:
 
 def _side_phrases(noun: str, side: str, count: int) -> list[str]:
     if side in ("left", "right"):
-        plain = [f"{side} {noun}", f"{side} {noun}", f"{noun} on the {side}", f"{noun} on the {side}", f"{noun} on {side}", f"{noun} {side}"]
+        plain = [
+            f"{side} {noun}",
+            f"{side} {noun}",
+            f"{noun} on the {side}",
+            f"{noun} on the {side}",
+            f"{noun} on {side}",
+            f"{noun} {side}",
+        ]
         plain += [f"{noun} to the {side}", f"{noun} on the {side} side", f"{noun} at {side}"]
-        far = [f"{side}most {noun}", f"{noun} on the far {side}", f"far {side} {noun}", f"{noun} furthest to the {side}", f"{noun} far {side}"]
+        far = [
+            f"{side}most {noun}",
+            f"{noun} on the far {side}",
+            f"far {side} {noun}",
+            f"{noun} furthest to the {side}",
+            f"{noun} far {side}",
+        ]
         if count > 2:
             plain = [f"{noun} on the {side}", f"{side} {noun}"]
         return plain if count == 1 else plain + far
@@ -145,8 +170,22 @@ def _side_phrases(noun: str, side: str, count: int) -> list[str]:
 
 def _depth_phrases(noun: str, depth: str) -> tuple[str, ...]:
     if depth == "front":
-        return (f"front {noun}", f"{noun} in front", f"closest {noun}", f"nearest {noun}", f"{noun} in the foreground", f"{noun} closest to us")
-    return (f"{noun} in the back", f"{noun} in back", f"{noun} in the background", f"farthest {noun}", f"{noun} furthest away", f"back {noun}")
+        return (
+            f"front {noun}",
+            f"{noun} in front",
+            f"closest {noun}",
+            f"nearest {noun}",
+            f"{noun} in the foreground",
+            f"{noun} closest to us",
+        )
+    return (
+        f"{noun} in the back",
+        f"{noun} in back",
+        f"{noun} in the background",
+        f"farthest {noun}",
+        f"{noun} furthest away",
+        f"back {noun}",
+    )
 
 
 def _order(w: _Writer) -> Iterator[Template]:
@@ -159,10 +198,15 @@ def _order(w: _Writer) -> Iterator[Template]:
                 noun = w.one(category)
                 ordinal = w.pick((_ORDINALS[position], _ORDINALS[position], _SHORT_ORDINALS[position]))
                 usual = f"{ordinal} {noun} from the {side}"
-                yield Template(w.phrase((usual, usual, f"{ordinal} {noun} from {side}", f"{noun} {ordinal} from the {side}")), (index,), "order")
+                yield Template(
+                    w.phrase((usual, usual, f"{ordinal} {noun} from {side}", f"{noun} {ordinal} from the {side}")), (index,), "order"
+                )
 
 
-_SIZES = {"largest": (("biggest", "largest"), ("big", "large"), "bigger"), "smallest": (("smallest",), ("small", "little", "tiny"), "smaller")}
+_SIZES = {
+    "largest": (("biggest", "largest"), ("big", "large"), "bigger"),
+    "smallest": (("smallest",), ("small", "little", "tiny"), "smaller"),
+}
 
 
 def _size(w: _Writer) -> Iterator[Template]:
@@ -248,7 +292,14 @@ def _absent(w: _Writer, count: int = 6) -> Iterator[Template]:
         options = [noun, f"the {noun}", noun, f"the {noun}"]
         if noun_of(category).countable:
             nouns, place = w.many(category), w.pick(("middle", "front", "back"))
-            options += [nouns, f"all the {nouns}", f"two {nouns}", f"biggest {noun}", f"second {noun} from the {side}", f"{noun} in the {place}"]
+            options += [
+                nouns,
+                f"all the {nouns}",
+                f"two {nouns}",
+                f"biggest {noun}",
+                f"second {noun} from the {side}",
+                f"{noun} in the {place}",
+            ]
             options += [f"{side} {noun}", f"{noun} on the {side}", f"the {noun} on the {side}"]
         if category not in _PEOPLE:
             options += [f"{w.pick(NAMES)} {noun}", f"the {w.pick(NAMES)} {noun}"]

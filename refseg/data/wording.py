@@ -17,9 +17,10 @@ _MIRROR = {
     "anticlockwise": "clockwise",
 }
 _MIRROR |= {right: left for left, right in list(_MIRROR.items()) if right not in _MIRROR}
-# "right in front", "right behind him", "all right": here the word is not a side.
+# "right in front", "right behind him", "all right": here the word is not a side, unlike in "on the right behind him".
 _NOT_A_SIDE = re.compile(
-    r"(?:\bright(?=\s+(?:in|behind|next|beside|above|below|under|over|by|near|at\s+the\s+(?:front|back|bottom|top|edge)|angle|up|now|there|here|before|after)\b))"
+    r"(?:(?<!\bthe\s)(?<!\bon\s)(?<!\bfar\s)\bright"
+    r"(?=\s+(?:in|behind|next|beside|above|below|under|over|by|near|at\s+the\s+(?:front|back|bottom|top|edge)|angle|up|now|there|here|before|after)\b))"
     r"|(?:(?<=\ball\s)right\b)|(?:(?<=\bthat's\s)right\b)"
     r"|(?:\bleft(?=\s+(?:over|behind|alone|open|out|uneaten|unattended)\b))|(?:(?<=\bis\s)left(?=\s+(?:of\s+)?(?:it|him)\b))",
     re.IGNORECASE,
@@ -28,8 +29,8 @@ _SIDES = re.compile(r"(?<![A-Za-z])(?:" + "|".join(sorted(_MIRROR, key=len, reve
 _OCLOCK = re.compile(r"\b(1[0-2]|[1-9])(\s*o'?\s*clock)\b", re.IGNORECASE)
 # Writing and numbers in the picture read backwards once it is mirrored.
 _WRITING = re.compile(
-    r"[\"\u201c\u201d]|\b(?:says|saying|reads|reading|written|writing|word|words|letter|letters|lettering|number|numbers|numbered|logo|text|labell?ed|"
-    r"spelling|initials|jersey|no\.)\b|#|\d",
+    r"[\"\u201c\u201d]|\b(?:says|saying|written|letter|letters|lettering|number|numbers|numbered|logo|text|labell?ed|"
+    r"spelling|initials|no\.)\b|#|\d",
     re.IGNORECASE,
 )
 _POSITION = re.compile(

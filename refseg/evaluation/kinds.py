@@ -31,7 +31,16 @@ def kinds_of(expression: str) -> tuple[str, ...]:
     words = words_of(expression)
     held = set(words)
     text = f" {' '.join(words)} "
-    for phrase in (" on the left ", " on the right ", " on left ", " on right ", " on top ", " on the bottom ", " on the top ", " on bottom "):
+    for phrase in (
+        " on the left ",
+        " on the right ",
+        " on left ",
+        " on right ",
+        " on top ",
+        " on the bottom ",
+        " on the top ",
+        " on bottom ",
+    ):
         text = text.replace(phrase, " ")
     of = any(f" {side} of " in f" {' '.join(words)} " for side in ("left", "right", "front", "top", "back"))
     found = {

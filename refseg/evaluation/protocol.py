@@ -124,10 +124,15 @@ def _check_size(dataset: RefCocoDataset, image: ImageRecord, picture: NDArray[np
 
 
 def _rivals(dataset: RefCocoDataset, image: ImageRecord, meant: int, category: str, target: BoolMask) -> list[BoolMask]:
-    """Masks of the other instances of the category, those that are the meant one labelled again left out."""
-    others = (i for i in dataset.instances_of(image) if i.id != meant and i.category == category and not i.crowd)
-    masks = (instance.mask(image.height, image.width) for instance in others)
-    return [mask for mask in masks if mask.any() and iou(mask, target) < SAME_THING]
+    """Masks of the other instances of the category, each thing once; those that are the meant one labelled again are left out."""
+    distinct = [target]
+    for instance in dataset.instances_of(image):
+        if instance.id == meant or instance.category != category or instance.crowd:
+            continue
+        mask = instance.mask(image.height, image.width)
+        if mask.any() and all(iou(mask, other) < SAME_THING for other in distinct):
+            distinct.append(mask)
+    return distinct[1:]
 
 
 class _Disambiguation:

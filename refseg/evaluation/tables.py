@@ -50,6 +50,8 @@ def report(result: Mapping[str, Any], style: Style = "plain") -> str:
     choice = result["disambiguation"]
     if choice["n"]:
         picked, chance = percent(choice["accuracy"]), percent(choice["chance"])
-        lines.append(f"Meant instance picked among several of its category: {picked} of {choice['n']} expressions (chance {chance}), in per cent.")
+        lines.append(
+            f"Meant instance picked among several of its category: {picked} of {choice['n']} expressions (chance {chance}), in per cent."
+        )
     lines += [f"{result['n']} expressions, {result['images']} pictures, {result['seconds']:.1f} s.", result["protocol"]]
     return "\n".join(lines)
