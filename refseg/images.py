@@ -1,8 +1,6 @@
 """Pictures in and out: safe decoding to RGB, the letterbox and its exact inverse, atomic PNG writing."""
 
 import io
-import os
-import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from refseg.errors import ImageError
+from refseg.files import replacing
 
 if TYPE_CHECKING:
     import torch
@@ -22,63 +21,63 @@ MAX_PIXELS = 50_000_000
 MAX_BYTES = 200_000_000
 PAD_VALUE = 114  # the grey that detectors are trained to see around a picture
 
+# Pillow knows more, but some of its readers start other programs (EPS) or are hardly ever used by anyone but attackers.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+
 UintImage = NDArray[np.uint8]
 ImageSource = str | Path | bytes | BinaryIO | Image.Image | NDArray[np.generic]
 
 
 def load_image(source: ImageSource) -> UintImage:
-    """Any picture as RGB uint8 (H, W, 3): upright (EXIF), first frame, alpha over white, 16 bits scaled to 8.
+    """Any picture as a new RGB array, uint8 (H, W, 3): upright (EXIF), first frame, alpha over white, 16 bits scaled to 8.
 
+    CMYK is converted without its colour profile. Arrays must be uint8: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).
     Raises ImageError for what is no picture, is damaged, or has more than MAX_PIXELS pixels; the count is read from the header, before decoding.
     """
     if isinstance(source, np.ndarray):
         return _from_array(source)
+    name = Path(source).name or str(source) if isinstance(source, (str, Path)) else "the picture"
     try:
         with warnings.catch_warnings():
-            # Pillow warns about large or odd files; the limits here decide, and damage is an error either way.
+            # Pillow warns about large files and odd metadata. The limits here decide what is too large, and a photo with odd metadata is still a photo.
             warnings.simplefilter("ignore")
             if isinstance(source, Image.Image):
                 return _decoded(source)
-            with Image.open(_opened(source)) as picture:
+            with Image.open(_opened(source, name), formats=_known_formats()) as picture:
                 return _decoded(picture)
+    except ImageError:
+        raise
     except UnidentifiedImageError as error:
-        raise ImageError(f"{_name(source)} is not a picture that can be read; expected JPEG, PNG, WebP, GIF, BMP or TIFF") from error
+        raise ImageError(
+            f"{name} is not a picture that can be read; expected JPEG, PNG, WebP, GIF, BMP or TIFF: save it as one of these"
+        ) from error
     except Image.DecompressionBombError as error:
-        raise ImageError(
-            f"{_name(source)} has far too many pixels, expected at most {MAX_PIXELS // 1_000_000} megapixels: reduce it"
-        ) from error
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        EOFError,
-        IndexError,
-        KeyError,
-        TypeError,
-        OverflowError,
-        MemoryError,
-        NotImplementedError,
-    ) as error:
-        raise ImageError(
-            f"{_name(source)} cannot be decoded ({error}); it may be damaged or cut off: save it again as JPEG or PNG"
-        ) from error
+        raise ImageError(f"{name} has far too many pixels, expected at most {MAX_PIXELS // 1_000_000} megapixels: reduce it") from error
+    except Exception as error:  # a decoder raises whatever a damaged file makes it stumble over
+        if isinstance(error, OSError) and error.strerror:
+            raise ImageError(f"cannot read {name}: {error.strerror}; expected a picture file that exists and may be read") from error
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ImageError(f"{name} cannot be decoded ({reason}); it may be damaged or cut off: save it again as JPEG or PNG") from error
 
 
-def _opened(source: str | Path | bytes | BinaryIO | NDArray[np.generic] | Image.Image) -> str | Path | BinaryIO:
-    if isinstance(source, bytes):
-        return io.BytesIO(source)
+def _known_formats() -> list[str]:
+    """Those of FORMATS that this build of Pillow has."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _opened(source: str | Path | bytes | BinaryIO, name: str) -> str | Path | BinaryIO:
     if isinstance(source, (str, Path)):
         size = Path(source).stat().st_size
-        if size > MAX_BYTES:
-            raise ImageError(f"{_name(source)} has {size} bytes, expected at most {MAX_BYTES}: reduce it")
+    elif isinstance(source, bytes):
+        size = len(source)
+    elif hasattr(source, "read"):
         return source
-    if not hasattr(source, "read"):
+    else:
         raise ImageError(f"cannot read a picture from a {type(source).__name__}; expected a path, bytes, a file, a PIL image or an array")
-    return source  # type: ignore[return-value]  # what has read() is taken for a binary file; Pillow checks
-
-
-def _name(source: object) -> str:
-    return Path(source).name or str(source) if isinstance(source, (str, Path)) else "the picture"
+    if size > MAX_BYTES:
+        raise ImageError(f"{name} has {size:,} bytes, expected at most {MAX_BYTES:,}: reduce it")
+    return io.BytesIO(source) if isinstance(source, bytes) else source
 
 
 def _check_pixels(width: int, height: int) -> None:
@@ -106,7 +105,7 @@ def _decoded(picture: Image.Image) -> UintImage:
 
 def _to_eight_bits(values: NDArray[np.generic]) -> UintImage:
     """16-bit values keep their range (0..65535 -> 0..255); 32-bit and float ones, which have no fixed range, are 16-bit data, or 0..1 or 0..255."""
-    grey = np.nan_to_num(np.asarray(values, dtype=np.float64))
+    grey = np.nan_to_num(np.asarray(values, dtype=np.float32))
     top = float(grey.max(initial=0))
     scale = 255.0 if values.dtype.kind == "f" and top <= 1 else 1.0 if values.dtype.kind == "f" and top <= 255 else 255.0 / 65535.0
     return np.clip(np.round(grey * scale), 0, 255).astype(np.uint8)
@@ -118,14 +117,16 @@ def _grey_to_rgb(grey: UintImage) -> UintImage:
 
 def _from_array(array: NDArray[np.generic]) -> UintImage:
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
-        raise ImageError(f"the array has shape {array.shape} and type {array.dtype}, expected uint8 of (H, W), (H, W, 3) or (H, W, 4)")
+        raise ImageError(
+            f"the array has shape {array.shape} and type {array.dtype}, expected uint8 0..255 of (H, W), (H, W, 3) or (H, W, 4): convert it first"
+        )
     _check_pixels(array.shape[1], array.shape[0])
-    pixels = array.astype(np.uint8, copy=False)
+    pixels = array.astype(np.uint8, order="C")  # a copy: the caller's array may change later
     if pixels.ndim == 2 or pixels.shape[2] == 1:
         return _grey_to_rgb(pixels.reshape(pixels.shape[:2]))
     if pixels.shape[2] == 4:
-        return _decoded(Image.fromarray(np.ascontiguousarray(pixels), "RGBA"))
-    return np.ascontiguousarray(pixels)
+        return _decoded(Image.fromarray(pixels))
+    return pixels
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ class Letterbox:
 
     def inverse(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """A map over the square (n, n), any n, -> (H, W) float32 by bilinear interpolation; what lies in the border is cut off."""
-        square = np.asarray(values, dtype=np.float32)
+        square: NDArray[np.generic] = np.asarray(values, dtype=np.float32)
         if square.shape != (self.size, self.size):
             square = _resized(square, (self.size, self.size), enlarge_only=True)
         return _resized(square[self.window], (self.height, self.width), enlarge_only=True).astype(np.float32, copy=False)
@@ -212,13 +213,9 @@ def to_tensor(square: UintImage) -> "torch.Tensor":
 
 
 def save_png(path: str | Path, array: UintImage) -> None:
-    """Write grey (H, W) or RGB (H, W, 3) uint8 as PNG, atomically: the file is whole or not there."""
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    """Write grey (H, W) or RGB (H, W, 3) uint8 as PNG, atomically: the file is whole or not there. Raises ImageError when it cannot be written."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            Image.fromarray(array).save(file, format="PNG")
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        with replacing(path) as temporary:
+            Image.fromarray(array).save(temporary, format="PNG")
+    except OSError as error:
+        raise ImageError(f"cannot write {path}: {error.strerror or error}; give a folder that exists and may be written") from error

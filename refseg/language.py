@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.errors import CheckpointError, ExpressionError
+from refseg.files import replacing
 
 PAD, UNK = 0, 1
 PAD_WORD, UNK_WORD = "<pad>", "<unk>"
 MAX_CHARACTERS = 1000
 MAX_WORDS_IN_VOCABULARY = 1_000_000
+MAX_VOCABULARY_BYTES = 20_000_000
+MAX_LETTERS = 100
 
-_APOSTROPHES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u00b4": "'", "\u0060": "'"})
-_HYPHENS = str.maketrans({"\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": " "})
+_PLAIN = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u00b4\u0060", "'") | dict.fromkeys("\u2010\u2011\u2012\u2013", "-"))
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*|'s\b")
 
 
@@ -26,7 +28,9 @@ def words_of(text: str, known: Container[str] = frozenset()) -> list[str]:
 
     A hyphenated word is kept whole where `known` holds it, and is split otherwise.
     """
-    text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).translate(_HYPHENS).casefold()
+    # Quotes and hyphens first: NFKC would turn an acute accent used as a quote into a space and a combining mark.
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text.translate(_PLAIN)).casefold())
+    text = "".join(character for character in text if not unicodedata.combining(character))
     words: list[str] = []
     for word in _WORD.findall(text):
         words.extend([word] if "-" not in word or word in known else word.split("-"))
@@ -42,6 +46,7 @@ class Vocabulary:
         if self._words[:2] != (PAD_WORD, UNK_WORD):
             raise ValueError(f"a vocabulary starts with {PAD_WORD}, {UNK_WORD}; got {list(self._words[:2])}")
         self._index = {word: index for index, word in enumerate(self._words)}
+        self._letters: list[int] | None = None
         if len(self._index) != len(self._words):
             raise ValueError(f"a vocabulary holds each word once; got {len(self._words) - len(self._index)} repeated")
 
@@ -61,30 +66,52 @@ class Vocabulary:
 
     def nearest(self, word: str, count: int = 3) -> list[str]:
         """Up to `count` known words spelled most like `word`: by edit distance (at most 2, at most half the word), then by frequency."""
+        if self._letters is None:
+            self._letters = [_letters(known) for known in self._words]
         limit = min(2, max(1, len(word) // 2))
+        wanted = _letters(word)
         candidates: list[tuple[int, int]] = []
-        for index, known in enumerate(self._words[2:], start=2):
-            if abs(len(known) - len(word)) <= limit and (distance := _edit_distance(word, known, limit)) <= limit:
+        for index, (known, letters) in enumerate(zip(self._words, self._letters, strict=True)):
+            # An edit changes the set of letters by two at most: nearly all words fall at this cheap comparison.
+            if index <= UNK or abs(len(known) - len(word)) > limit or (letters ^ wanted).bit_count() > 2 * limit:
+                continue
+            if (distance := _edit_distance(word, known, limit)) <= limit:
                 candidates.append((distance, index))
         return [self._words[index] for _, index in sorted(candidates)[:count]]
 
-    def save(self, path: Path) -> None:
-        """Write one word a line, UTF-8."""
-        path.write_text("\n".join(self._words) + "\n", encoding="utf-8", newline="\n")
+    def save(self, path: str | Path) -> None:
+        """Write one word a line, UTF-8, atomically. Raises OSError."""
+        with replacing(path) as temporary:
+            temporary.write_text("\n".join(self._words) + "\n", encoding="utf-8", newline="\n")
 
     @classmethod
-    def load(cls, path: Path) -> "Vocabulary":
+    def load(cls, path: str | Path) -> "Vocabulary":
         """Read what `save` wrote. Raises CheckpointError."""
+        path = Path(path)
+        expected = "expected UTF-8 text, one word a line"
         try:
-            words = path.read_text(encoding="utf-8").splitlines()
+            if (size := path.stat().st_size) > MAX_VOCABULARY_BYTES:
+                raise CheckpointError(f"the vocabulary {path} has {size:,} bytes, expected at most {MAX_VOCABULARY_BYTES:,}")
+            words = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise CheckpointError(f"cannot read the vocabulary {path}: {error}; expected UTF-8 text, one word a line") from error
-        if len(words) > MAX_WORDS_IN_VOCABULARY:
-            raise CheckpointError(f"the vocabulary {path} has {len(words)} words, expected at most {MAX_WORDS_IN_VOCABULARY}")
+            raise CheckpointError(f"cannot read the vocabulary {path}: {error}; {expected}") from error
+        if not 3 <= len(words) <= MAX_WORDS_IN_VOCABULARY:
+            raise CheckpointError(f"the vocabulary {path} has {len(words)} lines, expected 3 to {MAX_WORDS_IN_VOCABULARY:,}")
+        for number, word in enumerate(words, start=1):
+            if not word or len(word) > MAX_LETTERS or " " in word or not word.isprintable():
+                raise CheckpointError(f"line {number} of the vocabulary {path} is {word[:MAX_LETTERS]!r}; {expected}")
         try:
             return cls(words)
         except ValueError as error:
             raise CheckpointError(f"the vocabulary {path} cannot be used: {error}") from error
+
+
+def _letters(word: str) -> int:
+    """The set of letters of `word` as bits; letters far apart in Unicode may share one."""
+    bits = 0
+    for character in word:
+        bits |= 1 << (ord(character) & 63)
+    return bits
 
 
 def _edit_distance(a: str, b: str, limit: int) -> int:
@@ -125,14 +152,19 @@ class Tokeniser:
     """Expressions -> index arrays, for one vocabulary and at most `max_words` words."""
 
     def __init__(self, vocabulary: Vocabulary, max_words: int = 20) -> None:
+        """Raises ValueError unless `max_words` is at least 1."""
+        if max_words < 1:
+            raise ValueError(f"max_words must be positive, got {max_words}")
         self.vocabulary, self.max_words = vocabulary, max_words
 
     def encode(self, text: str) -> Expression:
-        """Raises ExpressionError when `text` is blank, longer than MAX_CHARACTERS, or holds no word."""
+        """Raises ExpressionError when `text` is no text, blank, longer than MAX_CHARACTERS, or holds no word."""
         if not isinstance(text, str):
             raise ExpressionError(f"the expression is a {type(text).__name__}, expected text: type what you mean, e.g. the dog on the left")
         if len(text) > MAX_CHARACTERS:
             raise ExpressionError(f"the expression has {len(text)} characters, expected at most {MAX_CHARACTERS}: shorten it")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise ExpressionError("the expression holds bytes that are no text: type it again in Unicode (UTF-8)")
         if not text.strip():
             raise ExpressionError("the expression is empty: type what you mean, e.g. the dog on the left")
         words = words_of(text, self.vocabulary)

@@ -12,7 +12,7 @@ import refseg
 PACKAGE = Path(refseg.__file__).parent
 
 # part -> parts of the package that it may import; what stands directly in refseg/ is its own part
-FOUNDATION = {"errors", "language", "images", "version", "rendering"}
+FOUNDATION = {"errors", "files", "language", "images", "version", "rendering"}
 ALLOWED = {
     "models": {"models"},
     "data": FOUNDATION | {"data"},

@@ -1,0 +1,22 @@
+"""Files that are whole or not there."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A new path beside `path` to write to: it takes the place of `path` when the block ends well and is removed when it does not.
+
+    A reader sees the old file or the new one, never a part. Raises OSError when the folder cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
