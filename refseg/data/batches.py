@@ -57,6 +57,10 @@ class TrainingBatch:
     texts: list[str]
 
 
+# The wordings of one thing that can be said, and the indices of the objects it means.
+_Offer = tuple[Sequence[str], tuple[int, ...]]
+
+
 @dataclass(frozen=True)
 class _Choice:
     text: str
@@ -171,19 +175,19 @@ class TrainingSampler:
             return []
         kinds = sorted(offers)
         odds = np.array([self._mix[kind] for kind in kinds], dtype=np.float64)
-        remaining = {kind: [int(i) for i in rng.permutation(len(offers[kind]))] for kind in kinds}
+        decks = {kind: _deck(offers[kind], rng) for kind in kinds}
         choices = []
         for drawn in rng.choice(len(kinds), size=self._expressions, p=odds / odds.sum()):
             kind = kinds[int(drawn)]
-            if not remaining[kind]:
-                remaining[kind] = [int(i) for i in rng.permutation(len(offers[kind]))]
-            texts, objects = offers[kind][remaining[kind].pop()]
-            choices.append(_Choice(texts[int(rng.integers(len(texts)))], scene.union(objects), kind))
+            if not decks[kind]:
+                decks[kind] = _deck(offers[kind], rng)
+            text, objects = decks[kind].pop()
+            choices.append(_Choice(text, scene.union(objects), kind))
         return choices
 
-    def _offers(self, scene: Scene, facts: SceneFacts, rng: np.random.Generator) -> dict[str, list[tuple[Sequence[str], tuple[int, ...]]]]:
-        """By kind: (wordings, object indices) of everything that can be said of the scene."""
-        offers: dict[str, list[tuple[Sequence[str], tuple[int, ...]]]] = {}
+    def _offers(self, scene: Scene, facts: SceneFacts, rng: np.random.Generator) -> dict[str, list[_Offer]]:
+        """By kind, everything that can be said of the scene."""
+        offers: dict[str, list[_Offer]] = {}
         wanted = [kind for kind, odds in self._mix.items() if odds > 0]
         for template in make_templates(scene, rng, [kind for kind in KINDS if kind in wanted], facts):
             offers.setdefault(template.kind, []).append(((template.text,), template.objects))
@@ -213,6 +217,14 @@ class TrainingSampler:
         inside = np.zeros((self._size, self._size), dtype=np.uint8)
         inside[letterbox.window] = 255
         return _Sample(boxed, targets, _shrink(inside, grid) >= 128, texts, [choice.kind for choice in choices])
+
+
+def _deck(offers: Sequence[_Offer], rng: np.random.Generator) -> list[tuple[str, tuple[int, ...]]]:
+    """All (wording, objects) to be popped from the end: one wording of each offer in random order, then second ones, and so on."""
+    shuffled = [([texts[int(k)] for k in rng.permutation(len(texts))], objects) for texts, objects in offers]
+    shuffled = [shuffled[int(k)] for k in rng.permutation(len(shuffled))]
+    longest = max(len(texts) for texts, _ in shuffled)
+    return [(texts[k], objects) for k in range(longest) for texts, objects in shuffled if k < len(texts)][::-1]
 
 
 def _shrink(array: NDArray[np.generic], size: int) -> NDArray[np.uint8]:

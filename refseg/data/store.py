@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import cv2
 import numpy as np
@@ -89,7 +90,8 @@ class SceneStore(SceneSource):
 
 
 def _unpack(packed: _PackedScene) -> Scene:
-    decoded = cv2.imdecode(np.frombuffer(packed.jpeg, dtype=np.uint8), cv2.IMREAD_COLOR)
+    # The bytes were encoded here, so there is a picture to decode.
+    decoded = cast("NDArray[np.uint8]", cv2.imdecode(np.frombuffer(packed.jpeg, dtype=np.uint8), cv2.IMREAD_COLOR))
     image = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
     objects = tuple(SceneObject(o.category, mask.unpack()) for o, mask in zip(packed.bare.objects, packed.masks, strict=True))
     return replace(packed.bare, image=image, objects=objects)

@@ -17,10 +17,9 @@ from refseg.data.facts import SceneFacts, measure
 from refseg.data.masks import BoolMask
 from refseg.data.nouns import WORN, confusable_with, noun_of
 from refseg.data.scenes import Scene
+from refseg.data.writer import Writer
 
 KINDS = ("category", "side", "order", "size", "colour", "relation", "several", "absent")
-# Smaller targets (share of the picture) vanish on the network's grid.
-MIN_TARGET = 0.0012
 _PEOPLE = frozenset({"person", "pedestrian"})
 # Colours that may be skin or hair say nothing about clothes; see-through and shining things show other things' colours.
 _CLOTHES_COLOURS = ("black", "white", "red", "yellow", "green", "blue", "purple")
@@ -49,57 +48,14 @@ class Template:
         return scene.union(self.objects)
 
 
-class _Writer:
-    """Wording for one scene: nouns that fit only their own category, articles, and choices among phrasings."""
-
-    def __init__(self, scene: Scene, facts: SceneFacts, rng: np.random.Generator) -> None:
-        self.scene = scene
-        self.facts = facts
-        self.rng = rng
-
-    def pick(self, options: Sequence[str]) -> str:
-        return options[int(self.rng.integers(len(options)))]
-
-    def phrase(self, options: Sequence[str]) -> str:
-        """One of the phrasings, "the" before it in two of five cases."""
-        text = self.pick(options)
-        return text if self.rng.random() < 0.6 or text.startswith(("the ", "a ", "all ", "both ", "every ")) else f"the {text}"
-
-    def _form(self, category: str, forms: Sequence[str]) -> str:
-        present = set(self.facts.members)
-        taken = {form for other in present - {category} for form in noun_of(other).forms}
-        # Everyday names are wider than the category ("bag"): not where one of its neighbours is in the picture.
-        wider = not (confusable_with(category) - {category}) & present
-        free = [form for position, form in enumerate(forms) if (position == 0 or wider) and form not in taken]
-        if not free or self.rng.random() < 0.55:
-            return forms[0]
-        return self.pick(free)
-
-    def one(self, category: str) -> str:
-        return self._form(category, noun_of(category).singular)
-
-    def many(self, category: str) -> str:
-        noun = noun_of(category)
-        return self._form(category, noun.plural or noun.singular)
-
-    def kinds_of_things(self) -> Iterator[tuple[str, tuple[int, ...]]]:
-        """Countable categories, all of whose objects are labelled."""
-        for category, members in self.facts.members.items():
-            if category in self.scene.exhaustive and noun_of(category).countable:
-                yield category, members
-
-    def visible(self, indices: Sequence[int]) -> bool:
-        return sum(self.facts.objects[i].area for i in indices) >= MIN_TARGET
-
-
 def make_templates(scene: Scene, rng: np.random.Generator, kinds: Sequence[str] = KINDS, facts: SceneFacts | None = None) -> list[Template]:
     """All templates of the kinds asked for, one phrasing each, drawn with `rng`. `facts` saves measuring the scene again."""
-    writer = _Writer(scene, facts or measure(scene), rng)
+    writer = Writer(scene, facts or measure(scene), rng)
     made = (template for kind in kinds for template in _MAKERS[kind](writer))
     return [template for template in made if template.kind == "absent" or writer.visible(template.objects)]
 
 
-def _category(w: _Writer) -> Iterator[Template]:
+def _category(w: Writer) -> Iterator[Template]:
     for category, members in w.facts.members.items():
         if category not in w.scene.exhaustive:
             continue
@@ -115,7 +71,7 @@ def _category(w: _Writer) -> Iterator[Template]:
         yield Template(text, members, "category")
 
 
-def _side(w: _Writer) -> Iterator[Template]:
+def _side(w: Writer) -> Iterator[Template]:
     if not w.scene.flippable:
         return
     for category, members in w.kinds_of_things():
@@ -188,7 +144,7 @@ def _depth_phrases(noun: str, depth: str) -> tuple[str, ...]:
     )
 
 
-def _order(w: _Writer) -> Iterator[Template]:
+def _order(w: Writer) -> Iterator[Template]:
     if not w.scene.flippable:
         return
     for category, members in w.kinds_of_things():
@@ -209,7 +165,7 @@ _SIZES = {
 }
 
 
-def _size(w: _Writer) -> Iterator[Template]:
+def _size(w: Writer) -> Iterator[Template]:
     for category, members in w.kinds_of_things():
         for index, size in arrangement.by_size(w.facts, members):
             noun = w.one(category)
@@ -221,7 +177,7 @@ def _size(w: _Writer) -> Iterator[Template]:
             yield Template(w.phrase(phrases), (index,), "size")
 
 
-def _colour(w: _Writer) -> Iterator[Template]:
+def _colour(w: Writer) -> Iterator[Template]:
     for category, members in w.facts.members.items():
         if category not in w.scene.exhaustive or category in _UNCOLOURED or not (noun_of(category).countable or category in WORN):
             continue
@@ -248,7 +204,7 @@ _RELATIONS = {
 }
 
 
-def _relation(w: _Writer) -> Iterator[Template]:
+def _relation(w: Writer) -> Iterator[Template]:
     if not w.scene.flippable:
         return
     things = [(category, members) for category, members in w.kinds_of_things() if category not in WORN]
@@ -264,7 +220,7 @@ def _relation(w: _Writer) -> Iterator[Template]:
                 yield Template(w.phrase((f"{w.one(category)} {w.pick(_RELATIONS[relation])} {mark}",)), (index,), "relation")
 
 
-def _several(w: _Writer) -> Iterator[Template]:
+def _several(w: Writer) -> Iterator[Template]:
     for category, members in w.kinds_of_things():
         nouns, count = w.many(category), len(members)
         if count == 2:
@@ -281,7 +237,7 @@ def _several(w: _Writer) -> Iterator[Template]:
             yield Template(w.phrase(options), group, "several")
 
 
-def _absent(w: _Writer, count: int = 6) -> Iterator[Template]:
+def _absent(w: Writer, count: int = 6) -> Iterator[Template]:
     if not w.scene.complete:
         return
     present = set(w.facts.members)
@@ -306,7 +262,7 @@ def _absent(w: _Writer, count: int = 6) -> Iterator[Template]:
         yield Template(w.pick(options), (), "absent")
 
 
-_MAKERS: dict[str, Callable[[_Writer], Iterator[Template]]] = {
+_MAKERS: dict[str, Callable[[Writer], Iterator[Template]]] = {
     "category": _category,
     "side": _side,
     "order": _order,

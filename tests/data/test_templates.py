@@ -163,7 +163,7 @@ def test_templates_mean_what_they_hold(listing, seed):
 @pytest.mark.parametrize("kind", KINDS)
 def test_drawn_again_from_the_same_seed(kind):
     scene = scene_of(
-        [("dog", 0.15, 0.5, 40, "red"), *ROW[1:], ("car", 0.5, 0.8, 18, "blue")],
+        [("dog", 0.12, 0.5, 30, "red"), *ROW[1:], ("car", 0.5, 0.7, 18, "blue")],
         complete=True,
         listed=frozenset({"dog", "car", "train", "kite"}),
     )
