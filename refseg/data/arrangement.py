@@ -16,7 +16,7 @@ from refseg.data.facts import ObjectFacts, SceneFacts
 
 MIN_GAP_X, MIN_GAP_Y = 0.06, 0.12
 SIZE_RATIO = 1.7
-CORNER_REACH = 0.42
+CORNER_REACH = 0.36
 MIN_COLOURED, MAX_CAST = 0.004, 0.4
 
 
