@@ -19,8 +19,11 @@ lint: $(VENV)/.installed-dev
 
 setup: $(VENV)/.installed-dev
 
+# A half-made environment would look finished to the next run.
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV) || { echo "cannot make a virtual environment with $(PYTHON): install Python 3.10 or later with its venv module"; exit 1; }
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' && $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "cannot make a virtual environment with $(PYTHON): install Python 3.10 or later with its venv module, or name one: make PYTHON=python3.12"; \
+		exit 1; }
 
 # DenseCRF is compiled on installation: where that fails the rest must not.
 $(VENV)/.installed: requirements.txt | $(BIN)/python
