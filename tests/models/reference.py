@@ -1,4 +1,4 @@
-"""The judge: Eq. 2-6 as they are written, with every f_pn and every pair of attention materialised. Slow, and meant to be obviously right."""
+"""The judge: Eq. 1-6 as they are written, every f_pn and every pair of attention materialised. Slow, and meant to be obviously right."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -47,7 +47,8 @@ def attention(layer: CrossModalSelfAttention, visual: Tensor, words: Tensor, coo
 def fusion(layer: GatedFusion, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """Eq. 6 position by position, levels of (C, h, w) -> features (X, h, w), memory and reset gates (L, h, w)."""
     _, h, w = levels[0].shape
-    features, memory, reset = torch.empty(layer.project[0].out_channels, h, w), torch.empty(len(levels), h, w), torch.empty(len(levels), h, w)
+    features = torch.empty(layer.project[0].out_channels, h, w)
+    memory, reset = torch.empty(2, len(levels), h, w)
     for y in range(h):
         for x in range(w):
             inputs = [project.weight[:, :, 0, 0] @ f[:, y, x] + project.bias for project, f in zip(layer.project, levels, strict=True)]
