@@ -99,7 +99,9 @@ def balloons(generator: np.random.Generator) -> Field:
     """Three hot-air balloons over hills in the morning."""
     x, y = grid()
     canvas = gradient(y, [(0.0, (0.36, 0.60, 0.86)), (0.55, (0.76, 0.87, 0.94)), (0.8, (0.97, 0.90, 0.80))])
-    cloud = smooth(0.52, 0.9, noise(generator, x.shape, 13, 5) * 0.65 + noise(generator, x.shape, 34, 14) * 0.35) * (1 - smooth(0.3, 0.6, y))
+    cloud = smooth(0.52, 0.9, noise(generator, x.shape, 13, 5) * 0.65 + noise(generator, x.shape, 34, 14) * 0.35) * (
+        1 - smooth(0.3, 0.6, y)
+    )
     canvas = lay(canvas, cloud * 0.75, (1.0, 1.0, 1.0))
     ridges: list[tuple[float, float, float, Colour]] = [
         (0.70, 0.050, 2.1, (0.56, 0.68, 0.74)),

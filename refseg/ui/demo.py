@@ -24,9 +24,10 @@ def build_demo(predictor: "Predictor", *, compute: Compute | None = None, exampl
     """
     runner = Runner(predictor, compute)
     chosen = find_examples() if examples is None else examples
-    with gr.Blocks(title="refseg: say it, see it", analytics_enabled=False, delete_cache=(CACHE_CHECK, CACHE_AGE)) as demo:
+    demo = gr.Blocks(title="refseg: say it, see it", analytics_enabled=False, delete_cache=(CACHE_CHECK, CACHE_AGE))
+    with demo:
         gr.HTML(_header(predictor.name, runner.place), elem_id="rs-header")
-        build_image_tab(runner, chosen, refinement=_why_no_refinement())
+        build_image_tab(runner, chosen, unavailable=_why_no_refinement())
     demo.queue(default_concurrency_limit=1, max_size=64)
     return demo
 

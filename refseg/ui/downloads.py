@@ -1,53 +1,83 @@
 """The files that a visitor can take home: written at the picture's own size, into the session's folder, only when asked for."""
 
 import json
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
+from refseg.files import replacing
 from refseg.images import save_png
 from refseg.rendering import overlay
+from refseg.ui.image_page import failure
 from refseg.ui.messages import NO_RESULT, Message, messages_html
 from refseg.ui.session import Session
 
+if TYPE_CHECKING:
+    from refseg.inference.segmentation import Segmentation
+
 Saved = tuple[str | None, Any]
-"""(path of the file or None, markup of a message or "leave as it is")."""
+"""(path of the file or None, markup of a message or "leave it as it is")."""
 
 
-def save_mask(threshold: float, refine: bool, opacity: float, colour: str, outline: bool, session: Session | None) -> Saved:
-    """mask.png: 8-bit, 0 or 255."""
+class Downloads:
+    """The download buttons' callbacks; each takes the state of the controls and the visitor's session. `model` is named in result.json."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+
+    def save_mask(self, threshold: float, refine: bool, session: Session | None) -> Saved:
+        """mask.png: 8-bit, 0 or 255."""
+
+        def write(session: Session, found: "Segmentation", path: Path) -> None:
+            save_png(path, _mask(found, threshold, refine).astype(np.uint8) * 255)
+
+        return _save(session, "mask.png", write)
+
+    def save_overlay(self, threshold: float, refine: bool, opacity: float, colour: str, outline: bool, session: Session | None) -> Saved:
+        """overlay.png: the picture with the mask on it, as the page shows it."""
+
+        def write(session: Session, found: "Segmentation", path: Path) -> None:
+            save_png(path, overlay(session.image, _mask(found, threshold, refine), colour, opacity, outline))
+
+        return _save(session, "overlay.png", write)
+
+    def save_result(self, threshold: float, refine: bool, session: Session | None) -> Saved:
+        """result.json: as `python -m refseg segment` writes it, its mask being mask.png."""
+
+        def write(session: Session, found: "Segmentation", path: Path) -> None:
+            entry = {
+                "expression": found.expression,
+                "tokens": list(found.tokens),
+                "unknown": list(found.unknown),
+                "truncated": found.truncated,
+                "mask": "mask.png",
+                "threshold": float(threshold),
+                "peak": round(float(found.peak), 6),
+                "area_fraction": round(float(_mask(found, threshold, refine).mean()), 6),
+                "word_attention": np.round(found.word_attention.astype(float), 6).tolist(),
+            }
+            record = {"image": session.name, "model": self._model, "segmentations": [entry]}
+            with replacing(path) as temporary:
+                temporary.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+        return _save(session, "result.json", write)
+
+
+def _save(session: Session | None, name: str, write: Callable[[Session, "Segmentation", Path], None]) -> Saved:
     if session is None or session.segmentation is None:
-        return _nothing()
-    path = session.folder.file("mask.png")
-    save_png(path, _mask(session, threshold, refine).astype(np.uint8) * 255)
+        return None, messages_html([Message(NO_RESULT, "error")])
+    path = session.folder.file(name)
+    try:
+        write(session, session.segmentation, path)
+    except Exception as error:
+        return None, messages_html([failure(error)])
     return str(path), gr.skip()
 
 
-def save_overlay(threshold: float, refine: bool, opacity: float, colour: str, outline: bool, session: Session | None) -> Saved:
-    """overlay.png: the picture with the mask on it, as the page shows it."""
-    if session is None or session.segmentation is None:
-        return _nothing()
-    path = session.folder.file("overlay.png")
-    save_png(path, overlay(session.image, _mask(session, threshold, refine), colour, opacity, outline))
-    return str(path), gr.skip()
-
-
-def save_result(threshold: float, refine: bool, opacity: float, colour: str, outline: bool, session: Session | None) -> Saved:
-    """result.json: as `python -m refseg segment` writes it, its mask being mask.png."""
-    if session is None or session.segmentation is None:
-        return _nothing()
-    path = session.folder.file("result.json")
-    path.write_text(json.dumps({}), encoding="utf-8")
-    return str(path), gr.skip()
-
-
-def _mask(session: Session, threshold: float, refine: bool) -> NDArray[np.bool_]:
-    found = session.segmentation
-    assert found is not None
-    return found.mask(float(threshold), refine="crf" if refine else "none")
-
-
-def _nothing() -> Saved:
-    return None, messages_html([Message(NO_RESULT, "error")])
+def _mask(found: "Segmentation", threshold: float, refine: bool) -> NDArray[np.bool_]:
+    mask: NDArray[np.bool_] = found.mask(float(threshold), refine="crf" if refine else "none")
+    return mask

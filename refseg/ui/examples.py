@@ -6,10 +6,8 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
-
 from refseg.images import load_image
-from refseg.ui.pictures import jpeg_uri, reduced
+from refseg.ui.pictures import jpeg_uri, reduced_image
 
 THUMBNAIL = 240
 DRAWN = Path(__file__).resolve().parents[2] / "assets" / "examples"
@@ -46,7 +44,7 @@ def examples_html(examples: Sequence[Example]) -> str:
 
 
 def _button(number: int, example: Example) -> str:
-    thumbnail = jpeg_uri(np.asarray(reduced(load_image(example.path), THUMBNAIL), dtype=np.uint8), quality=80)
+    thumbnail = jpeg_uri(reduced_image(load_image(example.path), THUMBNAIL), quality=80)
     text = escape(example.expression)
     return (
         f'<button type="button" class="rs-example" data-choice="example" data-number="{number}">'

@@ -5,17 +5,17 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.ui.pictures import MAP_VIEW, coloured, jpeg_uri, legend_gradient, reduced
+from refseg.ui.pictures import MAP_VIEW, coloured, jpeg_uri, legend_gradient, reduced_image, reduced_map
 
 
 def map_html(title: str, explanation: str, values: NDArray[np.floating], image: NDArray[np.uint8]) -> str:
     """A map (H, W) in 0..1 over its picture (H, W, 3), with a legend from 0 to 1 and the place of the maximum in words for those who cannot see it."""
-    small = np.asarray(reduced(values.astype(np.float32), MAP_VIEW), dtype=np.float32)
-    uri = jpeg_uri(coloured(small, np.asarray(reduced(image, MAP_VIEW), dtype=np.uint8)))
+    small = reduced_map(values, MAP_VIEW)
+    uri = jpeg_uri(coloured(small, reduced_image(image, MAP_VIEW)))
     alt = f"{title}: between {float(values.min()):.2f} and {float(values.max()):.2f}, highest {place_of_maximum(small)}"
     return (
         f'<figure class="rs-map"><img src="{uri}" alt="{escape(alt)}">'
-        f'<figcaption><strong>{escape(title)}</strong> {escape(explanation)}'
+        f"<figcaption><strong>{escape(title)}</strong> {escape(explanation)}"
         f'<span class="rs-legend" aria-hidden="true"><span>0</span><i style="background:{legend_gradient()}"></i><span>1</span></span>'
         "</figcaption></figure>"
     )

@@ -7,9 +7,10 @@ without a page. Nothing of a visitor is kept here.
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from refseg.errors import RefsegError
 from refseg.images import load_image
@@ -26,9 +27,12 @@ from refseg.ui.messages import (
     messages_html,
     replace_word,
 )
-from refseg.ui.pictures import grey_uri, jpeg_uri, reduced
+from refseg.ui.pictures import grey_uri, jpeg_uri, reduced_image, reduced_map
 from refseg.ui.runner import Answer, Runner
 from refseg.ui.session import Session
+
+if TYPE_CHECKING:
+    from refseg.inference.segmentation import Segmentation
 
 log = logging.getLogger(__name__)
 
@@ -56,15 +60,21 @@ class ImagePage:
         self._runner = runner
         self._examples = {str(number): example for number, example in enumerate(examples)}
 
-    def open_picture(self, picture: Picture) -> Shown:
-        """Checks a picture as soon as it arrives and encodes it, so that the first answer comes fast; without a session when it cannot be used."""
+    def open_picture(self, picture: Picture, session: Session | None) -> Shown | None:
+        """Checks a picture as soon as it arrives and encodes it, so that the first answer comes fast.
+
+        None when there is nothing to do: the session is about this file already, or there was no picture and there is none.
+        Without a session in the answer the picture cannot be used, or was taken away.
+        """
         try:
-            fresh = self._session_of(picture, None)
+            fresh = self._session_of(picture, session)
+            if fresh is session:
+                return None
             if fresh is None:
                 return cleared()
             fresh = fresh.encoded_as(self._runner.encode(fresh.image))
         except Exception as error:
-            return cleared(_failure(error))
+            return cleared(failure(error))
         return Shown(_plain(fresh), "", "", "", "", fresh)
 
     def segment(self, picture: Picture, expression: str, threshold: float, refine: bool, session: Session | None) -> Shown:
@@ -77,25 +87,25 @@ class ImagePage:
                 current = current.answered(None)
                 return Shown(_plain(current), messages_html([Message(NO_EXPRESSION, "error")]), "", "", "", current)
         except Exception as error:
-            return cleared(_failure(error))
+            return cleared(failure(error))
         try:
             answer = self._runner.run(current.image, expression, current.encoded)
             current = current.encoded_as(answer.encoded).answered(answer.segmentation)
             return self._shown(current, answer, float(threshold), refine)
         except Exception as error:
-            return Shown(_plain(current), messages_html([_failure(error)]), "", "", "", current.answered(None))
+            return Shown(_plain(current), messages_html([failure(error)]), "", "", "", current.answered(None))
 
     def refine(self, threshold: float, refine: bool, session: Session | None) -> dict[str, Any]:
         """The result with its edges refined, or as the network drew it; the network does not run."""
         if session is None or session.segmentation is None:
             return EMPTY if session is None else _plain(session)
-        return _masked(session, float(threshold), refine)
+        return _masked(session, session.segmentation, float(threshold), refine)
 
     def choose_word(self, expression: str, choice: Mapping[str, Any]) -> str:
         """`expression` with an unknown word replaced by the one that was pressed."""
         return replace_word(expression or "", str(choice.get("word", "")), str(choice.get("replacement", "")))
 
-    def choose_example(self, choice: Mapping[str, Any]) -> tuple[np.ndarray[Any, Any] | None, str]:
+    def choose_example(self, choice: Mapping[str, Any]) -> tuple[NDArray[np.uint8] | None, str]:
         """The picture, uint8 (H, W, 3), and the expression of the example that was pressed."""
         example = self._examples.get(str(choice.get("number")))
         return (load_image(example.path), example.expression) if example else (None, "")
@@ -113,16 +123,18 @@ class ImagePage:
     def _shown(self, session: Session, answer: Answer, threshold: float, refine: bool) -> Shown:
         found = answer.segmentation
         known = sum(token not in found.unknown for token in found.tokens)
-        messages = about_words(found.unknown, found.suggestions, found.dropped, known) + about_finding(found.peak, threshold, found.presence)
-        maps = map_html("Probability", "that a place belongs to the thing meant.", found.probability, session.image) + map_html(
-            "Response", "of the strongest feature before the mask is drawn.", found.response, session.image
-        )
+        messages = about_words(found.unknown, found.suggestions, found.dropped, known)
+        messages += about_finding(found.peak, threshold, found.presence)
+        maps = [
+            map_html("Probability", "that a place belongs to the thing meant.", found.probability, session.image),
+            map_html("Response", "of the strongest feature before the mask is drawn.", found.response, session.image),
+        ]
         return Shown(
-            _masked(session, threshold, refine),
+            _masked(session, found, threshold, refine),
             messages_html(messages),
             facts_html(session.image.shape[:2], found.peak, answer.seconds, self._runner.place, answer.reused),
             heatmap_html(found.tokens, found.word_attention, found.unknown),
-            f'<div class="rs-maps">{maps}</div>',
+            f'<div class="rs-maps">{"".join(maps)}</div>',
             session,
         )
 
@@ -134,7 +146,7 @@ def cleared(message: Message | None = None) -> Shown:
 
 def _plain(session: Session) -> dict[str, Any]:
     """The picture alone."""
-    view = np.asarray(reduced(session.image), dtype=np.uint8)
+    view = reduced_image(session.image)
     return {
         "state": "picture",
         "picture": jpeg_uri(view),
@@ -145,21 +157,19 @@ def _plain(session: Session) -> dict[str, Any]:
     }
 
 
-def _masked(session: Session, threshold: float, refine: bool) -> dict[str, Any]:
+def _masked(session: Session, found: "Segmentation", threshold: float, refine: bool) -> dict[str, Any]:
     """The picture with all the browser needs to draw the mask."""
-    found = session.segmentation
-    assert found is not None
-    refined = grey_uri(np.asarray(reduced(found.mask(threshold, refine="crf").astype(np.float32)))) if refine else None
+    refined = grey_uri(reduced_map(found.mask(threshold, refine="crf"))) if refine else None
     return {
         **_plain(session),
         "state": "mask",
-        "probability": grey_uri(np.asarray(reduced(found.probability), dtype=np.float32)),
+        "probability": grey_uri(reduced_map(found.probability)),
         "refined": refined,
         "alt": f"the picture with what was found for: {found.expression}",
     }
 
 
-def _failure(error: Exception) -> Message:
+def failure(error: Exception) -> Message:
     """One sentence for the person; what is not theirs to mend goes to the log."""
     if isinstance(error, RefsegError):
         return Message(str(error), "error")

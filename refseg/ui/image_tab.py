@@ -1,12 +1,13 @@
 """The image tab: its widgets and which of them calls what. What then happens is in `image_page`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from refseg.rendering import DEFAULT_COLOUR
-from refseg.ui.downloads import save_mask, save_overlay, save_result
+from refseg.ui.downloads import Downloads
 from refseg.ui.examples import Example, examples_html
 from refseg.ui.image_page import EMPTY, ImagePage, Picture
 from refseg.ui.runner import Runner
@@ -14,7 +15,6 @@ from refseg.ui.session import TIME_TO_LIVE, Session, close_session
 from refseg.ui.theme import static_text
 
 OPACITY = 0.5
-NETWORK = {"concurrency_id": "network", "concurrency_limit": 1, "show_progress": "minimal"}
 
 RESULT = """
 <div class="rs-result" data-state="empty">
@@ -23,83 +23,142 @@ RESULT = """
   <p class="rs-empty">What you name lights up here.</p>
 </div>
 """
+HINT = '<p class="rs-hint">Find something first: then this shows which words and places counted.</p>'
 
 
-def build_image_tab(runner: Runner, examples: Sequence[Example], refinement: str | None) -> None:
+@dataclass(frozen=True)
+class Question:
+    """The left column: what is asked about what."""
+
+    picture: gr.Image
+    expression: gr.Textbox
+    find: gr.Button
+    messages: gr.HTML
+    gallery: gr.HTML
+
+
+@dataclass(frozen=True)
+class Controls:
+    """How the mask is drawn."""
+
+    threshold: gr.Slider
+    opacity: gr.Slider
+    colour: gr.ColorPicker
+    outline: gr.Checkbox
+    refine: gr.Checkbox
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The right column: the mask, its files, and why."""
+
+    result: gr.HTML
+    controls: Controls
+    facts: gr.HTML
+    save_mask: gr.Button
+    save_overlay: gr.Button
+    save_result: gr.Button
+    attention: gr.HTML
+    maps: gr.HTML
+
+
+def build_image_tab(runner: Runner, examples: Sequence[Example], unavailable: str | None) -> None:
     """Adds the tab's contents to the Blocks being built.
 
-    refinement: why edges cannot be refined here, or None when they can.
+    unavailable: why edges cannot be refined on this machine, None when they can.
     """
-    page = ImagePage(runner, examples)
-    session = gr.State(None, time_to_live=TIME_TO_LIVE, delete_callback=close_session)
-    start = {"threshold": runner.predictor.threshold, "opacity": OPACITY, "colour": DEFAULT_COLOUR, "outline": True}
-
     with gr.Row(elem_classes="rs-columns"):
         with gr.Column(scale=5, min_width=320, elem_classes="rs-ask"):
-            picture = gr.Image(
-                type="filepath",
-                image_mode=None,
-                sources=["upload", "clipboard", "webcam"],
-                label="Picture",
-                show_label=False,
-                buttons=[],
-                format="png",
-                height=340,
-                elem_id="rs-picture",
-                placeholder="# Drop a picture here\nor press to choose one",
-            )
-            with gr.Row(elem_classes="rs-say"):
-                expression = gr.Textbox(
-                    label="What to find",
-                    placeholder="the dog on the left",
-                    lines=1,
-                    max_lines=1,
-                    scale=4,
-                    min_width=180,
-                    elem_id="rs-expression",
-                    autofocus=False,
-                )
-                find = gr.Button("Find", variant="primary", scale=1, min_width=88, elem_id="rs-find")
-            messages = gr.HTML("", js_on_load=static_text("choices.js"), elem_id="rs-messages", elem_classes="rs-messages")
-            gallery = gr.HTML(examples_html(examples), js_on_load=static_text("choices.js"), elem_id="rs-gallery", elem_classes="rs-gallery")
+            question = _question(examples)
         with gr.Column(scale=7, min_width=320, elem_classes="rs-answer"):
-            result = gr.HTML(
-                {**EMPTY, "settings": start}, html_template=RESULT, js_on_load=static_text("result.js"), elem_id="rs-result", container=False
+            answer = _answer(runner.predictor.threshold, unavailable)
+    session = gr.State(None, time_to_live=TIME_TO_LIVE, delete_callback=close_session)
+    page = ImagePage(runner, examples)
+    _connect_network(page, question, answer, session)
+    _connect_controls(page, answer, session)
+    _connect_files(Downloads(runner.predictor.name), question, answer, session)
+
+
+def _question(examples: Sequence[Example]) -> Question:
+    picture = gr.Image(
+        type="filepath",
+        image_mode=None,
+        sources=["upload", "clipboard", "webcam"],
+        label="Picture",
+        show_label=False,
+        buttons=[],
+        format="png",
+        height=340,
+        elem_id="rs-picture",
+        placeholder="# Drop a picture here\nor press to choose one",
+    )
+    with gr.Row(elem_classes="rs-say"):
+        expression = gr.Textbox(
+            label="What to find", placeholder="the dog on the left", max_lines=1, scale=4, min_width=180, elem_id="rs-expression"
+        )
+        find = gr.Button("Find", variant="primary", scale=1, min_width=88, elem_id="rs-find")
+    script = static_text("choices.js")
+    messages = gr.HTML("", js_on_load=script, elem_id="rs-messages")
+    gallery = gr.HTML(examples_html(examples), js_on_load=script, elem_id="rs-gallery", elem_classes="rs-gallery")
+    return Question(picture, expression, find, messages, gallery)
+
+
+def _answer(threshold: float, unavailable: str | None) -> Answer:
+    start = {"threshold": threshold, "opacity": OPACITY, "colour": DEFAULT_COLOUR, "outline": True}
+    result = gr.HTML(
+        {**EMPTY, "settings": start}, html_template=RESULT, js_on_load=static_text("result.js"), elem_id="rs-result", container=False
+    )
+    controls = _controls(threshold, unavailable)
+    facts = gr.HTML("", elem_id="rs-facts")
+    with gr.Row(elem_classes="rs-saves"):
+        mask, overlay, record = (
+            gr.Button(text, size="sm", min_width=100, elem_id=f"rs-save-{name}")
+            for name, text in (("mask", "Mask PNG"), ("overlay", "Overlay PNG"), ("result", "result.json"))
+        )
+    with gr.Accordion("Why this mask", open=False, elem_id="rs-why"):
+        attention = gr.HTML(HINT)
+        maps = gr.HTML("")
+    return Answer(result, controls, facts, mask, overlay, record, attention, maps)
+
+
+def _controls(start: float, unavailable: str | None) -> Controls:
+    with gr.Group(elem_classes="rs-controls"):
+        with gr.Row():
+            threshold = gr.Slider(0.02, 0.98, start, step=0.01, label="Threshold", min_width=240, elem_id="rs-threshold")
+            opacity = gr.Slider(0, 1, OPACITY, step=0.05, label="Opacity", min_width=240, elem_id="rs-opacity")
+        with gr.Row(elem_classes="rs-switches"):
+            colour = gr.ColorPicker(DEFAULT_COLOUR, label="Colour", min_width=90, scale=0, elem_id="rs-colour")
+            outline = gr.Checkbox(True, label="Outline", min_width=110, scale=1, elem_id="rs-outline")
+            refine = gr.Checkbox(
+                False,
+                label="Refine edges",
+                info=unavailable or "DenseCRF, at the picture's own size",
+                interactive=unavailable is None,
+                min_width=200,
+                scale=3,
+                elem_id="rs-refine",
             )
-            with gr.Group(elem_classes="rs-controls"):
-                with gr.Row():
-                    threshold = gr.Slider(0.02, 0.98, start["threshold"], step=0.01, label="Threshold", min_width=240, elem_id="rs-threshold")
-                    opacity = gr.Slider(0, 1, OPACITY, step=0.05, label="Opacity", min_width=240, elem_id="rs-opacity")
-                with gr.Row(elem_classes="rs-switches"):
-                    colour = gr.ColorPicker(DEFAULT_COLOUR, label="Colour", elem_id="rs-colour", min_width=90, scale=0)
-                    outline = gr.Checkbox(True, label="Outline", elem_id="rs-outline", min_width=110, scale=1)
-                    refine = gr.Checkbox(
-                        False,
-                        label="Refine edges",
-                        info=refinement or "DenseCRF, at the picture's own size",
-                        interactive=refinement is None,
-                        elem_id="rs-refine",
-                        min_width=200,
-                        scale=3,
-                    )
-            facts = gr.HTML("", elem_id="rs-facts")
-            with gr.Row(elem_classes="rs-saves"):
-                saves = {
-                    "save_mask": (gr.Button("Mask PNG", size="sm", min_width=100, elem_id="rs-save-mask"), save_mask),
-                    "save_overlay": (gr.Button("Overlay PNG", size="sm", min_width=100, elem_id="rs-save-overlay"), save_overlay),
-                    "save_result": (gr.Button("result.json", size="sm", min_width=100, elem_id="rs-save-result"), save_result),
-                }
-            with gr.Accordion("Why this mask", open=False, elem_id="rs-why"):
-                attention = gr.HTML('<p class="rs-hint">Find something first: then this shows which words and places counted.</p>')
-                maps = gr.HTML("")
-    saved = gr.File(visible="hidden")
+    return Controls(threshold, opacity, colour, outline, refine)
 
-    def open_picture(value: Picture) -> tuple[Any, ...]:
-        opened = page.open_picture(value)
+
+def _connect_network(page: ImagePage, question: Question, answer: Answer, session: gr.State) -> None:
+    """What may run the network: one at a time, whoever asks. Uploads are taken as files (`preprocess=False`), for `load_image` to decode."""
+    shown = [answer.result, question.messages, answer.facts, answer.attention, answer.maps, session]
+    network: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 1, "preprocess": False, "show_progress": "minimal"}
+    controls = answer.controls
+    segment: dict[str, Any] = {
+        "fn": page.segment,
+        "inputs": [question.picture, question.expression, controls.threshold, controls.refine, session],
+        "outputs": shown,
+        **network,
+    }
+    local: dict[str, Any] = {"queue": False, "api_visibility": "private"}
+
+    def open_picture(picture: Picture, current: Session | None) -> Any:
+        opened = page.open_picture(picture, current)
+        if opened is None:
+            return gr.skip()
         return None if opened.session is None else gr.skip(), *opened
-
-    def follow_threshold(value: float, on: bool, current: Session | None) -> Any:
-        return page.refine(value, on, current) if on else gr.skip()
 
     def choose_word(text: str, event: gr.EventData) -> str:
         return page.choose_word(text, _choice(event))
@@ -107,24 +166,41 @@ def build_image_tab(runner: Runner, examples: Sequence[Example], refinement: str
     def choose_example(event: gr.EventData) -> Any:
         return page.choose_example(_choice(event))
 
-    shown = [result, messages, facts, attention, maps, session]
-    question = {"fn": page.segment, "inputs": [picture, expression, threshold, refine, session], "outputs": shown, "preprocess": False, **NETWORK}
-    arrival = {"fn": open_picture, "inputs": picture, "outputs": [picture, *shown], "preprocess": False, **NETWORK}
+    picture, expression = question.picture, question.expression
+    picture.change(open_picture, [picture, session], [picture, *shown], api_name="open_picture", **network)
+    gr.on([question.find.click, expression.submit], api_name="segment", **segment)
+    question.messages.click(choose_word, expression, expression, **local).then(api_visibility="private", **segment)
+    question.gallery.click(choose_example, None, [picture, expression], **local).then(api_visibility="private", **segment)
 
-    gr.on([picture.upload, picture.input], **arrival, api_name="open_picture")
-    gr.on([find.click, expression.submit], **question, api_name="segment")
-    messages.click(choose_word, expression, expression, queue=False, api_visibility="private").then(**question, api_visibility="private")
-    gallery.click(choose_example, None, [picture, expression], queue=False, api_visibility="private").then(**question, api_visibility="private")
 
-    live = [threshold, opacity, colour, outline]
-    gr.on([threshold.change, opacity.change, colour.change, outline.change], fn=None, inputs=live, js=static_text("settings.js"))
-    edges = {"inputs": [threshold, refine, session], "outputs": result, "show_progress": "minimal", "concurrency_limit": 2}
-    refine.change(page.refine, **edges, api_name="refine")
-    threshold.release(follow_threshold, **edges, api_visibility="private")
-    for name, (button, save) in saves.items():
-        button.click(save, [threshold, refine, opacity, colour, outline, session], [saved, messages], queue=False, api_name=name).then(
-            fn=None, inputs=saved, js=static_text("save.js")
-        )
+def _connect_controls(page: ImagePage, answer: Answer, session: gr.State) -> None:
+    """The overlay follows its controls in the browser alone; refined edges come from here, when a control is let go."""
+    controls = answer.controls
+    threshold, opacity, colour, outline = controls.threshold, controls.opacity, controls.colour, controls.outline
+    moved = [threshold.change, opacity.change, colour.change, outline.change]
+    gr.on(moved, fn=None, inputs=[threshold, opacity, colour, outline], js=static_text("settings.js"))
+
+    def follow_threshold(threshold: float, refine: bool, current: Session | None) -> Any:
+        return page.refine(threshold, refine, current) if refine else gr.skip()
+
+    edges: dict[str, Any] = {"inputs": [controls.threshold, controls.refine, session], "outputs": answer.result, "show_progress": "minimal"}
+    controls.refine.change(page.refine, api_name="refine", **edges)
+    controls.threshold.release(follow_threshold, api_visibility="private", **edges)
+
+
+def _connect_files(downloads: Downloads, question: Question, answer: Answer, session: gr.State) -> None:
+    """A file is written when its button is pressed, and the browser then saves it."""
+    saved = gr.File(visible="hidden")
+    controls = answer.controls
+    mask = [controls.threshold, controls.refine]
+    drawing = [*mask, controls.opacity, controls.colour, controls.outline]
+    for button, save, inputs in (
+        (answer.save_mask, downloads.save_mask, mask),
+        (answer.save_overlay, downloads.save_overlay, drawing),
+        (answer.save_result, downloads.save_result, mask),
+    ):
+        written = button.click(save, [*inputs, session], [saved, question.messages], queue=False, api_name=save.__name__)
+        written.then(fn=None, inputs=saved, js=static_text("save.js"))
 
 
 def _choice(event: gr.EventData) -> Mapping[str, Any]:

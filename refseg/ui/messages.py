@@ -70,7 +70,8 @@ def about_words(unknown: Sequence[str], suggestions: Mapping[str, Sequence[str]]
         advice = "press a nearer one, or say it in other words" if choices else "say it in other words"
         messages.append(Message(f"The model does not know {which}: {quoted(strangers)}{guess}; {advice}.", "warning", choices))
     if dropped:
-        messages.append(Message(f"The expression is longer than the model reads; its end was left out: \u201c{' '.join(dropped)}\u201d.", "warning"))
+        end = " ".join(dropped)
+        messages.append(Message(f"The expression is longer than the model reads; its end was left out: \u201c{end}\u201d.", "warning"))
     return messages
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from refseg.inference.predictor import EncodedImage, Predictor, Segmentation
+    from refseg.inference.predictor import EncodedImage, Predictor
+    from refseg.inference.segmentation import Segmentation
 
 Compute = Callable[[NDArray[np.uint8], Sequence[str]], "list[Segmentation]"]
 """(image uint8 (H, W, 3), expressions) -> one segmentation each; numpy in and out, so it may run in another process."""

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from refseg.inference.predictor import EncodedImage, Segmentation
+    from refseg.inference.predictor import EncodedImage
+    from refseg.inference.segmentation import Segmentation
 
 TIME_TO_LIVE = 30 * 60.0  # seconds without a new answer, after which a session's picture and features are dropped
 CAPACITY = 64  # sessions held at most

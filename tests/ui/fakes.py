@@ -61,7 +61,8 @@ class FakePredictor:
         tokens, dropped = tuple(words[: self.max_words]), tuple(words[self.max_words :])
         unknown = tuple(word for word in tokens if word not in WORDS)
         named = [COLOURS[word] for word in tokens if word in COLOURS]
-        distance = np.min([np.abs(image.astype(int) - colour).sum(axis=2) for colour in named], axis=0) if named else np.full(image.shape[:2], 700)
+        distances = [np.abs(image.astype(int) - colour).sum(axis=2) for colour in named]
+        distance = np.min(distances, axis=0) if named else np.full(image.shape[:2], 700)
         probability = np.exp(-distance / 120.0).astype(np.float32)
         attention = np.linspace(1, 2, 3 * len(tokens)).reshape(3, len(tokens)).astype(np.float32)
         return FakeSegmentation(

@@ -5,11 +5,11 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
-from fakes import FakePredictor
 
 from refseg.ui import launch_options
 from refseg.ui.session import CAPACITY
 from refseg.ui.theme import STATIC, static_text
+from tests.ui.fakes import FakePredictor
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +63,6 @@ def test_static_files_refer_to_nothing_outside(name: str) -> None:
 def test_launch_options_can_be_replaced() -> None:
     assert launch_options(server_port=1)["server_port"] == 1
     assert launch_options(max_file_size="1mb")["max_file_size"] == "1mb"
-
-
-def test_saves_need_a_result(demo: gr.Blocks) -> None:
-    for name in ("save_mask", "save_overlay", "save_result"):
-        path, message = functions(demo)[name].fn(0.5, False, 0.5, "#ff0000", True, None)
-        assert path is None and "nothing to save" in message
 
 
 def test_example_thumbnails_are_inside_the_page(demo: gr.Blocks) -> None:

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import FakePredictor
 from PIL import Image
 
 from refseg.errors import ExpressionError
@@ -13,6 +12,7 @@ from refseg.ui.image_page import EMPTY, ImagePage
 from refseg.ui.messages import INTERNAL, NO_EXPRESSION, NO_PICTURE
 from refseg.ui.runner import Runner
 from refseg.ui.session import Folder, Session, close_session
+from tests.ui.fakes import FakePredictor
 
 ATTACK = '<img src=x onerror="alert(1)">'
 
@@ -42,10 +42,24 @@ def segment(page: ImagePage, picture: Any, expression: Any, session: Session | N
 
 
 def test_a_picture_is_encoded_once_for_many_expressions(page: ImagePage, predictor: FakePredictor, picture: dict[str, Any]) -> None:
-    session = page.open_picture(picture).session
+    opened = page.open_picture(picture, None)
+    assert opened is not None
+    session = opened.session
     for expression in ("the red ball", "the blue ball"):
         session = segment(page, picture, expression, session).session
     assert predictor.calls == {"encode": 1, "segment": 2}
+
+
+def test_opening_twice_or_nothing_changes_nothing(page: ImagePage, predictor: FakePredictor, picture: dict[str, Any]) -> None:
+    session = segment(page, picture, "the red ball").session
+    assert page.open_picture(picture, session) is None and page.open_picture(None, None) is None
+    assert predictor.calls["encode"] == 1
+
+
+def test_taking_the_picture_away_clears_the_page(page: ImagePage, picture: dict[str, Any]) -> None:
+    session = segment(page, picture, "the red ball").session
+    shown = page.open_picture(None, session)
+    assert shown is not None and shown.session is None and shown.result == EMPTY and shown.messages == ""
 
 
 def test_segment_without_opening_first_works(page: ImagePage, picture: dict[str, Any]) -> None:
@@ -79,8 +93,8 @@ def test_blank_expression(page: ImagePage, picture: dict[str, Any], expression: 
 def test_corrupt_file_is_one_sentence(page: ImagePage, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "evil.jpg"
     path.write_bytes(content)
-    for shown in (page.open_picture({"path": str(path)}), segment(page, {"path": str(path)}, "the red ball")):
-        assert shown.session is None and shown.messages.count('role="alert"') == 1
+    for shown in (page.open_picture({"path": str(path)}, None), segment(page, {"path": str(path)}, "the red ball")):
+        assert shown is not None and shown.session is None and shown.messages.count('role="alert"') == 1
         assert INTERNAL not in shown.messages and "Traceback" not in shown.messages
 
 
@@ -148,7 +162,9 @@ def test_a_remote_network_gets_numpy_and_keeps_nothing(predictor: FakePredictor,
         return predictor.segment(predictor.encode(image), expressions)  # type: ignore[arg-type]
 
     page = ImagePage(Runner(predictor, compute))  # type: ignore[arg-type]
-    session = page.open_picture(picture).session
+    opened = page.open_picture(picture, None)
+    assert opened is not None
+    session = opened.session
     shown = segment(page, picture, "the red ball", session)
     assert session is not None and session.encoded is None and shown.session.encoded is None
     assert seen == [(np.ndarray, ["the red ball"])]

@@ -10,7 +10,7 @@ import pytest
 from refseg.ui.examples import Example, examples_html, find_examples
 from refseg.ui.figures import facts_html, map_html, place_of_maximum
 from refseg.ui.heatmap import heatmap_html
-from refseg.ui.pictures import coloured, grey_uri, jpeg_uri, legend_gradient, reduced, view_size
+from refseg.ui.pictures import coloured, grey_uri, jpeg_uri, legend_gradient, reduced_image, reduced_map, view_size
 
 ATTACK = '<img src=x onerror="alert(1)">'
 
@@ -25,7 +25,10 @@ class Cells(HTMLParser):
         self._in: list[str] | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._in = self.heads if tag == "th" else self.values if ("class", "rs-cell") in attrs or ("class", "rs-cell rs-strong") in attrs else self._in
+        if tag == "th":
+            self._in = self.heads
+        elif tag == "td" and "rs-cell" in str(dict(attrs).get("class")):
+            self._in = self.values
 
     def handle_endtag(self, tag: str) -> None:
         self._in = None if tag in ("th", "td") else self._in
@@ -70,14 +73,21 @@ def test_view_size(size: tuple[int, int], expected: tuple[int, int]) -> None:
 
 def test_reduced_keeps_small_pictures_untouched() -> None:
     image = np.zeros((20, 30, 3), np.uint8)
-    assert reduced(image) is image
-    assert reduced(image, 15).shape == (10, 15, 3)
+    assert reduced_image(image) is image
+    assert reduced_image(image, 15).shape == (10, 15, 3)
+
+
+def test_maps_and_pictures_are_reduced_alike() -> None:
+    mask = np.zeros((40, 60), bool)
+    mask[:, :20] = True
+    picture = np.repeat(mask[..., None].astype(np.uint8) * 255, 3, axis=2)
+    assert np.allclose(reduced_map(mask, 17), reduced_image(picture, 17)[..., 0] / 255, atol=1 / 255)
 
 
 def test_grey_uri_keeps_values_to_one_level() -> None:
     values = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
     assert np.array_equal(decode(grey_uri(values)), np.arange(256, dtype=np.uint8).reshape(16, 16))
-    assert set(np.unique(decode(grey_uri(np.eye(4) > 0)))) == {0, 255}
+    assert set(np.unique(decode(grey_uri(np.eye(4, dtype=np.float32))))) == {0, 255}
 
 
 def test_jpeg_uri_keeps_the_colour_order() -> None:

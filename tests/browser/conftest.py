@@ -1,0 +1,83 @@
+"""A real browser against the real page.
+
+The predictor is the real one around a small network with random weights, so the tests need no checkpoint and no network access, and what they check
+is that the page shows what the predictor says, not that the predictor is right.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from refseg import Predictor
+from refseg.language import Vocabulary
+from refseg.models.network import NetworkConfig, ReferringNetwork
+from refseg.ui import build_demo, launch_options
+from tests.browser.visitor import Site
+
+WORDS = ("the", "red", "green", "blue", "yellow", "ball", "on", "left", "right", "dog")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+)
+
+
+def _browser_path() -> str | None:
+    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium of this machine; without one the tests are skipped, or fail where CI is set."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = _browser_path()
+    if path is None:
+        reason = "no chromium found on PATH: install the chromium package to run the browser tests"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The page on a free port, in this process so that the calls to the network can be counted."""
+    torch.manual_seed(0)
+    vocabulary = Vocabulary(["<pad>", "<unk>", *WORDS])
+    predictor = Predictor(
+        ReferringNetwork(NetworkConfig.tiny(), len(vocabulary)), vocabulary, device="cpu", precision="float32", name="tiny"
+    )
+    calls = {"encode": 0, "segment": 0}
+    for name in calls:
+        _count(predictor, name, calls)
+    previous = os.environ.get("GRADIO_TEMP_DIR")
+    os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
+    demo = build_demo(predictor)
+    _, url, _ = demo.launch(**launch_options(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1"))
+    yield Site(url, predictor, calls)
+    demo.close()
+    os.environ.pop("GRADIO_TEMP_DIR") if previous is None else os.environ.__setitem__("GRADIO_TEMP_DIR", previous)
+
+
+def _count(predictor: Predictor, name: str, calls: dict[str, int]) -> None:
+    method = getattr(predictor, name)
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        calls[name] += 1
+        return method(*arguments, **options)
+
+    setattr(predictor, name, counted)
+
+
+@pytest.fixture
+def photo() -> Path:
+    return Path(__file__).parents[2] / "assets" / "examples" / "marbles.jpg"

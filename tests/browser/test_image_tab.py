@@ -1,0 +1,128 @@
+import json
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.browser.visitor import Site, Visitor
+
+pytestmark = pytest.mark.browser
+
+ATTACK = '<img src=x onerror="window.attacked=1">${window.attacked=1}'
+
+
+@pytest.fixture
+def visit(browser: Any, site: Site) -> Iterator[Any]:
+    pages = []
+
+    def arrive(width: int = 1280, height: int = 900, query: str = "") -> Visitor:
+        pages.append(browser.new_page(viewport={"width": width, "height": height}))
+        return Visitor(pages[-1], site, query)
+
+    yield arrive
+    for page in pages:
+        page.close()
+
+
+def test_from_a_photo_to_the_files(visit: Any, site: Site, photo: Path) -> None:
+    visitor = visit()
+    visitor.open(photo)
+    visitor.find("the red ball on the left")
+    first = visitor.pixels()
+    encoded = site.calls["encode"]
+    visitor.find("blue dog")
+    assert site.calls["encode"] == encoded, "the picture was encoded again for a new expression"
+    assert not np.array_equal(first, visitor.pixels()), "another expression gave the same mask"
+
+    asked = dict(site.calls)
+    visitor.set_slider("threshold", 0.02)
+    visitor.wait_area(99, 100)
+    visitor.set_slider("opacity", 0.2)
+    visitor.page.wait_for_function("() => document.querySelector('.rs-overlay').getContext('2d').getImageData(5, 5, 1, 1).data[3] === 51")
+    assert visitor.page.locator(".rs-heatmap thead th").all_inner_texts() == ["blue", "dog"]
+
+    name, data = visitor.download("mask")
+    mask = np.asarray(Image.open(BytesIO(data)))
+    assert name == "mask.png" and mask.shape == (480, 720) and set(np.unique(mask)) <= {0, 255} and mask.mean() > 250
+    name, data = visitor.download("result")
+    (entry,) = json.loads(data)["segmentations"]
+    assert name == "result.json" and entry["expression"] == "blue dog" and entry["threshold"] == 0.02
+    assert entry["tokens"] == ["blue", "dog"] and np.shape(entry["word_attention"]) == (3, 2)
+    name, data = visitor.download("overlay")
+    assert name == "overlay.png" and Image.open(BytesIO(data)).size == (720, 480)
+
+    visitor.set_slider("threshold", 0.98)
+    visitor.wait_area(0, 1)
+    assert site.calls == asked, "a control of the overlay asked the network"
+    assert visitor.errors == []
+    assert [url for url in visitor.requests if not url.startswith((site.url, "data:", "blob:"))] == []
+
+
+def test_unknown_words_are_replaced_by_a_press(visit: Any, photo: Path) -> None:
+    visitor = visit()
+    visitor.open(photo)
+    visitor.find("the bleu ball")
+    assert "“bleu”" in visitor.message("status")
+    visitor.page.locator('.rs-chip[data-replacement="blue"]').first.click()
+    visitor.page.wait_for_function(
+        "() => !document.querySelector('.rs-chip') && document.querySelector('.rs-result').dataset.area !== undefined"
+    )
+    assert visitor.page.locator("#rs-expression textarea, #rs-expression input").first.input_value() == "the blue ball"
+    assert visitor.errors == []
+
+
+def test_what_a_person_can_do_wrong(visit: Any, photo: Path) -> None:
+    visitor = visit()
+    visitor.say("the red ball")
+    assert "no picture" in visitor.message()
+    visitor.upload({"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": b"this is a text"})
+    visitor.page.wait_for_function("() => /holiday|read/.test(document.querySelector('.rs-message')?.textContent ?? '')")
+    assert visitor.page.locator(".rs-message").count() == 1
+    visitor.page.wait_for_selector("#rs-picture input[type=file]", state="attached")
+    visitor.open(photo)
+    assert visitor.page.locator(".rs-message").count() == 0
+    for expression, said in (("  ", "Say what"), ("🙂🙂", "word"), ("the red ball " * 1000, "1000")):
+        visitor.say(expression)
+        visitor.page.wait_for_function("said => (document.querySelector('.rs-error')?.textContent ?? '').includes(said)", arg=said)
+        assert visitor.page.locator(".rs-message").count() == 1
+        assert visitor.page.get_attribute(".rs-result", "data-state") == "picture"
+    visitor.find(ATTACK)
+    assert visitor.page.evaluate("window.attacked") is None
+    assert visitor.page.locator("img[src='x']").count() == 0
+    assert [error for error in visitor.errors if "Failed to load resource" not in error] == []
+
+
+@pytest.mark.parametrize(("width", "query"), [(390, "?__theme=dark"), (390, "?__theme=light"), (1280, "?__theme=dark")])
+def test_nothing_sticks_out(visit: Any, photo: Path, width: int, query: str) -> None:
+    visitor = visit(width, 844, query)
+    assert _overhang(visitor) == 0
+    visitor.open(photo)
+    visitor.find("pneumonoultramicroscopicsilicovolcanoconiosis" * 3 + " the red green blue yellow ball on left right dog")
+    visitor.page.click("#rs-why button")
+    visitor.page.wait_for_selector(".rs-map img")
+    assert _overhang(visitor) == 0
+    background = visitor.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    level = sum(map(float, re.findall(r"[\d.]+", background)[:3])) / 3
+    assert level < 60 if "dark" in query else level > 200
+    above = "a.getBoundingClientRect().bottom <= b.getBoundingClientRect().top + 1"
+    one_column = visitor.page.evaluate(
+        f"() => {{ const [a, b] = ['#rs-expression', '#rs-result'].map(s => document.querySelector(s)); return {above} }}"
+    )
+    assert one_column == (width == 390)
+
+
+def test_an_example_is_one_press(visit: Any, site: Site) -> None:
+    visitor = visit()
+    visitor.page.locator(".rs-example", has_text="the biggest balloon").click()
+    visitor.page.wait_for_selector(".rs-result[data-area]")
+    assert visitor.page.locator("#rs-expression textarea, #rs-expression input").first.input_value() == "the biggest balloon"
+    assert visitor.errors == []
+
+
+def _overhang(visitor: Visitor) -> int:
+    return int(visitor.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
