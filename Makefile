@@ -21,7 +21,7 @@ setup: $(VENV)/.installed-dev
 
 # A half-made environment would look finished to the next run.
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' && $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' && $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "cannot make a virtual environment with $(PYTHON): install Python 3.10 or later with its venv module, or name one: make PYTHON=python3.12"; \
 		exit 1; }
 
@@ -29,8 +29,8 @@ $(BIN)/python:
 $(VENV)/.installed: requirements.txt | $(BIN)/python
 	grep -v '^pydensecrf2' requirements.txt > $(VENV)/requirements-plain.txt
 	$(BIN)/python -m pip install --quiet -r $(VENV)/requirements-plain.txt
-	$(BIN)/python -m pip install --quiet "$$(grep '^pydensecrf2' requirements.txt)" \
-		|| echo "pydensecrf2 could not be built (it needs a C++ compiler): the app runs, and offers no CRF refinement"
+	@$(BIN)/python -m pip install "$$(grep '^pydensecrf2' requirements.txt)" > $(VENV)/pydensecrf2.log 2>&1 \
+		|| echo "pydensecrf2 could not be built (it needs a C++ compiler; see $(VENV)/pydensecrf2.log): the app runs, and offers no CRF refinement"
 	touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed

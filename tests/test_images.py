@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -61,9 +61,41 @@ def test_colour_modes() -> None:
     assert load_image(encoded(Image.new("RGBA", (4, 3), (255, 0, 0, 255))))[0, 0].tolist() == [255, 0, 0]
 
 
-def test_sixteen_bits_keep_their_range() -> None:
-    deep = Image.fromarray(np.array([[0, 32768, 65535]], dtype=np.uint16))
-    assert load_image(encoded(deep))[0, :, 0].tolist() == [0, 128, 255]
+def test_cmyk_jpeg(sample_image: NDArray[np.uint8]) -> None:
+    loaded = load_image(encoded(Image.fromarray(sample_image).convert("CMYK"), "JPEG", quality=98))
+    assert np.abs(loaded.astype(int) - sample_image).mean() < 3
+
+
+def test_half_transparent_is_blended_with_white() -> None:
+    assert load_image(encoded(Image.new("RGBA", (2, 2), (255, 0, 0, 128))))[0, 0].tolist() == [255, 127, 127]
+    assert load_image(encoded(Image.new("LA", (2, 2), (0, 51))))[0, 0].tolist() == [204, 204, 204]
+    assert load_image(np.array([[[255, 0, 0, 128]]], np.uint8))[0, 0].tolist() == [255, 127, 127]
+
+
+@pytest.mark.parametrize(("mode", "transparent"), [("P", 0), ("L", 0), ("1", 0), ("RGB", (0, 0, 0))])
+def test_a_transparent_colour_is_white(mode: str, transparent: int | tuple[int, int, int]) -> None:
+    picture = Image.new(mode, (2, 1), 0)
+    assert load_image(encoded(picture))[0, 0].tolist() == [0, 0, 0]
+    assert load_image(encoded(picture, transparency=transparent))[0, 0].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bits_keep_their_range(kind: str) -> None:
+    deep = Image.fromarray(np.array([[0, 257, 32768, 65535]], dtype=np.uint16))
+    assert load_image(encoded(deep, kind))[0, :, 0].tolist() == [0, 1, 128, 255]
+
+
+def test_floating_point_tiff_is_taken_for_0_to_1_or_0_to_255() -> None:
+    assert load_image(encoded(Image.fromarray(np.array([[0, 0.5, 1]], np.float32)), "TIFF"))[0, :, 1].tolist() == [0, 128, 255]
+    assert load_image(encoded(Image.fromarray(np.array([[0, np.nan, 200]], np.float32)), "TIFF"))[0, :, 1].tolist() == [0, 0, 200]
+
+
+def test_the_caller_s_array_is_copied(sample_image: NDArray[np.uint8]) -> None:
+    loaded = load_image(sample_image)
+    sample_image[:] = 0
+    assert loaded.any()
+    assert load_image(np.full((3, 2), 9, np.uint8)).tolist() == [[[9] * 3] * 2] * 3
+    assert load_image(np.full((3, 2, 1), 9, np.uint8)).tolist() == [[[9] * 3] * 2] * 3
 
 
 def test_first_frame_of_an_animation() -> None:
@@ -97,9 +129,53 @@ def test_what_is_no_picture_is_refused_in_one_line(data: bytes, tmp_path: Path) 
     assert "photo.jpg" in str(caught.value)
 
 
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="nothing"):
+def test_formats_that_start_other_programs_are_not_opened() -> None:
+    postscript = encoded(Image.new("RGB", (8, 8), "red"), "EPS")
+    with pytest.raises(ImageError, match="is not a picture that can be read"):
+        load_image(postscript)
+
+
+def test_odd_metadata_does_not_spoil_a_photo() -> None:
+    odd = encoded(Image.new("RGB", (4, 4), "red"), "JPEG", exif=b"Exif\x00\x00II*\x00\x08\x00\x00\x00\xff\xff")
+    assert load_image(odd).shape == (4, 4, 3)
+
+
+def test_what_cannot_be_opened_is_refused_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"cannot read nothing\.jpg: No such file"):
         load_image(tmp_path / "nothing.jpg")
+    with pytest.raises(ImageError, match=f"cannot read {tmp_path.name}"):
+        load_image(tmp_path)
+    with pytest.raises(ImageError, match="from a int"):
+        load_image(3)  # type: ignore[arg-type]
+    with pytest.raises(ImageError, match="cannot be decoded"):
+        load_image(io.StringIO("text"))  # type: ignore[arg-type]
+
+
+_WHOLE = {
+    "jpeg": encoded(Image.radial_gradient("L").resize((24, 20)).convert("RGB"), "JPEG"),
+    "png": encoded(Image.radial_gradient("L").resize((24, 20)).quantize(8)),
+    "gif": encoded(Image.radial_gradient("L").resize((24, 20)), "GIF"),
+    "webp": encoded(Image.radial_gradient("L").resize((24, 20)).convert("RGBA"), "WEBP"),
+    "bmp": encoded(Image.radial_gradient("L").resize((24, 20)), "BMP"),
+    "tiff": encoded(Image.radial_gradient("L").resize((24, 20)), "TIFF"),
+}
+
+
+@given(st.sampled_from(sorted(_WHOLE)), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=8), st.integers(1, 4000))
+@settings(max_examples=250, deadline=None)
+def test_damage_gives_a_picture_or_one_sentence(kind: str, changes: list[tuple[int, int]], length: int) -> None:
+    data = bytearray(_WHOLE[kind])
+    for position, value in changes:
+        data[position % len(data)] = value
+    message, loaded = "the picture", np.zeros((1, 1, 3), np.uint8)
+    try:
+        loaded = load_image(bytes(data[:length]))
+    except ImageError as error:
+        message = str(error)
+    assert message.startswith("the picture")
+    assert "\n" not in message
+    assert loaded.dtype == np.uint8
+    assert loaded.shape[2:] == (3,)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +214,36 @@ def test_letterbox_round_trip_of_a_ramp(slope_x: float, slope_y: float, height: 
     np.testing.assert_allclose(back[inner], ramp[inner], atol=0.02)
 
 
+@given(st.integers(30, 500), st.integers(30, 500), st.floats(0.25, 0.75), st.floats(0.25, 0.75), st.sampled_from([26, 104, 208]))
+@settings(max_examples=40, deadline=None)
+def test_what_is_found_in_the_square_is_where_it_was_in_the_picture(height: int, width: int, x: float, y: float, grid: int) -> None:
+    """A blob drawn at a place of the square, at the resolution of a network's logits, comes back at that place of the picture."""
+    assume(max(height, width) <= 3 * min(height, width))  # the strong half of the blob is inside the picture
+    box = Letterbox(height, width, 208)
+    centre = np.array([[x * width, y * height]])
+    (u, v) = box.forward_points(centre)[0] * grid / 208
+    rows, columns = np.mgrid[:grid, :grid] + 0.5
+    sigma = grid / 26
+    blob = np.exp(-((columns - u) ** 2 + (rows - v) ** 2) / (2 * sigma**2)).astype(np.float32)
+    back = box.inverse(blob)
+    rows, columns = np.mgrid[:height, :width] + 0.5
+    weight = np.where(back > 0.5 * back.max(), back, 0)
+    found = np.array([(columns * weight).sum(), (rows * weight).sum()]) / weight.sum()
+    # Half a position of the grid, in pixels of the picture.
+    np.testing.assert_allclose(found, centre[0], atol=0.5 * max(height, width) / grid + 0.5)
+
+
+@given(st.integers(1, 3), st.integers(2000, 60_000), st.booleans())
+@settings(max_examples=15, deadline=None)
+def test_letterbox_of_a_strip(thin: int, long: int, upright: bool) -> None:
+    shape = (long, thin) if upright else (thin, long)
+    box = Letterbox(*shape, 64)
+    square = box.forward(np.full((*shape, 3), 9, np.uint8))
+    assert (square == 9).all(axis=2).sum() == 64
+    assert box.inverse(np.ones((64, 64), np.float32)).min() == 1
+    assert box.inverse(np.ones((8, 8), np.float32)).shape == shape
+
+
 def test_letterbox_of_the_right_size_changes_nothing(sample_image: NDArray[np.uint8]) -> None:
     square = sample_image[:60, :60]
     box = Letterbox.of(square, 60)
@@ -163,4 +269,6 @@ def test_save_png_is_whole_and_leaves_nothing_behind(sample_image: NDArray[np.ui
     np.testing.assert_array_equal(load_image(tmp_path / "a.png"), sample_image)
     with pytest.raises(TypeError):
         save_png(tmp_path / "b.png", np.zeros((2, 2), dtype=complex))  # type: ignore[arg-type]
+    with pytest.raises(ImageError, match="cannot write"):
+        save_png(tmp_path / "no" / "c.png", sample_image)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

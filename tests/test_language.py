@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refseg.errors import CheckpointError, ExpressionError
@@ -17,6 +17,10 @@ from refseg.language import MAX_CHARACTERS, PAD, PAD_WORD, UNK, UNK_WORD, Tokeni
         ("The Dog, on the LEFT!", ["the", "dog", "on", "the", "left"]),
         ("the dog's tail", ["the", "dog", "'s", "tail"]),
         ("the dog\u2019s tail", ["the", "dog", "'s", "tail"]),
+        ("the dog\u00b4s tail", ["the", "dog", "'s", "tail"]),  # an acute accent typed as a quote
+        ("\u0130stanbul", ["istanbul"]),  # its lower case is an i and a combining dot
+        ("cafe\u0301", ["caf\u00e9"]),
+        ("left\u2011most black\u2010and\u2010white", ["left", "most", "black", "and", "white"]),
         ("2nd car", ["2nd", "car"]),
         ("\uff24\uff2f\uff27", ["dog"]),  # full-width letters
         ("caf\u00e9 na\u00efve", ["caf\u00e9", "na\u00efve"]),
@@ -64,7 +68,15 @@ def test_batch_pads_to_the_longest(tiny_vocabulary: Vocabulary) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("", "empty"), ("   \n", "empty"), ("\U0001f436\U0001f436", "no word"), ("x" * 10_000, "10000 characters"), (None, "NoneType")],
+    [
+        ("", "empty"),
+        ("   \n", "empty"),
+        ("\u200b", "no word"),
+        ("\U0001f436\U0001f436", "no word"),
+        ("x" * 10_000, "10000 characters"),
+        ("dog \udce9", "Unicode"),
+        (None, "NoneType"),
+    ],
 )
 def test_what_is_no_expression_is_refused_in_one_line(tiny_vocabulary: Vocabulary, text: str, message: str) -> None:
     with pytest.raises(ExpressionError, match=message) as caught:
@@ -85,6 +97,30 @@ def test_nearest_words_by_spelling_then_frequency(tiny_vocabulary: Vocabulary) -
     assert tiny_vocabulary.nearest("xylophone") == []
 
 
+def naive_distance(a: str, b: str) -> int:
+    """The definition, restricted Damerau-Levenshtein: insert, delete, replace, or swap neighbours."""
+    if not a or not b:
+        return len(a) + len(b)
+    best = min(naive_distance(a[1:], b) + 1, naive_distance(a, b[1:]) + 1, naive_distance(a[1:], b[1:]) + (a[0] != b[0]))
+    if len(a) > 1 and len(b) > 1 and a[0] == b[1] and a[1] == b[0]:
+        best = min(best, naive_distance(a[2:], b[2:]) + 1)
+    return best
+
+
+@given(st.lists(st.text("abc", min_size=1, max_size=5), min_size=1, max_size=6, unique=True), st.text("abcd", min_size=1, max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_nearest_is_what_its_definition_says(known: list[str], word: str) -> None:
+    limit = min(2, max(1, len(word) // 2))
+    ranked = sorted((naive_distance(word, other), rank, other) for rank, other in enumerate(known))
+    expected = [other for distance, _, other in ranked if distance <= limit][:3]
+    assert Vocabulary([PAD_WORD, UNK_WORD, *known]).nearest(word) == expected
+
+
+def test_padding_is_never_offered(tiny_vocabulary: Vocabulary) -> None:
+    assert tiny_vocabulary.nearest("<pad>") == []
+    assert tiny_vocabulary.nearest("<unk") == []
+
+
 def test_vocabulary_round_trip(tiny_vocabulary: Vocabulary, tmp_path: Path) -> None:
     path = tmp_path / "vocabulary.txt"
     tiny_vocabulary.save(path)
@@ -94,9 +130,57 @@ def test_vocabulary_round_trip(tiny_vocabulary: Vocabulary, tmp_path: Path) -> N
     assert loaded.index("zebra") == UNK
 
 
-@pytest.mark.parametrize("content", [b"dog\ncat\n", f"{PAD_WORD}\n{UNK_WORD}\ndog\ndog\n".encode(), b"\xff\xfe\x00", b""])
-def test_a_file_that_is_no_vocabulary_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_line_ends_of_another_system_are_no_other_words(tiny_vocabulary: Vocabulary, tmp_path: Path) -> None:
+    path = tmp_path / "vocabulary.txt"
+    tiny_vocabulary.save(path)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert Vocabulary.load(path).word(2) == tiny_vocabulary.word(2)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"dog\ncat\nman\n", "starts with <pad>"),
+        (b"<pad>\n<unk>\ndog\ndog\n", "1 repeated"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        (b"", "1 lines"),
+        (b"<pad>\n<unk>\n", "2 lines"),
+        (b"<pad>\n<unk>\n\ndog\n", "line 3"),
+        (b"<pad>\n<unk>\nthe dog\n", "line 3"),
+        (b"<pad>\n<unk>\ndog\nc\x00t\n", "line 4"),
+        (b"<pad>\n<unk>\n" + b"x" * 200 + b"\n", "line 3"),
+        (b"<pad>\n<unk>\ndog" + b"\n" * 1_000_001, "lines"),
+        (b"x" * 20_000_001, "20,000,001 bytes"),
+    ],
+    ids=[
+        "no-padding",
+        "repeated",
+        "not-utf8",
+        "empty",
+        "no-words",
+        "blank-line",
+        "space",
+        "control",
+        "long-word",
+        "many-lines",
+        "large-file",
+    ],
+)
+def test_a_file_that_is_no_vocabulary_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "vocabulary.txt"
     path.write_bytes(content)
-    with pytest.raises(CheckpointError):
+    with pytest.raises(CheckpointError, match=message) as caught:
         Vocabulary.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_vocabulary_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="nothing"):
+        Vocabulary.load(tmp_path / "nothing.txt")
+
+
+def test_a_vocabulary_in_memory_is_checked_too() -> None:
+    with pytest.raises(ValueError, match="starts with"):
+        Vocabulary(["dog"])
+    with pytest.raises(ValueError, match="positive"):
+        Tokeniser(Vocabulary([PAD_WORD, UNK_WORD, "dog"]), max_words=0)

@@ -1,0 +1,51 @@
+"""A file is replaced whole or not at all."""
+
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from refseg.files import replacing
+
+
+def test_the_new_content_takes_the_old_one_s_place(tmp_path: Path) -> None:
+    target = tmp_path / "words.txt"
+    target.write_text("old")
+    with replacing(target) as temporary:
+        temporary.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
+def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path: Path, failure: type[BaseException]) -> None:
+    target = tmp_path / "words.txt"
+    target.write_text("old")
+
+    def write_and_fail() -> None:
+        with replacing(str(target)) as temporary:
+            temporary.write_text("half")
+            raise failure
+
+    with pytest.raises(failure):
+        write_and_fail()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX")
+def test_others_may_read_what_was_written_as_usual(tmp_path: Path) -> None:
+    usual, target = tmp_path / "usual", tmp_path / "target"
+    usual.write_text("")
+    with replacing(target) as temporary:
+        temporary.write_text("")
+    assert stat.S_IMODE(target.stat().st_mode) == stat.S_IMODE(usual.stat().st_mode)
+
+
+def test_a_long_name_is_no_obstacle(tmp_path: Path) -> None:
+    target = tmp_path / ("x" * 250)
+    with replacing(target) as temporary:
+        temporary.write_text("new")
+    assert target.read_text() == "new"
