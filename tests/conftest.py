@@ -1,6 +1,5 @@
 """What several parts' tests share: a small vocabulary, a picture, and a tiny network with its predictor."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,14 +31,14 @@ def sample_image() -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="session")
-def tiny_network(tiny_vocabulary: Vocabulary) -> Iterator["ReferringNetwork"]:
+def tiny_network(tiny_vocabulary: Vocabulary) -> "ReferringNetwork":
     import torch
 
     from refseg.models.network import NetworkConfig, ReferringNetwork
 
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
-        yield ReferringNetwork(NetworkConfig.tiny(), len(tiny_vocabulary)).eval()
+        return ReferringNetwork(NetworkConfig.tiny(), len(tiny_vocabulary)).eval()
 
 
 @pytest.fixture(scope="session")
