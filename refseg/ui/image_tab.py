@@ -12,7 +12,7 @@ from refseg.ui.examples import Example, examples_html
 from refseg.ui.image_page import EMPTY, ImagePage, Picture
 from refseg.ui.runner import Runner
 from refseg.ui.session import TIME_TO_LIVE, Session, close_session
-from refseg.ui.theme import static_text
+from refseg.ui.theme import MASK_COLOURS, static_text
 
 OPACITY = 0.5
 
@@ -43,7 +43,7 @@ class Controls:
 
     threshold: gr.Slider
     opacity: gr.Slider
-    colour: gr.ColorPicker
+    colour: gr.Radio
     outline: gr.Checkbox
     refine: gr.Checkbox
 
@@ -127,15 +127,15 @@ def _controls(start: float, unavailable: str | None) -> Controls:
             threshold = gr.Slider(0.02, 0.98, start, step=0.01, label="Threshold", min_width=240, elem_id="rs-threshold")
             opacity = gr.Slider(0, 1, OPACITY, step=0.05, label="Opacity", min_width=240, elem_id="rs-opacity")
         with gr.Row(elem_classes="rs-switches"):
-            colour = gr.ColorPicker(DEFAULT_COLOUR, label="Colour", min_width=90, scale=0, elem_id="rs-colour")
-            outline = gr.Checkbox(True, label="Outline", min_width=110, scale=1, elem_id="rs-outline")
+            colour = gr.Radio(MASK_COLOURS, value=DEFAULT_COLOUR, label="Colour", min_width=180, scale=2, elem_id="rs-colour")
+            outline = gr.Checkbox(True, label="Outline", min_width=100, scale=1, elem_id="rs-outline")
             refine = gr.Checkbox(
                 False,
                 label="Refine edges",
                 info=unavailable or "DenseCRF, at the picture's own size",
                 interactive=unavailable is None,
                 min_width=200,
-                scale=3,
+                scale=2,
                 elem_id="rs-refine",
             )
     return Controls(threshold, opacity, colour, outline, refine)

@@ -6,9 +6,18 @@ from typing import Any
 import gradio as gr
 from gradio.themes.utils import fonts
 
+from refseg.rendering import DEFAULT_COLOUR
 from refseg.ui.session import CAPACITY
 
 STATIC = Path(__file__).parent / "static"
+MASK_COLOURS = [
+    ("pink", DEFAULT_COLOUR),
+    ("orange", "#ff8a00"),
+    ("lime", "#7bd500"),
+    ("cyan", "#00c2e0"),
+    ("violet", "#8b5cf6"),
+    ("white", "#ffffff"),
+]
 
 
 def static_text(name: str) -> str:
@@ -79,11 +88,16 @@ def theme() -> gr.themes.Base:
     )
 
 
+def swatches() -> str:
+    """Rules that show the choices of `MASK_COLOURS` in their colours."""
+    return "\n".join(f'#rs-colour label:has(input[value="{colour}"]) {{ --swatch: {colour}; }}' for _, colour in MASK_COLOURS)
+
+
 def launch_options(**options: Any) -> dict[str, Any]:
     """Keyword arguments for `Blocks.launch`; `options` are added or replace them."""
     return {
         "theme": theme(),
-        "css": static_text("page.css"),
+        "css": static_text("page.css") + swatches(),
         "footer_links": ["api", "settings"],
         "run_history": False,
         "max_file_size": "100mb",
