@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.errors import RefsegError
+from refseg.errors import ImageError, RefsegError
 from refseg.images import load_image
 from refseg.ui.examples import Example
 from refseg.ui.figures import facts_html, map_html
@@ -117,6 +117,8 @@ class ImagePage:
             return None
         if session is not None and session.source == path:
             return session
+        if not Path(path).is_file():
+            raise ImageError("the picture is no longer on the server, which keeps uploads for a while only: choose it again")
         name = str(picture.get("orig_name") or Path(path).name) if picture else ""
         return Session(source=str(path), name=name, image=load_image(Path(path)))
 

@@ -44,7 +44,9 @@ def test_from_a_photo_to_the_files(visit: Any, site: Site, photo: Path) -> None:
     visitor.wait_area(99, 100)
     visitor.set_slider("opacity", 0.2)
     visitor.page.wait_for_function("() => document.querySelector('.rs-overlay').getContext('2d').getImageData(5, 5, 1, 1).data[3] === 51")
-    assert visitor.page.locator(".rs-heatmap thead th").all_inner_texts() == ["blue", "dog"]
+    visitor.page.click("#rs-why button")
+    visitor.page.wait_for_selector(".rs-heatmap")
+    assert visitor.page.locator(".rs-heatmap thead th").all_text_contents() == ["blue", "dog"]
 
     name, data = visitor.download("mask")
     mask = np.asarray(Image.open(BytesIO(data)))
@@ -106,7 +108,7 @@ def test_nothing_sticks_out(visit: Any, photo: Path, width: int, query: str) -> 
     visitor.page.click("#rs-why button")
     visitor.page.wait_for_selector(".rs-map img")
     assert _overhang(visitor) == 0
-    background = visitor.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    background = visitor.page.evaluate("getComputedStyle(document.querySelector('.rs-message')).backgroundColor")
     level = sum(map(float, re.findall(r"[\d.]+", background)[:3])) / 3
     assert level < 60 if "dark" in query else level > 200
     above = "a.getBoundingClientRect().bottom <= b.getBoundingClientRect().top + 1"

@@ -98,6 +98,13 @@ def test_corrupt_file_is_one_sentence(page: ImagePage, tmp_path: Path, content: 
         assert INTERNAL not in shown.messages and "Traceback" not in shown.messages
 
 
+def test_an_upload_that_has_been_deleted_is_said_so(page: ImagePage, picture: dict[str, Any]) -> None:
+    session = segment(page, picture, "the red ball").session
+    Path(picture["path"]).unlink()
+    assert segment(page, picture, "the red ball", session).messages == ""
+    assert "choose it again" in segment(page, picture, "the red ball").messages
+
+
 def test_an_answer_does_not_outlive_its_words(page: ImagePage, picture: dict[str, Any]) -> None:
     session = segment(page, picture, "the red ball").session
     shown = segment(page, picture, "", session)
