@@ -1,7 +1,7 @@
 """The whole network, Eq. 1-7: a backbone, CMSA on three levels, gated fusion, prediction. Reads top to bottom in the paper's order."""
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -92,7 +92,8 @@ class NetworkConfig:
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise ValueError(f"unknown network setting {unknown[0]!r}; known ones are {', '.join(sorted(known))}")
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        settings: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        return cls(**settings)
 
 
 class EncodedImages(NamedTuple):
@@ -136,7 +137,7 @@ class ReferringNetwork(nn.Module):
         multimodal = config.visual + self.words.channels + COORDINATES
         self.fusion = GatedFusion(multimodal, self.words.channels, config.channels, LEVELS, config.modulated)
         self.refinement = Refinement(config.channels, self.backbone.detail_channels, config.refinement) if config.refinement else None
-        self.prediction = nn.Conv2d(self.refinement.channels if self.refinement else config.channels, 1, 3, padding=1)  # Eq. 7
+        self.prediction = nn.Conv2d(config.channels if self.refinement is None else self.refinement.channels, 1, 3, padding=1)  # Eq. 7
         self.presence = nn.Linear(2 * config.channels, 1) if config.presence else None
 
     def encode(self, images: Tensor) -> EncodedImages:
@@ -145,10 +146,10 @@ class ReferringNetwork(nn.Module):
         h, w = levels[0].shape[-2:]
         coordinates = coordinate_features(h, w, images.device)
         parts = tuple(
-            attention.encode(visual(level), coordinates)
+            cast(CrossModalSelfAttention, attention).encode(visual(level), coordinates)
             for level, visual, attention in zip(levels, self.visual, self.attention, strict=True)
         )
-        return EncodedImages(parts, self.refinement.project(details) if self.refinement else (), (h, w))
+        return EncodedImages(parts, () if self.refinement is None else self.refinement.project(details), (h, w))
 
     def attend(self, encoded: EncodedImages, tokens: Tensor, valid: Tensor, image_index: Tensor | None = None) -> NetworkOutput:
         """Answer K expressions, tokens and valid (K, T); image_index (K,) says which encoded picture each is about (default: one picture, or k-th)."""
@@ -156,7 +157,9 @@ class ReferringNetwork(nn.Module):
         if image_index is None:
             image_index = torch.arange(len(tokens), device=tokens.device) % len(encoded.parts[0].features)
         words = self.words(tokens, valid)  # (K, T, C_l)
-        attended = [attention(parts.select(image_index), words, valid) for attention, parts in zip(self.attention, encoded.parts, strict=True)]
+        attended = [
+            attention(parts.select(image_index), words, valid) for attention, parts in zip(self.attention, encoded.parts, strict=True)
+        ]
         maps = [level.features.transpose(1, 2).unflatten(-1, (h, w)) for level in attended]  # (K, C, h, w) per level
         sentences = [torch.einsum("kt,ktc->kc", level.word_attention, words) for level in attended]
         fused = self.fusion(maps, sentences)

@@ -5,6 +5,7 @@ deeplabv3_mnv2_voc.fp16.safetensors, glove_6b_50d.npz (`vectors`) with glove_6b_
 """
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -14,8 +15,10 @@ from torch import Tensor, nn
 from refseg.errors import DataError
 from refseg.language import Vocabulary
 from refseg.models.backbones import DetectorSegmenterPair
-from refseg.models.backbones.mobilenet import DeepLabMobileNetV2
+from refseg.models.backbones.mobilenet import DeepLabMobileNetV2, InvertedResidual
 from refseg.models.backbones.yolox import YoloxNano
+from refseg.models.cmsa import CrossModalSelfAttention
+from refseg.models.features import VisualFeatures
 from refseg.models.network import ReferringNetwork
 from refseg.training.categories import COCO_CATEGORIES
 
@@ -45,12 +48,13 @@ def align_names_with_words(network: ReferringNetwork, offset: int) -> None:
     q_pn . ke_n' begins as the likeness of the thing at p and the word n'.
     """
     size, level = network.config.embedding, 2
-    visual, attention = network.visual[level], network.attention[level]
+    visual = cast(VisualFeatures, network.visual[level]).project
+    attention = cast(CrossModalSelfAttention, network.attention[level])
     width = network.config.width
     with torch.no_grad():
-        visual.project.weight[:size] = 0
-        visual.project.weight[:size, offset : offset + size, 0, 0] = torch.eye(size)
-        visual.project.bias[:size] = 0
+        visual.weight[:size] = 0
+        visual.weight[:size, offset : offset + size, 0, 0] = torch.eye(size)
+        _bias(visual)[:size] = 0
         shared = torch.randn(width, size) / size**0.5
         for block in range(2):  # queries, keys
             rows = slice(block * width, (block + 1) * width)
@@ -69,7 +73,9 @@ def word_table(vocabulary: Vocabulary, folder: Path, size: int) -> Tensor:
         with np.load(vectors_file, allow_pickle=False) as archive:
             vectors = archive["vectors"].astype(np.float64)
     except (OSError, KeyError, ValueError) as error:
-        raise DataError(f"cannot read the word vectors {vectors_file}: {error}; expected `vectors` (N, {size}) and {words_file.name}") from error
+        raise DataError(
+            f"cannot read the word vectors {vectors_file}: {error}; expected `vectors` (N, {size}) and {words_file.name}"
+        ) from error
     if vectors.shape != (len(words), size):
         raise DataError(f"word vectors have shape {vectors.shape}, expected ({len(words)}, {size}) for {words_file.name} and this network")
     centred = vectors - vectors.mean(0)
@@ -118,7 +124,7 @@ def read_deeplab(segmenter: DeepLabMobileNetV2, path: Path) -> None:
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {path}: {error}; expected DeepLab-MobileNetV2 as safetensors") from error
     names: dict[str, nn.Conv2d] = {"MobilenetV2_Conv_": segmenter.stem}
-    for index, block in enumerate(segmenter.blocks):
+    for index, block in enumerate(cast(list[InvertedResidual], list(segmenter.blocks))):
         prefix = "MobilenetV2_expanded_conv_" + (f"{index}_" if index else "")
         if block.expand is not None:
             names[prefix + "expand_"] = block.expand
@@ -145,13 +151,13 @@ def _convolutions_in_order(module: nn.Module, example: Tensor) -> list[nn.Conv2d
     return order
 
 
-def _bias(conv: nn.Conv2d) -> nn.Parameter:
+def _bias(conv: nn.Conv2d) -> Tensor:
     if conv.bias is None:
         raise ValueError("a folded convolution needs a bias")
     return conv.bias
 
 
-def _copy(target: nn.Parameter, source: Tensor, what: str) -> None:
+def _copy(target: Tensor, source: Tensor, what: str) -> None:
     if target.shape != source.shape:
         raise DataError(f"{what} has shape {tuple(source.shape)}, expected {tuple(target.shape)}")
     target.copy_(source.float())

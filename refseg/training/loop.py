@@ -43,7 +43,9 @@ class Run:
     step: int = 0
 
 
-def train_from_recipe(recipe: str, data: Path, output: Path, *, resume: bool = False, steps: int | None = None, device: str = "auto") -> Path:
+def train_from_recipe(
+    recipe: str, data: Path, output: Path, *, resume: bool = False, steps: int | None = None, device: str = "auto"
+) -> Path:
     """Train and write the checkpoint folder `output`/checkpoint; returns it.
 
     data: the folder that the recipe's sources and initialisation are relative to.  steps: stop after that many (of all phases) instead of the
@@ -62,11 +64,17 @@ def train_from_recipe(recipe: str, data: Path, output: Path, *, resume: bool = F
     average = ReferringNetwork(plan.network, len(vocabulary))
     average.load_state_dict(network.state_dict())
     place = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-    run = Run(plan, *(n.to(place, memory_format=torch.channels_last) for n in (network, average)), vocabulary, output, place)
+    run = Run(plan, _placed(network, place), _placed(average, place), vocabulary, output, place)
     last = min(plan.steps, steps or plan.steps)
     while run.step < last:
         resume = _train_phase(run, sources, last, resume)
     return _write_checkpoint(run)
+
+
+def _placed(network: ReferringNetwork, device: torch.device) -> ReferringNetwork:
+    """On `device`, channels last: twice as fast on CPUs."""
+    placed: ReferringNetwork = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+    return placed
 
 
 def _write_checkpoint(run: Run) -> Path:
@@ -194,7 +202,7 @@ class _Meter:
         self.since = time.monotonic()
 
     def update(self, loss: Loss, iou: Tensor) -> None:
-        self.rows.append([float(term) for term in (*loss, iou)])
+        self.rows.append([term.item() for term in (*loss, iou)])
         if self.run.step % LOG_EVERY:
             return
         means = np.nanmean(np.array(self.rows), axis=0)
@@ -205,5 +213,10 @@ class _Meter:
         with (self.run.output / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps({"step": self.run.step, "phase": self.phase.name} | record) + "\n")
         left = (self.run.recipe.steps - self.run.step) * rate / 60
-        print(f"{self.phase.name} {self.run.step}/{self.run.recipe.steps}", *(f"{k} {v}" for k, v in record.items()), f"~{left:.0f} min left", flush=True)
+        print(
+            f"{self.phase.name} {self.run.step}/{self.run.recipe.steps}",
+            *(f"{k} {v}" for k, v in record.items()),
+            f"~{left:.0f} min left",
+            flush=True,
+        )
         self.rows, self.since = [], now

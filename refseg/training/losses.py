@@ -41,9 +41,8 @@ def segmentation_loss(output: NetworkOutput, target: Tensor, inside: Tensor, wei
     present = target.flatten(1).amax(1) > 0
     region = region_loss(logits.sigmoid() * mask, target * mask)
     region_mean = (region * present).sum() / present.sum().clamp_min(1)
-    if output.presence is None:
-        presence = logits.new_zeros(())
-    else:
+    presence = logits.new_zeros(())
+    if output.presence is not None:
         presence = F.binary_cross_entropy_with_logits(output.presence.float(), present.float())
     total = weights.cross_entropy * cross_entropy.mean() + weights.region * region_mean + weights.presence * presence
     return Loss(total, cross_entropy.mean(), region_mean, presence)

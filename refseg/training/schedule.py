@@ -28,5 +28,3 @@ def parameter_groups(
         {"params": parameters, "lr": rates[part], "base_lr": rates[part], "weight_decay": decay if decayed else 0.0}
         for (part, decayed), parameters in sorted(grouped.items(), key=lambda item: item[0])
     ]
-
-

@@ -1,7 +1,6 @@
 """The state of a run on disk: tensors and counters in one safetensors file, written atomically, so that a killed run resumes."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from refseg.errors import DataError
+from refseg.files import replacing
 from refseg.models.network import ReferringNetwork
 
 TENSORS = "state.safetensors"
@@ -26,9 +26,8 @@ def save_state(
     for index, values in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser/{index}/{name}": torch.as_tensor(value).contiguous() for name, value in values.items()}
     tensors = {name: value.detach().cpu().clone() for name, value in tensors.items()}
-    temporary = folder / (TENSORS + ".part")
-    save_file(tensors, temporary, metadata={"counters": json.dumps(counters)})
-    os.replace(temporary, folder / TENSORS)
+    with replacing(folder / TENSORS) as temporary:
+        save_file(tensors, temporary, metadata={"counters": json.dumps(counters)})
 
 
 def load_state(folder: Path, network: ReferringNetwork, average: ReferringNetwork, optimiser: torch.optim.Optimizer) -> dict[str, Any]:

@@ -32,7 +32,8 @@ class SameConv2d(nn.Conv2d):
         pw = max((-(-w // sw) - 1) * sw + (kw - 1) * dw + 1 - w, 0)
         if ph % 2 == 0 and pw % 2 == 0:
             return F.conv2d(x, self.weight, self.bias, self.stride, (ph // 2, pw // 2), self.dilation, self.groups)
-        return super().forward(F.pad(x, (pw // 2, pw - pw // 2, ph // 2, ph - ph // 2)))
+        padded = F.pad(x, (pw // 2, pw - pw // 2, ph // 2, ph - ph // 2))
+        return F.conv2d(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
 
 class InvertedResidual(nn.Module):
@@ -47,7 +48,7 @@ class InvertedResidual(nn.Module):
         self.identity = identity
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x if self.expand is None else F.relu6(self.expand(x))
+        y: Tensor = x if self.expand is None else F.relu6(self.expand(x))
         y = self.project(F.relu6(self.depthwise(y)))
         return x + y if self.identity else y
 

@@ -37,8 +37,8 @@ class DetectionPainting(nn.Module):
             weights = weights / (weights.sum(1, keepdim=True) + self.floor)
             names = self.names(probability / scores.unsqueeze(-1).clamp_min(1e-6))  # (B, N, name_channels)
             things = torch.cat([names, _geometry(boxes, image_size), scores.unsqueeze(-1)], dim=-1)
-            painted = things.transpose(1, 2) @ weights  # (B, C, P)
-            return painted.unflatten(-1, (grid, grid))
+            painted: Tensor = (things.transpose(1, 2) @ weights).unflatten(-1, (grid, grid))  # (B, C, h, w)
+            return painted
 
     def _membership(self, boxes: Tensor, image_size: int, grid: int) -> Tensor:
         """Soft indicator (B, N, P) of the cell centres inside boxes (B, N, 4), the edges `softness` pixels wide."""

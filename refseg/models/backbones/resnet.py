@@ -1,5 +1,6 @@
 """The paper's backbone: a ResNet-101 with dilated last stages, Res3, Res4 and Res5 all at stride 8 (40 x 40 for a 320 x 320 picture)."""
 
+import importlib
 from types import ModuleType
 
 import torch
@@ -25,6 +26,8 @@ class DilatedResNet101(Backbone):
         resnet = _torchvision_resnet().resnet101(weights=None, replace_stride_with_dilation=[False, True, True])
         self.stem = torch.nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool)
         self.stage2, self.stage3, self.stage4, self.stage5 = resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
@@ -45,7 +48,7 @@ def _torchvision_resnet() -> ModuleType:
     declared = torch.library.Library("torchvision", "FRAGMENT")
     for _ in range(16):
         try:
-            from torchvision.models import resnet
+            resnet = importlib.import_module("torchvision.models.resnet")
         except RuntimeError as error:
             name = str(error).partition("operator torchvision::")[2].partition(" ")[0]
             if not name:
