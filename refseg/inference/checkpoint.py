@@ -69,7 +69,9 @@ def save_checkpoint(
     if not 0 < threshold < 1:
         raise CheckpointError(f"the threshold is {threshold}, expected a number between 0 and 1")
     if len(vocabulary) != network.vocabulary_size:
-        raise CheckpointError(f"the vocabulary has {len(vocabulary)} words, expected {network.vocabulary_size}, the rows of the network's word table")
+        raise CheckpointError(
+            f"the vocabulary has {len(vocabulary)} words, expected {network.vocabulary_size}, the rows of the network's word table"
+        )
     tensors = {name: _stored(name, value) for name, value in network.state_dict().items()}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -158,7 +160,9 @@ def _check_network(path: Path, values: Any) -> None:
         elif name in flags:
             good, expected = isinstance(value, bool), "true or false"
         else:
-            raise CheckpointError(f"{path}: network has the unknown setting {_brief(name)}: it needs a newer refseg, or is another model's file")
+            raise CheckpointError(
+                f"{path}: network has the unknown setting {_brief(name)}: it needs a newer refseg, or is another model's file"
+            )
         if not good:
             raise CheckpointError(f"{path}: network.{name} is {_brief(value)}, expected {expected}")
     try:
@@ -209,13 +213,17 @@ def _read_weights(path: Path, shapes: Mapping[str, tuple[torch.Size, torch.dtype
                 if got != tuple(shape):
                     raise CheckpointError(f"{path}: {name} has the shape {got}, expected {tuple(shape)} from {CONFIG} and {VOCABULARY}")
                 if (kind in _FLOATS) != dtype.is_floating_point:
-                    raise CheckpointError(f"{path}: {name} is of type {kind}, expected {'F16, BF16 or F32' if dtype.is_floating_point else dtype}")
+                    raise CheckpointError(
+                        f"{path}: {name} is of type {kind}, expected {'F16, BF16 or F32' if dtype.is_floating_point else dtype}"
+                    )
             tensors = {name: handle.get_tensor(name).to(dtype) for name, (_, dtype) in shapes.items()}
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} is not a readable safetensors file ({error}): copy it again") from error
     for name, value in tensors.items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
-            raise CheckpointError(f"{path}: {name} holds values that are not finite numbers: the file is damaged or its training had failed")
+            raise CheckpointError(
+                f"{path}: {name} holds values that are not finite numbers: the file is damaged or its training had failed"
+            )
     return tensors
 
 

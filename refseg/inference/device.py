@@ -1,0 +1,49 @@
+"""Where and in which precision a network runs."""
+
+from typing import Literal, get_args
+
+import torch
+
+from refseg.errors import DeviceError
+
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` (a CUDA GPU, else Apple's, else the CPU), `cpu`, `cuda`, `cuda:1` or `mps`. Raises DeviceError for what is not here."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise DeviceError(f"the device is {name!r}, expected auto, cpu, cuda, cuda:N or mps") from error
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise DeviceError(f"the device is {name!r}, expected auto, cpu, cuda, cuda:N or mps")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(f"the device is {name!r}, but torch sees {torch.cuda.device_count()} CUDA GPUs here: use cpu or auto")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("the device is 'mps', but there is no Apple GPU here: use cpu or auto")
+    return device
+
+
+def choose_precision(precision: str, device: torch.device) -> torch.dtype:
+    """`auto`: bfloat16 on GPUs that have it (else float16), bfloat16 on CPUs with matrix units for it (AMX), float32 elsewhere.
+
+    Attention logits and exponentials stay float32 in all of them (`refseg.models.cmsa`). Raises DeviceError.
+    """
+    if precision not in get_args(Precision):
+        raise DeviceError(f"the precision is {precision!r}, expected one of {', '.join(get_args(Precision))}")
+    if precision != "auto":
+        chosen: torch.dtype = getattr(torch, precision)
+        return chosen
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "cpu" and _has_amx():
+        return torch.bfloat16
+    return torch.float32
+
+
+def _has_amx() -> bool:
+    """Whether the CPU multiplies bfloat16 tiles; without such units bfloat16 is slower than float32."""
+    check = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(check and check())

@@ -1,0 +1,87 @@
+"""The answer to one expression: probability, mask, and what the network looked at."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refseg.errors import InputError
+from refseg.images import Letterbox
+from refseg.inference.crf import refine_mask
+
+Refinement = Literal["none", "crf"]
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What the network answers to one expression about one picture of (H, W); arrays are numpy, maps at picture size are computed when asked for.
+
+    tokens: the words used, in order (T of them); unknown: those the vocabulary lacks, with `suggestions` of known ones spelled alike; dropped: words
+    beyond the network's limit.  logits (h', w'): on the network's grid over the letterboxed square.  word_attention (L, T): a of Eq. 4, rows sum to 1.
+    word_maps (L, T, h, w): share of its attention that a position pays to a word.  memory_gates, reset_gates (L, h, w): of Eq. 6, 0..1.
+    presence: probability 0..1 that the thing named is in the picture at all; None when the network does not say.
+    """
+
+    expression: str
+    image: NDArray[np.uint8] = field(repr=False)
+    letterbox: Letterbox = field(repr=False)
+    tokens: tuple[str, ...]
+    unknown: tuple[str, ...]
+    dropped: tuple[str, ...]
+    suggestions: dict[str, list[str]]
+    threshold: float
+    presence: float | None
+    logits: FloatArray = field(repr=False)
+    strongest: FloatArray = field(repr=False)
+    word_attention: FloatArray = field(repr=False)
+    word_maps: FloatArray = field(repr=False)
+    memory_gates: FloatArray = field(repr=False)
+    reset_gates: FloatArray = field(repr=False)
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the expression had more words than the network reads."""
+        return bool(self.dropped)
+
+    @cached_property
+    def probability(self) -> FloatArray:
+        """(H, W) float32 in 0..1: logits enlarged bilinearly to the square, the border cut off, brought to the picture's size, then the sigmoid."""
+        logits = self.letterbox.inverse(self.logits)
+        return _sigmoid(logits)
+
+    @property
+    def peak(self) -> float:
+        """The highest probability in the picture."""
+        return float(self.probability.max())
+
+    @cached_property
+    def response(self) -> FloatArray:
+        """(H, W) in 0..1: the strongest channel of the last feature map (the paper's Figure 7), from its least to its greatest value in the picture."""
+        response = self.letterbox.inverse(self.strongest)
+        low, high = float(response.min()), float(response.max())
+        return (response - low) / max(high - low, 1e-12)
+
+    def word_map(self, level: int, word: int) -> FloatArray:
+        """(H, W) in 0..1: the share of its attention that each place pays to the word with that index, on one level. Raises IndexError."""
+        return self.letterbox.inverse(self.word_maps[level, word])
+
+    def mask(self, threshold: float | None = None, refine: Refinement = "none") -> NDArray[np.bool_]:
+        """Bool (H, W): where the probability is at least `threshold` (default: the model's), or DenseCRF's answer started from there.
+
+        Raises InputError for a threshold outside 0..1 or an unknown refinement, UnavailableError when the CRF is not installed.
+        """
+        threshold = self.threshold if threshold is None else threshold
+        if not 0 <= threshold <= 1:
+            raise InputError(f"the threshold is {threshold}, expected a probability from 0 to 1")
+        if refine == "none":
+            return np.asarray(self.probability >= threshold)
+        if refine != "crf":
+            raise InputError(f"the refinement is {refine!r}, expected 'none' or 'crf'")
+        return refine_mask(self.image, self.probability, threshold)
+
+
+def _sigmoid(logits: FloatArray) -> FloatArray:
+    return (1 / (1 + np.exp(-np.clip(logits, -60, 60)))).astype(np.float32, copy=False)
