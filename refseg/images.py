@@ -4,7 +4,7 @@ import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import cv2
 import numpy as np
@@ -25,6 +25,7 @@ PAD_VALUE = 114  # the grey that detectors are trained to see around a picture
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 
 UintImage = NDArray[np.uint8]
+Pixel = TypeVar("Pixel", bound=np.generic)
 ImageSource = str | Path | bytes | BinaryIO | Image.Image | NDArray[np.generic]
 
 
@@ -172,7 +173,7 @@ class Letterbox:
         """(x, y) factors from the picture to the square; they differ by rounding only."""
         return self.inner[1] / self.width, self.inner[0] / self.height
 
-    def forward(self, image: NDArray[np.generic], value: float = PAD_VALUE) -> NDArray[np.generic]:
+    def forward(self, image: NDArray[Pixel], value: float = PAD_VALUE) -> NDArray[Pixel]:
         """(H, W[, C]) -> (size, size[, C]), same type; the border holds `value`. Shrinking averages, enlarging interpolates."""
         if image.shape[:2] != (self.height, self.width):
             raise ValueError(f"expected an array of {self.height} x {self.width}, got {image.shape[0]} x {image.shape[1]}")
@@ -196,13 +197,14 @@ class Letterbox:
         return (np.asarray(points, dtype=np.float64) - (self.left, self.top)) / self.scale
 
 
-def _resized(image: NDArray[np.generic], shape: tuple[int, int], enlarge_only: bool = False) -> NDArray[np.generic]:
+def _resized(image: NDArray[Pixel], shape: tuple[int, int], enlarge_only: bool = False) -> NDArray[Pixel]:
     """Resize (H, W[, C]) to `shape` (height, width): area average where it shrinks (unless `enlarge_only`), bilinear otherwise."""
     if image.shape[:2] == shape:
         return image
     shrinks = shape[0] * shape[1] < image.shape[0] * image.shape[1] and not enlarge_only
     flags = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(np.ascontiguousarray(image), (shape[1], shape[0]), interpolation=flags)
+    resized: NDArray[Pixel] = cv2.resize(np.ascontiguousarray(image), (shape[1], shape[0]), interpolation=flags)  # type: ignore[assignment]
+    return resized
 
 
 def to_tensor(square: UintImage) -> "torch.Tensor":

@@ -58,4 +58,4 @@ def edge(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1, 2 * width + 1))
     padded = cv2.copyMakeBorder(mask.astype(np.uint8), width, width, width, width, cv2.BORDER_REPLICATE)
     inner = cv2.erode(padded, kernel)[width : width + mask.shape[0], width : width + mask.shape[1]]
-    return mask & (inner == 0)
+    return np.asarray(mask & (inner == 0))

@@ -91,7 +91,7 @@ def save_checkpoint(
             folder.mkdir(exist_ok=True)
             for name in (WEIGHTS, VOCABULARY, CONFIG):
                 (temporary / name).chmod(0o644)
-                os.replace(temporary / name, folder / name)
+                (temporary / name).replace(folder / name)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except (OSError, SafetensorError) as error:
@@ -239,8 +239,11 @@ def _stored(name: str, value: Tensor) -> Tensor:
 
 
 def _digest_of_file(path: Path) -> str:
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _digest_of_words(vocabulary: Vocabulary) -> str:

@@ -39,9 +39,8 @@ def refine_mask(image: NDArray[np.uint8], probability: NDArray[np.float32], thre
     reduce = (MAX_PIXELS / (height * width)) ** 0.5
     if reduce < 1:
         size = (max(1, round(width * reduce)), max(1, round(height * reduce)))
-        small = refine_mask(
-            cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.resize(probability, size, interpolation=cv2.INTER_AREA), threshold
-        )
+        reduced = [np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_AREA)) for array in (image, probability)]
+        small = refine_mask(reduced[0].astype(np.uint8), reduced[1].astype(np.float32), threshold)
         return np.asarray(cv2.resize(small.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5)
     foreground = _moved(probability, threshold)
     unary = -np.log(np.stack([1 - foreground, foreground]).reshape(2, -1))

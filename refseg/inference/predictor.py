@@ -111,7 +111,9 @@ class Predictor:
         index = torch.zeros(len(chunk), dtype=torch.int64)
         with self._lock, torch.inference_mode(), self._autocast():
             output = self._network.attend(encoded.features, tokens.to(self.device), valid.to(self.device), index.to(self.device))
-        return NetworkOutput(*(None if part is None else part.float().cpu() for part in output))
+        presence = None if output.presence is None else output.presence.float().cpu()
+        maps = {name: part.float().cpu() for name, part in output._asdict().items() if name != "presence"}
+        return NetworkOutput(presence=presence, **maps)
 
     def _segmentation(self, encoded: EncodedImage, expression: Expression, output: NetworkOutput, row: int) -> Segmentation:
         words = len(expression.tokens)
