@@ -9,20 +9,18 @@ except ImportError:
     spaces = None
 
 from refseg import Predictor
-from refseg.ui import Compute, build_demo, launch_options
+from refseg.ui import build_demo, launch_options
 
 predictor = Predictor.load()
-compute: Compute | None = None
-
-if spaces is not None and os.environ.get("SPACES_ZERO_GPU"):
-
-    @spaces.GPU(duration=30)  # type: ignore[untyped-decorator]
-    def compute(image, expressions):  # type: ignore[no-untyped-def,no-redef]
-        """Runs in a process that owns the GPU for one call: numpy in, numpy out."""
-        return predictor.segment(predictor.encode(image), expressions)
 
 
-demo = build_demo(predictor, compute=compute)
+def compute(image, expressions):
+    """Where the GPU is lent per call this runs in a process of its own: numpy in, numpy out."""
+    return predictor.segment(predictor.encode(image), expressions)
+
+
+lent = spaces is not None and os.environ.get("SPACES_ZERO_GPU")
+demo = build_demo(predictor, compute=spaces.GPU(duration=30)(compute) if lent else None)
 
 if __name__ == "__main__":
     demo.launch(**launch_options())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from refseg.inference.crf import why_unavailable
 from refseg.ui.examples import Example, find_examples
 from refseg.ui.image_tab import build_image_tab
 from refseg.ui.runner import Compute, Runner
@@ -27,7 +28,7 @@ def build_demo(predictor: "Predictor", *, compute: Compute | None = None, exampl
     demo = gr.Blocks(title="refseg: say it, see it", analytics_enabled=False, delete_cache=(CACHE_CHECK, CACHE_AGE))
     with demo:
         gr.HTML(_header(predictor.name, runner.place), elem_id="rs-header")
-        build_image_tab(runner, chosen, unavailable=_why_no_refinement())
+        build_image_tab(runner, chosen, unavailable=why_unavailable())
     demo.queue(default_concurrency_limit=1, max_size=64)
     return demo
 
@@ -37,8 +38,3 @@ def _header(model: str, place: str) -> str:
         '<header class="rs-header"><div><h1>refseg</h1>'
         f'<p>{CLAIM}</p></div><p class="rs-model"><span>{escape(model)}</span><span>{escape(place)}</span></p></header>'
     )
-
-
-def _why_no_refinement() -> str | None:
-    """Why edges cannot be refined on this machine, for people; None when they can."""
-    return None

@@ -132,7 +132,7 @@ def _controls(start: float, unavailable: str | None) -> Controls:
             refine = gr.Checkbox(
                 False,
                 label="Refine edges",
-                info=unavailable or "DenseCRF, at the picture's own size",
+                info=unavailable or "to the picture's own edges (DenseCRF)",
                 interactive=unavailable is None,
                 min_width=200,
                 scale=2,

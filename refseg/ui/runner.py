@@ -40,7 +40,7 @@ class Runner:
         """The device and precision, for people: "CPU", "NVIDIA H200, bfloat16"."""
         if self._compute is not None:
             return "shared GPU"
-        return f"{str(self.predictor.device).upper()}, {self.predictor.precision}"
+        return f"{device_name(str(self.predictor.device))}, {self.predictor.precision}"
 
     def encode(self, image: NDArray[np.uint8]) -> "EncodedImage | None":
         """Features of `image`, or None where they cannot be kept."""
@@ -55,3 +55,12 @@ class Runner:
         features = self.predictor.encode(image) if encoded is None else encoded
         (segmentation,) = self.predictor.segment(features, [expression])
         return Answer(segmentation, features, perf_counter() - start, reused=encoded is not None)
+
+
+def device_name(device: str) -> str:
+    """What people call a torch device such as "cpu", "cuda:1" or "mps"."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    return {"cpu": "CPU", "mps": "Apple GPU"}.get(device, device)

@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -30,22 +30,26 @@ FLAGS = (
 )
 
 
-def _browser_path() -> str | None:
-    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """Chromium of this machine; without one the tests are skipped, or fail where CI is set."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    path = _browser_path()
+    """Chromium of this machine; without it or its driver the tests are skipped, or fail where CI is set."""
+    path = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
     if path is None:
-        reason = "no chromium found on PATH: install the chromium package to run the browser tests"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    with playwright.sync_playwright() as driver:
+        _missing("no chromium on PATH: install the chromium package to run the browser tests")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _missing("no playwright here: install it to run the browser tests")
+    with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=path, args=list(FLAGS))
         yield chromium
         chromium.close()
+
+
+def _missing(reason: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
