@@ -41,5 +41,5 @@ def _head(word: str, unknown: bool) -> str:
 
 def _cell(word: str, value: float, top: float) -> str:
     share = max(0.0, value / top)
-    strong = " rs-strong" if share > 0.55 else ""
+    strong = " rs-strong" if share > 0.85 else ""
     return f'<td class="rs-cell{strong}" style="--share:{share:.3f}" title="{escape(word)}: {value:.3f}"><span>{value:.2f}</span></td>'
