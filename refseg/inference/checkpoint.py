@@ -7,7 +7,6 @@ configuration asks for are compared with those of the file before any memory is 
 import hashlib
 import json
 import math
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping

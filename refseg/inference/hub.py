@@ -1,0 +1,230 @@
+"""Models on the Hugging Face Hub: by name to a folder, and a folder to a repository.
+
+Only the files of a checkpoint are ever asked for, by their fixed names, so nothing that a repository holds beside them (pickles, odd paths) reaches
+the disk; what arrives is checked by `load_checkpoint` like any stranger's folder.
+"""
+
+import logging
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from refseg.errors import CheckpointError, HubError
+from refseg.inference.checkpoint import CARD, CONFIG, EMBEDDED, MAX_BYTES, PICKLES, VOCABULARY, WEIGHTS, load_checkpoint
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import ModelInfo
+
+NEEDED = (CONFIG, WEIGHTS, VOCABULARY)
+TIMEOUT = 10.0  # seconds for each answer about what there is, not for a download
+MAIN = "main"
+_PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
+_MODEL = re.compile(rf"({_PART}/{_PART})(?:@([A-Za-z0-9][A-Za-z0-9._/-]{{0,199}}))?")
+T = TypeVar("T")
+
+log = logging.getLogger("refseg")
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a model lies: its folder, the name that results give it, and the Hub revision asked for (None for a local folder)."""
+
+    folder: Path
+    name: str
+    revision: str | None = None
+
+
+class UnreachableError(HubError):
+    """The Hub gives no answer: no network, a name that does not resolve, a server in trouble."""
+
+
+def resolve_model(model: str | Path | None) -> ModelSource:
+    """A checkpoint folder, a Hub repository `user/name[@revision]`, or None for the embedded checkpoint -> its folder on this machine.
+
+    A folder comes first where both could be meant. Without network the copy of the last download is used and, where there is none, the embedded
+    checkpoint; a warning says so. Raises HubError for a repository that does not exist or holds no such model, CheckpointError for what is neither.
+    """
+    if model is None:
+        return ModelSource(EMBEDDED, "embedded")
+    folder = Path(model)
+    if isinstance(model, Path) or folder.is_dir():
+        return ModelSource(folder, folder.resolve().name)
+    if folder.exists():
+        raise CheckpointError(
+            f"the model {model!r} is a file, expected a folder with {CONFIG}, {WEIGHTS} and {VOCABULARY}, or user/name[@revision]"
+        )
+    if not _MODEL.fullmatch(model):
+        raise CheckpointError(
+            f"no model {model!r}: it is no folder here, and a repository on the Hub is named user/name or user/name@revision"
+        )
+    repository, revision = parse_repository(model)
+    try:
+        return ModelSource(pull(repository, revision), model, revision)
+    except UnreachableError as error:
+        log.warning("%s; it was never downloaded here, so the embedded model is used", error)
+        return ModelSource(EMBEDDED, "embedded")
+
+
+def parse_repository(name: str) -> tuple[str, str]:
+    """(user/name, revision) of `user/name[@revision]`, `main` where none is given. Raises HubError."""
+    match = _MODEL.fullmatch(name)
+    if match is None or ".." in name or "--" in name:
+        raise HubError(f"the repository is {name!r}, expected user/name or user/name@revision")
+    return match[1], match[2] or MAIN
+
+
+def pull(repository: str, revision: str = MAIN, *, endpoint: str | None = None, cache: Path | None = None) -> Path:
+    """Download a model, as far as the cache does not hold it, and return its folder there; progress is shown on standard error.
+
+    endpoint, cache: of the Hub and of its client where None.  Without network the last download is used, and a warning says so.
+    Raises HubError when the repository, the revision or the model in it does not exist, or its files are too large; UnreachableError, which is one,
+    without network and without an earlier download.
+    """
+    try:
+        info = _asked(
+            lambda: _api(endpoint).model_info(repository, revision=revision, files_metadata=True, timeout=TIMEOUT), repository, revision
+        )
+        _check_listing(repository, info)
+        folder = _asked(lambda: _snapshot(repository, revision, endpoint, cache), repository, revision)
+    except UnreachableError as error:
+        kept = _cached(repository, revision, endpoint, cache)
+        if kept is None:
+            raise
+        log.warning("%s; the copy of the last download is used", error)
+        return kept
+    for name in NEEDED:
+        if not (folder / name).is_file():
+            raise HubError(f"the download of {repository}@{revision} is incomplete ({name} is missing): try again")
+    return folder
+
+
+def push(
+    folder: Path | str,
+    repository: str,
+    *,
+    private: bool = False,
+    revision: str = MAIN,
+    token: str | None = None,
+    message: str = "Upload a refseg model",
+    endpoint: str | None = None,
+) -> str:
+    """Create the repository where it does not exist and commit the checkpoint's files to it; returns the address of the commit.
+
+    The folder is loaded first, so only what others can load goes up. token: that of the client's login or HF_TOKEN where None.
+    Raises CheckpointError for an unusable folder, HubError when the Hub refuses or cannot be reached.
+    """
+    from huggingface_hub import CommitOperationAdd
+
+    folder = Path(folder)
+    load_checkpoint(folder)
+    names = [name for name in (*NEEDED, CARD) if (folder / name).is_file()]
+    api = _api(endpoint, token)
+
+    def upload() -> str:
+        api.create_repo(repository, private=private, exist_ok=True)
+        if revision != MAIN:
+            api.create_branch(repository, branch=revision, exist_ok=True)
+        # New objects for each commit: the client marks them as used.
+        additions = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=folder / name) for name in names]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about metadata that a model card lacks
+            return str(api.create_commit(repository, additions, commit_message=message, revision=revision).commit_url)
+
+    return _asked(upload, repository, revision)
+
+
+def _api(endpoint: str | None, token: str | None = None) -> "HfApi":
+    from huggingface_hub import HfApi
+
+    return HfApi(endpoint=endpoint, token=token, library_name="refseg")
+
+
+def _snapshot(repository: str, revision: str, endpoint: str | None, cache: Path | None, local: bool = False) -> Path:
+    from huggingface_hub import snapshot_download
+
+    folder = snapshot_download(
+        repository,
+        revision=revision,
+        allow_patterns=[*NEEDED, CARD],
+        cache_dir=cache,
+        endpoint=endpoint,
+        etag_timeout=TIMEOUT,
+        local_files_only=local,
+        library_name="refseg",
+    )
+    return Path(str(folder))
+
+
+def _cached(repository: str, revision: str, endpoint: str | None, cache: Path | None) -> Path | None:
+    """The folder of an earlier, complete download."""
+    try:
+        folder = _snapshot(repository, revision, endpoint, cache, local=True)
+    except (OSError, ValueError):
+        return None
+    return folder if all((folder / name).is_file() for name in NEEDED) else None
+
+
+def _check_listing(repository: str, info: "ModelInfo") -> None:
+    """Whether the repository holds a model of ours, of a bearable size, before anything is downloaded."""
+    sizes = {file.rfilename: file.size for file in info.siblings or ()}
+    if missing := [name for name in NEEDED if name not in sizes]:
+        pickled = sorted(name for name in sizes if Path(name).suffix in PICKLES)
+        hint = f" ({pickled[0][:60]} may hold pickled code and is never opened)" if pickled else ""
+        raise HubError(f"{repository} has no {missing[0]}{hint}: expected a refseg model with {', '.join(NEEDED)}")
+    for name in (*NEEDED, CARD):
+        size = sizes.get(name)
+        if size is not None and size > MAX_BYTES[name]:
+            raise HubError(f"{repository}: {name} has {size} bytes, expected at most {MAX_BYTES[name]}: it is not downloaded")
+
+
+def _asked(call: Callable[[], T], repository: str, revision: str) -> T:
+    """Run a call of the Hub's client; its many errors become HubError, UnreachableError where trying later may help."""
+    from huggingface_hub import errors
+
+    try:
+        return call()
+    except errors.GatedRepoError as error:
+        raise HubError(f"{repository} asks for its conditions to be accepted on its page first, and for a login (HF_TOKEN)") from error
+    except errors.RepositoryNotFoundError as error:
+        raise HubError(
+            f"no repository {repository} on the Hub that this machine may see, and no folder of that name here: check the name, or log in (HF_TOKEN)"
+        ) from error
+    except errors.RevisionNotFoundError as error:
+        raise HubError(f"{repository} has no revision {revision!r}: expected a branch, tag or commit of it") from error
+    except errors.HFValidationError as error:
+        raise HubError(f"the Hub does not accept the name {repository}@{revision}: {_first_line(error)}") from error
+    except errors.HfHubHTTPError as error:
+        status = error.response.status_code
+        if status in (401, 403):
+            raise HubError(
+                f"the Hub refuses access to {repository} (status {status}): log in, or set HF_TOKEN to a token that may do this"
+            ) from error
+        if status < 500 and status not in (408, 429):
+            raise HubError(f"the Hub refuses the request about {repository} (status {status}): {_first_line(error)}") from error
+        raise _unreachable(repository, f"it answers with status {status}") from error
+    except errors.LocalEntryNotFoundError as error:
+        raise _unreachable(repository, "no connection") from error
+    except Exception as error:
+        # The client's transport library differs with its version (requests, httpx): its errors are known by what they are about.
+        if isinstance(error, (ConnectionError, TimeoutError)) or _from_transport(error):
+            raise _unreachable(repository, _first_line(error) or type(error).__name__) from error
+        if isinstance(error, (OSError, ValueError)):
+            raise HubError(f"{repository} cannot be transferred: {_first_line(error)}") from error
+        raise
+
+
+def _unreachable(repository: str, reason: str) -> UnreachableError:
+    return UnreachableError(f"cannot reach the Hub for {repository} ({reason}): check the network and try again")
+
+
+def _from_transport(error: BaseException) -> bool:
+    modules: set[Any] = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+    return bool(modules & {"httpx", "httpx2", "requests", "urllib3", "httpcore"})
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:200]
