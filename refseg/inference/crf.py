@@ -4,61 +4,83 @@ Fully connected CRF of Kraehenbuehl and Koltun (2011): a Gaussian and a bilatera
 """
 
 import importlib
+import math
 from types import ModuleType
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.errors import UnavailableError
+from refseg.errors import InputError, UnavailableError
 
 GAUSSIAN_SXY, GAUSSIAN_COMPAT = 3, 3
 BILATERAL_SXY, BILATERAL_SRGB, BILATERAL_COMPAT = 20, 3, 10
 ITERATIONS = 5
-# Five iterations take about a second a megapixel and 150 bytes a pixel; above this the CRF runs on a reduced picture and its mask is enlarged.
+# A megapixel takes about 3 seconds and 250 MB of memory; above this the CRF runs on a reduced picture.
 MAX_PIXELS = 4_000_000
+_EDGE = 1e-6  # how near a probability comes to 0 and 1, whose logarithms the energies are made of
+
+
+def available() -> bool:
+    """Whether the CRF can be used here."""
+    return why_unavailable() is None
 
 
 def why_unavailable() -> str | None:
     """None where the CRF can be used, else one sentence that says why not and what to do."""
     try:
-        _densecrf()
+        require()
     except UnavailableError as error:
         return str(error)
     return None
 
 
+def require() -> None:
+    """Raises UnavailableError, which says what to do, where the CRF cannot be used."""
+    _densecrf()
+
+
 def refine_mask(image: NDArray[np.uint8], probability: NDArray[np.float32], threshold: float = 0.5) -> NDArray[np.bool_]:
     """image (H, W, 3) uint8 and probability (H, W) in 0..1 -> bool (H, W).
 
-    The unary term is the probability with its logit moved so that `threshold` lies at 1/2, so a threshold means the same with and without refinement.
-    Runs at the picture's own size up to MAX_PIXELS. Raises UnavailableError.
+    The unary term is the probability with its odds divided by those of `threshold`, so a threshold means the same with and without refinement.
+    Runs at the picture's own size up to MAX_PIXELS; beyond, on the picture reduced to that many, with the distances of the pairwise terms reduced
+    alike, and the answer is enlarged bilinearly. Raises InputError when the sizes differ, UnavailableError where the CRF is not installed.
     """
-    densecrf = _densecrf()
+    require()
+    if image.shape != (*probability.shape, 3):
+        raise InputError(
+            f"got a picture of shape {image.shape} and probabilities of shape {probability.shape}, expected (H, W, 3) and (H, W)"
+        )
     height, width = probability.shape
-    reduce = (MAX_PIXELS / (height * width)) ** 0.5
-    if reduce < 1:
-        size = (max(1, round(width * reduce)), max(1, round(height * reduce)))
-        reduced = [np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_AREA)) for array in (image, probability)]
-        small = refine_mask(reduced[0].astype(np.uint8), reduced[1].astype(np.float32), threshold)
-        return np.asarray(cv2.resize(small.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5)
+    scale = math.sqrt(MAX_PIXELS / (height * width))
+    if scale >= 1:
+        return np.asarray(_foreground(image, probability, threshold, 1.0) >= 0.5)
+    size = (max(1, int(width * scale)), max(1, int(height * scale)))  # rounded down: never above MAX_PIXELS but for pictures one pixel wide
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    coarse = np.asarray(cv2.resize(probability, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
+    return np.asarray(cv2.resize(_foreground(small, coarse, threshold, scale), (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5)
+
+
+def _foreground(image: NDArray[np.uint8], probability: NDArray[np.float32], threshold: float, scale: float) -> NDArray[np.float32]:
+    """Marginal (H, W) of the foreground after mean-field inference; `scale` multiplies the spatial distances."""
+    height, width = probability.shape
     foreground = _moved(probability, threshold)
     unary = -np.log(np.stack([1 - foreground, foreground]).reshape(2, -1))
-    crf = densecrf.DenseCRF2D(width, height, 2)
+    crf = _densecrf().DenseCRF2D(width, height, 2)
     crf.setUnaryEnergy(np.ascontiguousarray(unary, dtype=np.float32))
-    crf.addPairwiseGaussian(sxy=GAUSSIAN_SXY, compat=GAUSSIAN_COMPAT)
-    crf.addPairwiseBilateral(sxy=BILATERAL_SXY, srgb=BILATERAL_SRGB, rgbim=np.array(image, order="C"), compat=BILATERAL_COMPAT)
-    labels = np.argmax(np.asarray(crf.inference(ITERATIONS)), axis=0)
-    return np.asarray(labels.reshape(height, width) == 1)
+    crf.addPairwiseGaussian(sxy=GAUSSIAN_SXY * scale, compat=GAUSSIAN_COMPAT)
+    crf.addPairwiseBilateral(sxy=BILATERAL_SXY * scale, srgb=BILATERAL_SRGB, rgbim=np.array(image, order="C"), compat=BILATERAL_COMPAT)
+    marginals = np.asarray(crf.inference(ITERATIONS), dtype=np.float32)
+    return np.asarray(marginals[1].reshape(height, width))
 
 
 def _moved(probability: NDArray[np.float32], threshold: float) -> NDArray[np.float64]:
     """Probability whose odds are divided by those of the threshold, kept away from 0 and 1."""
-    edge = 1e-6
-    p = np.clip(probability.astype(np.float64), edge, 1 - edge)
-    t = min(max(threshold, edge), 1 - edge)
+    p = np.clip(probability.astype(np.float64), _EDGE, 1 - _EDGE)
+    t = min(max(threshold, _EDGE), 1 - _EDGE)
     odds = p / (1 - p) * ((1 - t) / t)
-    return np.clip(odds / (1 + odds), edge, 1 - edge)
+    return np.clip(odds / (1 + odds), _EDGE, 1 - _EDGE)
 
 
 def _densecrf() -> ModuleType:

@@ -15,7 +15,7 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise DeviceError(f"the device is {name!r}, expected auto, cpu, cuda, cuda:N or mps") from error
     if device.type not in ("cpu", "cuda", "mps"):
         raise DeviceError(f"the device is {name!r}, expected auto, cpu, cuda, cuda:N or mps")
@@ -26,18 +26,26 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def check_precision(precision: str, device: torch.device) -> None:
+    """Raises DeviceError for a precision that does not exist or that `device` cannot use."""
+    if precision not in get_args(Precision):
+        raise DeviceError(f"the precision is {precision!r}, expected one of {', '.join(get_args(Precision))}")
+    if precision == "float16" and device.type == "cpu":
+        # Its convolutions exist there, and take about fifty times as long.
+        raise DeviceError("the precision is 'float16', which CPUs have no units for: use auto, float32 or bfloat16")
+
+
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
     """`auto`: bfloat16 on GPUs that have it (else float16), bfloat16 on CPUs with matrix units for it (AMX), float32 elsewhere.
 
     Attention logits and exponentials stay float32 in all of them (`refseg.models.cmsa`). Raises DeviceError.
     """
-    if precision not in get_args(Precision):
-        raise DeviceError(f"the precision is {precision!r}, expected one of {', '.join(get_args(Precision))}")
+    check_precision(precision, device)
     if precision != "auto":
         chosen: torch.dtype = getattr(torch, precision)
         return chosen
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     if device.type == "cpu" and _has_amx():
         return torch.bfloat16
     return torch.float32
@@ -45,5 +53,4 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
 
 def _has_amx() -> bool:
     """Whether the CPU multiplies bfloat16 tiles; without such units bfloat16 is slower than float32."""
-    check = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(check and check())
+    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))

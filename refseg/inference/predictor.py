@@ -3,37 +3,62 @@
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from refseg.errors import CheckpointError, InputError
 from refseg.images import Letterbox, load_image, to_tensor
-from refseg.inference.checkpoint import EMBEDDED, load_checkpoint
-from refseg.inference.device import choose_device, choose_precision
+from refseg.inference.checkpoint import load_checkpoint
+from refseg.inference.device import check_precision, choose_device, choose_precision
+from refseg.inference.explain import strongest_channels
+from refseg.inference.hub import resolve_model
 from refseg.inference.segmentation import Segmentation
 from refseg.language import Expression, Tokeniser, Vocabulary
-from refseg.models.network import EncodedImages, NetworkOutput, ReferringNetwork
+from refseg.models.cmsa import ImageParts
+from refseg.models.network import EncodedImages, NetworkConfig, NetworkOutput, ReferringNetwork
 
-CHUNK = 16  # expressions in one pass; the compact network needs about 10 MB of memory for each
+MAX_CHUNK = 16  # expressions in one pass; more gain nothing
+CHUNK_BYTES = 1_000_000_000  # of the maps that one pass may hold, roughly
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedImage:
-    """A picture with its features on the predictor's device, for any number of expressions; about 30 MB for the compact network."""
+    """A picture with its features, for any number of expressions; keep it as long as expressions may come, drop it to free its memory.
+
+    image (H, W, 3) uint8, read-only.  features: about 12 MB for the compact network, 80 MB for the paper's, on the predictor's device (see `nbytes`).
+    model: name of the predictor that made it, the only one that can use it.
+    """
 
     image: NDArray[np.uint8] = field(repr=False)
     letterbox: Letterbox
     features: EncodedImages = field(repr=False)
+    model: str
+
+    @property
+    def device(self) -> torch.device:
+        """Where the features are."""
+        return self.features.parts[0].features.device
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the features, in bytes."""
+        return sum(tensor.nbytes for tensor in _tensors(self.features))
+
+    def to(self, device: torch.device | str) -> "EncodedImage":
+        """The same picture with its features on another device."""
+        return self if self.device == torch.device(device) else replace(self, features=_mapped(self.features, device))
 
 
 class Predictor:
     """A network and its vocabulary on one device; may be used from several threads, which take turns.
 
-    device: see `choose_device`.  precision: see `choose_precision`.  threshold: the default for masks.  name: what results call the model.
-    Raises DeviceError.
+    The network is put into evaluation mode and moved.  device: see `choose_device`.  precision: see `choose_precision`.  threshold: the default for
+    masks.  name: what results call the model.  Raises DeviceError.
     """
 
     def __init__(
@@ -59,66 +84,102 @@ class Predictor:
 
         Raises CheckpointError, HubError or DeviceError.
         """
-        if model is None:
-            folder, name = EMBEDDED, "embedded"
-        else:
-            from refseg.inference.hub import resolve_model
-
-            source = resolve_model(model)
-            folder, name = source.folder, source.name
-        network, vocabulary, config = load_checkpoint(folder)
-        return cls(network, vocabulary, device=device, precision=precision, threshold=float(config["threshold"]), name=name)
+        check_precision(precision, choose_device(device))  # before anything is downloaded
+        source = resolve_model(model)
+        network, vocabulary, config = load_checkpoint(source.folder)
+        return cls(network, vocabulary, device=device, precision=precision, threshold=float(config["threshold"]), name=source.name)
 
     def place(self, device: str) -> "Predictor":
-        """Move the network; pictures encoded before stay where they are and must be encoded anew. Returns self; raises DeviceError."""
+        """Move the network; pictures encoded before are moved when they are next used. Returns self; raises DeviceError."""
         chosen = choose_device(device)
-        dtype = choose_precision(self._wanted_precision, chosen)
+        check_precision(self._wanted_precision, chosen)
         with self._lock:
-            self.device, self.dtype = chosen, dtype
+            self.device = chosen
+            self._dtype: torch.dtype | None = None
             self._network.to(chosen)
+            # A compact network answers about four times as fast on a CPU with the channels last.
             self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         return self
 
     @property
+    def config(self) -> NetworkConfig:
+        """The network's configuration."""
+        return self._network.config
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format that the network computes in; found at first use, as a GPU may be lent for the time of a call only."""
+        if self._dtype is None:
+            self._dtype = choose_precision(self._wanted_precision, self.device)
+        return self._dtype
+
+    @property
     def precision(self) -> str:
-        """Name of the number format that the network computes in."""
+        """Name of that number format."""
         return str(self.dtype).removeprefix("torch.")
 
     def encode(self, image: NDArray[np.uint8]) -> EncodedImage:
         """Features of a picture, uint8 (H, W, 3) RGB: one pass of the backbone. Raises ImageError for arrays of another kind."""
-        image = load_image(image)
-        image.setflags(write=False)
-        letterbox = Letterbox.of(image, self._network.config.image_size)
-        square = to_tensor(letterbox.forward(image)).unsqueeze(0)
-        with self._lock, torch.inference_mode(), self._autocast():
+        image = load_image(image).view()
+        image.setflags(write=False)  # of this view only
+        letterbox = Letterbox.of(image, self.config.image_size)
+        square = to_tensor(np.asarray(letterbox.forward(image), dtype=np.uint8)).unsqueeze(0)
+        with self._lock, torch.inference_mode():
             pixels = square.to(self.device).contiguous(memory_format=torch.channels_last)
-            features = self._network.encode(pixels)
-        return EncodedImage(image, letterbox, features)
+            with self._autocast():
+                features = self._network.encode(pixels)
+            if self.dtype != torch.float32 and not all(bool(tensor.isfinite().all()) for tensor in _tensors(features)):
+                features = self._network.encode(pixels)  # half precision overflowed
+        return EncodedImage(image, letterbox, features, self.name)
 
     def segment(self, encoded: EncodedImage, expressions: Sequence[str]) -> list[Segmentation]:
-        """One answer per expression, all in one pass (in passes of CHUNK). Raises ExpressionError for the first one that cannot be used."""
+        """One answer per expression, all in one pass (or in passes of as many as fit into memory); the backbone does not run.
+
+        An answer does not depend, but for rounding, on what is asked with it. Raises ExpressionError for the first expression that cannot be used,
+        InputError for a picture that another model has encoded.
+        """
+        if isinstance(expressions, str):
+            raise InputError(f"got the text {expressions[:40]!r}, expected a list of expressions: put it into brackets")
+        if encoded.model != self.name or encoded.letterbox.size != self.config.image_size:
+            raise InputError(f"the picture was encoded by the model {encoded.model}, expected {self.name}: encode it again")
         read = [self.tokeniser.encode(text) for text in expressions]
         answers: list[Segmentation] = []
-        for start in range(0, len(read), CHUNK):
-            chunk = read[start : start + CHUNK]
-            output = self._attend(encoded, chunk)
-            answers += [self._segmentation(encoded, expression, output, row) for row, expression in enumerate(chunk)]
+        chunk = self._chunk(encoded)
+        for start in range(0, len(read), chunk):
+            part = read[start : start + chunk]
+            output, strongest = self._attend(encoded, part)
+            answers += [self._segmentation(encoded, expression, output, strongest, row) for row, expression in enumerate(part)]
         return answers
 
-    def _attend(self, encoded: EncodedImage, chunk: Sequence[Expression]) -> NetworkOutput:
-        """Outputs on the CPU in float32."""
-        tokens, valid = (torch.from_numpy(array) for array in self.tokeniser.batch(chunk))
-        index = torch.zeros(len(chunk), dtype=torch.int64)
-        with self._lock, torch.inference_mode(), self._autocast():
-            output = self._network.attend(encoded.features, tokens.to(self.device), valid.to(self.device), index.to(self.device))
-        presence = None if output.presence is None else output.presence.float().cpu()
-        maps = {name: part.float().cpu() for name, part in output._asdict().items() if name != "presence"}
-        return NetworkOutput(presence=presence, **maps)
+    def _chunk(self, encoded: EncodedImage) -> int:
+        """Expressions to one pass: each holds about three maps of every level's multimodal features, and its word attention."""
+        config, (h, w) = self.config, encoded.features.grid
+        channels = config.visual + config.embedding + config.context + config.channels
+        floats = 3 * h * w * (3 * channels + config.max_words**2)
+        return max(1, min(MAX_CHUNK, CHUNK_BYTES // (4 * floats)))
 
-    def _segmentation(self, encoded: EncodedImage, expression: Expression, output: NetworkOutput, row: int) -> Segmentation:
+    def _attend(self, encoded: EncodedImage, expressions: Sequence[Expression]) -> tuple[NetworkOutput, Tensor]:
+        """(outputs, strongest channels (K, h, w)), on the CPU in float32. Raises CheckpointError for a network that answers with no numbers."""
+        tokens, valid = (torch.from_numpy(array) for array in self.tokeniser.batch(expressions))
+        with self._lock, torch.inference_mode():
+            features = encoded.to(self.device).features
+            arguments = tokens.to(self.device), valid.to(self.device), torch.zeros(len(tokens), dtype=torch.int64, device=self.device)
+            with self._autocast():
+                output = self._network.attend(features, *arguments)
+            if self.dtype != torch.float32 and not _finite(output):
+                output = self._network.attend(_mapped(features, torch.float32), *arguments)  # half precision overflowed
+            if not _finite(output):
+                raise CheckpointError(
+                    f"the model {self.name} answers with values that are not numbers: its weights are unusable, choose another model"
+                )
+            strongest = strongest_channels(output.features, encoded.letterbox).float().cpu()
+            kept = output._replace(features=output.features[:, :0])  # large, and no longer needed
+            return NetworkOutput(*(None if part is None else part.float().cpu() for part in kept)), strongest  # type: ignore[arg-type]
+
+    def _segmentation(
+        self, encoded: EncodedImage, expression: Expression, output: NetworkOutput, strongest: Tensor, row: int
+    ) -> Segmentation:
         words = len(expression.tokens)
-        features = output.features[row]
-        strongest = features[features.flatten(1).amax(1).argmax()]
         return Segmentation(
             expression=expression.text,
             image=encoded.image,
@@ -129,15 +190,30 @@ class Predictor:
             suggestions={word: self.vocabulary.nearest(word) for word in expression.unknown},
             threshold=self.threshold,
             presence=None if output.presence is None else float(output.presence[row].sigmoid()),
-            logits=output.logits[row].numpy(),
-            strongest=strongest.clone().numpy(),
-            word_attention=output.word_attention[row, :, :words].numpy(),
-            word_maps=output.word_maps[row, :, :words].numpy(),
-            memory_gates=output.memory_gates[row].numpy(),
-            reset_gates=output.reset_gates[row].numpy(),
+            # Copies: a view would keep the whole pass in memory.
+            logits=output.logits[row].numpy().copy(),
+            strongest=strongest[row].numpy().copy(),
+            word_attention=output.word_attention[row, :, :words].numpy().copy(),
+            word_maps=output.word_maps[row, :, :words].numpy().copy(),
+            memory_gates=output.memory_gates[row].numpy().copy(),
+            reset_gates=output.reset_gates[row].numpy().copy(),
         )
 
     def _autocast(self) -> AbstractContextManager[object]:
         if self.dtype == torch.float32:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self.dtype)
+
+
+def _finite(output: NetworkOutput) -> bool:
+    return all(bool(part.isfinite().all()) for part in output if part is not None)
+
+
+def _tensors(features: EncodedImages) -> list[Tensor]:
+    return [*(tensor for parts in features.parts for tensor in parts), *features.details]
+
+
+def _mapped(features: EncodedImages, target: torch.device | torch.dtype | str) -> EncodedImages:
+    """All tensors on another device or in another type."""
+    parts = tuple(ImageParts(*(tensor.to(target) for tensor in level)) for level in features.parts)
+    return EncodedImages(parts, tuple(tensor.to(target) for tensor in features.details), features.grid)

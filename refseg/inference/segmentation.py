@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,6 @@ from refseg.errors import InputError
 from refseg.images import Letterbox
 from refseg.inference.crf import refine_mask
 
-Refinement = Literal["none", "crf"]
 FloatArray = NDArray[np.float32]
 
 
@@ -40,6 +38,8 @@ class Segmentation:
     word_maps: FloatArray = field(repr=False)
     memory_gates: FloatArray = field(repr=False)
     reset_gates: FloatArray = field(repr=False)
+    # The last refined mask and its threshold: a page shows and saves the same one several times, and each takes a second or more.
+    _refined: dict[float, NDArray[np.bool_]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def truncated(self) -> bool:
@@ -48,29 +48,32 @@ class Segmentation:
 
     @cached_property
     def probability(self) -> FloatArray:
-        """(H, W) float32 in 0..1: logits enlarged bilinearly to the square, the border cut off, brought to the picture's size, then the sigmoid."""
-        logits = self.letterbox.inverse(self.logits)
-        return _sigmoid(logits)
+        """(H, W) float32 in 0..1: logits enlarged bilinearly to the square, the border cut off, brought to the picture's size, then the sigmoid.
 
-    @property
+        4 bytes a pixel, kept with the answer; the mask needs it, too.
+        """
+        return _sigmoid(self.letterbox.inverse(self.logits))
+
+    @cached_property
     def peak(self) -> float:
         """The highest probability in the picture."""
         return float(self.probability.max())
 
     @cached_property
     def response(self) -> FloatArray:
-        """(H, W) in 0..1: the strongest channel of the last feature map (the paper's Figure 7), from its least to its greatest value in the picture."""
+        """(H, W) in 0..1: the strongest channel of the fused features, from its least to its greatest value in the picture; 0 where it is flat."""
         response = self.letterbox.inverse(self.strongest)
         low, high = float(response.min()), float(response.max())
-        return (response - low) / max(high - low, 1e-12)
+        return np.asarray((response - low) / max(high - low, 1e-12), dtype=np.float32)
 
     def word_map(self, level: int, word: int) -> FloatArray:
         """(H, W) in 0..1: the share of its attention that each place pays to the word with that index, on one level. Raises IndexError."""
         return self.letterbox.inverse(self.word_maps[level, word])
 
-    def mask(self, threshold: float | None = None, refine: Refinement = "none") -> NDArray[np.bool_]:
+    def mask(self, threshold: float | None = None, refine: str = "none") -> NDArray[np.bool_]:
         """Bool (H, W): where the probability is at least `threshold` (default: the model's), or DenseCRF's answer started from there.
 
+        refine: "none" or "crf".
         Raises InputError for a threshold outside 0..1 or an unknown refinement, UnavailableError when the CRF is not installed.
         """
         threshold = self.threshold if threshold is None else threshold
@@ -80,8 +83,18 @@ class Segmentation:
             return np.asarray(self.probability >= threshold)
         if refine != "crf":
             raise InputError(f"the refinement is {refine!r}, expected 'none' or 'crf'")
-        return refine_mask(self.image, self.probability, threshold)
+        mask = self._refined.get(threshold)
+        if mask is None:
+            mask = refine_mask(self.image, self.probability, threshold)
+            self._refined.clear()
+            self._refined[threshold] = mask
+        return np.array(mask)
 
 
 def _sigmoid(logits: FloatArray) -> FloatArray:
-    return (1 / (1 + np.exp(-np.clip(logits, -60, 60)))).astype(np.float32, copy=False)
+    """In place of a fresh array for each step: pictures may be large."""
+    values = np.clip(logits, -60, 60)
+    np.negative(values, out=values)
+    np.exp(values, out=values)
+    values += 1
+    return np.reciprocal(values, out=values)

@@ -1,0 +1,102 @@
+"""`python -m refseg COMMAND`: exit status 0, or 2 with one line on standard error for unusable arguments or input."""
+
+import argparse
+import contextlib
+import difflib
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+from refseg.commands import bench, evaluate, hub, segment, train
+from refseg.errors import InputError, RefsegError
+from refseg.version import __version__
+
+COMMANDS = {"segment": segment, "evaluate": evaluate, "train": train, "hub": hub, "bench": bench}
+UNUSABLE, INTERRUPTED, UNEXPECTED = 2, 130, 1
+
+
+class Parser(argparse.ArgumentParser):
+    """Complaints are InputError (one sentence, no usage text), and a name that is nearly right is recognised."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see {self.prog} --help")
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """Misspelt options are named before argparse can complain of what is missing because of them."""
+        arguments = list(sys.argv[1:] if args is None else args)
+        known = self._option_string_actions
+        # Only where all options are this parser's own: one with commands leaves the rest to them.
+        for argument in () if self._subparsers else arguments:
+            name = argument.partition("=")[0]
+            if argument == "--":
+                break
+            if name.startswith("--") and name not in known:
+                self.error(f"there is no option {name}{did_you_mean(name, known)}")
+        return super().parse_known_args(arguments, namespace)
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            choices = [str(choice) for choice in action.choices]
+            hint = did_you_mean(str(value), choices)
+            raise argparse.ArgumentError(action, f"got {value!r}, expected one of {', '.join(choices)}{hint}")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean X?` for the known name spelled most like `name`, nothing where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def build_parser() -> Parser:
+    """All commands with their arguments."""
+    parser = Parser(
+        prog="python -m refseg", description="Referring segmentation: a picture and an expression in, the mask of the one thing meant out."
+    )
+    parser.add_argument("--version", action="version", version=f"refseg {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        summary = (command.__doc__ or "").splitlines()[0]
+        command.add_arguments(
+            commands.add_parser(name, help=summary, description=command.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status; `argv` without the program's name, `sys.argv` where None."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console that lacks a character must not stop a result.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        arguments = build_parser().parse_args(argv)
+        arguments.run(arguments)
+        sys.stdout.flush()
+    except RefsegError as error:
+        return _complain(str(error), UNUSABLE)
+    except KeyboardInterrupt:
+        return _complain("stopped", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of the output has gone (`| head`); keep the interpreter from complaining about it at exit.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SystemExit as stop:  # --help and --version
+        return int(stop.code or 0)
+    except Exception as error:
+        if os.environ.get("REFSEG_DEBUG"):
+            raise
+        detail = f"{type(error).__name__}: {error}"
+        return _complain(f"this should not happen, please report it ({detail}); REFSEG_DEBUG=1 shows where it happened", UNEXPECTED)
+    return 0
+
+
+def _complain(message: str, status: int) -> int:
+    line = " ".join(message.split())
+    with contextlib.suppress(OSError, ValueError):
+        print(f"refseg: {line}", file=sys.stderr)
+    return status

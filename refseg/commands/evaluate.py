@@ -1,0 +1,67 @@
+"""measure a model on a data set
+
+Prints a table of overall IoU, mean IoU and precision at 0.5 to 0.9, in per cent. Layout of ROOT for the format refcoco: instances.json (COCO),
+expressions.json (a list of RefCOCO refs) and images/.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from refseg.commands.arguments import add_mask_arguments, add_model_arguments, check_refinement, count, load_predictor, unwritable
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder of the data set")
+    parser.add_argument("--format", choices=["refcoco"], default="refcoco", help="layout of the data set")
+    parser.add_argument("--split", metavar="S", help="only this split, such as val; all of them without it")
+    parser.add_argument("--limit", type=count, metavar="N", help="only the first N pictures")
+    parser.add_argument("--json", type=Path, metavar="F", help="write the figures to this file, too")
+    add_model_arguments(parser)
+    add_mask_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Read the data, load the model, measure, write, print."""
+    from refseg.data.refcoco import read_refcoco
+    from refseg.evaluation.protocol import evaluate_refcoco
+    from refseg.evaluation.tables import report
+    from refseg.files import replacing
+
+    check_refinement(arguments.refine)
+    if arguments.json is not None:
+        _prepare(arguments.json)
+    dataset = read_refcoco(arguments.data, arguments.split)
+    predictor = load_predictor(arguments)
+    result = evaluate_refcoco(
+        predictor,
+        dataset,
+        refine=arguments.refine,
+        limit=arguments.limit,
+        progress=_progress if sys.stderr.isatty() else None,
+        threshold=arguments.threshold,
+    )
+    if arguments.json is not None:
+        try:
+            with replacing(arguments.json) as temporary:
+                temporary.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise unwritable(arguments.json, error) from error
+    print(report(result))
+
+
+def _prepare(path: Path) -> None:
+    """Find out that the figures cannot be written before they are computed."""
+    if path.is_dir():
+        raise unwritable(path, IsADirectoryError(None, "it is a folder, expected a file"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _progress(done: int, pictures: int) -> None:
+    print(f"\r{done}/{pictures} pictures", end="\n" if done == pictures else "", file=sys.stderr, flush=True)

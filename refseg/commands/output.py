@@ -1,0 +1,49 @@
+"""A folder of results that is written whole or not at all."""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from refseg.commands.arguments import unwritable
+from refseg.errors import InputError
+
+
+@contextmanager
+def output_folder(path: Path, last: str) -> Iterator[Path]:
+    """A new folder to write to: when the block ends well its files take their places in `path`, `last` after all others.
+
+    When it does not, nothing is left: neither the files nor the folders that were made on the way. Files of the same names are replaced, others in
+    `path` stay. Raises InputError when the place cannot be written.
+    """
+    if path.exists() and not path.is_dir():
+        raise InputError(f"the output {path} is a file, expected a folder: name another")
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        staging = path / f".refseg.{secrets.token_hex(4)}.part"
+        staging.mkdir()
+        try:
+            yield staging
+            files = sorted((file for file in staging.rglob("*") if file.is_file()), key=lambda file: (file.name == last, file))
+            for file in files:
+                target = path / file.relative_to(staging)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(target)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    except BaseException as error:
+        _remove(made)
+        if isinstance(error, OSError):
+            raise unwritable(path, error) from error
+        raise
+
+
+def _remove(folders: list[Path]) -> None:
+    """Innermost first, as far as they are empty."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return

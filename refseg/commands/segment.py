@@ -1,0 +1,95 @@
+"""find what expressions mean in a picture
+
+Writes DIR/result.json, and for each expression DIR/masks/000.png (0 or 255, at the picture's own size) and DIR/overlays/000.png.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from refseg.commands.arguments import add_mask_arguments, add_model_arguments, check_refinement, encodable, load_predictor, one_line
+from refseg.commands.output import output_folder
+from refseg.errors import ImageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from refseg.inference.segmentation import Segmentation
+
+RESULT = "result.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("--image", type=Path, required=True, metavar="F", help="the picture: JPEG, PNG, WebP, GIF, BMP or TIFF")
+    parser.add_argument(
+        "--expression", action="append", required=True, metavar="TEXT", help="what is meant, in English; may be given several times"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results; made where it does not exist")
+    add_model_arguments(parser)
+    add_mask_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Compute everything, then write everything, then say what was found: one line for each expression."""
+    from refseg.images import load_image
+
+    path: Path = arguments.image
+    if not path.is_file():
+        raise ImageError(f"there is no picture {path}: expected the path of a file")
+    image = load_image(path)
+    check_refinement(arguments.refine)
+    predictor = load_predictor(arguments)
+    threshold = predictor.threshold if arguments.threshold is None else arguments.threshold
+    answers = predictor.segment(predictor.encode(image), arguments.expression)
+    masks = [answer.mask(threshold, refine=arguments.refine) for answer in answers]
+    entries = [entry(answer, mask, f"masks/{n:03d}.png", threshold) for n, (answer, mask) in enumerate(zip(answers, masks, strict=True))]
+    _write(arguments.output, image, masks, {"image": encodable(str(path)), "model": predictor.name, "segmentations": entries})
+    for found, answer in zip(entries, answers, strict=True):
+        print(summary(found, answer))
+
+
+def entry(answer: "Segmentation", mask: "NDArray[np.bool_]", file: str, threshold: float) -> dict[str, Any]:
+    """What result.json says about one expression; `file` is the mask's path relative to it."""
+    return {
+        "expression": encodable(answer.expression),
+        "tokens": list(answer.tokens),
+        "unknown": list(answer.unknown),
+        "truncated": answer.truncated,
+        "mask": file,
+        "threshold": float(threshold),
+        "peak": round(float(answer.peak), 6),
+        "area_fraction": round(float(mask.mean()), 6),
+        "word_attention": [[round(float(weight), 6) for weight in level] for level in answer.word_attention],
+    }
+
+
+def summary(found: dict[str, Any], answer: "Segmentation") -> str:
+    """One line for the console."""
+    notes = [f"{found['mask']}: {one_line(found['expression'])}: {found['area_fraction']:.1%} of the picture, peak {found['peak']:.2f}"]
+    for word in answer.unknown:
+        near = ", ".join(answer.suggestions.get(word, ()))
+        notes.append(f"unknown word {word}" + (f" (near: {near})" if near else ""))
+    if answer.dropped:
+        notes.append(f"only the first {len(answer.tokens)} words were read")
+    if found["peak"] < found["threshold"]:
+        notes.append("nothing reaches the threshold")
+    return "; ".join(notes)
+
+
+def _write(folder: Path, image: "NDArray[np.uint8]", masks: "list[NDArray[np.bool_]]", record: dict[str, Any]) -> None:
+    import numpy as np
+
+    from refseg.images import save_png
+    from refseg.rendering import overlay
+
+    with output_folder(folder, last=RESULT) as staging:
+        for name in ("masks", "overlays"):
+            (staging / name).mkdir()
+        for number, mask in enumerate(masks):
+            save_png(staging / "masks" / f"{number:03d}.png", mask.astype(np.uint8) * 255)
+            save_png(staging / "overlays" / f"{number:03d}.png", overlay(image, mask))
+        (staging / RESULT).write_text(json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
