@@ -22,6 +22,7 @@ ALLOWED = {
     "evaluation": FOUNDATION | {"evaluation", "data", "models", "inference"},
     "training": FOUNDATION | {"training", "data", "models", "inference", "evaluation"},
     "ui": FOUNDATION | {"ui", "inference", "models"},
+    "commands": FOUNDATION | {"commands", "data", "inference", "training", "evaluation"},
 }
 
 

@@ -63,14 +63,9 @@ def count(text: str) -> int:
     return value
 
 
-def encodable(text: str) -> str:
-    """Text that JSON in UTF-8 can hold: what a file name's stray bytes became is replaced."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
 def one_line(text: str) -> str:
     """Text without line ends and control characters, for the console."""
-    return "".join(character if character.isprintable() else " " for character in encodable(text))
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def unwritable(path: object, error: OSError) -> InputError:

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from refseg.commands.arguments import add_mask_arguments, add_model_arguments, check_refinement, encodable, load_predictor, one_line
+from refseg.commands.arguments import add_mask_arguments, add_model_arguments, check_refinement, load_predictor, one_line
 from refseg.commands.output import output_folder
 from refseg.errors import ImageError
 
@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Compute everything, then write everything, then say what was found: one line for each expression."""
     from refseg.images import load_image
+    from refseg.inference.record import encodable, segmentation_entry
 
     path: Path = arguments.image
     if not path.is_file():
@@ -46,25 +47,13 @@ def run(arguments: argparse.Namespace) -> None:
     threshold = predictor.threshold if arguments.threshold is None else arguments.threshold
     answers = predictor.segment(predictor.encode(image), arguments.expression)
     masks = [answer.mask(threshold, refine=arguments.refine) for answer in answers]
-    entries = [entry(answer, mask, f"masks/{n:03d}.png", threshold) for n, (answer, mask) in enumerate(zip(answers, masks, strict=True))]
+    entries = [
+        segmentation_entry(answer, mask, f"masks/{n:03d}.png", threshold)
+        for n, (answer, mask) in enumerate(zip(answers, masks, strict=True))
+    ]
     _write(arguments.output, image, masks, {"image": encodable(str(path)), "model": predictor.name, "segmentations": entries})
     for found, answer in zip(entries, answers, strict=True):
         print(summary(found, answer))
-
-
-def entry(answer: "Segmentation", mask: "NDArray[np.bool_]", file: str, threshold: float) -> dict[str, Any]:
-    """What result.json says about one expression; `file` is the mask's path relative to it."""
-    return {
-        "expression": encodable(answer.expression),
-        "tokens": list(answer.tokens),
-        "unknown": list(answer.unknown),
-        "truncated": answer.truncated,
-        "mask": file,
-        "threshold": float(threshold),
-        "peak": round(float(answer.peak), 6),
-        "area_fraction": round(float(mask.mean()), 6),
-        "word_attention": [[round(float(weight), 6) for weight in level] for level in answer.word_attention],
-    }
 
 
 def summary(found: dict[str, Any], answer: "Segmentation") -> str:
