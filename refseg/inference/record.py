@@ -1,0 +1,31 @@
+"""What result.json says: the same from the command line and from the page."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refseg.inference.segmentation import Segmentation
+
+
+def segmentation_entry(answer: Segmentation, mask: NDArray[np.bool_], file: str, threshold: float) -> dict[str, Any]:
+    """The entry of one expression, of JSON types; `mask` (H, W) is what was written to `file`, a path relative to result.json.
+
+    area_fraction: share of the picture that the mask covers.  peak: highest probability.  word_attention: L lists of T weights, each of sum 1.
+    """
+    return {
+        "expression": encodable(answer.expression),
+        "tokens": list(answer.tokens),
+        "unknown": list(answer.unknown),
+        "truncated": answer.truncated,
+        "mask": file,
+        "threshold": float(threshold),
+        "peak": round(answer.peak, 6),
+        "area_fraction": round(float(mask.mean()), 6),
+        "word_attention": [[round(float(weight), 6) for weight in level] for level in answer.word_attention],
+    }
+
+
+def encodable(text: str) -> str:
+    """Text that JSON in UTF-8 can hold: what the stray bytes of a file name or an argument became is replaced."""
+    return text.encode("utf-8", "replace").decode("utf-8")
