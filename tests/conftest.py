@@ -1,5 +1,6 @@
 """What several parts' tests share: a small vocabulary, a picture, and a tiny network with its predictor."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,3 +47,13 @@ def tiny_predictor(tiny_network: "ReferringNetwork", tiny_vocabulary: Vocabulary
     from refseg.inference.predictor import Predictor
 
     return Predictor(tiny_network, tiny_vocabulary, device="cpu", precision="float32", name="tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tiny_network: "ReferringNetwork", tiny_vocabulary: Vocabulary, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a checkpoint of `tiny_network`; to be copied by a test that changes it."""
+    from refseg.inference.checkpoint import save_checkpoint
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    save_checkpoint(folder, tiny_network, tiny_vocabulary, {"recipe": "none", "steps": 0})
+    return folder

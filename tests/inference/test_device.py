@@ -1,0 +1,64 @@
+"""Devices and precisions: what is chosen, and what is refused in one sentence."""
+
+import pytest
+import torch
+
+from refseg.errors import DeviceError
+from refseg.inference import device
+from refseg.inference.device import check_precision, choose_device, choose_precision
+
+CPU = torch.device("cpu")
+
+
+def test_auto_takes_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert choose_device("auto") == CPU
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert choose_device("auto").type == "mps"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto").type == "cuda"
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "cuda:x", "meta", "xpu", "cpu cpu", "cuda:-1", "cuda:99999999999999999999"])
+def test_no_such_device(name: str) -> None:
+    with pytest.raises(DeviceError, match=r"the device is .*, expected auto, cpu, cuda, cuda:N or mps"):
+        choose_device(name)
+
+
+def test_a_gpu_that_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert choose_device("cuda") == torch.device("cuda")
+    with pytest.raises(DeviceError, match="torch sees 1 CUDA GPUs"):
+        choose_device("cuda:1")
+    with pytest.raises(DeviceError, match="no Apple GPU"):
+        choose_device("mps")
+
+
+@pytest.mark.parametrize("amx, dtype", [(True, torch.bfloat16), (False, torch.float32)])
+def test_bfloat16_on_processors_that_have_it(monkeypatch: pytest.MonkeyPatch, amx: bool, dtype: torch.dtype) -> None:
+    monkeypatch.setattr(device, "_has_amx", lambda: amx)
+    assert choose_precision("auto", CPU) == dtype
+    assert choose_precision("float32", CPU) == torch.float32
+    assert choose_precision("bfloat16", CPU) == torch.bfloat16
+
+
+@pytest.mark.parametrize("supported, dtype", [(True, torch.bfloat16), (False, torch.float16)])
+def test_half_precision_on_a_gpu(monkeypatch: pytest.MonkeyPatch, supported: bool, dtype: torch.dtype) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported and not including_emulation)
+    assert choose_precision("auto", torch.device("cuda")) == dtype
+    assert choose_precision("float16", torch.device("cuda")) == torch.float16
+
+
+def test_amx_is_asked_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    for flags, expected in (({"amx_bf16": True}, True), ({"amx_bf16": False}, False), ({}, False)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda flags=flags: flags)
+        assert device._has_amx() is expected
+
+
+def test_unknown_precisions() -> None:
+    with pytest.raises(DeviceError, match="precision is 'int8', expected one of auto, float32, bfloat16, float16"):
+        check_precision("int8", CPU)
+    with pytest.raises(DeviceError, match="CPUs have no units for"):
+        choose_precision("float16", CPU)
