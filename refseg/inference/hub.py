@@ -51,9 +51,9 @@ def resolve_model(model: str | Path | None) -> ModelSource:
     if model is None:
         return ModelSource(EMBEDDED, "embedded")
     folder = Path(model)
-    if isinstance(model, Path) or folder.is_dir():
+    if isinstance(model, Path) or _there(folder.is_dir):
         return ModelSource(folder, folder.resolve().name)
-    if folder.exists():
+    if _there(folder.exists):
         raise CheckpointError(
             f"the model {model!r} is a file, expected a folder with {CONFIG}, {WEIGHTS} and {VOCABULARY}, or user/name[@revision]"
         )
@@ -67,6 +67,14 @@ def resolve_model(model: str | Path | None) -> ModelSource:
     except UnreachableError as error:
         log.warning("%s; it was never downloaded here, so the embedded model is used", error)
         return ModelSource(EMBEDDED, "embedded")
+
+
+def _there(question: Callable[[], bool]) -> bool:
+    """The answer of a path; no for what cannot be one (too long, a zero byte)."""
+    try:
+        return question()
+    except (OSError, ValueError):
+        return False
 
 
 def parse_repository(name: str) -> tuple[str, str]:
@@ -183,38 +191,49 @@ def _check_listing(repository: str, info: "ModelInfo") -> None:
 
 def _asked(call: Callable[[], T], repository: str, revision: str) -> T:
     """Run a call of the Hub's client; its many errors become HubError, UnreachableError where trying later may help."""
-    from huggingface_hub import errors
-
     try:
         return call()
-    except errors.GatedRepoError as error:
-        raise HubError(f"{repository} asks for its conditions to be accepted on its page first, and for a login (HF_TOKEN)") from error
-    except errors.RepositoryNotFoundError as error:
-        raise HubError(
-            f"no repository {repository} on the Hub that this machine may see, and no folder of that name here: check the name, or log in (HF_TOKEN)"
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise HubError(f"{repository} has no revision {revision!r}: expected a branch, tag or commit of it") from error
-    except errors.HFValidationError as error:
-        raise HubError(f"the Hub does not accept the name {repository}@{revision}: {_first_line(error)}") from error
-    except errors.HfHubHTTPError as error:
-        status = error.response.status_code
-        if status in (401, 403):
-            raise HubError(
-                f"the Hub refuses access to {repository} (status {status}): log in, or set HF_TOKEN to a token that may do this"
-            ) from error
-        if status < 500 and status not in (408, 429):
-            raise HubError(f"the Hub refuses the request about {repository} (status {status}): {_first_line(error)}") from error
-        raise _unreachable(repository, f"it answers with status {status}") from error
-    except errors.LocalEntryNotFoundError as error:
-        raise _unreachable(repository, "no connection") from error
     except Exception as error:
-        # The client's transport library differs with its version (requests, httpx): its errors are known by what they are about.
-        if isinstance(error, (ConnectionError, TimeoutError)) or _from_transport(error):
-            raise _unreachable(repository, _first_line(error) or type(error).__name__) from error
-        if isinstance(error, (OSError, ValueError)):
-            raise HubError(f"{repository} cannot be transferred: {_first_line(error)}") from error
-        raise
+        known = _translated(error, repository, revision)
+        if known is None:
+            raise
+        raise known from error
+
+
+def _translated(error: BaseException, repository: str, revision: str) -> HubError | None:
+    """What an error of the client means for a person; None for one that is not about the Hub."""
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return HubError(f"{repository} asks for its conditions to be accepted on its page first, and for a login (HF_TOKEN)")
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return HubError(
+            f"no repository {repository} on the Hub that this machine may see, and no folder of that name here: check the name, or log in (HF_TOKEN)"
+        )
+    if isinstance(error, errors.RevisionNotFoundError):
+        return HubError(f"{repository} has no revision {revision!r}: expected a branch, tag or commit of it")
+    if isinstance(error, errors.HFValidationError):
+        return HubError(f"the Hub does not accept the name {repository}@{revision}: {_first_line(error)}")
+    if isinstance(error, errors.HfHubHTTPError):
+        return _refused(error.response.status_code, repository, _first_line(error))
+    if isinstance(error, errors.LocalEntryNotFoundError):
+        return _unreachable(repository, "no connection")
+    # The client's transport library differs with its version (httpx, httpx2): its errors are known by where they come from.
+    if isinstance(error, (ConnectionError, TimeoutError)) or _from_transport(error):
+        return _unreachable(repository, _first_line(error) or type(error).__name__)
+    if isinstance(error, RuntimeError) and error.__cause__ is not None:  # a failed upload of one file
+        return _translated(error.__cause__, repository, revision)
+    if isinstance(error, (OSError, ValueError)):
+        return HubError(f"{repository} cannot be transferred: {_first_line(error)}")
+    return None
+
+
+def _refused(status: int, repository: str, reason: str) -> HubError:
+    if status in (401, 403):
+        return HubError(f"the Hub refuses access to {repository} (status {status}): log in, or set HF_TOKEN to a token that may do this")
+    if status >= 500 or status in (408, 429):
+        return _unreachable(repository, f"it answers with status {status}")
+    return HubError(f"the Hub refuses the request about {repository} (status {status}): {reason}")
 
 
 def _unreachable(repository: str, reason: str) -> UnreachableError:
