@@ -25,7 +25,7 @@ RECIPE = Recipe(
         # Small pictures and a frozen backbone: the head learns what words and places mean, quickly.
         Phase("head", steps=800, images=8, expressions=5, image_size=320, rate=1e-3, backbone_rate=0.0, table_rate=3e-4),
         # Everything, at the size it is used at.
-        Phase("whole", steps=400, images=6, expressions=5, image_size=416, rate=4e-4, backbone_rate=1e-4, table_rate=1e-4, warmup=40),
+        Phase("whole", steps=600, images=6, expressions=5, image_size=416, rate=4e-4, backbone_rate=1e-4, table_rate=1e-4, warmup=40),
     ),
     initialisation="weights",
 )
