@@ -87,12 +87,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except SystemExit as stop:  # --help and --version
         return int(stop.code or 0)
+    except OSError as error:
+        if error.filename is None or error.strerror is None:
+            return _unexpected(error)
+        return _complain(f"cannot use {error.filename} ({error.strerror}): give another path", UNUSABLE)
     except Exception as error:
-        if os.environ.get("REFSEG_DEBUG"):
-            raise
-        detail = f"{type(error).__name__}: {error}"
-        return _complain(f"this should not happen, please report it ({detail}); REFSEG_DEBUG=1 shows where it happened", UNEXPECTED)
+        return _unexpected(error)
     return 0
+
+
+def _unexpected(error: Exception) -> int:
+    """A fault of the program: its place is shown to those who ask."""
+    if os.environ.get("REFSEG_DEBUG"):
+        raise error
+    detail = f"{type(error).__name__}: {error}"
+    return _complain(f"this should not happen, please report it ({detail}); REFSEG_DEBUG=1 shows where it happened", UNEXPECTED)
 
 
 def _complain(message: str, status: int) -> int:

@@ -17,10 +17,11 @@ def output_folder(path: Path, last: str) -> Iterator[Path]:
     When it does not, nothing is left: neither the files nor the folders that were made on the way. Files of the same names are replaced, others in
     `path` stay. Raises InputError when the place cannot be written.
     """
-    if path.exists() and not path.is_dir():
-        raise InputError(f"the output {path} is a file, expected a folder: name another")
-    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    made: list[Path] = []
     try:
+        if path.exists() and not path.is_dir():
+            raise InputError(f"the output {path} is a file, expected a folder: name another")
+        made = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
         staging = path / f".refseg.{secrets.token_hex(4)}.part"
         staging.mkdir()
