@@ -73,9 +73,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        arguments = build_parser().parse_args(argv)
-        arguments.run(arguments)
-        sys.stdout.flush()
+        try:
+            arguments = build_parser().parse_args(argv)
+            arguments.run(arguments)
+        except SystemExit as stop:  # --help and --version
+            return int(stop.code or 0)
+        finally:
+            sys.stdout.flush()
     except RefsegError as error:
         return _complain(str(error), UNUSABLE)
     except KeyboardInterrupt:
@@ -85,8 +89,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except SystemExit as stop:  # --help and --version
-        return int(stop.code or 0)
     except OSError as error:
         if error.filename is None or error.strerror is None:
             return _unexpected(error)

@@ -395,11 +395,11 @@ def test_a_console_without_unicode() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
 def test_a_reader_that_has_gone() -> None:
-    """`python -m refseg --help | head -0`."""
+    """`python -m refseg --help | head -0`, with buffered output as a shell has it."""
     reading, writing = os.pipe()
     os.close(reading)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", "refseg", "--help"]
     with os.fdopen(writing, "wb") as pipe:
-        done = subprocess.run(
-            [sys.executable, "-m", "refseg", "--help"], cwd=ROOT, stdout=pipe, stderr=subprocess.PIPE, check=False, timeout=60
-        )
+        done = subprocess.run(command, cwd=ROOT, stdout=pipe, stderr=subprocess.PIPE, check=False, timeout=60, env=environment)
     assert (done.returncode, done.stderr) == (0, b"")
