@@ -1,0 +1,22 @@
+"""What tests of the command line share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Capture = pytest.CaptureFixture[str]
+Segment = Callable[..., int]
+Patch = pytest.MonkeyPatch
+
+
+def complaint(capture: Capture) -> str:
+    """The one line on standard error; nothing else was printed."""
+    printed = capture.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1 and printed.err.endswith("\n") and printed.err.startswith("refseg: ")
+    return printed.err.removeprefix("refseg: ").strip()
+
+
+def tree(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}

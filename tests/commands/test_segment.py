@@ -1,0 +1,115 @@
+"""`segment`: files and keys are promises."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import refseg.rendering
+from refseg.cli import main
+from refseg.images import load_image, save_png
+from refseg.inference import crf
+from tests.commands.console import Capture, Patch, Segment, complaint, tree
+
+
+def test_segment_writes_what_was_promised(
+    segment: Segment, picture: Path, sample_image: NDArray[np.uint8], tmp_path: Path, capsys: Capture
+) -> None:
+    assert segment(picture, "--expression", "the red circle", "--expression", "florp on the left", "--threshold", "0.5") == 0
+    out = tmp_path / "out"
+    assert tree(out) == {"result.json", "masks", "masks/000.png", "masks/001.png", "overlays", "overlays/000.png", "overlays/001.png"}
+    result = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    assert list(result) == ["image", "model", "segmentations"]
+    assert (result["image"], result["model"]) == (str(picture), "tiny")
+    keys = ["expression", "tokens", "unknown", "truncated", "mask", "threshold", "peak", "area_fraction", "word_attention"]
+    for number, found in enumerate(result["segmentations"]):
+        assert list(found) == keys
+        assert found["mask"] == f"masks/{number:03d}.png"
+        with Image.open(out / found["mask"]) as mask:
+            assert mask.mode == "L" and mask.size == sample_image.shape[1::-1]
+            values = np.asarray(mask)
+        assert set(np.unique(values)) <= {0, 255}
+        assert found["area_fraction"] == pytest.approx((values == 255).mean(), abs=1e-6)
+        assert (values == 255).any() == (found["peak"] >= found["threshold"])
+        assert np.asarray(found["word_attention"]).shape == (3, len(found["tokens"]))
+        assert load_image(out / "overlays" / f"{number:03d}.png").shape == sample_image.shape
+    first, second = result["segmentations"]
+    assert first["tokens"] == ["the", "red", "circle"] and first["unknown"] == [] and first["truncated"] is False
+    assert second["unknown"] == ["florp"] and second["threshold"] == 0.5
+    printed = capsys.readouterr()
+    assert [line.split(":")[0] for line in printed.out.splitlines()] == ["masks/000.png", "masks/001.png"]
+    assert "unknown word florp" in printed.out.splitlines()[1] and printed.err == ""
+
+
+def test_more_than_20_words_are_cut_and_that_is_said(segment: Segment, picture: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert segment(picture, "--expression", "the dog " * 11) == 0
+    (found,) = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["segmentations"]
+    assert found["truncated"] is True and len(found["tokens"]) == 20
+    assert "only the first 20 words were read" in capsys.readouterr().out
+
+
+def test_names_and_words_of_any_script(segment: Segment, sample_image: NDArray[np.uint8], tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "Äpfel 🍎 木.png"
+    save_png(path, sample_image)
+    assert segment(path, "--expression", "the dög 🐶 ‘naïve’\n\x1b[31m 木", output=tmp_path / "wohin ü" / "木") == 0
+    result = json.loads((tmp_path / "wohin ü" / "木" / "result.json").read_text(encoding="utf-8"))
+    assert result["image"] == str(path)
+    assert result["segmentations"][0]["tokens"] == ["the", "dög", "naïve", "31m", "木"]
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == 1 and "\x1b" not in printed
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
+def test_a_file_name_that_is_not_unicode(segment: Segment, sample_image: NDArray[np.uint8], tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.png"))
+    save_png(path, sample_image)
+    assert segment(path, "--expression", "dog") == 0
+    assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["image"].endswith("??.png")
+
+
+@pytest.mark.skipif(not crf.available(), reason="pydensecrf2 is not installed here")
+def test_refinement(segment: Segment, picture: Path, tmp_path: Path) -> None:
+    assert segment(picture, "--expression", "dog", "--refine", "crf") == 0
+    assert (tmp_path / "out" / "masks" / "000.png").is_file()
+
+
+def test_refinement_where_it_is_missing(segment: Segment, picture: Path, tmp_path: Path, monkeypatch: Patch, capsys: Capture) -> None:
+    monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
+    assert segment(picture, "--expression", "dog", "--refine", "crf") == 2
+    assert "pip install pydensecrf2" in complaint(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_only_unknown_words_still_answer(segment: Segment, picture: Path, tmp_path: Path) -> None:
+    assert segment(picture, "--expression", "florp glorb") == 0
+    assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["segmentations"][0]["unknown"] == ["florp", "glorb"]
+
+
+def test_unusable_models_devices_and_outputs(picture: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: Capture) -> None:
+    base = ["segment", "--image", str(picture), "--expression", "dog", "--output"]
+    for arguments, message in (
+        ([*base, str(tmp_path / "out"), "--model", str(picture)], "is a file, expected a folder"),
+        ([*base, str(tmp_path / "out"), "--model", str(tmp_path)], "has no config.json"),
+        ([*base, str(tmp_path / "out"), "--device", "gpu"], "expected auto, cpu, cuda"),
+        ([*base, str(tmp_path / "out"), "--precision", "half"], "expected one of auto, float32"),
+        ([*base, str(picture), "--model", str(tiny_checkpoint), "--device", "cpu"], "is a file, expected a folder"),
+        ([*base, str(picture / "below"), "--model", str(tiny_checkpoint), "--device", "cpu"], "cannot write to"),
+    ):
+        assert main(arguments) == 2
+        assert message in complaint(capsys)
+        assert tree(tmp_path) == {"picture.png"}
+
+
+def test_nothing_is_left_when_writing_fails(segment: Segment, picture: Path, tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(refseg.rendering, "overlay", full)
+    assert segment(picture, "--expression", "dog", output=tmp_path / "a" / "b") == 2
+    assert "No space left on device" in complaint(capsys)
+    assert tree(tmp_path) == {"picture.png"}

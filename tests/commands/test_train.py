@@ -1,0 +1,28 @@
+"""`train` hands on what was asked for."""
+
+from pathlib import Path
+from typing import Any
+
+import refseg.training.loop
+from refseg.cli import main
+from tests.commands.console import Capture, Patch, complaint, tree
+
+
+def test_train_is_called_with_what_was_asked_for(tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    def train(*arguments: Any, **options: Any) -> Path:
+        calls.append((arguments, options))
+        return tmp_path / "run" / "checkpoint"
+
+    monkeypatch.setattr(refseg.training.loop, "train_from_recipe", train)
+    base = ["train", "--recipe", "compact", "--data", str(tmp_path), "--output", str(tmp_path / "run"), "--device", "cpu"]
+    assert main([*base, "--resume", "--steps", "7"]) == 0
+    assert calls == [(("compact", tmp_path, tmp_path / "run"), {"resume": True, "steps": 7, "device": "cpu"})]
+    assert capsys.readouterr().out.strip() == str(tmp_path / "run" / "checkpoint")
+
+
+def test_train_without_such_a_recipe(tmp_path: Path, capsys: Capture) -> None:
+    assert main(["train", "--recipe", "no_such", "--data", str(tmp_path), "--output", str(tmp_path / "run"), "--device", "cpu"]) == 2
+    assert "no_such" in complaint(capsys)
+    assert tree(tmp_path) == set()
