@@ -30,8 +30,8 @@ def find_examples(drawn: Path = DRAWN) -> list[Example]:
         Example(photos / "cheetah.jpg", "the running cheetah"),
         Example(portrait, "the woman"),
         Example(photos / "tower.jpg", "the tower"),
-        Example(drawn / "marbles.jpg", "the red ball on the left"),
-        Example(drawn / "balloons.jpg", "the biggest balloon"),
+        Example(drawn / "marbles.jpg", "red ball on the left"),
+        Example(drawn / "balloons.jpg", "big balloon on the left"),
         Example(drawn / "boats.jpg", "the boat on the right"),
     ]
     return [example for example in candidates if example.path.is_file()]

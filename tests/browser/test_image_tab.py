@@ -120,9 +120,9 @@ def test_nothing_sticks_out(visit: Any, photo: Path, width: int, query: str) -> 
 
 def test_an_example_is_one_press(visit: Any, site: Site) -> None:
     visitor = visit()
-    visitor.page.locator(".rs-example", has_text="the biggest balloon").click()
+    visitor.page.locator(".rs-example", has_text="big balloon on the left").click()
     visitor.page.wait_for_selector(".rs-result[data-area]")
-    assert visitor.page.locator("#rs-expression textarea, #rs-expression input").first.input_value() == "the biggest balloon"
+    assert visitor.page.locator("#rs-expression textarea, #rs-expression input").first.input_value() == "big balloon on the left"
     assert visitor.errors == []
 
 
