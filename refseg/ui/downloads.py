@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from refseg.files import replacing
 from refseg.images import save_png
+from refseg.inference.record import segmentation_entry
 from refseg.rendering import overlay
 from refseg.ui.image_page import failure
 from refseg.ui.messages import NO_RESULT, Message, messages_html
@@ -49,17 +50,7 @@ class Downloads:
         """result.json: as `python -m refseg segment` writes it, its mask being mask.png."""
 
         def write(session: Session, found: "Segmentation", path: Path) -> None:
-            entry = {
-                "expression": found.expression,
-                "tokens": list(found.tokens),
-                "unknown": list(found.unknown),
-                "truncated": found.truncated,
-                "mask": "mask.png",
-                "threshold": float(threshold),
-                "peak": round(float(found.peak), 6),
-                "area_fraction": round(float(_mask(found, threshold, refine).mean()), 6),
-                "word_attention": np.round(found.word_attention.astype(float), 6).tolist(),
-            }
+            entry = segmentation_entry(found, _mask(found, threshold, refine), "mask.png", threshold)
             record = {"image": session.name, "model": self._model, "segmentations": [entry]}
             with replacing(path) as temporary:
                 temporary.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
