@@ -1,0 +1,85 @@
+"""A whole run in miniature: data on disk in, a checkpoint out; interrupted and resumed."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from refseg.cli import main
+from refseg.errors import DataError
+from refseg.inference.checkpoint import load_checkpoint
+from refseg.training.loop import train_from_recipe
+
+RECIPE = """
+from refseg.data.sources import SourceSpec
+from refseg.models.network import NetworkConfig
+from refseg.training.recipe import Phase, Recipe
+
+SHARED = dict(images=2, expressions=2, image_size=64, rate=1e-2, table_rate=1e-2, warmup=1)
+RECIPE = Recipe(
+    name="miniature",
+    network=NetworkConfig.tiny(),
+    sources=(SourceSpec("balls", 1.0),),
+    phases=(Phase("head", steps=2, backbone_rate=0.0, **SHARED), Phase("whole", steps=2, backbone_rate=1e-2, **SHARED)),
+)
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """DATA/balls: two pictures with a red ball left and a blue one right; and DATA/recipe.py."""
+    folder = tmp_path / "data" / "balls"
+    (folder / "images").mkdir(parents=True)
+    (folder.parent / "recipe.py").write_text(RECIPE, encoding="utf-8")
+    images, annotations, refs = [], [], []
+    for number in (1, 2):
+        picture = np.full((60, 80, 3), 128, np.uint8)
+        images.append({"id": number, "file_name": f"{number}.png", "width": 80, "height": 60, "split": "train"})
+        for side, (x, colour, words) in enumerate([(10, (0, 0, 220), "red ball"), (50, (220, 0, 0), "the blue ball on the right")]):
+            picture[20:40, x : x + 20] = colour
+            polygon = [x, 20, x + 20, 20, x + 20, 40, x, 40]
+            key = 10 * number + side
+            annotations.append(
+                {
+                    "id": key,
+                    "image_id": number,
+                    "category_id": 1,
+                    "bbox": [x, 20, 20, 20],
+                    "area": 400,
+                    "iscrowd": 0,
+                    "segmentation": [polygon],
+                }
+            )
+            refs.append({"ref_id": key, "ann_id": key, "image_id": number, "split": "train", "sentences": [{"sent": words}]})
+        cv2.imwrite(str(folder / "images" / f"{number}.png"), picture)
+    coco = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "sports ball"}]}
+    (folder / "instances.json").write_text(json.dumps(coco), encoding="utf-8")
+    (folder / "expressions.json").write_text(json.dumps(refs), encoding="utf-8")
+    return folder.parent
+
+
+def test_a_run_leaves_a_checkpoint_and_resumes(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output, recipe = tmp_path / "run", str(data / "recipe.py")
+    monkeypatch.setattr("refseg.training.loop.LOG_EVERY", 1)
+    folder = train_from_recipe(recipe, data, output, steps=1, device="cpu")
+    first, vocabulary, config = load_checkpoint(folder)
+    assert config["training"]["steps"] == 1
+    assert "ball" in vocabulary
+
+    resumed = main(["train", "--recipe", recipe, "--data", str(data), "--output", str(output), "--resume", "--device", "cpu"])
+    assert resumed == 0
+    last, _, config = load_checkpoint(folder)
+    assert config["training"]["steps"] == 4
+    log = [json.loads(line) for line in (output / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(row["step"], row["phase"]) for row in log] == [(1, "head"), (2, "head"), (3, "whole"), (4, "whole")]
+    for name, value in last.named_parameters():
+        moved = not torch.equal(value, first.get_parameter(name))
+        assert moved or value.numel() == 1 or name.endswith("bias"), f"{name} was never trained"
+
+
+def test_nothing_to_resume(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="without --resume"):
+        train_from_recipe(str(data / "recipe.py"), data, tmp_path / "run", resume=True, device="cpu")
