@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import gradio as gr
@@ -18,6 +19,8 @@ def build() -> Build:
         async def make() -> gr.Blocks:
             return build_demo(*arguments, **options)
 
-        return asyncio.run(make())
+        # In a thread of its own, as the browser tests keep a loop running in this one.
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            return pool.submit(lambda: asyncio.run(make())).result()
 
     return inside
