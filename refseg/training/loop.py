@@ -67,7 +67,8 @@ def train_from_recipe(
     run = Run(plan, _placed(network, place), _placed(average, place), vocabulary, output, place)
     last = min(plan.steps, steps or plan.steps)
     while run.step < last:
-        resume = _train_phase(run, sources, last, resume)
+        _train_phase(run, sources, last, resume)
+        resume = False  # the state is read once; later phases go on from memory
     return _write_checkpoint(run)
 
 
@@ -85,13 +86,13 @@ def _write_checkpoint(run: Run) -> Path:
     return folder
 
 
-def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume: bool) -> bool:
-    """Train to the end of the phase that `run.step` is in (or to `last`), after resuming where asked; returns False (resumed once)."""
+def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume: bool) -> None:
+    """Train to the end of the phase that `run.step` is in (or to `last`), after resuming where asked."""
     optimiser = _optimiser(run)
     if resume:
         run.step = int(load_state(run.output, run.network, run.average, optimiser)["step"])
         if run.step >= last:
-            return False
+            return
         optimiser = _optimiser(run, optimiser)
     index, start = run.recipe.at(run.step)
     phase = run.recipe.phases[index]
@@ -117,7 +118,6 @@ def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume:
         if run.step % SAVE_EVERY == 0 or run.step == last:
             save_state(run.output, run.network, run.average, optimiser, {"step": run.step, "recipe": run.recipe.name})
             _write_checkpoint(run)
-    return False
 
 
 def _optimiser(run: Run, earlier: torch.optim.Optimizer | None = None) -> torch.optim.AdamW:
