@@ -1,4 +1,4 @@
-"""The embedded model, first version: two small backbones, CMSA at 26 x 26, 416 pixels.
+"""The embedded model: two small backbones, CMSA at 26 x 26 and a choice among the detector's regions, 416 pixels.
 
     python -m refseg train --recipe compact --data DATA --output runs/compact [--resume]
 
@@ -7,25 +7,69 @@ Needs `pip install -r recipes/requirements.txt` (onnx, to read the detector).
 Cost and score: see README.md beside this file.
 """
 
+from refseg.data.choices import DEFAULT_MIX
 from refseg.data.sources import SourceSpec
 from refseg.models.network import NetworkConfig
 from refseg.training.recipe import Phase, Recipe
+
+FROZEN = {"backbone_rate": 0.0}
 
 RECIPE = Recipe(
     name="compact",
     network=NetworkConfig.compact(),
     sources=(
-        SourceSpec("coco", 0.38, complete=True),
-        SourceSpec("objects", 0.38),
+        SourceSpec("coco", 0.42, complete=True),
+        SourceSpec("objects", 0.36),
         SourceSpec("clothing", 0.14, referred_only=True),
-        SourceSpec("street", 0.04, layout="street"),
-        SourceSpec("people", 0.06, layout="people"),
+        SourceSpec("street", 0.03, layout="street"),
+        SourceSpec("people", 0.05, layout="people"),
     ),
     phases=(
-        # Small pictures and a frozen backbone: the head learns what words and places mean, quickly.
-        Phase("head", steps=800, images=8, expressions=5, image_size=320, rate=1e-3, backbone_rate=0.0, table_rate=3e-4),
+        # Small pictures, a frozen backbone and no regions: the attention learns what words and places mean.
+        Phase("head", steps=800, images=8, expressions=5, image_size=320, rate=1e-3, table_rate=3e-4, regions=False, **FROZEN),
+        # No pictures at all: the language of place, order and number, on remembered and imagined candidates.
+        Phase(
+            "selection",
+            task="selection",
+            steps=1200,
+            images=40,
+            expressions=5,
+            image_size=416,
+            rate=1e-3,
+            table_rate=1e-4,
+            imagined=0.3,
+            decay=0.05,
+            mix={**DEFAULT_MIX, "borrowed": 0.06, "absent": 0.05},
+            **FROZEN,
+        ),
+        # No language at all: where the one thing in a box ends.
+        Phase(
+            "instances",
+            task="instances",
+            steps=500,
+            images=8,
+            expressions=1,
+            instances=8,
+            image_size=416,
+            rate=1.5e-3,
+            table_rate=0.0,
+            **FROZEN,
+        ),
         # Everything, at the size it is used at.
-        Phase("whole", steps=600, images=6, expressions=5, image_size=416, rate=4e-4, backbone_rate=1e-4, table_rate=1e-4, warmup=40),
+        Phase(
+            "whole",
+            steps=650,
+            images=5,
+            expressions=5,
+            instances=5,
+            image_size=416,
+            rate=4e-4,
+            region_rate=1e-4,
+            backbone_rate=2e-5,
+            table_rate=5e-5,
+            mix={**DEFAULT_MIX, "borrowed": 0.08, "absent": 0.05},
+        ),
     ),
     initialisation="weights",
+    calibration="coco",
 )

@@ -207,6 +207,14 @@ def _resized(image: NDArray[Pixel], shape: tuple[int, int], enlarge_only: bool =
     return resized
 
 
+def window_of(letterbox: Letterbox) -> "torch.Tensor":
+    """Where the picture proper is in the letterboxed square: float32 (1, 4), x1 y1 x2 y2 in pixels."""
+    import torch
+
+    rows, columns = letterbox.window
+    return torch.tensor([[columns.start, rows.start, columns.stop, rows.stop]], dtype=torch.float32)
+
+
 def to_tensor(square: UintImage) -> "torch.Tensor":
     """uint8 (S, S, 3) -> float32 (3, S, S) in 0..1."""
     import torch

@@ -18,6 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=["refcoco"], default="refcoco", help="layout of the data set")
     parser.add_argument("--split", metavar="S", help="only this split, such as val; all of them without it")
     parser.add_argument("--limit", type=count, metavar="N", help="only the first N pictures")
+    parser.add_argument(
+        "--absent",
+        type=count,
+        metavar="N",
+        help="ask each picture for N things that are not in it, too (the data must label all of a category)",
+    )
     parser.add_argument("--json", type=Path, metavar="F", help="write the figures to this file, too")
     add_model_arguments(parser)
     add_mask_arguments(parser)
@@ -27,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Read the data, load the model, measure, write, print."""
     from refseg.data.refcoco import read_refcoco
+    from refseg.evaluation.absence import presence_samples, summarise_absence
     from refseg.evaluation.protocol import evaluate_refcoco
     from refseg.evaluation.tables import report
     from refseg.files import replacing
@@ -44,6 +51,8 @@ def run(arguments: argparse.Namespace) -> None:
         progress=_progress if sys.stderr.isatty() else None,
         threshold=arguments.threshold,
     )
+    if arguments.absent is not None:
+        result["absence"] = summarise_absence(presence_samples(predictor, dataset, arguments.absent, limit=arguments.limit))
     if arguments.json is not None:
         try:
             with replacing(arguments.json) as temporary:

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     predictor = load_predictor(arguments)
     threshold = predictor.threshold if arguments.threshold is None else arguments.threshold
     answers = predictor.segment(predictor.encode(image), arguments.expression)
-    masks = [answer.mask(threshold, refine=arguments.refine) for answer in answers]
+    masks = [answer.mask(arguments.threshold, refine=arguments.refine) for answer in answers]
     entries = [
         segmentation_entry(answer, mask, f"masks/{n:03d}.png", threshold)
         for n, (answer, mask) in enumerate(zip(answers, masks, strict=True))
@@ -64,7 +64,9 @@ def summary(found: dict[str, Any], answer: "Segmentation") -> str:
         notes.append(f"unknown word {word}" + (f" (near: {near})" if near else ""))
     if answer.dropped:
         notes.append(f"only the first {len(answer.tokens)} words were read")
-    if found["peak"] < found["threshold"]:
+    if found["absent"]:
+        notes.append(f"probably not in this picture ({found['presence']:.0%} sure that it is)")
+    elif found["peak"] < found["threshold"]:
         notes.append("nothing reaches the threshold")
     return "; ".join(notes)
 

@@ -53,5 +53,11 @@ def report(result: Mapping[str, Any], style: Style = "plain") -> str:
         lines.append(
             f"Meant instance picked among several of its category: {picked} of {choice['n']} expressions (chance {chance}), in per cent."
         )
+    if absence := result.get("absence"):
+        empty, alarms = percent(absence["empty"]), percent(absence["false_alarms"])
+        lines.append(
+            f'Verdict "not in this picture": on {empty} of {absence["absent"]} expressions about absent things, and wrongly on {alarms} of '
+            f"{absence['present']} about present ones, in per cent."
+        )
     lines += [f"{result['n']} expressions, {result['images']} pictures, {result['seconds']:.1f} s.", result["protocol"]]
     return "\n".join(lines)

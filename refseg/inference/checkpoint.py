@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from refseg.errors import CheckpointError
+from refseg.inference.calibration import PresenceCalibration
 from refseg.language import Vocabulary
 from refseg.models.cmsa import Pooling
 from refseg.models.network import NetworkConfig, ReferringNetwork
@@ -40,6 +41,7 @@ _BOUNDS = {
     "context": (0, 4096),
     "width": (1, 4096),
     "channels": (1, 4096),
+    "regions": (0, 200),
 }
 _CHOICES = {"backbone": ("resnet101", "pair", "plain"), "pooling": get_args(Pooling)}
 _FLOATS = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32}
@@ -56,12 +58,19 @@ EMBEDDED = _embedded_folder()
 
 
 def save_checkpoint(
-    folder: Path | str, network: ReferringNetwork, vocabulary: Vocabulary, training: Mapping[str, Any], *, threshold: float = 0.5
+    folder: Path | str,
+    network: ReferringNetwork,
+    vocabulary: Vocabulary,
+    training: Mapping[str, Any],
+    *,
+    threshold: float = 0.5,
+    presence: PresenceCalibration | None = None,
 ) -> None:
     """Write config.json, model.safetensors (floating tensors as float16) and vocabulary.txt into `folder`; other files there stay.
 
     All three are complete on the disk before the first takes its place, config.json last; digests in it tell a mixture of two checkpoints from a whole
-    one.  training: JSON types, kept as they are.  threshold: the probability from which a position belongs to the mask.
+    one.  training: JSON types, kept as they are.  threshold: the probability from which a position belongs to the mask.  presence: how sure
+    the presence logit is, where that was measured.
     Raises CheckpointError when a tensor is not finite or the folder cannot be written.
     """
     folder = Path(folder)
@@ -82,6 +91,7 @@ def save_checkpoint(
                 "format": FORMAT,
                 "network": network.config.to_dict(),
                 "threshold": threshold,
+                **({} if presence is None else {"presence": presence.to_dict()}),
                 "training": dict(training),
                 "weights_sha256": _digest_of_file(temporary / WEIGHTS),
                 "vocabulary_sha256": _digest_of_words(vocabulary),
@@ -134,6 +144,11 @@ def read_config(path: Path) -> dict[str, Any]:
     threshold = config.setdefault("threshold", 0.5)
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold < 1:
         raise CheckpointError(f"{path}: threshold is {_brief(threshold)}, expected a number between 0 and 1")
+    if "presence" in config:
+        try:
+            PresenceCalibration.from_dict(config["presence"])
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}: {error}") from None
     if not isinstance(config.setdefault("training", {}), dict):
         raise CheckpointError(f"{path}: training is {_brief(config['training'])}, expected an object")
     _check_network(path, config.get("network"))

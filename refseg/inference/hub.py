@@ -130,6 +130,7 @@ def push(
     folder = Path(folder)
     load_checkpoint(folder)
     names = [name for name in (*NEEDED, CARD) if (folder / name).is_file()]
+    names += [picture.name for picture in sorted(folder.glob("*.png")) if picture.stat().st_size <= MAX_BYTES[CARD]]  # what the card shows
     api = _api(endpoint, token)
 
     def upload() -> str:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from refseg.errors import CheckpointError, InputError
-from refseg.images import Letterbox, load_image, to_tensor
+from refseg.images import Letterbox, load_image, to_tensor, window_of
+from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.checkpoint import load_checkpoint
 from refseg.inference.device import check_precision, choose_device, choose_precision
 from refseg.inference.explain import strongest_channels
@@ -21,6 +22,8 @@ from refseg.inference.segmentation import Segmentation
 from refseg.language import Expression, Tokeniser, Vocabulary
 from refseg.models.cmsa import ImageParts
 from refseg.models.network import EncodedImages, NetworkConfig, NetworkOutput, ReferringNetwork
+from refseg.models.regions import Regions
+from refseg.models.selection import DescribedRegions, Selected
 
 MAX_CHUNK = 16  # expressions in one pass; more gain nothing
 CHUNK_BYTES = 1_000_000_000  # of the maps that one pass may hold, roughly
@@ -58,7 +61,7 @@ class Predictor:
     """A network and its vocabulary on one device; may be used from several threads, which take turns.
 
     The network is put into evaluation mode and moved.  device: see `choose_device`.  precision: see `choose_precision`.  threshold: the default for
-    masks.  name: what results call the model.  Raises DeviceError.
+    masks.  presence: how sure the network's presence logit is.  name: what results call the model.  Raises DeviceError.
     """
 
     def __init__(
@@ -69,9 +72,11 @@ class Predictor:
         device: str = "auto",
         precision: str = "auto",
         threshold: float = 0.5,
+        presence: PresenceCalibration | None = None,
         name: str = "embedded",
     ) -> None:
         self.vocabulary, self.threshold, self.name = vocabulary, threshold, name
+        self.presence = presence or PresenceCalibration()
         self.tokeniser = Tokeniser(vocabulary, network.config.max_words)
         self._network = network.eval()
         self._lock = threading.Lock()
@@ -87,7 +92,9 @@ class Predictor:
         check_precision(precision, choose_device(device))  # before anything is downloaded
         source = resolve_model(model)
         network, vocabulary, config = load_checkpoint(source.folder)
-        return cls(network, vocabulary, device=device, precision=precision, threshold=float(config["threshold"]), name=source.name)
+        presence = PresenceCalibration.from_dict(config["presence"]) if "presence" in config else None
+        threshold = float(config["threshold"])
+        return cls(network, vocabulary, device=device, precision=precision, threshold=threshold, presence=presence, name=source.name)
 
     def place(self, device: str) -> "Predictor":
         """Move the network; pictures encoded before are moved when they are next used. Returns self; raises DeviceError."""
@@ -126,10 +133,11 @@ class Predictor:
         square = to_tensor(np.asarray(letterbox.forward(image), dtype=np.uint8)).unsqueeze(0)
         with self._lock, torch.inference_mode():
             pixels = square.to(self.device).contiguous(memory_format=torch.channels_last)
+            windows = window_of(letterbox).to(self.device)
             with self._autocast():
-                features = self._network.encode(pixels)
+                features = self._network.encode(pixels, windows)
             if self.dtype != torch.float32 and not all(bool(tensor.isfinite().all()) for tensor in _tensors(features)):
-                features = self._network.encode(pixels)  # half precision overflowed
+                features = self._network.encode(pixels, windows)  # half precision overflowed
         return EncodedImage(image, letterbox, features, self.name)
 
     def segment(self, encoded: EncodedImage, expressions: Sequence[str]) -> list[Segmentation]:
@@ -174,7 +182,7 @@ class Predictor:
                 )
             strongest = strongest_channels(output.features, encoded.letterbox).float().cpu()
             kept = output._replace(features=output.features[:, :0])  # large, and no longer needed
-            return NetworkOutput(*(None if part is None else part.float().cpu() for part in kept)), strongest  # type: ignore[arg-type]
+            return _on_cpu(kept), strongest
 
     def _segmentation(
         self, encoded: EncodedImage, expression: Expression, output: NetworkOutput, strongest: Tensor, row: int
@@ -189,7 +197,8 @@ class Predictor:
             dropped=expression.dropped,
             suggestions={word: self.vocabulary.nearest(word) for word in expression.unknown},
             threshold=self.threshold,
-            presence=None if output.presence is None else float(output.presence[row].sigmoid()),
+            presence=None if output.presence is None else self.presence.probability(float(output.presence[row])),
+            presence_threshold=self.presence.threshold,
             # Copies: a view would keep the whole pass in memory.
             logits=output.logits[row].numpy().copy(),
             strongest=strongest[row].numpy().copy(),
@@ -206,14 +215,29 @@ class Predictor:
 
 
 def _finite(output: NetworkOutput) -> bool:
-    return all(bool(part.isfinite().all()) for part in output if part is not None)
+    parts = (*output[:-1], *(output.selected or ()))
+    return all(bool(part.isfinite().all()) for part in parts if part is not None)
+
+
+def _on_cpu(output: NetworkOutput) -> NetworkOutput:
+    """All tensors on the CPU in float32."""
+    selected = None if output.selected is None else Selected(*(part.float().cpu() for part in output.selected))
+    tensors = [None if part is None else part.float().cpu() for part in output[:-1]]
+    return NetworkOutput(*tensors, selected)  # type: ignore[arg-type,call-arg]
 
 
 def _tensors(features: EncodedImages) -> list[Tensor]:
-    return [*(tensor for parts in features.parts for tensor in parts), *features.details]
+    named = (*features.parts, features.details, features.regions or (), features.described or ())
+    return [tensor for group in named for tensor in group] + ([] if features.instances is None else [features.instances])
 
 
 def _mapped(features: EncodedImages, target: torch.device | torch.dtype | str) -> EncodedImages:
     """All tensors on another device or in another type."""
-    parts = tuple(ImageParts(*(tensor.to(target) for tensor in level)) for level in features.parts)
-    return EncodedImages(parts, tuple(tensor.to(target) for tensor in features.details), features.grid)
+    return EncodedImages(
+        tuple(ImageParts(*(tensor.to(target) for tensor in level)) for level in features.parts),
+        tuple(tensor.to(target) for tensor in features.details),
+        features.grid,
+        None if features.regions is None else Regions(*(tensor.to(target) for tensor in features.regions)),
+        None if features.described is None else DescribedRegions(*(tensor.to(target) for tensor in features.described)),
+        None if features.instances is None else features.instances.to(target),
+    )

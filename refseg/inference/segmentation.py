@@ -20,7 +20,8 @@ class Segmentation:
     tokens: the words used, in order (T of them); unknown: those the vocabulary lacks, with `suggestions` of known ones spelled alike; dropped: words
     beyond the network's limit.  logits (h', w'): on the network's grid over the letterboxed square.  word_attention (L, T): a of Eq. 4, rows sum to 1.
     word_maps (L, T, h, w): share of its attention that a position pays to a word.  memory_gates, reset_gates (L, h, w): of Eq. 6, 0..1.
-    presence: probability 0..1 that the thing named is in the picture at all; None when the network does not say.
+    presence: probability 0..1 that the thing named is in the picture at all; None when the network does not say; below `presence_threshold`
+    the verdict is `absent`.
     """
 
     expression: str
@@ -38,6 +39,7 @@ class Segmentation:
     word_maps: FloatArray = field(repr=False)
     memory_gates: FloatArray = field(repr=False)
     reset_gates: FloatArray = field(repr=False)
+    presence_threshold: float = 0.0
     # The last refined mask and its threshold: a page shows and saves the same one several times, and each takes a second or more.
     _refined: dict[float, NDArray[np.bool_]] = field(default_factory=dict, init=False, repr=False)
 
@@ -45,6 +47,11 @@ class Segmentation:
     def truncated(self) -> bool:
         """Whether the expression had more words than the network reads."""
         return bool(self.dropped)
+
+    @property
+    def absent(self) -> bool:
+        """The verdict that the thing named is not in the picture."""
+        return self.presence is not None and self.presence < self.presence_threshold
 
     @cached_property
     def probability(self) -> FloatArray:
@@ -71,12 +78,16 @@ class Segmentation:
         return self.letterbox.inverse(self.word_maps[level, word])
 
     def mask(self, threshold: float | None = None, refine: str = "none") -> NDArray[np.bool_]:
-        """Bool (H, W): where the probability is at least `threshold` (default: the model's), or DenseCRF's answer started from there.
+        """Bool (H, W): where the probability is at least `threshold`, or DenseCRF's answer started from there.
 
+        Without a threshold the model decides: its own threshold, and nothing where its verdict is `absent`. A threshold overrules the verdict.
         refine: "none" or "crf".
         Raises InputError for a threshold outside 0..1 or an unknown refinement, UnavailableError when the CRF is not installed.
         """
-        threshold = self.threshold if threshold is None else threshold
+        if threshold is None:
+            if self.absent:
+                return np.zeros(self.image.shape[:2], dtype=np.bool_)
+            threshold = self.threshold
         if not 0 <= threshold <= 1:
             raise InputError(f"the threshold is {threshold}, expected a probability from 0 to 1")
         if refine == "none":

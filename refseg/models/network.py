@@ -7,11 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from refseg.models.backbones import Backbone, DetectorSegmenterPair, DilatedResNet101, PlainBackbone
+from refseg.models.backbones import Backbone, BackboneFeatures, DetectorSegmenterPair, DilatedResNet101, PlainBackbone
 from refseg.models.cmsa import CrossModalSelfAttention, ImageParts, Pooling
-from refseg.models.features import COORDINATES, VisualFeatures, WordFeatures, coordinate_features
+from refseg.models.features import COORDINATES, VisualFeatures, WordFeatures, at_least_float32, coordinate_features
 from refseg.models.fusion import GatedFusion
+from refseg.models.instances import InstanceMasks
 from refseg.models.refinement import Refinement
+from refseg.models.regions import Regions, propose_regions
+from refseg.models.selection import EVIDENCE, PRESENCE_CUES, DescribedRegions, RegionSelection, Selected, presence_cues, region_evidence
 
 LEVELS = 3
 
@@ -22,6 +25,7 @@ class NetworkConfig:
 
     image_size: side S of the letterboxed picture.  max_words: T.  visual: C_v.  embedding, context: C_l = embedding + context (see `WordFeatures`).
     width: d of CMSA.  channels: of X^i in Eq. 6.  modulated: see `GatedFusion`.  refinement: widths at strides 8 and 4, empty for none.
+    regions: how many of the detector's boxes the expression may choose among, see `regions.py`; 0 for none.
     presence: predict whether the thing named is in the picture at all.
     """
 
@@ -36,6 +40,7 @@ class NetworkConfig:
     pooling: Pooling = "attention"
     modulated: bool = False
     refinement: tuple[int, ...] = ()
+    regions: int = 0
     presence: bool = False
 
     def __post_init__(self) -> None:
@@ -44,6 +49,10 @@ class NetworkConfig:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if self.image_size % 32:
             raise ValueError(f"image_size must be divisible by 32, got {self.image_size}")
+        if self.regions and not self.refinement:
+            raise ValueError(
+                f"regions need a refinement to join, got regions {self.regions} and no refinement: give its widths at strides 8 and 4"
+            )
 
     @classmethod
     def paper(cls) -> "NetworkConfig":
@@ -63,6 +72,7 @@ class NetworkConfig:
             channels=96,
             modulated=True,
             refinement=(48, 32),
+            regions=40,
             presence=True,
         )
 
@@ -79,6 +89,7 @@ class NetworkConfig:
             channels=16,
             modulated=True,
             refinement=(16, 8),
+            regions=6,
             presence=True,
         )
 
@@ -97,11 +108,15 @@ class NetworkConfig:
 
 
 class EncodedImages(NamedTuple):
-    """What B pictures contribute, ready for any number of expressions: `parts` per level, `details` for the refinement, the grid's (h, w)."""
+    """What B pictures contribute, ready for any number of expressions: `parts` per level, `details` for the refinement, the grid's (h, w),
+    the candidate `regions`, `described` for the selection, and the mask logits (B, N, 28, 28) of the `instances` in them (None without)."""
 
     parts: tuple[ImageParts, ...]
     details: tuple[Tensor, ...]
     grid: tuple[int, int]
+    regions: Regions | None = None
+    described: DescribedRegions | None = None
+    instances: Tensor | None = None
 
 
 class NetworkOutput(NamedTuple):
@@ -111,6 +126,7 @@ class NetworkOutput(NamedTuple):
     word_maps (K, L, T, h, w): share of its attention that a position pays to a word, sums to 1 over the words.
     features (K, C, h, w): the fused map of Eq. 6.  memory_gates, reset_gates (K, L, h, w): 0..1.
     presence (K,): logit that the thing named is in the picture; None when the configuration has no such head.
+    selected: the choice among the regions; None when the configuration has none.
     """
 
     logits: Tensor
@@ -120,6 +136,7 @@ class NetworkOutput(NamedTuple):
     memory_gates: Tensor
     reset_gates: Tensor
     presence: Tensor | None
+    selected: Selected | None = None
 
 
 class ReferringNetwork(nn.Module):
@@ -136,20 +153,43 @@ class ReferringNetwork(nn.Module):
         )
         multimodal = config.visual + self.words.channels + COORDINATES
         self.fusion = GatedFusion(multimodal, self.words.channels, config.channels, LEVELS, config.modulated)
-        self.refinement = Refinement(config.channels, self.backbone.detail_channels, config.refinement) if config.refinement else None
+        evidence = EVIDENCE if config.regions else 0
+        self.refinement = (
+            Refinement(config.channels, self.backbone.detail_channels, config.refinement, evidence) if config.refinement else None
+        )
         self.prediction = nn.Conv2d(config.channels if self.refinement is None else self.refinement.channels, 1, 3, padding=1)  # Eq. 7
-        self.presence = nn.Linear(2 * config.channels, 1) if config.presence else None
+        cues = PRESENCE_CUES if config.regions else 0
+        self.presence = nn.Linear(2 * config.channels + cues, 1) if config.presence else None
+        if config.regions:
+            self.instances, self.selection, self.trust = _region_modules(config, self.backbone)
 
-    def encode(self, images: Tensor) -> EncodedImages:
-        """One backbone pass and the picture's share of Eq. 1-3."""
-        levels, details = self.backbone(images)
+    def encode(self, images: Tensor, windows: Tensor | None = None) -> EncodedImages:
+        """One backbone pass and the picture's share of Eq. 1-3.
+
+        windows (B, 4): x1 y1 x2 y2 of the picture proper in the letterboxed square, in pixels; the whole square where it is not given.
+        """
+        seen = self.backbone(images)
+        levels, details = seen.levels, seen.details
         h, w = levels[0].shape[-2:]
         coordinates = coordinate_features(h, w, images.device)
         parts = tuple(
             cast(CrossModalSelfAttention, attention).encode(visual(level), coordinates)
             for level, visual, attention in zip(levels, self.visual, self.attention, strict=True)
         )
-        return EncodedImages(parts, () if self.refinement is None else self.refinement.project(details), (h, w))
+        projected = () if self.refinement is None else self.refinement.project(details)
+        regions = self.propose(images, seen, windows)
+        if regions is None:
+            return EncodedImages(parts, projected, (h, w))
+        instances = self.instances((levels[0], *details), regions.boxes, images.shape[-1])
+        return EncodedImages(parts, projected, (h, w), regions, self.describe(regions), instances)
+
+    def propose(self, images: Tensor, seen: BackboneFeatures, windows: Tensor | None) -> Regions | None:
+        """The candidate regions of the pictures; None when the configuration has none."""
+        if not self.config.regions or seen.detections is None:
+            return None
+        if windows is None:
+            windows = images.new_tensor([0, 0, images.shape[-1], images.shape[-2]]).expand(len(images), -1)
+        return propose_regions(seen.detections, images, seen.appearance, windows.to(images), self.config.regions)
 
     def attend(self, encoded: EncodedImages, tokens: Tensor, valid: Tensor, image_index: Tensor | None = None) -> NetworkOutput:
         """Answer K expressions, tokens and valid (K, T); image_index (K,) says which encoded picture each is about (default: one picture, or k-th)."""
@@ -164,29 +204,72 @@ class ReferringNetwork(nn.Module):
         sentences = [torch.einsum("kt,ktc->kc", level.word_attention, words) for level in attended]
         fused = self.fusion(maps, sentences)
         x = fused.features
+        selected, evidence = self._select(encoded, tokens, valid, image_index)
         if self.refinement is not None:
-            x = self.refinement(x, [detail.index_select(0, image_index) for detail in encoded.details])
+            x = self.refinement(x, [detail.index_select(0, image_index) for detail in encoded.details], evidence)
+        logits = self.prediction(x)
+        if evidence is not None:
+            logits = logits + self.trust(evidence)
         return NetworkOutput(
-            logits=self.prediction(x).squeeze(1),
+            logits=logits.squeeze(1),
             word_attention=torch.stack([level.word_attention for level in attended], dim=1),
             word_maps=torch.stack([level.word_maps for level in attended], dim=1).unflatten(-1, (h, w)),
             features=fused.features,
             memory_gates=fused.memory_gates,
             reset_gates=fused.reset_gates,
-            presence=self._presence(fused.features),
+            presence=self._presence(fused.features, selected),
+            selected=selected,
         )
 
-    def forward(self, images: Tensor, tokens: Tensor, valid: Tensor, image_index: Tensor | None = None) -> NetworkOutput:
+    def forward(
+        self, images: Tensor, tokens: Tensor, valid: Tensor, image_index: Tensor | None = None, windows: Tensor | None = None
+    ) -> NetworkOutput:
         """`encode` and `attend` in one."""
-        return self.attend(self.encode(images), tokens, valid, image_index)
+        return self.attend(self.encode(images, windows), tokens, valid, image_index)
 
-    def _presence(self, features: Tensor) -> Tensor | None:
-        """Strongest and mean response of each fused channel -> logit (K,)."""
+    def describe(self, regions: Regions) -> DescribedRegions:
+        """The pictures' share of the choice among their regions."""
+        with torch.autocast(regions.boxes.device.type, enabled=False):
+            return self.selection.describe(regions)
+
+    def select(self, described: DescribedRegions, tokens: Tensor, valid: Tensor, image_index: Tensor) -> Selected:
+        """Choose among the regions of B pictures for K expressions; needs nothing else of the pictures."""
+        with torch.autocast(tokens.device.type, enabled=False):
+            selected: Selected = self.selection(at_least_float32(self.words.table(tokens)), valid, described.select(image_index))
+            return selected
+
+    def _select(self, encoded: EncodedImages, tokens: Tensor, valid: Tensor, image_index: Tensor) -> tuple[Selected | None, Tensor | None]:
+        """The choice, and what it says about each position (K, 3, 4h, 4w)."""
+        if encoded.regions is None or encoded.described is None or encoded.instances is None:
+            return None, None
+        selected = self.select(encoded.described, tokens, valid, image_index)
+        cells = encoded.details[-1].shape[-1]  # at stride 4
+        boxes, masks = encoded.regions.boxes[image_index], at_least_float32(encoded.instances[image_index]).sigmoid()
+        return selected, region_evidence(selected.logits, boxes, masks, 4 * cells, cells)
+
+    def _presence(self, features: Tensor, selected: Selected | None) -> Tensor | None:
+        """Strongest and mean response of each fused channel, and how sure the selection is -> logit (K,)."""
         if self.presence is None:
             return None
-        pooled = torch.cat([F.relu(features).amax((2, 3)), features.mean((2, 3))], dim=1)
-        logit: Tensor = self.presence(pooled).squeeze(1)
+        pooled = [F.relu(features).amax((2, 3)), features.mean((2, 3))]
+        if selected is not None:
+            pooled.append(presence_cues(selected).to(features.dtype))
+        elif self.config.regions:
+            pooled.append(features.new_zeros(len(features), PRESENCE_CUES))  # a picture encoded without its regions
+        logit: Tensor = self.presence(torch.cat(pooled, dim=1)).squeeze(1)
         return logit
+
+
+def _region_modules(config: NetworkConfig, backbone: Backbone) -> tuple[InstanceMasks, RegionSelection, nn.Conv2d]:
+    """Masks in the boxes, the choice among them, and how far the choice speaks directly to the answer (Eq. 7): at first, where a region is
+    chosen, as logits of +8 in its mask and -8 outside; where none is, not at all."""
+    instances = InstanceMasks(backbone.level_channels[0], *backbone.detail_channels)
+    selection = RegionSelection(config.embedding, backbone.classes, sum(backbone.appearance_channels))
+    trust = nn.Conv2d(EVIDENCE, 1, 1)
+    with torch.no_grad():
+        trust.weight.copy_(torch.tensor([0.0, 16.0, -8.0]).view(1, EVIDENCE, 1, 1))
+        nn.init.zeros_(cast(Tensor, trust.bias))
+    return instances, selection, trust
 
 
 def _build_backbone(config: NetworkConfig) -> Backbone:

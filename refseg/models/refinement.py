@@ -4,6 +4,7 @@ Not in the paper, which predicts on the coarse grid: compact configuration only.
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -28,11 +29,14 @@ class Refinement(nn.Module):
     """features (K, X, h, w) and details ((K, D_8, 2h, 2w), (K, D_4, 4h, 4w)) -> (K, out, 4h, 4w).
 
     Each stage adds the enlarged response to the picture's own details and filters the sum once. What depends on the picture alone (`project`) is
-    computed once for all its expressions.
+    computed once for all its expressions. evidence: channels of a map (K, evidence, 4h, 4w) that joins at every stage, 0 for none.
     """
 
-    def __init__(self, channels: int, details: Sequence[int], widths: Sequence[int]) -> None:
+    def __init__(self, channels: int, details: Sequence[int], widths: Sequence[int], evidence: int = 0) -> None:
         super().__init__()
+        self.evidence = nn.ModuleList(nn.Conv2d(evidence, width, 3, padding=1, bias=False) for width in widths if evidence)
+        for join in self.evidence:
+            nn.init.zeros_(cast(nn.Conv2d, join).weight)  # starts as the decoder without it
         self.context = nn.Sequential(ResidualContext(channels, dilation=2), ResidualContext(channels, dilation=4))
         self.details = nn.ModuleList(nn.Conv2d(inputs, width, 3, padding=1) for inputs, width in zip(details, widths, strict=True))
         self.narrow = nn.ModuleList(nn.Conv2d(wide, width, 1) for wide, width in zip((channels, *widths), widths, strict=False))
@@ -44,9 +48,11 @@ class Refinement(nn.Module):
         """Project each detail map (B, D, H, W) to the width of its stage."""
         return tuple(project(detail) for project, detail in zip(self.details, details, strict=True))
 
-    def forward(self, features: Tensor, details: Sequence[Tensor]) -> Tensor:
+    def forward(self, features: Tensor, details: Sequence[Tensor], evidence: Tensor | None = None) -> Tensor:
         x: Tensor = self.context(features)
-        for narrow, filter_, norm, detail in zip(self.narrow, self.filter, self.norm, details, strict=True):
-            enlarged = F.interpolate(narrow(x), size=detail.shape[-2:], mode="bilinear", align_corners=False)
-            x = F.relu(norm(filter_(F.relu(enlarged + detail))))
+        for stage, (narrow, filter_, norm, detail) in enumerate(zip(self.narrow, self.filter, self.norm, details, strict=True)):
+            joined = F.interpolate(narrow(x), size=detail.shape[-2:], mode="bilinear", align_corners=False) + detail
+            if evidence is not None:
+                joined = joined + self.evidence[stage](F.adaptive_avg_pool2d(evidence, (detail.shape[-2], detail.shape[-1])))
+            x = F.relu(norm(filter_(F.relu(joined))))
         return x

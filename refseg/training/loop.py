@@ -2,31 +2,33 @@
 
 import json
 import math
-import queue
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from refseg.data.batches import TrainingBatch, TrainingSampler
+from refseg.data.choices import ExpressionChooser
+from refseg.data.refcoco import read_refcoco
 from refseg.data.sources import TrainingSource, open_source
-from refseg.errors import DataError
+from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.checkpoint import save_checkpoint
-from refseg.language import UNK, Tokeniser, Vocabulary
+from refseg.language import Tokeniser, Vocabulary
 from refseg.models.network import ReferringNetwork
+from refseg.training.calibrate import calibrate
+from refseg.training.categories import COCO_CATEGORIES
 from refseg.training.initialise import initialise_compact
-from refseg.training.losses import Loss, batch_iou, segmentation_loss
 from refseg.training.recipe import Phase, Recipe, load_recipe
+from refseg.training.region_memory import load_memory, remember, save_memory
 from refseg.training.schedule import parameter_groups, warm_cosine
 from refseg.training.state import load_state, save_state
+from refseg.training.tasks import ExpressionTask, InstanceTask, SelectionTask, Task, sampler_for
 from refseg.training.vocabulary import build_vocabulary, frequent_words
 
-UNKNOWN_RATE = 0.02  # share of words hidden in training, so that <unk> means "some word"
 LOG_EVERY, SAVE_EVERY = 10, 100
 
 
@@ -69,6 +71,9 @@ def train_from_recipe(
     while run.step < last:
         _train_phase(run, sources, last, resume)
         resume = False  # the state is read once; later phases go on from memory
+    if run.step == plan.steps and plan.calibration is not None and plan.network.presence:
+        held_back = read_refcoco(data / plan.calibration, "val")
+        return _write_checkpoint(run, calibrate(run.average, run.vocabulary, held_back))
     return _write_checkpoint(run)
 
 
@@ -78,11 +83,12 @@ def _placed(network: ReferringNetwork, device: torch.device) -> ReferringNetwork
     return placed
 
 
-def _write_checkpoint(run: Run) -> Path:
+def _write_checkpoint(run: Run, presence: PresenceCalibration | None = None) -> Path:
     """The moving average as it is now, in `output`/checkpoint."""
     folder = run.output / "checkpoint"
     folder.mkdir(exist_ok=True)
-    save_checkpoint(folder, run.average, run.vocabulary, {"recipe": run.recipe.name, "steps": run.step, "seed": run.recipe.seed})
+    training = {"recipe": run.recipe.name, "steps": run.step, "seed": run.recipe.seed}
+    save_checkpoint(folder, run.average, run.vocabulary, training, presence=presence)
     return folder
 
 
@@ -96,101 +102,90 @@ def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume:
         optimiser = _optimiser(run, optimiser)
     index, start = run.recipe.at(run.step)
     phase = run.recipe.phases[index]
-    sampler = TrainingSampler(
-        [(source.scenes, source.share) for source in sources],
-        Tokeniser(run.vocabulary, run.recipe.network.max_words),
-        image_size=phase.image_size,
-        images_per_batch=phase.images,
-        expressions_per_image=phase.expressions,
-        seed=run.recipe.seed + 1000 * index,
-        mix=phase.mix,
-        borrowed=[pair for source in sources for pair in source.expressions],
-    )
     run.network.train()
     run.network.backbone.requires_grad_(phase.backbone_rate > 0)
+    task = _task(run, sources, phase, run.recipe.seed + 1000 * index)
+    steps = range(start, min(phase.steps, start + last - run.step))
+    with closing(task.batches(start)) as batches:
+        _train_steps(run, task, optimiser, zip(steps, batches, strict=False), phase)
+    _save(run, optimiser)
+
+
+def _save(run: Run, optimiser: torch.optim.Optimizer) -> None:
+    """The state to resume from, and the checkpoint."""
+    save_state(run.output, run.network, run.average, optimiser, {"step": run.step, "recipe": run.recipe.name})
+    _write_checkpoint(run)
+
+
+def _train_steps(run: Run, task: Task[Any], optimiser: torch.optim.Optimizer, batches: Iterable[tuple[int, Any]], phase: Phase) -> None:
+    """One step for each (number within the phase, batch)."""
     meter = _Meter(run, phase)
-    for within, batch in zip(range(start, min(phase.steps, start + last - run.step)), _prefetched(sampler, start), strict=False):
+    for within, batch in batches:
+        torch.manual_seed(hash((run.recipe.seed, run.step)) % 2**31)  # what is hidden or jittered is a function of the step, too
         for group in optimiser.param_groups:
             group["lr"] = group["base_lr"] * warm_cosine(within, phase.steps, phase.warmup)
-        loss, iou = _step(run, phase, optimiser, batch)
+        figures = _step(run, task, optimiser, batch, within)
         run.step += 1
-        meter.update(loss, iou)
-        if run.step % SAVE_EVERY == 0 or run.step == last:
-            save_state(run.output, run.network, run.average, optimiser, {"step": run.step, "recipe": run.recipe.name})
-            _write_checkpoint(run)
+        meter.update(figures)
+        if run.step % SAVE_EVERY == 0:
+            _save(run, optimiser)
+
+
+def _task(run: Run, sources: Sequence[TrainingSource], phase: Phase, seed: int) -> Task[Any]:
+    """What the phase teaches."""
+    tokeniser = Tokeniser(run.vocabulary, run.recipe.network.max_words)
+    borrowed = [pair for source in sources for pair in source.expressions]
+    if phase.task == "selection":
+        chooser = ExpressionChooser(phase.mix, borrowed)
+        memory = load_memory(run.output)
+        if memory is None:
+            memory = remember(run.network, sources, chooser, phase.image_size, seed, _told("looking at the pictures"))
+            save_memory(memory, run.output)
+        classes = COCO_CATEGORIES if run.network.backbone.classes == len(COCO_CATEGORIES) else ()
+        return SelectionTask(memory, chooser, tokeniser, phase, seed, classes)
+    sampler = sampler_for(phase, sources, tokeniser, seed, borrowed)
+    return InstanceTask(sampler) if phase.task == "instances" else ExpressionTask(sampler, run.recipe.loss, phase.regions)
+
+
+def _told(what: str) -> Callable[[int, int], None]:
+    """A line of progress every hundred pictures."""
+
+    def tell(done: int, total: int) -> None:
+        if done % 100 == 0 or done == total:
+            print(f"{what}: {done}/{total}", flush=True)
+
+    return tell
 
 
 def _optimiser(run: Run, earlier: torch.optim.Optimizer | None = None) -> torch.optim.AdamW:
     """AdamW with the rates of the phase that `run.step` is in; moments kept from `earlier`."""
     phase = run.recipe.phases[run.recipe.at(run.step)[0]]
-    groups = parameter_groups(run.network, phase.rate, phase.backbone_rate, phase.table_rate, phase.decay)
+    region_rate = phase.rate if phase.region_rate is None else phase.region_rate
+    groups = parameter_groups(run.network, phase.rate, region_rate, phase.backbone_rate, phase.table_rate, phase.decay)
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98))
     if earlier is not None:
         optimiser.state.update(earlier.state)
     return optimiser
 
 
-def _step(run: Run, phase: Phase, optimiser: torch.optim.Optimizer, batch: TrainingBatch) -> tuple[Loss, Tensor]:
-    device = run.device
-    images = torch.from_numpy(batch.images).to(device).permute(0, 3, 1, 2).float() / 255  # (B, 3, S, S), channels last in memory
-    index = torch.from_numpy(batch.image_index).to(device)
-    valid = torch.from_numpy(batch.valid).to(device)
-    tokens = torch.from_numpy(batch.tokens).to(device)
-    hidden = (torch.rand(tokens.shape, device=device) < UNKNOWN_RATE) & valid
-    tokens = tokens.masked_fill(hidden, UNK)
-    target = torch.from_numpy(batch.masks).to(device).float() / 255
-    inside = torch.from_numpy(batch.inside).to(device)[index]
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
-        output = run.network(images, tokens, valid, index)
-    loss = segmentation_loss(output, target, inside, run.recipe.loss)
+def _step(run: Run, task: Task[Any], optimiser: torch.optim.Optimizer, batch: Any, within: int) -> Mapping[str, Tensor]:
+    """One step of the optimiser; the named figures of its loss."""
+    total, figures = task.loss(run.network, batch)
     optimiser.zero_grad(set_to_none=True)
-    loss.total.backward()
+    total.backward()
     norm = torch.nn.utils.clip_grad_norm_((p for p in run.network.parameters() if p.grad is not None), 1.0)
     if torch.isfinite(norm):
         optimiser.step()
-        _update_average(run)
-    return loss, batch_iou(output.logits.detach(), target)
+        _update_average(run, within)
+    return figures
 
 
 @torch.no_grad()
-def _update_average(run: Run) -> None:
-    """Exponential moving average with a ramp, so that it does not remember the random start."""
-    decay = min(run.recipe.average, (1 + run.step) / (10 + run.step))
+def _update_average(run: Run, within: int) -> None:
+    """Exponential moving average with a ramp from the start of each phase, so that it does not remember what the phase started from."""
+    decay = min(run.recipe.average, (1 + within) / (10 + within))
     for mean, value in zip(run.average.parameters(), run.network.parameters(), strict=True):
         mean.lerp_(value, 1 - decay)
-
-
-def _prefetched(sampler: TrainingSampler, start: int, ahead: int = 4) -> Iterator[TrainingBatch]:
-    """Batches from `start` on, prepared by one thread while the network computes."""
-    ready: queue.Queue[TrainingBatch | BaseException] = queue.Queue(maxsize=ahead)
-    stop = threading.Event()
-
-    def prepare() -> None:
-        step = start
-        while not stop.is_set():
-            try:
-                item: TrainingBatch | BaseException = sampler.batch(step)
-            except Exception as error:
-                item = error
-            while not stop.is_set():
-                try:
-                    ready.put(item, timeout=0.5)
-                    break
-                except queue.Full:
-                    continue
-            if isinstance(item, BaseException):
-                return
-            step += 1
-
-    threading.Thread(target=prepare, daemon=True).start()
-    try:
-        while True:
-            item = ready.get()
-            if isinstance(item, BaseException):
-                raise DataError(f"the training data failed: {item}") from item
-            yield item
-    finally:
-        stop.set()
 
 
 class _Meter:
@@ -198,25 +193,20 @@ class _Meter:
 
     def __init__(self, run: Run, phase: Phase) -> None:
         self.run, self.phase = run, phase
-        self.rows: list[list[float]] = []
+        self.rows: list[dict[str, float]] = []
         self.since = time.monotonic()
 
-    def update(self, loss: Loss, iou: Tensor) -> None:
-        self.rows.append([term.item() for term in (*loss, iou)])
+    def update(self, figures: Mapping[str, Tensor]) -> None:
+        self.rows.append({name: value.item() for name, value in figures.items()})
         if self.run.step % LOG_EVERY:
             return
-        means = np.nanmean(np.array(self.rows), axis=0)
+        means = {name: [row[name] for row in self.rows if math.isfinite(row.get(name, math.nan))] for name in self.rows[-1]}
         now = time.monotonic()
         rate = (now - self.since) / len(self.rows)
-        record = dict(zip(("loss", "cross_entropy", "region", "presence", "iou"), (round(float(m), 4) for m in means), strict=True))
-        record = {k: v for k, v in record.items() if math.isfinite(v)} | {"seconds_per_step": round(rate, 3)}
+        record = {name: round(sum(values) / len(values), 4) for name, values in means.items() if values} | {
+            "seconds_per_step": round(rate, 3)
+        }
         with (self.run.output / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps({"step": self.run.step, "phase": self.phase.name} | record) + "\n")
-        left = (self.run.recipe.steps - self.run.step) * rate / 60
-        print(
-            f"{self.phase.name} {self.run.step}/{self.run.recipe.steps}",
-            *(f"{k} {v}" for k, v in record.items()),
-            f"~{left:.0f} min left",
-            flush=True,
-        )
+        print(f"{self.phase.name} {self.run.step}/{self.run.recipe.steps}", *(f"{k} {v}" for k, v in record.items()), flush=True)
         self.rows, self.since = [], now

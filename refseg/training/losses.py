@@ -12,11 +12,13 @@ from refseg.models.network import NetworkOutput
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the terms; the paper's loss is `LossWeights(region=0, presence=0)`."""
+    """Weights of the terms; the paper's loss is the cross-entropy alone. selection and instances count where the network has regions."""
 
     cross_entropy: float = 1.0
     region: float = 1.0
     presence: float = 0.1
+    selection: float = 0.5
+    instances: float = 0.5
 
 
 class Loss(NamedTuple):

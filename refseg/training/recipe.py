@@ -5,8 +5,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from refseg.data.batches import DEFAULT_MIX
+from refseg.data.choices import DEFAULT_MIX
 from refseg.data.sources import SourceSpec
 from refseg.errors import DataError
 from refseg.models.network import NetworkConfig
@@ -19,9 +20,13 @@ RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 class Phase:
     """A stretch of training with one resolution and one set of rates.
 
-    steps: optimiser steps.  images, expressions: per step and per picture.  image_size: side of the letterboxed picture.
-    rate, backbone_rate, table_rate: AdamW's peak rates; a backbone rate of 0 freezes the backbone, which then costs a third.
-    mix: relative odds of the kinds of expressions (see `refseg.data.batches.DEFAULT_MIX`).
+    steps: optimiser steps.  images, expressions: per step and per picture; instances: masks of single objects, at most, per picture.
+    image_size: side of the letterboxed picture.  task: "expressions" trains the whole network (without its region branch where `regions` is
+    False), "instances" the masks of single objects, "selection" the choice among the candidate regions, from memory; see `refseg.training.tasks`.
+    imagined: share of pictures that a selection phase puts together, see `refseg.training.imagined`.
+    rate, region_rate, backbone_rate, table_rate: AdamW's peak rates; a backbone rate of 0 freezes the backbone, which then costs a third; the region
+    branch goes at `rate` where region_rate is None.
+    mix: relative odds of the kinds of expressions (see `refseg.data.choices.DEFAULT_MIX`).
     """
 
     name: str
@@ -32,6 +37,11 @@ class Phase:
     rate: float
     backbone_rate: float
     table_rate: float
+    task: Literal["expressions", "instances", "selection"] = "expressions"
+    regions: bool = True
+    instances: int = 0
+    imagined: float = 0.0
+    region_rate: float | None = None
     mix: Mapping[str, float] = field(default_factory=lambda: DEFAULT_MIX)
     warmup: int = 100
     decay: float = 0.02
@@ -41,6 +51,7 @@ class Phase:
 class Recipe:
     """network: configuration.  sources: what pictures and expressions are drawn from.
     initialisation: folder of public weights, relative to the data root, or None to start from random tensors.
+    calibration: the source whose `val` split the presence score is calibrated on when the last step is done (its pictures must be labelled completely).
     vocabulary_words: size of the frequent-word part of the vocabulary.  average: decay of the moving average of the weights that is kept.
     """
 
@@ -49,6 +60,7 @@ class Recipe:
     sources: tuple[SourceSpec, ...]
     phases: tuple[Phase, ...]
     initialisation: str | None = None
+    calibration: str | None = None
     vocabulary_words: int = 20_000
     loss: LossWeights = field(default_factory=LossWeights)
     average: float = 0.998

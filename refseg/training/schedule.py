@@ -16,13 +16,15 @@ def warm_cosine(step: int, steps: int, warmup: int, floor: float = 0.05) -> floa
 
 
 def parameter_groups(
-    network: ReferringNetwork, rate: float, backbone_rate: float, table_rate: float, decay: float
+    network: ReferringNetwork, rate: float, region_rate: float, backbone_rate: float, table_rate: float, decay: float
 ) -> list[dict[str, object]]:
-    """Groups for AdamW: backbone, word table and the rest, each with and without weight decay (none on vectors and scalars)."""
-    rates = {"backbone": backbone_rate, "table": table_rate, "rest": rate}
+    """Groups for AdamW: backbone, region branch, word table and the rest, each with and without weight decay (none on vectors and scalars)."""
+    rates = {"backbone": backbone_rate, "regions": region_rate, "table": table_rate, "rest": rate}
     grouped: dict[tuple[str, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        part = "backbone" if name.startswith("backbone.") else "table" if name == "words.table.weight" else "rest"
+        top = name.partition(".")[0]
+        part = "backbone" if top == "backbone" else "regions" if top in ("selection", "instances") else "rest"
+        part = "table" if name == "words.table.weight" else part
         grouped.setdefault((part, parameter.ndim > 1), []).append(parameter)
     return [
         {"params": parameters, "lr": rates[part], "base_lr": rates[part], "weight_decay": decay if decayed else 0.0}

@@ -126,7 +126,7 @@ class ImagePage:
         found = answer.segmentation
         known = sum(token not in found.unknown for token in found.tokens)
         messages = about_words(found.unknown, found.suggestions, found.dropped, known)
-        messages += about_finding(found.peak, threshold, found.presence)
+        messages += about_finding(found.peak, threshold, found.presence, found.absent)
         maps = [
             map_html("Probability", "that a place belongs to the thing meant.", found.probability, session.image),
             map_html("Response", "of the strongest feature before the mask is drawn.", found.response, session.image),

@@ -75,13 +75,18 @@ def about_words(unknown: Sequence[str], suggestions: Mapping[str, Sequence[str]]
     return messages
 
 
-def about_finding(peak: float, threshold: float, presence: float | None) -> list[Message]:
-    """Says so when the thing named was probably not found.  peak, threshold, presence: probabilities in 0..1."""
+def about_finding(peak: float, threshold: float, presence: float | None, absent: bool) -> list[Message]:
+    """Says so when the thing named was probably not found.  peak, threshold, presence: probabilities in 0..1; absent: the model's verdict."""
+    if absent and presence is not None:
+        return [
+            Message(
+                f"This is probably not in the picture (the model is {presence:.0%} sure that it is); what it took for it is shown.",
+                "warning",
+            )
+        ]
     if peak < threshold:
         text = f"Nothing here reaches the threshold (the highest probability is {peak:.2f}): lower the threshold or say it in other words."
         return [Message(text, "warning")]
-    if presence is not None and presence < 0.5:
-        return [Message(f"This may not be in the picture (the model is {presence:.0%} sure that it is).", "warning")]
     return []
 
 

@@ -46,7 +46,8 @@ def test_shapes_and_types(tokeniser):
     assert batch.tokens.dtype == np.int64 and batch.valid.dtype == bool
     assert batch.image_index.tolist() == [k for k in range(3) for _ in range(5)]
     assert batch.masks.shape == (15, 16, 16) and batch.masks.dtype == np.uint8
-    assert batch.weights.shape == (15,) and batch.weights.dtype == np.float32 and len(batch.kinds) == len(batch.texts) == 15
+    assert len(batch.kinds) == len(batch.texts) == 15
+    assert batch.windows.shape == (3, 4) and batch.boxes.shape[0] == 15 and batch.boxes.shape[2] == 4
     assert batch.inside.shape == (3, 16, 16) and batch.inside.dtype == bool
 
 
@@ -109,15 +110,12 @@ def test_absent_and_borrowed_mean_nothing(tokeniser):
     assert {text for text, kind in zip(batch.texts, batch.kinds, strict=True) if kind == "borrowed"} == {"the red train"}
 
 
-def test_mix_and_weights(tokeniser):
+def test_mix(tokeniser):
     mix = {"natural": 3.0, "category": 1.0, "order": 0.0}
-    sampler = TrainingSampler(
-        [(scenes(), 1.0)], tokeniser, image_size=32, images_per_batch=50, mix=mix, kind_weights={"category": 0.5}, augmentation=None
-    )
+    sampler = TrainingSampler([(scenes(), 1.0)], tokeniser, image_size=32, images_per_batch=50, mix=mix, augmentation=None)
     batch = next(sampler)
     natural = np.mean([kind == "natural" for kind in batch.kinds])
     assert set(batch.kinds) == {"natural", "category"} and 0.65 < natural < 0.85
-    assert all(weight == (0.5 if kind == "category" else 1.0) for kind, weight in zip(batch.kinds, batch.weights, strict=True))
 
 
 def test_different_referents_come_first(tokeniser):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from refseg.models.network import NetworkConfig, NetworkOutput, ReferringNetwork
+from refseg.models.selection import Selected
 
 VOCABULARY = 30
 
@@ -37,13 +38,16 @@ def expressions(*lengths: int) -> tuple[Tensor, Tensor]:
 
 
 def assert_same(got: NetworkOutput, expected: NetworkOutput) -> None:
-    for name, one, other in zip(NetworkOutput._fields, got, expected, strict=True):
+    assert got.selected is not None and expected.selected is not None
+    pairs = [*zip(got[:-1], expected[:-1], strict=True), *zip(got.selected, expected.selected, strict=True)]
+    for name, (one, other) in zip((*NetworkOutput._fields[:-1], *Selected._fields), pairs, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9, msg=lambda text, name=name: f"{name}: {text}")
 
 
 def rows(output: NetworkOutput, k: int, words: int) -> NetworkOutput:
     """Expression k, cut to its first words."""
-    one = NetworkOutput(*(part[k : k + 1] for part in output))
+    assert output.selected is not None
+    one = NetworkOutput(*(part[k : k + 1] for part in output[:-1]), Selected(*(part[k : k + 1] for part in output.selected)))
     return one._replace(word_attention=one.word_attention[:, :, :words], word_maps=one.word_maps[:, :, :words])
 
 
@@ -57,6 +61,7 @@ def test_shapes_and_ranges_of_the_answer(network: ReferringNetwork) -> None:
     assert output.features.shape == (2, config.channels, 4, 4)
     assert output.memory_gates.shape == output.reset_gates.shape == (2, 3, 4, 4)
     assert output.presence is not None and output.presence.shape == (2,)
+    assert output.selected is not None and output.selected.logits.shape == (2, config.regions + 1)
     torch.testing.assert_close(output.word_attention.sum(-1), torch.ones(2, 3, dtype=torch.float64))
     torch.testing.assert_close(output.word_maps.sum(2), torch.ones(2, 3, 4, 4, dtype=torch.float64))
     assert not output.word_attention[0, :, 3:].any() and not output.word_maps[0, :, 3:].any()
@@ -114,11 +119,11 @@ def test_ablations_of_the_pooling_have_the_same_parameters(network: ReferringNet
 
 
 def test_without_the_additions_the_network_is_the_papers() -> None:
-    config = replace(NetworkConfig.tiny(), context=0, modulated=False, refinement=(), presence=False)
+    config = replace(NetworkConfig.tiny(), context=0, modulated=False, refinement=(), regions=0, presence=False)
     network = ReferringNetwork(config, VOCABULARY).double()
     tokens, valid = expressions(3)
     output = network(pictures(1), tokens, valid)
-    assert output.logits.shape == (1, 4, 4) and output.presence is None
+    assert output.logits.shape == (1, 4, 4) and output.presence is None and output.selected is None
     assert network.fusion.modulate is None and network.words.reader is None
 
 
@@ -129,7 +134,9 @@ def test_every_parameter_learns() -> None:
     tokens, valid = expressions(4, 6)
     output = network(pictures(2).float(), tokens, valid)
     assert output.presence is not None
-    (output.logits.square().mean() + output.presence.square().mean()).backward()
+    assert output.selected is not None
+    losses = [output.logits, output.presence, output.selected.logits, output.selected.category]
+    sum(loss.square().mean() for loss in losses).backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all() and parameter.grad.any(), name
 
@@ -155,7 +162,7 @@ def test_the_papers_sizes() -> None:
     config = NetworkConfig.paper()
     assert (config.image_size, config.max_words, config.embedding, config.width, config.channels) == (320, 20, 1000, 512, 500)
     assert (config.backbone, config.pooling) == ("resnet101", "attention")
-    assert not (config.context or config.modulated or config.refinement or config.presence)
+    assert not (config.context or config.modulated or config.refinement or config.regions or config.presence)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +171,7 @@ def test_the_papers_sizes() -> None:
         ({"depth": 3}, "unknown network setting 'depth'; known ones are backbone"),
         ({"width": 0}, "width must be positive, got 0"),
         ({"image_size": 100}, "image_size must be divisible by 32, got 100"),
+        ({"refinement": []}, "regions need a refinement to join, got regions 6"),
     ],
 )
 def test_impossible_settings_are_refused(change: dict[str, int], message: str) -> None:
@@ -186,7 +194,7 @@ def test_the_papers_network_end_to_end() -> None:
     assert network.fusion.project[0].weight.shape == (500, 1000 + 1000 + 8, 1, 1)  # Eq. 1
     assert network.prediction.weight.shape == (1, 500, 3, 3)  # Eq. 7
     # at the paper's own size, without computing: Res3, Res4 and Res5 on one 40 x 40 grid
-    levels, details = network.backbone.to("meta")(torch.empty(1, 3, 320, 320, device="meta"))
+    levels, details, *_ = network.backbone.to("meta")(torch.empty(1, 3, 320, 320, device="meta"))
     assert [tuple(level.shape) for level in levels] == [(1, 512, 40, 40), (1, 1024, 40, 40), (1, 2048, 40, 40)]
     assert details == ()
 

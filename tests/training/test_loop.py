@@ -23,21 +23,28 @@ RECIPE = Recipe(
     name="miniature",
     network=NetworkConfig.tiny(),
     sources=(SourceSpec("balls", 1.0),),
-    phases=(Phase("head", steps=2, backbone_rate=0.0, **SHARED), Phase("whole", steps=2, backbone_rate=1e-2, **SHARED)),
+    phases=(
+        Phase("head", steps=2, backbone_rate=0.0, regions=False, **SHARED),
+        Phase("selection", task="selection", steps=1, backbone_rate=0.0, imagined=0.5, **SHARED),
+        Phase("instances", task="instances", steps=1, backbone_rate=0.0, instances=2, **SHARED),
+        Phase("whole", steps=2, backbone_rate=1e-2, instances=2, **SHARED),
+    ),
+    calibration="balls",
 )
 """
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """DATA/balls: two pictures with a red ball left and a blue one right; and DATA/recipe.py."""
+    """DATA/balls: three pictures with a red ball left and a blue one right, the third for validation; and DATA/recipe.py."""
     folder = tmp_path / "data" / "balls"
     (folder / "images").mkdir(parents=True)
     (folder.parent / "recipe.py").write_text(RECIPE, encoding="utf-8")
     images, annotations, refs = [], [], []
-    for number in (1, 2):
+    for number in (1, 2, 3):
+        split = "val" if number == 3 else "train"
         picture = np.full((60, 80, 3), 128, np.uint8)
-        images.append({"id": number, "file_name": f"{number}.png", "width": 80, "height": 60, "split": "train"})
+        images.append({"id": number, "file_name": f"{number}.png", "width": 80, "height": 60, "split": split})
         for side, (x, colour, words) in enumerate([(10, (0, 0, 220), "red ball"), (50, (220, 0, 0), "the blue ball on the right")]):
             picture[20:40, x : x + 20] = colour
             polygon = [x, 20, x + 20, 20, x + 20, 40, x, 40]
@@ -53,7 +60,7 @@ def data(tmp_path: Path) -> Path:
                     "segmentation": [polygon],
                 }
             )
-            refs.append({"ref_id": key, "ann_id": key, "image_id": number, "split": "train", "sentences": [{"sent": words}]})
+            refs.append({"ref_id": key, "ann_id": key, "image_id": number, "split": split, "sentences": [{"sent": words}]})
         cv2.imwrite(str(folder / "images" / f"{number}.png"), picture)
     coco = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "sports ball"}]}
     (folder / "instances.json").write_text(json.dumps(coco), encoding="utf-8")
@@ -72,9 +79,13 @@ def test_a_run_leaves_a_checkpoint_and_resumes(data: Path, tmp_path: Path, monke
     resumed = main(["train", "--recipe", recipe, "--data", str(data), "--output", str(output), "--resume", "--device", "cpu"])
     assert resumed == 0
     last, _, config = load_checkpoint(folder)
-    assert config["training"]["steps"] == 4
+    assert config["training"]["steps"] == 6
+    assert 0 < config["presence"]["threshold"] < 1  # measured on the held-back picture
     log = [json.loads(line) for line in (output / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert [(row["step"], row["phase"]) for row in log] == [(1, "head"), (2, "head"), (3, "whole"), (4, "whole")]
+    assert [(row["step"], row["phase"]) for row in log] == [
+        *((1, "head"), (2, "head"), (3, "selection"), (4, "instances"), (5, "whole"), (6, "whole")),
+    ]
+    assert "right" in log[2] and "matched" in log[3] and "selection" in log[4] and "selection" not in log[0]
     for name, value in last.named_parameters():
         moved = not torch.equal(value, first.get_parameter(name))
         assert moved or value.numel() == 1 or name.endswith("bias"), f"{name} was never trained"

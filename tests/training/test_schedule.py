@@ -36,20 +36,21 @@ def network() -> ReferringNetwork:
 
 
 def test_every_parameter_is_in_exactly_one_group(network: ReferringNetwork) -> None:
-    groups = parameter_groups(network, 1e-3, 1e-4, 1e-5, 0.02)
+    groups = parameter_groups(network, 1e-3, 5e-4, 1e-4, 1e-5, 0.02)
     grouped = [id(parameter) for group in groups for parameter in group["params"]]
     assert len(grouped) == len(set(grouped))
     assert set(grouped) == {id(parameter) for parameter in network.parameters()}
 
 
 def test_rates_by_part_and_decay_by_shape(network: ReferringNetwork) -> None:
-    groups = parameter_groups(network, 1e-3, 1e-4, 1e-5, 0.02)
+    groups = parameter_groups(network, 1e-3, 5e-4, 1e-4, 1e-5, 0.02)
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     for group in groups:
         assert group["lr"] == group["base_lr"]
         for parameter in group["params"]:
             name = names[id(parameter)]
             expected = 1e-4 if name.startswith("backbone.") else 1e-5 if name == "words.table.weight" else 1e-3
+            expected = 5e-4 if name.startswith(("selection.", "instances.")) else expected
             assert group["lr"] == expected, name
             assert group["weight_decay"] == (0.02 if parameter.ndim > 1 else 0), name
 
@@ -57,10 +58,12 @@ def test_rates_by_part_and_decay_by_shape(network: ReferringNetwork) -> None:
 def test_groups_come_in_the_same_order_every_time(network: ReferringNetwork) -> None:
     # a resumed run matches the optimiser's moments by position
     other = ReferringNetwork(NetworkConfig.tiny(), 30)
-    shapes = [[tuple(p.shape) for group in parameter_groups(n, 1e-3, 1e-4, 1e-5, 0.02) for p in group["params"]] for n in (network, other)]
+    shapes = [
+        [tuple(p.shape) for group in parameter_groups(n, 1e-3, 5e-4, 1e-4, 1e-5, 0.02) for p in group["params"]] for n in (network, other)
+    ]
     assert shapes[0] == shapes[1]
 
 
 def test_an_optimiser_takes_them(network: ReferringNetwork) -> None:
-    optimiser = torch.optim.AdamW(parameter_groups(network, 1e-3, 0.0, 1e-5, 0.02))
+    optimiser = torch.optim.AdamW(parameter_groups(network, 1e-3, 1e-3, 0.0, 1e-5, 0.02))
     assert [group["lr"] for group in optimiser.param_groups].count(0.0) == 2

@@ -17,12 +17,13 @@ Parts = tuple[ReferringNetwork, ReferringNetwork, torch.optim.AdamW]
 def make(seed: int) -> Parts:
     torch.manual_seed(seed)
     network, average = (ReferringNetwork(NetworkConfig.tiny(), VOCABULARY) for _ in range(2))
-    return network, average, torch.optim.AdamW(parameter_groups(network, 1e-2, 1e-2, 1e-2, 0.02))
+    return network, average, torch.optim.AdamW(parameter_groups(network, 1e-2, 1e-2, 1e-2, 1e-2, 0.02))
 
 
 def train(parts: Parts, steps: range) -> None:
     network, _, optimiser = parts
     for step in steps:
+        torch.manual_seed(step)  # what is left out at random
         generator = torch.Generator().manual_seed(step)
         images = torch.rand(2, 3, 64, 64, generator=generator)
         tokens = torch.randint(2, VOCABULARY, (2, 4), generator=generator)

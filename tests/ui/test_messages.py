@@ -44,10 +44,10 @@ def test_truncation_names_what_was_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("peak", "presence", "said"),
-    [(0.2, 0.9, "0.20"), (0.9, 0.1, "10%"), (0.9, 0.9, ""), (0.9, None, "")],
+    [(0.2, 0.9, "0.20"), (0.9, 0.1, "10%"), (0.2, 0.1, "10%"), (0.9, 0.9, ""), (0.9, None, "")],
 )
 def test_not_found_hint(peak: float, presence: float | None, said: str) -> None:
-    messages = about_finding(peak, 0.5, presence)
+    messages = about_finding(peak, 0.5, presence, absent=presence is not None and presence < 0.3)
     assert bool(messages) == bool(said)
     assert all(said in message.text for message in messages)
 

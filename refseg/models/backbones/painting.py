@@ -7,7 +7,8 @@ so that the position of a dog's tail carries "dog" and the place and size of the
 import torch
 from torch import Tensor, nn
 
-from refseg.models.backbones.yolox import CLASSES, Detections
+from refseg.models.backbones.detections import Detections
+from refseg.models.backbones.yolox import CLASSES
 
 GEOMETRY_CHANNELS = 6
 

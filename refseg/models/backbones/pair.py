@@ -7,7 +7,7 @@ from torch import Tensor
 from refseg.models.backbones.features import Backbone, BackboneFeatures
 from refseg.models.backbones.mobilenet import DeepLabMobileNetV2
 from refseg.models.backbones.painting import DetectionPainting
-from refseg.models.backbones.yolox import YoloxNano
+from refseg.models.backbones.yolox import CLASSES, YoloxNano
 
 
 class DetectorSegmenterPair(Backbone):
@@ -26,6 +26,8 @@ class DetectorSegmenterPair(Backbone):
         p3, p4, p5 = self.detector.pan_channels
         self.level_channels = (self.segmenter.context_channels, p3 + p4, p5 + self.painting.channels)
         self.detail_channels = (self.segmenter.stride8_channels + p3, self.segmenter.stride4_channels)
+        self.classes = CLASSES
+        self.appearance_channels = (p3, p4, p5, self.segmenter.context_channels)
         self.name_offset = p5  # where the name vectors start in the channels of the third level
 
     def forward(self, images: Tensor) -> BackboneFeatures:
@@ -36,4 +38,5 @@ class DetectorSegmenterPair(Backbone):
         painted = self.painting(detected.detections, size, grid=size // 16)
         things = torch.cat([F.interpolate(p5, scale_factor=2.0, mode="bilinear", align_corners=False), painted.to(p5.dtype)], dim=1)
         details = (torch.cat([surfaces.stride8, p3], dim=1), surfaces.stride4)
-        return BackboneFeatures(levels=(surfaces.context, parts, things), details=details)
+        appearance = (p3, p4, p5, surfaces.context)
+        return BackboneFeatures((surfaces.context, parts, things), details, detected.detections, appearance)

@@ -1,15 +1,20 @@
 """A small plain convolutional backbone, trained from nothing: for tests and for experiments without any initialisation."""
 
+import torch
 from torch import Tensor, nn
 
+from refseg.models.backbones.detections import Detections
 from refseg.models.backbones.features import Backbone, BackboneFeatures
 
 
 class PlainBackbone(Backbone):
     """Four stages of strided 3x3 convolutions with group normalisation; stride 16 levels, details at strides 8 and 4.
 
-    images (B, 3, S, S) in 0..1 -> levels of (2w, 4w, 4w) channels at S/16 (the third with twice the receptive field).
+    images (B, 3, S, S) in 0..1 -> levels of (2w, 4w, 4w) channels at S/16 (the third with twice the receptive field), and a stand-in
+    for a detector, one box a position.
     """
+
+    classes = 4
 
     def __init__(self, width: int = 16) -> None:
         super().__init__()
@@ -21,13 +26,24 @@ class PlainBackbone(Backbone):
         self.context = _stage(4 * w, 4 * w, 1, dilation=2)
         self.level_channels = (2 * w, 4 * w, 4 * w)
         self.detail_channels = (2 * w, w)
+        self.appearance_channels = (4 * w,)
 
     def forward(self, images: Tensor) -> BackboneFeatures:
         fine = self.stride4(images * 2 - 1)
         middle = self.stride8(fine)
         first = self.stride16(middle)
         second = self.deeper(first)
-        return BackboneFeatures(levels=(first, second, self.context(second)), details=(middle, fine))
+        third = self.context(second)
+        return BackboneFeatures((first, second, third), (middle, fine), self._detect(third, images.shape[-1]), (third,))
+
+    def _detect(self, features: Tensor, size: int) -> Detections:
+        """A box of half the picture's side about each position; its first channels stand for class and objectness."""
+        channels = features.flatten(2).transpose(1, 2)  # (B, P, 4w)
+        h, w = features.shape[-2:]
+        down, across = torch.meshgrid(torch.arange(h, device=features.device), torch.arange(w, device=features.device), indexing="ij")
+        centre = (torch.stack([across, down], dim=-1).flatten(0, 1) + 0.5) * (size / w)
+        boxes = torch.cat([centre - size / 4, centre + size / 4], dim=-1).to(features.dtype)
+        return Detections(channels[..., : self.classes], channels[..., self.classes], boxes.expand(len(features), -1, -1))
 
 
 def _stage(inputs: int, outputs: int, stride: int, dilation: int = 1) -> nn.Sequential:

@@ -10,20 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from refseg.models.backbones.detections import Detections
+
 STRIDES = (8, 16, 32)
 CLASSES = 80
 
 
-class Detections(NamedTuple):
-    """Dense predictions of the three scales: class logits (B, A, 80), objectness logits (B, A), boxes (B, A, 4) as x1 y1 x2 y2 in pixels."""
-
-    classes: Tensor
-    objectness: Tensor
-    boxes: Tensor
-
-
 class YoloxFeatures(NamedTuple):
-    """PAN maps at strides 8, 16, 32 of 64, 128, 256 channels, and the dense predictions."""
+    """PAN maps at strides 8, 16, 32 of 64, 128, 256 channels, and the dense predictions of the three scales together."""
 
     pan: tuple[Tensor, Tensor, Tensor]
     detections: Detections

@@ -22,7 +22,7 @@ def picture() -> torch.Tensor:
 
 def assert_as_announced(backbone: Backbone, images: torch.Tensor) -> None:
     with torch.no_grad():
-        levels, details = backbone(images)
+        levels, details, *_ = backbone(images)
     assert [tuple(level.shape) for level in levels] == [(2, channels, SIZE // 16, SIZE // 16) for channels in backbone.level_channels]
     assert [tuple(detail.shape) for detail in details] == [
         (2, channels, SIZE // stride, SIZE // stride) for channels, stride in zip(backbone.detail_channels, (8, 4), strict=True)
@@ -39,7 +39,7 @@ def test_the_plain_backbone_is_as_announced(picture: torch.Tensor) -> None:
 
 def test_each_half_of_the_pair_sees_colours_in_its_own_convention(pair: DetectorSegmenterPair, picture: torch.Tensor) -> None:
     with torch.no_grad():
-        levels, details = pair(picture)
+        levels, details, *_ = pair(picture)
         detected = pair.detector(picture[:, [2, 1, 0]] * 255)  # BGR in 0..255
         segmented = pair.segmenter(2 * picture - 1)  # RGB in -1..1
         p3, p4, p5 = detected.pan

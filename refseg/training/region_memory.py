@@ -1,0 +1,287 @@
+"""What the choice among regions needs of every training picture, kept in memory: its candidates, plain and mirrored, and what can be said of it.
+
+With a frozen backbone the candidates of a picture do not change, and to choose among them no pixel is needed: a step over 40 pictures and 200 expressions
+takes as long as one over two pictures from their pixels. That is what lets the language see its ten thousand sentences dozens of times on a CPU.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from refseg.data.choices import ExpressionChooser, Offer
+from refseg.data.facts import measure
+from refseg.data.sources import TrainingSource
+from refseg.data.templates import Template
+from refseg.data.wording import mirror_text, reads_writing
+from refseg.errors import DataError
+from refseg.files import replacing
+from refseg.images import Letterbox, to_tensor, window_of
+from refseg.language import Tokeniser
+from refseg.models.network import ReferringNetwork
+from refseg.models.regions import Regions, pairwise_iou
+from refseg.training.imagined import CLEARLY, CLUTTER, Donor, ImaginedPictures
+
+FILE = "regions.safetensors"
+TEMPLATE_DRAWS = 4  # wordings of each template that are kept
+FLOATS = torch.float16
+
+
+class RegionBatch(NamedTuple):
+    """regions of B pictures; tokens and valid (K, T); image_index (K,); overlap (K, N) of the candidates with what is meant; category (K,): its
+    index among the detector's classes, or -1."""
+
+    regions: Regions
+    tokens: Tensor
+    valid: Tensor
+    image_index: Tensor
+    overlap: Tensor
+    category: Tensor
+
+
+@dataclass(frozen=True)
+class RememberedPicture:
+    """views: candidates as seen plain and, where that is allowed, mirrored; overlap per view (N, objects): IoU with the boxes of the objects.
+    offers: by kind, what can be said.  categories of the objects."""
+
+    views: tuple[Regions, ...]
+    overlap: tuple[Tensor, ...]
+    offers: dict[str, list[Offer]]
+    categories: tuple[str, ...]
+
+
+class _Said(NamedTuple):
+    """An expression, the overlap (N,) of the candidates with what it means, and the category of that (None for nothing)."""
+
+    text: str
+    overlap: Tensor
+    category: str | None
+
+
+class RegionMemory:
+    """Pictures by source, with the sources' shares."""
+
+    def __init__(self, sources: Sequence[tuple[Sequence[RememberedPicture], float]]) -> None:
+        self.sources = [([p for p in pictures if p.offers], share) for pictures, share in sources]
+        self.sources = [(pictures, share) for pictures, share in self.sources if pictures]
+        if not self.sources:
+            raise DataError(
+                "got no picture with anything to say about it, expected expressions or labelled categories: check the data folders"
+            )
+        shares = np.array([share for _, share in self.sources], dtype=np.float64)
+        self._odds = shares / shares.sum()
+        self._count = len(self.sources[0][0][0].views[0].boxes)
+        self._imagined: ImaginedPictures | None = None
+
+    def imagine(self, image_size: int, listed: Iterable[str]) -> None:
+        """From now on, be able to put pictures together from the candidates remembered; listed: categories that may be said to be absent.
+        Where no candidate clearly is an object there is nothing to put together, and it stays with the pictures."""
+        pictures = [picture for pictures, _ in self.sources for picture in pictures]
+        donors = [donor for picture in pictures for donor in _donors(picture)]
+        clutter = [left for picture in pictures if len((left := _clutter(picture)).boxes) >= 8]
+        self._imagined = ImaginedPictures(donors, clutter, image_size, frozenset(listed)) if donors else None
+
+    def batch(
+        self,
+        chooser: ExpressionChooser,
+        tokeniser: Tokeniser,
+        classes: Sequence[str],
+        images: int,
+        expressions: int,
+        *,
+        seed: int,
+        step: int,
+        imagined: float = 0.0,
+    ) -> RegionBatch:
+        """`images` pictures, the share `imagined` of them put together, with `expressions` each, less those that cannot be said of a mirrored picture;
+        a function of (seed, step)."""
+        rng = np.random.default_rng([seed, step])
+        index_of = {name: index for index, name in enumerate(classes)}
+        views, said, index = [], [], []
+        for position in range(images):
+            if self._imagined is not None and rng.random() < imagined:
+                regions, own = self._imagine_one(self._imagined, expressions, rng)
+            else:
+                regions, own = self._recall_one(chooser, expressions, rng)
+            views.append(regions)
+            said += own
+            index += [position] * len(own)
+        tokens, valid = tokeniser.batch([tokeniser.encode(one.text) for one in said])
+        return RegionBatch(
+            Regions(*(torch.stack([part.float() for part in parts]) for parts in zip(*views, strict=True))),
+            torch.from_numpy(tokens),
+            torch.from_numpy(valid),
+            torch.tensor(index),
+            torch.stack([one.overlap for one in said]),
+            torch.tensor([index_of.get(one.category or "", -1) for one in said]),
+        )
+
+    def _recall_one(self, chooser: ExpressionChooser, expressions: int, rng: np.random.Generator) -> tuple[Regions, list[_Said]]:
+        """A remembered picture, plain or mirrored, and what is said of it."""
+        pictures = self.sources[int(rng.choice(len(self.sources), p=self._odds))][0]
+        picture = pictures[int(rng.integers(len(pictures)))]
+        mirrored = int(rng.integers(len(picture.views)))
+        chosen = chooser.draw(picture.offers, expressions, rng)
+        said = [
+            _said(mirror_text(one.text) if mirrored else one.text, one.objects, picture.overlap[mirrored].float(), picture.categories)
+            for one in chosen
+            if not (mirrored and reads_writing(one.text))
+        ]
+        return picture.views[mirrored], said
+
+    def _imagine_one(self, imagined: ImaginedPictures, expressions: int, rng: np.random.Generator) -> tuple[Regions, list[_Said]]:
+        """A picture put together, and templates about it, each kind as often."""
+        regions, overlap, templates, categories = imagined.draw(self._count, rng)
+        by_kind: dict[str, list[Template]] = {}
+        for template in templates:
+            by_kind.setdefault(template.kind, []).append(template)
+        kinds = sorted(by_kind)
+        drawn = [by_kind[kinds[int(k)]] for k in (rng.integers(len(kinds), size=expressions) if kinds else ())]
+        chosen = [same[int(rng.integers(len(same)))] for same in drawn]
+        return regions, [_said(one.text, one.objects, overlap, categories) for one in chosen]
+
+
+def _said(text: str, objects: tuple[int, ...], overlap: Tensor, categories: Sequence[str]) -> _Said:
+    """overlap (N, objects of the picture)."""
+    return _Said(
+        text,
+        overlap[:, list(objects)].amax(1) if objects else overlap.new_zeros(len(overlap)),
+        categories[objects[0]] if objects else None,
+    )
+
+
+def _donors(picture: RememberedPicture) -> Iterator[Donor]:
+    """Of every view and object the candidate that is it, where one clearly is."""
+    for view, overlap in zip(picture.views, picture.overlap, strict=True):
+        for category, column in zip(picture.categories, overlap.float().unbind(1), strict=True):
+            best = int(column.argmax())
+            if column[best] >= CLEARLY:
+                row = Regions(*(part[best : best + 1] for part in view))
+                width, height = row.geometry[0, 6:8].tolist()  # see `describe_geometry`
+                yield Donor(category, (width, height), row)
+
+
+def _clutter(picture: RememberedPicture) -> Regions:
+    """The candidates of the plain view that are no object."""
+    view, overlap = picture.views[0], picture.overlap[0]
+    nothing = view.classes.float().amax(-1) < CLUTTER
+    if overlap.shape[1]:
+        nothing &= overlap.float().amax(1) < 0.2
+    return Regions(*(part[nothing] for part in view))
+
+
+def remember(
+    network: ReferringNetwork,
+    sources: Sequence[TrainingSource],
+    chooser: ExpressionChooser,
+    image_size: int,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> RegionMemory:
+    """Run the backbone once over every picture of the sources that people wrote about; label maps have no single things to choose among.
+
+    progress(done, pictures) is called after each picture. The candidates are measured in evaluation mode, whatever the network's.
+    """
+    spoken = [source for source in sources if source.expressions]
+    total, done = sum(len(source.scenes) for source in spoken), 0
+    training, remembered = network.training, []
+    network.eval()
+    for number, source in enumerate(spoken):
+        pictures = []
+        for index in range(len(source.scenes)):
+            pictures.append(_remembered(network, source, index, chooser, image_size, np.random.default_rng([seed, number, index])))
+            done += 1
+            if progress is not None:
+                progress(done, total)
+        remembered.append((pictures, source.share))
+    network.train(training)
+    return RegionMemory(remembered)
+
+
+def _remembered(
+    network: ReferringNetwork, source: TrainingSource, index: int, chooser: ExpressionChooser, image_size: int, rng: np.random.Generator
+) -> RememberedPicture:
+    scene = source.scenes[index]
+    facts = measure(scene)
+    offers: dict[str, dict[Offer, None]] = {}
+    for _ in range(TEMPLATE_DRAWS):
+        for kind, said in chooser.offers(scene, facts, rng).items():
+            offers.setdefault(kind, {}).update(dict.fromkeys((tuple(texts), objects) for texts, objects in said))
+    shares = np.array([o.box for o in facts.objects], dtype=np.float32).reshape(-1, 4)
+    views, overlap = [], []
+    for mirrored in (False, True) if scene.flippable else (False,):
+        image = np.ascontiguousarray(scene.image[:, ::-1]) if mirrored else scene.image
+        boxes = shares[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [1, 0, 1, 0] if mirrored else shares
+        letterbox = Letterbox.of(image, image_size)
+        regions = candidates(network, letterbox, np.asarray(letterbox.forward(image), dtype=np.uint8))
+        corners = letterbox.forward_points(boxes.reshape(-1, 2) * [image.shape[1], image.shape[0]])
+        iou = pairwise_iou(regions.boxes, torch.from_numpy(corners.reshape(1, -1, 4)).float().to(regions.boxes.device))[0]
+        views.append(Regions(*(part[0].to("cpu", FLOATS) for part in regions)))
+        overlap.append(iou.to("cpu", FLOATS))
+    return RememberedPicture(
+        tuple(views), tuple(overlap), {kind: list(said) for kind, said in offers.items()}, tuple(o.category for o in facts.objects)
+    )
+
+
+@torch.no_grad()
+def candidates(network: ReferringNetwork, letterbox: Letterbox, square: NDArray[np.uint8]) -> Regions:
+    """The regions of one letterboxed picture, uint8 (S, S, 3)."""
+    device = next(network.parameters()).device
+    images = to_tensor(square).unsqueeze(0).to(device).contiguous(memory_format=torch.channels_last)
+    regions = network.propose(images, network.backbone(images), window_of(letterbox).to(device))
+    if regions is None:
+        raise DataError("the recipe's network has no regions to choose among, expected `regions` above 0 in its configuration")
+    return regions
+
+
+def save_memory(memory: RegionMemory, folder: Path) -> None:
+    """Write what was remembered into one file of `folder`, so that a resumed run need not look at the pictures again."""
+    tensors: dict[str, Tensor] = {}
+    said = []
+    for s, (pictures, share) in enumerate(memory.sources):
+        for p, picture in enumerate(pictures):
+            for v, (view, overlap) in enumerate(zip(picture.views, picture.overlap, strict=True)):
+                named = {**view._asdict(), "overlap": overlap}
+                tensors |= {f"{s}/{p}/{v}/{name}": tensor.contiguous() for name, tensor in named.items()}
+        said.append({"share": share, "pictures": [[len(p.views), p.offers, p.categories] for p in pictures]})
+    with replacing(folder / FILE) as temporary:
+        save_file(tensors, temporary, metadata={"said": json.dumps(said)})
+
+
+def load_memory(folder: Path) -> RegionMemory | None:
+    """What `save_memory` wrote, or None where there is nothing. Raises DataError for a file that does not fit."""
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as stored:
+            said = json.loads(stored.metadata()["said"])
+            return RegionMemory(
+                [
+                    ([_read_picture(stored, f"{s}/{p}", *picture) for p, picture in enumerate(source["pictures"])], float(source["share"]))
+                    for s, source in enumerate(said)
+                ]
+            )
+    except (OSError, KeyError, ValueError, TypeError, SafetensorError) as error:
+        raise DataError(f"cannot read {path}: {error}; delete it and it is made again") from error
+
+
+def _read_picture(stored: Any, place: str, views: int, offers: dict[str, Any], categories: Sequence[str]) -> RememberedPicture:
+    def read(view: int, name: str) -> Tensor:
+        tensor: Tensor = stored.get_tensor(f"{place}/{view}/{name}")
+        return tensor
+
+    return RememberedPicture(
+        tuple(Regions(*(read(view, name) for name in Regions._fields)) for view in range(views)),
+        tuple(read(view, "overlap") for view in range(views)),
+        {kind: [(tuple(texts), tuple(objects)) for texts, objects in said] for kind, said in offers.items()},
+        tuple(categories),
+    )
