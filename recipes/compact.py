@@ -13,6 +13,7 @@ from refseg.models.network import NetworkConfig
 from refseg.training.recipe import Phase, Recipe
 
 FROZEN = {"backbone_rate": 0.0}
+JOINT_MIX = {**DEFAULT_MIX, "borrowed": 0.08, "absent": 0.05}
 
 RECIPE = Recipe(
     name="compact",
@@ -46,7 +47,7 @@ RECIPE = Recipe(
         Phase(
             "instances",
             task="instances",
-            steps=500,
+            steps=800,
             images=8,
             expressions=1,
             instances=8,
@@ -55,19 +56,34 @@ RECIPE = Recipe(
             table_rate=0.0,
             **FROZEN,
         ),
-        # Everything, at the size it is used at.
+        # Everything but the backbone, at the size it is used at: the attention learns to add to what the regions know, and where to trust it more.
         Phase(
-            "whole",
-            steps=650,
+            "together",
+            steps=450,
             images=5,
             expressions=5,
             instances=5,
             image_size=416,
             rate=4e-4,
-            region_rate=1e-4,
-            backbone_rate=2e-5,
-            table_rate=5e-5,
-            mix={**DEFAULT_MIX, "borrowed": 0.08, "absent": 0.05},
+            region_rate=3e-5,
+            table_rate=3e-5,
+            mix=JOINT_MIX,
+            **FROZEN,
+        ),
+        # Every tensor, the backbone at a rate that leaves the detector what it knows: its normalisation is folded away, and at 2e-5 it forgets.
+        Phase(
+            "everything",
+            steps=40,
+            images=5,
+            expressions=5,
+            instances=5,
+            image_size=416,
+            rate=2e-5,
+            region_rate=2e-6,
+            backbone_rate=1e-6,
+            table_rate=2e-6,
+            warmup=5,
+            mix=JOINT_MIX,
         ),
     ),
     initialisation="weights",

@@ -64,8 +64,8 @@ def summary(found: dict[str, Any], answer: "Segmentation") -> str:
         notes.append(f"unknown word {word}" + (f" (near: {near})" if near else ""))
     if answer.dropped:
         notes.append(f"only the first {len(answer.tokens)} words were read")
-    if found["absent"]:
-        notes.append(f"probably not in this picture ({found['presence']:.0%} sure that it is)")
+    if answer.absent and answer.presence is not None:
+        notes.append(f"probably not in this picture (the model is {answer.presence:.0%} sure that it is)")
     elif found["peak"] < found["threshold"]:
         notes.append("nothing reaches the threshold")
     return "; ".join(notes)

@@ -11,7 +11,7 @@ from refseg.inference.segmentation import Segmentation
 def segmentation_entry(answer: Segmentation, mask: NDArray[np.bool_], file: str, threshold: float) -> dict[str, Any]:
     """The entry of one expression, of JSON types; `mask` (H, W) is what was written to `file`, a path relative to result.json.
 
-    presence: probability that the thing is in the picture at all, null when the model does not say; absent: the model's verdict.
+    Where the model's verdict is that the thing is not in the picture, the mask is empty although the peak may be high.
     area_fraction: share of the picture that the mask covers.  peak: highest probability.  word_attention: L lists of T weights, each of sum 1.
     """
     return {
@@ -22,8 +22,6 @@ def segmentation_entry(answer: Segmentation, mask: NDArray[np.bool_], file: str,
         "mask": file,
         "threshold": float(threshold),
         "peak": round(answer.peak, 6),
-        "presence": None if answer.presence is None else round(answer.presence, 6),
-        "absent": answer.absent,
         "area_fraction": round(float(mask.mean()), 6),
         "word_attention": [[round(float(weight), 6) for weight in level] for level in answer.word_attention],
     }

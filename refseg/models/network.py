@@ -160,8 +160,14 @@ class ReferringNetwork(nn.Module):
         self.prediction = nn.Conv2d(config.channels if self.refinement is None else self.refinement.channels, 1, 3, padding=1)  # Eq. 7
         cues = PRESENCE_CUES if config.regions else 0
         self.presence = nn.Linear(2 * config.channels + cues, 1) if config.presence else None
+        if self.presence is not None and cues:
+            with torch.no_grad():
+                self.presence.weight[0, 2 * config.channels + 2] = (
+                    2.0  # half of best - none, see `presence_cues`: a good guess from the start
+                )
         if config.regions:
             self.instances, self.selection, self.trust = _region_modules(config, self.backbone)
+            self.deference = nn.Parameter(torch.tensor(0.5))  # how far the dense answer gives way where a region is surely found
 
     def encode(self, images: Tensor, windows: Tensor | None = None) -> EncodedImages:
         """One backbone pass and the picture's share of Eq. 1-3.
@@ -209,7 +215,7 @@ class ReferringNetwork(nn.Module):
             x = self.refinement(x, [detail.index_select(0, image_index) for detail in encoded.details], evidence)
         logits = self.prediction(x)
         if evidence is not None:
-            logits = logits + self.trust(evidence)
+            logits = logits * (1 - self.deference * evidence[:, 2:]) + self.trust(evidence)
         return NetworkOutput(
             logits=logits.squeeze(1),
             word_attention=torch.stack([level.word_attention for level in attended], dim=1),
@@ -262,12 +268,12 @@ class ReferringNetwork(nn.Module):
 
 def _region_modules(config: NetworkConfig, backbone: Backbone) -> tuple[InstanceMasks, RegionSelection, nn.Conv2d]:
     """Masks in the boxes, the choice among them, and how far the choice speaks directly to the answer (Eq. 7): at first, where a region is
-    chosen, as logits of +8 in its mask and -8 outside; where none is, not at all."""
+    chosen, as logits of +10 in its mask and -10 outside; where none is, not at all."""
     instances = InstanceMasks(backbone.level_channels[0], *backbone.detail_channels)
     selection = RegionSelection(config.embedding, backbone.classes, sum(backbone.appearance_channels))
     trust = nn.Conv2d(EVIDENCE, 1, 1)
     with torch.no_grad():
-        trust.weight.copy_(torch.tensor([0.0, 16.0, -8.0]).view(1, EVIDENCE, 1, 1))
+        trust.weight.copy_(torch.tensor([0.0, 20.0, -10.0]).view(1, EVIDENCE, 1, 1))
         nn.init.zeros_(cast(Tensor, trust.bias))
     return instances, selection, trust
 

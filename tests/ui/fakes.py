@@ -31,6 +31,7 @@ class FakeSegmentation:
     response: np.ndarray[Any, Any]
     peak: float
     presence: float | None = None
+    absent: bool = False
 
     def mask(self, threshold: float | None = None, refine: str = "none") -> np.ndarray[Any, Any]:
         mask: np.ndarray[Any, Any] = self.probability >= (0.5 if threshold is None else threshold)

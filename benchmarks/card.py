@@ -1,6 +1,6 @@
 """Figures and pictures for the card of a model.
 
-    python -m recipes.card --model runs/compact/checkpoint --data DATA --output checkpoints [--photos FOLDER]
+    python -m benchmarks.card --model runs/compact/checkpoint --data DATA --output checkpoints [--photos FOLDER]
 
 Measures the `val` splits of DATA/coco, objects and clothing and prints the card's tables (Markdown). Writes into the output folder calibration.png (how far
 the presence score can be taken at its word) and masks.png and failures.png: twelve expressions drawn at random, and six drawn at random from those with an
@@ -127,7 +127,7 @@ def crossed(raw: PresenceSamples) -> PresenceSamples:
 def _uncalibrated(predictor: Predictor) -> Predictor:
     """The same model answering with the sigmoid of its presence logit."""
     predictor = Predictor(predictor._network, predictor.vocabulary, threshold=predictor.threshold, name=predictor.name)
-    assert predictor.presence == PresenceCalibration()  # noqa: S101
+    assert predictor.presence == PresenceCalibration()
     return predictor
 
 
