@@ -138,7 +138,8 @@ def test_every_parameter_learns() -> None:
     losses = [output.logits, output.presence, output.selected.logits, output.selected.category]
     sum(loss.square().mean() for loss in losses).backward()
     for name, parameter in network.named_parameters():
-        assert parameter.grad is not None and parameter.grad.isfinite().all() and parameter.grad.any(), name
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+        assert parameter.grad.any() or name.endswith("focus.bias"), name  # a softmax does not feel what is added to all its entries
 
 
 def test_autocast_answers_nearly_as_float32() -> None:
