@@ -13,7 +13,7 @@ from refseg.models.network import NetworkConfig
 from refseg.training.recipe import Phase, Recipe
 
 FROZEN = {"backbone_rate": 0.0}
-JOINT_MIX = {**DEFAULT_MIX, "borrowed": 0.08, "absent": 0.05}
+JOINT = {"images": 5, "expressions": 5, "instances": 5, "image_size": 416, "mix": {**DEFAULT_MIX, "borrowed": 0.08, "absent": 0.05}}
 
 RECIPE = Recipe(
     name="compact",
@@ -60,30 +60,22 @@ RECIPE = Recipe(
         Phase(
             "together",
             steps=450,
-            images=5,
-            expressions=5,
-            instances=5,
-            image_size=416,
             rate=4e-4,
             region_rate=3e-5,
             table_rate=3e-5,
-            mix=JOINT_MIX,
+            **JOINT,
             **FROZEN,
         ),
         # Every tensor, the backbone at a rate that leaves the detector what it knows: its normalisation is folded away, and at 2e-5 it forgets.
         Phase(
             "everything",
             steps=40,
-            images=5,
-            expressions=5,
-            instances=5,
-            image_size=416,
             rate=2e-5,
             region_rate=2e-6,
             backbone_rate=1e-6,
             table_rate=2e-6,
             warmup=5,
-            mix=JOINT_MIX,
+            **JOINT,
         ),
     ),
     initialisation="weights",

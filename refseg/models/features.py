@@ -57,11 +57,17 @@ class WordFeatures(nn.Module):
     def forward(self, tokens: Tensor, valid: Tensor) -> Tensor:
         e = self.table(tokens)  # (K, T, E)
         if self.reader is not None:
-            lengths = valid.sum(1).clamp_min(1).cpu()
-            packed = nn.utils.rnn.pack_padded_sequence(e, lengths, batch_first=True, enforce_sorted=False)
-            states, _ = nn.utils.rnn.pad_packed_sequence(self.reader(packed)[0], batch_first=True, total_length=tokens.shape[1])
+            states = read_in_context(self.reader, e, valid)
             e = torch.cat([F.normalize(at_least_float32(e), dim=-1), F.normalize(at_least_float32(states), dim=-1)], dim=-1)
         return self.gain * F.normalize(at_least_float32(e), dim=-1) * valid.unsqueeze(-1)
+
+
+def read_in_context(reader: nn.GRU, embedded: Tensor, valid: Tensor) -> Tensor:
+    """States (K, T, 2 * hidden) of a bidirectional `reader` over embedded words (K, T, E); padding, where valid (K, T) is False, is not read."""
+    lengths = valid.sum(1).clamp_min(1).cpu()
+    packed = nn.utils.rnn.pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
+    states: Tensor = nn.utils.rnn.pad_packed_sequence(reader(packed)[0], batch_first=True, total_length=embedded.shape[1])[0]
+    return states
 
 
 def at_least_float32(x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from refseg.models.backbones.detections import Detections
+from refseg.models.backbones.detections import Detections, take_rows
 from refseg.models.colour_names import name_colours
 from refseg.models.features import at_least_float32
 
@@ -34,10 +34,6 @@ class Regions(NamedTuple):
     colours: Tensor
     appearance: Tensor
 
-    def select(self, index: Tensor) -> "Regions":
-        """The pictures `index` (K,), repeated as often as they are named."""
-        return Regions(*(part.index_select(0, index) for part in self))
-
 
 @torch.no_grad()
 def propose_regions(
@@ -52,7 +48,7 @@ def propose_regions(
         classes = at_least_float32(detections.classes).sigmoid() * objectness.unsqueeze(-1)  # (B, A, C)
         boxes = _within(at_least_float32(detections.boxes), windows)
         chosen = _strongest_apart(boxes, classes.amax(-1), count, overlap)
-        boxes, classes, objectness = _take(boxes, chosen), _take(classes, chosen), objectness.gather(1, chosen)
+        boxes, classes, objectness = take_rows(boxes, chosen), take_rows(classes, chosen), objectness.gather(1, chosen)
         inner = _inner(boxes)
         appearance = [F.normalize(_mean_inside(at_least_float32(features), inner, images.shape[-1]), dim=-1) for features in maps]
         return Regions(
@@ -130,7 +126,7 @@ def _strongest_apart(boxes: Tensor, scores: Tensor, count: int, overlap: float) 
     if scores.shape[1] < count:
         raise ValueError(f"got {scores.shape[1]} detections, expected at least {count}: use larger pictures or fewer regions")
     scores, order = scores.topk(min(PRESELECTED, scores.shape[1]), dim=1)
-    near = pairwise_iou(_take(boxes, order), _take(boxes, order)) > overlap  # (B, M, M)
+    near = pairwise_iou(take_rows(boxes, order), take_rows(boxes, order)) > overlap  # (B, M, M)
     rank = scores.clone()  # a suppressed one lies 2 lower, below all others; a taken one is out of the race
     rows = torch.arange(len(rank), device=rank.device)
     taken = []
@@ -167,8 +163,3 @@ def _mean_inside(features: Tensor, boxes: Tensor, image_size: int) -> Tensor:
     rows = torch.einsum("bnh,bahw->bnaw", down, features)  # the box is a product, so the sum is one too
     total = torch.einsum("bnaw,bnw->bna", rows, across)
     return total / (down.sum(-1) * across.sum(-1)).clamp_min(1).unsqueeze(-1)
-
-
-def _take(values: Tensor, order: Tensor) -> Tensor:
-    """Rows `order` (B, N) of values (B, A, C)."""
-    return values.gather(1, order.unsqueeze(-1).expand(-1, -1, values.shape[-1]))

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from refseg.models.features import at_least_float32
+from refseg.models.features import at_least_float32, read_in_context
 from refseg.models.instances import paste_masks
 from refseg.models.regions import COLOURS, GEOMETRY, Regions
 
@@ -151,9 +151,7 @@ class RegionSelection(nn.Module):
 
     def _read(self, embedded: Tensor, valid: Tensor) -> Tensor:
         """Words with the states of the reader: unit vectors each, then of root-mean-square 1 together."""
-        lengths = valid.sum(1).clamp_min(1).cpu()
-        packed = nn.utils.rnn.pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
-        states, _ = nn.utils.rnn.pad_packed_sequence(self.reader(packed)[0], batch_first=True, total_length=embedded.shape[1])
+        states = read_in_context(self.reader, embedded, valid)
         both = torch.cat([F.normalize(embedded, dim=-1), F.normalize(states, dim=-1)], dim=-1)
         scaled: Tensor = both * (both.shape[-1] / 2) ** 0.5 * valid.unsqueeze(-1)
         return scaled

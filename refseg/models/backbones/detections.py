@@ -11,3 +11,8 @@ class Detections(NamedTuple):
     classes: Tensor
     objectness: Tensor
     boxes: Tensor
+
+
+def take_rows(values: Tensor, order: Tensor) -> Tensor:
+    """Rows `order` (B, N) of values (B, A, C)."""
+    return values.gather(1, order.unsqueeze(-1).expand(-1, -1, values.shape[-1]))

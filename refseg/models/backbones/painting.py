@@ -7,7 +7,7 @@ so that the position of a dog's tail carries "dog" and the place and size of the
 import torch
 from torch import Tensor, nn
 
-from refseg.models.backbones.detections import Detections
+from refseg.models.backbones.detections import Detections, take_rows
 from refseg.models.backbones.yolox import CLASSES
 
 GEOMETRY_CHANNELS = 6
@@ -31,8 +31,8 @@ class DetectionPainting(nn.Module):
         with torch.autocast(detections.boxes.device.type, enabled=False):
             probability = detections.classes.float().sigmoid() * detections.objectness.float().sigmoid().unsqueeze(-1)  # (B, A, 80)
             scores, order = probability.amax(-1).topk(min(self.count, probability.shape[1]), dim=1)  # (B, N)
-            probability = _take(probability, order)
-            boxes = _take(detections.boxes.float(), order)
+            probability = take_rows(probability, order)
+            boxes = take_rows(detections.boxes.float(), order)
             membership = self._membership(boxes, image_size, grid)  # (B, N, P)
             weights = membership * scores.unsqueeze(-1)
             weights = weights / (weights.sum(1, keepdim=True) + self.floor)
@@ -48,11 +48,6 @@ class DetectionPainting(nn.Module):
         inside_x = ((centres - x1) / self.softness).sigmoid() * ((x2 - centres) / self.softness).sigmoid()  # (B, N, w)
         inside_y = ((centres - y1) / self.softness).sigmoid() * ((y2 - centres) / self.softness).sigmoid()  # (B, N, h)
         return (inside_y.unsqueeze(-1) * inside_x.unsqueeze(-2)).flatten(2)
-
-
-def _take(values: Tensor, order: Tensor) -> Tensor:
-    """Rows `order` (B, N) of values (B, A, C)."""
-    return values.gather(1, order.unsqueeze(-1).expand(-1, -1, values.shape[-1]))
 
 
 def _geometry(boxes: Tensor, image_size: int) -> Tensor:
