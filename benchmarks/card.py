@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from refseg.data.refcoco import RefCocoDataset, read_refcoco
 from refseg.evaluation.absence import PresenceSamples, presence_samples, summarise_absence
-from refseg.evaluation.metrics import THRESHOLDS, iou
+from refseg.evaluation.metrics import THRESHOLDS
 from refseg.evaluation.protocol import evaluate_refcoco
 from refseg.evaluation.tables import percent, table
 from refseg.images import load_image
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.predictor import Predictor
+from refseg.overlap import iou
 from refseg.rendering import overlay
 from refseg.training.calibrate import fit
 

@@ -1,4 +1,4 @@
-"""The embedded model: two small backbones, CMSA at 26 x 26 and a choice among the detector's regions, 416 pixels.
+"""The embedded model: two small backbones, CMSA at 32 x 32 and a choice among the detector's regions, 512 pixels.
 
     python -m refseg train --recipe compact --data DATA --output runs/compact [--resume]
 
@@ -13,7 +13,7 @@ from refseg.models.network import NetworkConfig
 from refseg.training.recipe import Phase, Recipe
 
 FROZEN = {"backbone_rate": 0.0}
-JOINT = {"images": 5, "expressions": 5, "instances": 5, "image_size": 416, "mix": {**DEFAULT_MIX, "borrowed": 0.08, "absent": 0.05}}
+JOINT = {"images": 5, "expressions": 5, "instances": 5, "image_size": 512, "mix": {**DEFAULT_MIX, "borrowed": 0.08, "absent": 0.05}}
 
 RECIPE = Recipe(
     name="compact",
@@ -35,7 +35,7 @@ RECIPE = Recipe(
             steps=1200,
             images=40,
             expressions=5,
-            image_size=416,
+            image_size=512,
             rate=1e-3,
             table_rate=1e-4,
             imagined=0.3,
@@ -51,7 +51,7 @@ RECIPE = Recipe(
             images=8,
             expressions=1,
             instances=8,
-            image_size=416,
+            image_size=512,
             rate=1.5e-3,
             table_rate=0.0,
             **FROZEN,

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
-from refseg.commands import bench, evaluate, hub, segment, train
+from refseg.commands import bench, evaluate, hub, segment, train, video
 from refseg.errors import InputError, RefsegError
 from refseg.version import __version__
 
-COMMANDS = {"segment": segment, "evaluate": evaluate, "train": train, "hub": hub, "bench": bench}
+COMMANDS = {"segment": segment, "video": video, "evaluate": evaluate, "train": train, "hub": hub, "bench": bench}
 UNUSABLE, INTERRUPTED, UNEXPECTED = 2, 130, 1
 
 

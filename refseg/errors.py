@@ -17,6 +17,10 @@ class ImageError(InputError):
     """A picture that cannot be read or is too large."""
 
 
+class VideoError(InputError):
+    """A clip that cannot be read, or a choice of frames that cannot be met."""
+
+
 class DataError(InputError):
     """A data set, recipe or file of initial weights that is missing or malformed."""
 

@@ -1,28 +1,31 @@
 """measure a model on a data set
 
 Prints a table of overall IoU, mean IoU and precision at 0.5 to 0.9, in per cent. Layout of ROOT for the format refcoco: instances.json (COCO),
-expressions.json (a list of RefCOCO refs) and images/.
+expressions.json (a list of RefCOCO refs) and images/; for the format sequences: images/SEQ/*.jpg, masks/SEQ/*.png and expressions.json ({SEQ: [...]}).
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from refseg.commands.arguments import add_mask_arguments, add_model_arguments, check_refinement, count, load_predictor, unwritable
+from refseg.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder of the data set")
-    parser.add_argument("--format", choices=["refcoco"], default="refcoco", help="layout of the data set")
-    parser.add_argument("--split", metavar="S", help="only this split, such as val; all of them without it")
-    parser.add_argument("--limit", type=count, metavar="N", help="only the first N pictures")
+    parser.add_argument("--format", choices=["refcoco", "sequences"], default="refcoco", help="layout of the data set (default refcoco)")
+    parser.add_argument("--split", metavar="S", help="only this split, such as val; all of them without it (refcoco)")
+    parser.add_argument("--limit", type=count, metavar="N", help="only the first N pictures or sequences")
     parser.add_argument(
         "--absent",
         type=count,
         metavar="N",
-        help="ask each picture for N things that are not in it, too (the data must label all of a category)",
+        help="ask each picture for N things that are not in it, too (refcoco; the data must label all of a category)",
     )
     parser.add_argument("--json", type=Path, metavar="F", help="write the figures to this file, too")
     add_model_arguments(parser)
@@ -32,15 +35,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read the data, load the model, measure, write, print."""
-    from refseg.data.refcoco import read_refcoco
-    from refseg.evaluation.absence import presence_samples, summarise_absence
-    from refseg.evaluation.protocol import evaluate_refcoco
-    from refseg.evaluation.tables import report
     from refseg.files import replacing
 
     check_refinement(arguments.refine)
     if arguments.json is not None:
         _prepare(arguments.json)
+    result, printed = _measure_clips(arguments) if arguments.format == "sequences" else _measure_pictures(arguments)
+    if arguments.json is not None:
+        try:
+            with replacing(arguments.json) as temporary:
+                temporary.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise unwritable(arguments.json, error) from error
+    print(printed)
+
+
+def _measure_pictures(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """Figures, and what is printed of them."""
+    from refseg.data.refcoco import read_refcoco
+    from refseg.evaluation.absence import presence_samples, summarise_absence
+    from refseg.evaluation.protocol import evaluate_refcoco
+    from refseg.evaluation.tables import report
+
     dataset = read_refcoco(arguments.data, arguments.split)
     predictor = load_predictor(arguments)
     result = evaluate_refcoco(
@@ -48,18 +64,34 @@ def run(arguments: argparse.Namespace) -> None:
         dataset,
         refine=arguments.refine,
         limit=arguments.limit,
-        progress=_progress if sys.stderr.isatty() else None,
+        progress=_progress("pictures"),
         threshold=arguments.threshold,
     )
     if arguments.absent is not None:
         result["absence"] = summarise_absence(presence_samples(predictor, dataset, arguments.absent, limit=arguments.limit))
-    if arguments.json is not None:
-        try:
-            with replacing(arguments.json) as temporary:
-                temporary.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise unwritable(arguments.json, error) from error
-    print(report(result))
+    return result, report(result)
+
+
+def _measure_clips(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """Figures, and what is printed of them. Raises InputError for options that mean nothing for clips."""
+    from refseg.data.sequences import read_sequences
+    from refseg.evaluation.clips import evaluate_sequences
+    from refseg.evaluation.tables import sequence_report
+    from refseg.inference.video import VideoPredictor
+
+    for name in ("split", "absent"):
+        if getattr(arguments, name) is not None:
+            raise InputError(f"--{name} means nothing for the format sequences, expected it with refcoco only: leave it out")
+    clips = read_sequences(arguments.data)
+    result = evaluate_sequences(
+        VideoPredictor(load_predictor(arguments)),
+        clips,
+        refine=arguments.refine,
+        limit=arguments.limit,
+        progress=_progress("frames"),
+        threshold=arguments.threshold,
+    )
+    return result, sequence_report(result)
 
 
 def _prepare(path: Path) -> None:
@@ -72,5 +104,12 @@ def _prepare(path: Path) -> None:
         raise unwritable(path, error) from error
 
 
-def _progress(done: int, pictures: int) -> None:
-    print(f"\r{done}/{pictures} pictures", end="\n" if done == pictures else "", file=sys.stderr, flush=True)
+def _progress(what: str) -> Callable[[int, int], None] | None:
+    """Counts on the console, where somebody may look."""
+    if not sys.stderr.isatty():
+        return None
+
+    def tell(done: int, total: int) -> None:
+        print(f"\r{done}/{total} {what}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+    return tell

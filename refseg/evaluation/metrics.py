@@ -1,4 +1,4 @@
-"""Intersection over union of masks, and its summaries over many samples."""
+"""Summaries of intersection over union over many samples."""
 
 from __future__ import annotations
 
@@ -7,20 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from refseg.overlap import intersection_and_union
+
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
-
-
-def intersection_and_union(prediction: NDArray[np.bool_], target: NDArray[np.bool_]) -> tuple[int, int]:
-    """Pixels in both and in either of two bool masks (H, W). Raises ValueError when their shapes differ."""
-    if prediction.shape != target.shape:
-        raise ValueError(f"got masks of {prediction.shape} and {target.shape}, expected the same shape")
-    return int(np.count_nonzero(prediction & target)), int(np.count_nonzero(prediction | target))
-
-
-def iou(prediction: NDArray[np.bool_], target: NDArray[np.bool_]) -> float:
-    """Intersection over union, 0..1; two empty masks agree, so theirs is 1."""
-    intersection, union = intersection_and_union(prediction, target)
-    return intersection / union if union else 1.0
 
 
 def overall_iou(intersections: Sequence[int], unions: Sequence[int]) -> float:

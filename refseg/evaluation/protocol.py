@@ -13,8 +13,9 @@ from refseg.data.masks import BoolMask
 from refseg.data.refcoco import ImageRecord, RefCocoDataset
 from refseg.errors import DataError, ExpressionError
 from refseg.evaluation.kinds import KINDS, kinds_of
-from refseg.evaluation.metrics import Score, iou
+from refseg.evaluation.metrics import Score
 from refseg.images import load_image
+from refseg.overlap import iou
 
 # Another label of the same category that overlaps the meant one more than this is the same thing labelled twice.
 SAME_THING = 0.7

@@ -61,3 +61,15 @@ def report(result: Mapping[str, Any], style: Style = "plain") -> str:
         )
     lines += [f"{result['n']} expressions, {result['images']} pictures, {result['seconds']:.1f} s.", result["protocol"]]
     return "\n".join(lines)
+
+
+def sequence_report(result: Mapping[str, Any], style: Style = "plain") -> str:
+    """One result of `evaluate_sequences`: a row for each clip and one for all, then all frames together."""
+    figures = {**result["sequences"], "all": result}
+    rows = [[name, percent(r["mean_iou"]), percent(r["boundary_f"]), percent(r["instability"])] for name, r in figures.items()]
+    lines = [
+        table(["", "region J", "boundary F", "instability"], rows, style),
+        "",
+        result_table({"all frames": {**result, "mean_iou": None}}, style),
+    ]
+    return "\n".join([*lines, "", f"{result['n']} frames, {result['seconds']:.1f} s. {result['protocol']}"])

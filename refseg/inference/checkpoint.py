@@ -42,6 +42,9 @@ _BOUNDS = {
     "width": (1, 4096),
     "channels": (1, 4096),
     "regions": (0, 200),
+    "cross_frame": (0, 1024),
+    "cross_frame_stride": (1, 8),
+    "tau": (0, 16),
 }
 _CHOICES = {"backbone": ("resnet101", "pair", "plain"), "pooling": get_args(Pooling)}
 _FLOATS = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32}

@@ -1,8 +1,8 @@
 """The stateful side of the network: it owns the device, and knows no user."""
 
 import threading
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from refseg.inference.hub import resolve_model
 from refseg.inference.segmentation import Segmentation
 from refseg.language import Expression, Tokeniser, Vocabulary
 from refseg.models.cmsa import ImageParts
-from refseg.models.network import EncodedImages, NetworkConfig, NetworkOutput, ReferringNetwork
+from refseg.models.encoded import EncodedImages, NetworkOutput
+from refseg.models.network import NetworkConfig, ReferringNetwork
 from refseg.models.regions import Regions
 from refseg.models.selection import DescribedRegions, Selected
 
@@ -125,19 +126,28 @@ class Predictor:
         """Name of that number format."""
         return str(self.dtype).removeprefix("torch.")
 
+    @contextmanager
+    def running(self) -> Iterator[ReferringNetwork]:
+        """The network for the time of the block: nobody else's turn, no gradients, in the predictor's precision."""
+        with self._lock, torch.inference_mode(), self._autocast():
+            yield self._network
+
+    def square(self, image: NDArray[np.uint8]) -> tuple[Letterbox, Tensor, Tensor]:
+        """A picture (H, W, 3) as the network wants it: its letterbox, images (1, 3, S, S) in 0..1 and windows (1, 4), on the device."""
+        letterbox = Letterbox.of(image, self.config.image_size)
+        pixels = to_tensor(np.asarray(letterbox.forward(image), dtype=np.uint8)).unsqueeze(0)
+        return letterbox, pixels.to(self.device).contiguous(memory_format=torch.channels_last), window_of(letterbox).to(self.device)
+
     def encode(self, image: NDArray[np.uint8]) -> EncodedImage:
         """Features of a picture, uint8 (H, W, 3) RGB: one pass of the backbone. Raises ImageError for arrays of another kind."""
         image = load_image(image).view()
         image.setflags(write=False)  # of this view only
-        letterbox = Letterbox.of(image, self.config.image_size)
-        square = to_tensor(np.asarray(letterbox.forward(image), dtype=np.uint8)).unsqueeze(0)
-        with self._lock, torch.inference_mode():
-            pixels = square.to(self.device).contiguous(memory_format=torch.channels_last)
-            windows = window_of(letterbox).to(self.device)
-            with self._autocast():
-                features = self._network.encode(pixels, windows)
+        letterbox, pixels, windows = self.square(image)
+        with self.running() as network:
+            features = network.encode(pixels, windows)
             if self.dtype != torch.float32 and not all(bool(tensor.isfinite().all()) for tensor in _tensors(features)):
-                features = self._network.encode(pixels, windows)  # half precision overflowed
+                with torch.autocast(self.device.type, enabled=False):
+                    features = network.encode(pixels, windows)  # half precision overflowed
         return EncodedImage(image, letterbox, features, self.name)
 
     def segment(self, encoded: EncodedImage, expressions: Sequence[str]) -> list[Segmentation]:
@@ -154,10 +164,13 @@ class Predictor:
         answers: list[Segmentation] = []
         chunk = self._chunk(encoded)
         for start in range(0, len(read), chunk):
-            part = read[start : start + chunk]
-            output, strongest = self._attend(encoded, part)
-            answers += [self._segmentation(encoded, expression, output, strongest, row) for row, expression in enumerate(part)]
+            answers += self.answer(encoded, read[start : start + chunk])
         return answers
+
+    def answer(self, encoded: EncodedImage, expressions: Sequence[Expression], selected: Selected | None = None) -> list[Segmentation]:
+        """What `segment` does for as many expressions as fit into one pass, already read; selected: see `ReferringNetwork.attend`."""
+        output, strongest = self._attend(encoded, expressions, selected)
+        return [self._segmentation(encoded, expression, output, strongest, row) for row, expression in enumerate(expressions)]
 
     def _chunk(self, encoded: EncodedImage) -> int:
         """Expressions to one pass: each holds about three maps of every level's multimodal features, and its word attention."""
@@ -166,16 +179,21 @@ class Predictor:
         floats = 3 * h * w * (3 * channels + config.max_words**2)
         return max(1, min(MAX_CHUNK, CHUNK_BYTES // (4 * floats)))
 
-    def _attend(self, encoded: EncodedImage, expressions: Sequence[Expression]) -> tuple[NetworkOutput, Tensor]:
+    def _attend(self, encoded: EncodedImage, expressions: Sequence[Expression], selected: Selected | None) -> tuple[NetworkOutput, Tensor]:
         """(outputs, strongest channels (K, h, w)), on the CPU in float32. Raises CheckpointError for a network that answers with no numbers."""
         tokens, valid = (torch.from_numpy(array) for array in self.tokeniser.batch(expressions))
-        with self._lock, torch.inference_mode():
+        with self.running() as network:
             features = encoded.to(self.device).features
-            arguments = tokens.to(self.device), valid.to(self.device), torch.zeros(len(tokens), dtype=torch.int64, device=self.device)
-            with self._autocast():
-                output = self._network.attend(features, *arguments)
+            arguments = (
+                tokens.to(self.device),
+                valid.to(self.device),
+                torch.zeros(len(tokens), dtype=torch.int64, device=self.device),
+                selected,
+            )
+            output = network.attend(features, *arguments)
             if self.dtype != torch.float32 and not _finite(output):
-                output = self._network.attend(_mapped(features, torch.float32), *arguments)  # half precision overflowed
+                with torch.autocast(self.device.type, enabled=False):
+                    output = network.attend(_mapped(features, torch.float32), *arguments)  # half precision overflowed
             if not _finite(output):
                 raise CheckpointError(
                     f"the model {self.name} answers with values that are not numbers: its weights are unusable, choose another model"

@@ -1,14 +1,18 @@
-"""The whole network, Eq. 1-7: a backbone, CMSA on three levels, gated fusion, prediction. Reads top to bottom in the paper's order."""
+"""The whole network, Eq. 1-7 for a picture and Eq. 9-11 before them for a clip: a backbone, cross-frame self-attention, CMSA on three levels, gated
+fusion, prediction. Reads top to bottom in the paper's order."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from refseg.models.backbones import Backbone, BackboneFeatures, DetectorSegmenterPair, DilatedResNet101, PlainBackbone
-from refseg.models.cmsa import CrossModalSelfAttention, ImageParts, Pooling
+from refseg.models.cfsa import CrossFrameSelfAttention, Pooled, add_response
+from refseg.models.cmsa import CrossModalSelfAttention, Pooling
+from refseg.models.encoded import EncodedImages, NetworkOutput, SeenImages
 from refseg.models.features import COORDINATES, VisualFeatures, WordFeatures, at_least_float32, coordinate_features
 from refseg.models.fusion import GatedFusion
 from refseg.models.instances import InstanceMasks
@@ -27,6 +31,7 @@ class NetworkConfig:
     width: d of CMSA.  channels: of X^i in Eq. 6.  modulated: see `GatedFusion`.  refinement: widths at strides 8 and 4, empty for none.
     regions: how many of the detector's boxes the expression may choose among, see `regions.py`; 0 for none.
     presence: predict whether the thing named is in the picture at all.
+    cross_frame: d of CFSA, 0 for a network of still pictures only.  cross_frame_stride: see `CrossFrameSelfAttention`.  tau: frames on either side.
     """
 
     backbone: Literal["resnet101", "pair", "plain"] = "resnet101"
@@ -42,11 +47,18 @@ class NetworkConfig:
     refinement: tuple[int, ...] = ()
     regions: int = 0
     presence: bool = False
+    cross_frame: int = 0
+    cross_frame_stride: int = 1
+    tau: int = 5
 
     def __post_init__(self) -> None:
         for name in ("image_size", "max_words", "visual", "embedding", "width", "channels"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.cross_frame < 0 or self.cross_frame_stride < 1 or self.tau < 0:
+            raise ValueError(
+                f"cross_frame and tau must be at least 0 and cross_frame_stride at least 1, got {self.cross_frame}, {self.tau} and {self.cross_frame_stride}"
+            )
         if self.image_size % 32:
             raise ValueError(f"image_size must be divisible by 32, got {self.image_size}")
         if self.regions and not self.refinement:
@@ -61,10 +73,10 @@ class NetworkConfig:
 
     @classmethod
     def compact(cls) -> "NetworkConfig":
-        """The embedded default: two small backbones at 416 pixels, 26 x 26 positions, refined to stride 4."""
+        """The embedded default: two small backbones at 512 pixels, 32 x 32 positions, refined to stride 4."""
         return cls(
             backbone="pair",
-            image_size=416,
+            image_size=512,
             visual=192,
             embedding=50,
             context=128,
@@ -107,38 +119,6 @@ class NetworkConfig:
         return cls(**settings)
 
 
-class EncodedImages(NamedTuple):
-    """What B pictures contribute, ready for any number of expressions: `parts` per level, `details` for the refinement, the grid's (h, w),
-    the candidate `regions`, `described` for the selection, and the mask logits (B, N, 28, 28) of the `instances` in them (None without)."""
-
-    parts: tuple[ImageParts, ...]
-    details: tuple[Tensor, ...]
-    grid: tuple[int, int]
-    regions: Regions | None = None
-    described: DescribedRegions | None = None
-    instances: Tensor | None = None
-
-
-class NetworkOutput(NamedTuple):
-    """Answers to K expressions.
-
-    logits (K, h', w'): over the whole letterboxed square.  word_attention (K, L, T): a of Eq. 4 per level, rows sum to 1, padded words 0.
-    word_maps (K, L, T, h, w): share of its attention that a position pays to a word, sums to 1 over the words.
-    features (K, C, h, w): the fused map of Eq. 6.  memory_gates, reset_gates (K, L, h, w): 0..1.
-    presence (K,): logit that the thing named is in the picture; None when the configuration has no such head.
-    selected: the choice among the regions; None when the configuration has none.
-    """
-
-    logits: Tensor
-    word_attention: Tensor
-    word_maps: Tensor
-    features: Tensor
-    memory_gates: Tensor
-    reset_gates: Tensor
-    presence: Tensor | None
-    selected: Selected | None = None
-
-
 class ReferringNetwork(nn.Module):
     """CMSA + gated fusion: images (B, 3, S, S), RGB in 0..1, letterboxed, and tokens (K, T) -> `NetworkOutput`."""
 
@@ -148,6 +128,10 @@ class ReferringNetwork(nn.Module):
         self.backbone = _build_backbone(config)
         self.words = WordFeatures(vocabulary_size, config.embedding, config.context)
         self.visual = nn.ModuleList(VisualFeatures(inputs, config.visual) for inputs in self.backbone.level_channels)
+        if config.cross_frame:
+            self.cross_frame = nn.ModuleList(
+                CrossFrameSelfAttention(config.visual, config.cross_frame, config.cross_frame_stride) for _ in range(LEVELS)
+            )
         self.attention = nn.ModuleList(
             CrossModalSelfAttention(config.visual, self.words.channels, COORDINATES, config.width, config.pooling) for _ in range(LEVELS)
         )
@@ -169,25 +153,46 @@ class ReferringNetwork(nn.Module):
             self.instances, self.selection, self.trust = _region_modules(config, self.backbone)
             self.deference = nn.Parameter(torch.tensor(0.5))  # how far the dense answer gives way where a region is surely found
 
-    def encode(self, images: Tensor, windows: Tensor | None = None) -> EncodedImages:
-        """One backbone pass and the picture's share of Eq. 1-3.
+    def see(self, images: Tensor, windows: Tensor | None = None) -> SeenImages:
+        """One backbone pass; each picture by itself.
 
         windows (B, 4): x1 y1 x2 y2 of the picture proper in the letterboxed square, in pixels; the whole square where it is not given.
         """
         seen = self.backbone(images)
         levels, details = seen.levels, seen.details
-        h, w = levels[0].shape[-2:]
-        coordinates = coordinate_features(h, w, images.device)
-        parts = tuple(
-            cast(CrossModalSelfAttention, attention).encode(visual(level), coordinates)
-            for level, visual, attention in zip(levels, self.visual, self.attention, strict=True)
-        )
+        visual = tuple(project(level) for level, project in zip(levels, self.visual, strict=True))
+        grid = (int(levels[0].shape[-2]), int(levels[0].shape[-1]))
         projected = () if self.refinement is None else self.refinement.project(details)
         regions = self.propose(images, seen, windows)
         if regions is None:
-            return EncodedImages(parts, projected, (h, w))
+            return SeenImages(visual, projected, grid)
         instances = self.instances((levels[0], *details), regions.boxes, images.shape[-1])
-        return EncodedImages(parts, projected, (h, w), regions, self.describe(regions), instances)
+        return SeenImages(visual, projected, grid, regions, self.describe(regions), instances)
+
+    def across(self, clip: SeenImages) -> SeenImages:
+        """Cross-frame self-attention, Eq. 9-11, over B frames that are one window; unchanged for a network of still pictures."""
+        if not self.config.cross_frame:
+            return clip
+        return self.respond(clip, [attention(visual, clip.grid) for attention, visual in zip(self.cross_frame, clip.visual, strict=True)])
+
+    @staticmethod
+    def respond(seen: SeenImages, window: Sequence[Pooled]) -> SeenImages:
+        """V_t := V_t + V^ (Eq. 11) for the pictures `seen`, with a window's contribution at each level."""
+        added = (add_response(visual, pooled.response) for visual, pooled in zip(seen.visual, window, strict=True))
+        return seen._replace(visual=tuple(added))
+
+    def relate(self, seen: SeenImages) -> EncodedImages:
+        """The pictures' share of Eq. 1-3."""
+        coordinates = coordinate_features(*seen.grid, seen.visual[0].device)
+        parts = tuple(
+            cast(CrossModalSelfAttention, attention).encode(visual, coordinates)
+            for attention, visual in zip(self.attention, seen.visual, strict=True)
+        )
+        return EncodedImages(parts, *seen[1:])
+
+    def encode(self, images: Tensor, windows: Tensor | None = None) -> EncodedImages:
+        """`see` and `relate` in one, for pictures that have nothing to do with each other."""
+        return self.relate(self.see(images, windows))
 
     def propose(self, images: Tensor, seen: BackboneFeatures, windows: Tensor | None) -> Regions | None:
         """The candidate regions of the pictures; None when the configuration has none."""
@@ -197,8 +202,16 @@ class ReferringNetwork(nn.Module):
             windows = images.new_tensor([0, 0, images.shape[-1], images.shape[-2]]).expand(len(images), -1)
         return propose_regions(seen.detections, images, seen.appearance, windows.to(images), self.config.regions)
 
-    def attend(self, encoded: EncodedImages, tokens: Tensor, valid: Tensor, image_index: Tensor | None = None) -> NetworkOutput:
-        """Answer K expressions, tokens and valid (K, T); image_index (K,) says which encoded picture each is about (default: one picture, or k-th)."""
+    def attend(
+        self,
+        encoded: EncodedImages,
+        tokens: Tensor,
+        valid: Tensor,
+        image_index: Tensor | None = None,
+        selected: Selected | None = None,
+    ) -> NetworkOutput:
+        """Answer K expressions, tokens and valid (K, T); image_index (K,) says which encoded picture each is about (default: one picture, or k-th).
+        selected: a choice among the regions to be taken instead of the network's own."""
         h, w = encoded.grid
         if image_index is None:
             image_index = torch.arange(len(tokens), device=tokens.device) % len(encoded.parts[0].features)
@@ -210,7 +223,7 @@ class ReferringNetwork(nn.Module):
         sentences = [torch.einsum("kt,ktc->kc", level.word_attention, words) for level in attended]
         fused = self.fusion(maps, sentences)
         x = fused.features
-        selected, evidence = self._select(encoded, tokens, valid, image_index)
+        selected, evidence = self._select(encoded, tokens, valid, image_index, selected)
         if self.refinement is not None:
             x = self.refinement(x, [detail.index_select(0, image_index) for detail in encoded.details], evidence)
         logits = self.prediction(x)
@@ -244,11 +257,14 @@ class ReferringNetwork(nn.Module):
             selected: Selected = self.selection(at_least_float32(self.words.table(tokens)), valid, described.select(image_index))
             return selected
 
-    def _select(self, encoded: EncodedImages, tokens: Tensor, valid: Tensor, image_index: Tensor) -> tuple[Selected | None, Tensor | None]:
+    def _select(
+        self, encoded: EncodedImages, tokens: Tensor, valid: Tensor, image_index: Tensor, selected: Selected | None
+    ) -> tuple[Selected | None, Tensor | None]:
         """The choice, and what it says about each position (K, 3, 4h, 4w)."""
         if encoded.regions is None or encoded.described is None or encoded.instances is None:
             return None, None
-        selected = self.select(encoded.described, tokens, valid, image_index)
+        if selected is None:
+            selected = self.select(encoded.described, tokens, valid, image_index)
         cells = encoded.details[-1].shape[-1]  # at stride 4
         boxes, masks = encoded.regions.boxes[image_index], at_least_float32(encoded.instances[image_index]).sigmoid()
         return selected, region_evidence(selected.logits, boxes, masks, 4 * cells, cells)

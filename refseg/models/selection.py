@@ -84,7 +84,7 @@ class RegionSelection(nn.Module):
         self.names = nn.Linear(classes, embedding, bias=False)  # column c: the name of class c as a vector
         self.reader = nn.GRU(embedding, width // 2, batch_first=True, bidirectional=True)
         read = embedding + width
-        self.focus = nn.Linear(read, 1)
+        self.focus = nn.Linear(read, 1, bias=False)  # a softmax does not feel what is added to all its entries
         self.topic = nn.Linear(read, embedding)
         self.topic_scale = nn.Parameter(torch.tensor(0.3))
         self.class_prior = nn.Parameter(torch.zeros(classes))
@@ -95,7 +95,7 @@ class RegionSelection(nn.Module):
         self.colours = nn.Sequential(nn.Linear(COLOURS, width // 2), nn.GELU(), nn.Linear(width // 2, width))
         self.likeness = nn.Linear(LIKENESSES, width)
         self.aspect = nn.ModuleList(nn.Linear(width, width // 2) for _ in range(ASPECTS))
-        self.aspect_focus = nn.Linear(read, ASPECTS)
+        self.aspect_focus = nn.Linear(read, ASPECTS, bias=False)
         self.aspect_said = nn.ModuleList(nn.Linear(read, width // 2) for _ in range(ASPECTS))
         self.layers = nn.ModuleList(Layer(width) for _ in range(LAYERS))
         self.norm = nn.LayerNorm(width)

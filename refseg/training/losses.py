@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from refseg.models.network import NetworkOutput
+from refseg.models.encoded import NetworkOutput
 
 
 @dataclass(frozen=True)

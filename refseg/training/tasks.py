@@ -13,7 +13,8 @@ from refseg.data.choices import ExpressionChooser
 from refseg.data.sources import TrainingSource
 from refseg.errors import DataError
 from refseg.language import UNK, Tokeniser
-from refseg.models.network import EncodedImages, ReferringNetwork
+from refseg.models.encoded import EncodedImages
+from refseg.models.network import ReferringNetwork
 from refseg.training.losses import LossWeights, batch_iou, segmentation_loss
 from refseg.training.recipe import Phase
 from refseg.training.region_losses import FOUND, boxes_of_masks, instance_loss, matched_regions, overlap_with, selection_loss

@@ -16,7 +16,8 @@ from refseg.images import MAX_PIXELS
 from refseg.inference import predictor as module
 from refseg.inference.predictor import Predictor
 from refseg.language import Vocabulary
-from refseg.models.network import NetworkConfig, NetworkOutput, ReferringNetwork
+from refseg.models.encoded import NetworkOutput
+from refseg.models.network import NetworkConfig, ReferringNetwork
 
 EXPRESSIONS = ["red circle", "the blue square on the right", "dog", "the man with the umbrella and the car on the left", "florp circle"]
 

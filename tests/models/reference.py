@@ -1,4 +1,4 @@
-"""The judge: Eq. 1-6 as they are written, every f_pn and every pair of attention materialised. Slow, and meant to be obviously right."""
+"""The judge: Eq. 1-6 and 9-11 as they are written, every f_pn and every pair of attention materialised. Slow, and meant to be obviously right."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from refseg.models.cfsa import CrossFrameSelfAttention
 from refseg.models.cmsa import CrossModalSelfAttention
 from refseg.models.fusion import GatedFusion
 
@@ -61,3 +62,32 @@ def fusion(layer: GatedFusion, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor
                 total = total + r[i] * torch.tanh(g) + (1 - r[i]) * own
             features[:, y, x], memory[:, y, x], reset[:, y, x] = total, torch.stack(m), torch.stack(r)
     return features, memory, reset
+
+
+def cross_frame(layer: CrossFrameSelfAttention, visual: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Eq. 9-11 over one window of frames, visual (F, P, C_v) -> V^ (P, C_v) and the frames' weights (F,), position by position."""
+    frames, positions, _ = visual.shape
+    coarse = torch.stack([_means(frame, grid, layer.stride) for frame in visual])  # (F, P', C_v)
+    (wk, wx), (bk, bx) = layer.key_value.weight.chunk(2), layer.key_value.bias.chunk(2)
+    keys, values = [frame @ wk.T + bk for frame in coarse], [frame @ wx.T + bx for frame in coarse]
+    response, received = torch.zeros(frames, positions, layer.width).to(visual), torch.zeros(frames).to(visual)
+    for t in range(frames):
+        for p in range(positions):
+            query = layer.query.weight @ visual[t, p] + layer.query.bias
+            logits = torch.stack([layer.scale * query @ key for frame in keys for key in frame])
+            a = torch.softmax(logits, dim=0).view(frames, -1)  # Eq. 9: one softmax over all keys of all frames
+            response[t, p] = sum(a[u] @ values[u] for u in range(frames))
+            received += a.sum(1)
+    weights = torch.softmax(received / positions, dim=0)  # Eq. 10, divided by P
+    return sum(weights[t] * response[t] for t in range(frames)) @ layer.output.weight.T, weights  # Eq. 11
+
+
+def _means(frame: Tensor, grid: tuple[int, int], stride: int) -> Tensor:
+    """Cell by cell: the mean of each stride x stride block of positions."""
+    h, w = grid
+    rows = [
+        torch.stack([frame[(y + j) * w + x + i] for j in range(stride) for i in range(stride)]).mean(0)
+        for y in range(0, h, stride)
+        for x in range(0, w, stride)
+    ]
+    return torch.stack(rows)

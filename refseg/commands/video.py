@@ -1,0 +1,119 @@
+"""find what an expression means in a clip
+
+Writes DIR/overlay.mp4 (H.264), DIR/masks/00000.png, one for each frame used (0 or 255, at the clip's own size), and DIR/timeline.json.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from refseg.commands.arguments import add_mask_arguments, add_model_arguments, check_refinement, count, load_predictor
+from refseg.commands.output import output_folder
+from refseg.errors import VideoError
+
+if TYPE_CHECKING:
+    from refseg.inference.timeline import Timeline
+    from refseg.inference.video import VideoPredictor
+    from refseg.video.reader import Clip
+
+TIMELINE = "timeline.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("--input", type=Path, required=True, metavar="F", help="the clip: MP4, MOV, WebM, MKV, AVI or GIF")
+    parser.add_argument("--expression", required=True, metavar="TEXT", help="what is meant, in English")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results; made where it does not exist")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--fps", type=float, metavar="N", help="use about N frames a second")
+    chosen.add_argument("--stride", type=count, metavar="N", help="use every N-th frame; all of them without --fps and --stride")
+    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="seconds from which the clip is used (default 0)")
+    parser.add_argument("--end", type=float, metavar="S", help="seconds up to which it is used; to its end without it")
+    add_model_arguments(parser)
+    add_mask_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Check everything, then answer frame by frame, then put the results into their places."""
+    from refseg.inference.timeline import Timeline, timeline_record
+    from refseg.inference.video import VideoPredictor
+    from refseg.video.reader import open_clip
+    from refseg.video.sampling import Sampling
+
+    path: Path = arguments.input
+    if not path.is_file():
+        raise VideoError(f"there is no clip {path}: expected the path of a file")
+    clip = open_clip(str(path), Sampling(fps=arguments.fps, stride=arguments.stride, start=arguments.start, end=arguments.end))
+    check_refinement(arguments.refine)
+    predictor = load_predictor(arguments)
+    expression = predictor.tokeniser.encode(arguments.expression)
+    timeline = Timeline()
+    with output_folder(arguments.output, last=TIMELINE) as staging:
+        damage = _answer(VideoPredictor(predictor), clip, arguments, staging, timeline)
+        record = timeline_record(
+            timeline,
+            source=str(path),
+            model=predictor.name,
+            expression=arguments.expression,
+            tokens=expression.tokens,
+            threshold=predictor.threshold if arguments.threshold is None else arguments.threshold,
+            rate=clip.rate,
+            damage=damage,
+        )
+        (staging / TIMELINE).write_text(json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    print(summary(timeline, damage))
+
+
+def _answer(predictor: "VideoPredictor", clip: "Clip", arguments: argparse.Namespace, folder: Path, timeline: "Timeline") -> str | None:
+    """Masks and overlays of all frames; says why it ended early where the clip is damaged. Raises VideoError where not one frame could be read."""
+    import numpy as np
+
+    from refseg.images import save_png
+    from refseg.inference.timeline import mask_name
+    from refseg.rendering import overlay
+    from refseg.video.writer import write_clip
+
+    (folder / "masks").mkdir()
+    damage: str | None = None
+    started = time.perf_counter()
+    with write_clip(folder / "overlay.mp4", clip.rate) as writer:
+        try:
+            for result in predictor.run(clip, arguments.expression):
+                mask = result.segmentation.mask(arguments.threshold, refine=arguments.refine)
+                timeline.add(result, mask)
+                save_png(folder / mask_name(result.frame.number), mask.astype(np.uint8) * 255)
+                writer.add(overlay(result.frame.image, mask), result.frame.time - clip.times[0])
+                if sys.stderr.isatty():
+                    _tell(len(timeline.moments), len(clip), time.perf_counter() - started)
+        except VideoError as error:
+            if not timeline.moments:
+                raise
+            damage = str(error)
+    return damage
+
+
+def _tell(done: int, total: int, seconds: float) -> None:
+    """Frames done, rate and time left, on one line of the console."""
+    rate = done / max(seconds, 1e-9)
+    left = (total - done) / rate
+    ending = "\n" if done == total else ""
+    print(f"\r{done}/{total} frames, {rate:.1f} a second, {left:.0f} s left ", end=ending, file=sys.stderr, flush=True)
+
+
+def summary(timeline: "Timeline", damage: str | None) -> str:
+    """One line for the console."""
+    moments = timeline.moments
+    area = sum(moment.area for moment in moments) / len(moments)
+    doubtful = sum(moment.doubtful for moment in moments)
+    notes = [f"overlay.mp4: {len(moments)} frames, {area:.1%} of the picture on average"]
+    if doubtful:
+        notes.append(f"{doubtful} doubtful")
+    if all(moment.absent for moment in moments):
+        notes.append("probably not in this clip")
+    if damage is not None:
+        notes.append(damage)
+    return "; ".join(notes)

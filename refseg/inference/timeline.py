@@ -1,0 +1,121 @@
+"""What happens to the mask over a clip, frame by frame, as numbers: timeline.json, and where a person should look."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refseg.inference.record import encodable
+from refseg.inference.video import FrameResult
+from refseg.overlap import iou
+
+STEADY = 0.5  # IoU with the frame before, below which a frame is doubtful
+SURE = 0.6  # peak below which it is
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One frame of a timeline. area: share of the picture.  steadiness: IoU of the mask with that of the frame before, None for the first."""
+
+    number: int
+    index: int
+    time: float
+    area: float
+    peak: float
+    presence: float | None
+    absent: bool
+    steadiness: float | None
+    word_attention: tuple[tuple[float, ...], ...]
+    window: tuple[int, int]
+    weights: tuple[tuple[float, ...], ...]
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a person should look: the mask jumps, nothing stands out, or the thing may not be there."""
+        jumps = self.steadiness is not None and self.steadiness < STEADY
+        return jumps or self.peak < SURE or self.absent
+
+
+@dataclass
+class Timeline:
+    """Grows by one moment a frame; keeps the last mask only."""
+
+    moments: list[Moment] = field(default_factory=list)
+    _before: NDArray[np.bool_] | None = field(default=None, repr=False)
+
+    def add(self, result: FrameResult, mask: NDArray[np.bool_]) -> Moment:
+        """The next frame with the mask that is shown for it."""
+        answer = result.segmentation
+        steadiness = None if self._before is None or self._before.shape != mask.shape else iou(self._before, mask)
+        self._before = mask
+        moment = Moment(
+            number=result.frame.number,
+            index=result.frame.index,
+            time=result.frame.time,
+            area=float(mask.mean()),
+            peak=answer.peak,
+            presence=answer.presence,
+            absent=answer.absent,
+            steadiness=steadiness,
+            word_attention=_rounded(answer.word_attention),
+            window=result.window,
+            weights=_rounded(result.weights),
+        )
+        self.moments.append(moment)
+        return moment
+
+    def next_doubtful(self, after: int) -> int | None:
+        """Number of the first doubtful frame after `after`, from the start again where none follows; None where there is none."""
+        doubtful = [moment.number for moment in self.moments if moment.doubtful]
+        return next((number for number in doubtful if number > after), doubtful[0] if doubtful else None)
+
+
+def timeline_record(
+    timeline: Timeline,
+    *,
+    source: str,
+    model: str,
+    expression: str,
+    tokens: Sequence[str],
+    threshold: float,
+    rate: float,
+    damage: str | None,
+) -> dict[str, Any]:
+    """What timeline.json says, of JSON types; a frame's mask is masks/NUMBER.png. damage: why the clip ends early, None where it does not."""
+    return {
+        "input": encodable(source),
+        "model": model,
+        "expression": encodable(expression),
+        "tokens": list(tokens),
+        "threshold": float(threshold),
+        "rate": round(rate, 6),
+        "damage": damage,
+        "frames": [_entry(moment) for moment in timeline.moments],
+    }
+
+
+def _entry(moment: Moment) -> dict[str, Any]:
+    return {
+        "frame": moment.index,
+        "time": round(moment.time, 6),
+        "mask": mask_name(moment.number),
+        "area_fraction": round(moment.area, 6),
+        "peak": round(moment.peak, 6),
+        "presence": None if moment.presence is None else round(moment.presence, 6),
+        "iou_with_previous": None if moment.steadiness is None else round(moment.steadiness, 6),
+        "doubtful": moment.doubtful,
+        "word_attention": [list(level) for level in moment.word_attention],
+        "window": list(moment.window),
+        "window_weights": [list(level) for level in moment.weights],
+    }
+
+
+def mask_name(number: int) -> str:
+    """Where the mask of a frame lies in a folder of results."""
+    return f"masks/{number:05d}.png"
+
+
+def _rounded(rows: NDArray[np.float32]) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(round(float(value), 6) for value in row) for row in rows)

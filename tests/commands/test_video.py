@@ -1,0 +1,149 @@
+"""`video`: files and keys are promises; what cannot be used is one sentence, and leaves nothing."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from refseg.cli import main
+from tests.commands.console import Capture, complaint, tree
+from tests.inference.test_video import moving
+from tests.video.clips import make_clip, make_sound
+
+Video = Callable[..., int]
+ENTRY = [
+    "frame",
+    "time",
+    "mask",
+    "area_fraction",
+    "peak",
+    "presence",
+    "iou_with_previous",
+    "doubtful",
+    "word_attention",
+    "window",
+    "window_weights",
+]
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return make_clip(tmp_path / "clip.mp4", moving(12), rate=10)
+
+
+@pytest.fixture
+def video(tiny_checkpoint: Path, tmp_path: Path) -> Video:
+    def run(path: Path, *arguments: str) -> int:
+        model = ["--model", str(tiny_checkpoint), "--device", "cpu", "--precision", "float32"]
+        return main(
+            ["video", "--input", str(path), "--expression", "the red circle", "--output", str(tmp_path / "out"), *model, *arguments]
+        )
+
+    return run
+
+
+def test_video_writes_what_was_promised(video: Video, clip: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert video(clip, "--stride", "3", "--threshold", "0.5") == 0
+    out = tmp_path / "out"
+    assert tree(out) == {"overlay.mp4", "masks", *(f"masks/{n:05d}.png" for n in range(4)), "timeline.json"}
+    record = json.loads((out / "timeline.json").read_text(encoding="utf-8"))
+    assert list(record) == ["input", "model", "expression", "tokens", "threshold", "rate", "damage", "frames"]
+    assert (record["input"], record["model"], record["tokens"]) == (str(clip), "tiny", ["the", "red", "circle"])
+    assert record["rate"] == pytest.approx(10 / 3, abs=0.01) and record["damage"] is None
+    assert [frame["frame"] for frame in record["frames"]] == [0, 3, 6, 9]
+    before = None
+    for frame in record["frames"]:
+        assert list(frame) == ENTRY
+        with Image.open(out / frame["mask"]) as picture:
+            assert picture.mode == "L" and picture.size == (90, 60)
+            mask = np.asarray(picture)
+        assert set(np.unique(mask)) <= {0, 255}
+        assert frame["area_fraction"] == pytest.approx((mask > 0).mean(), abs=1e-6)
+        if before is not None:
+            union = ((mask > 0) | before).sum()
+            assert frame["iou_with_previous"] == pytest.approx(((mask > 0) & before).sum() / union if union else 1, abs=1e-6)
+        before = mask > 0
+        assert np.asarray(frame["word_attention"]).shape == (3, 3)
+        assert frame["window"][0] <= 3 and np.asarray(frame["window_weights"]).shape == (3, frame["window"][1] - frame["window"][0] + 1)
+    with av.open(str(out / "overlay.mp4")) as container:
+        (stream,) = container.streams
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert sum(1 for _ in container.decode(stream)) == 4
+    printed = capsys.readouterr()
+    assert printed.out.startswith("overlay.mp4: 4 frames") and printed.err == ""
+
+
+def test_a_part_at_some_frames_a_second(video: Video, clip: Path, tmp_path: Path) -> None:
+    assert video(clip, "--fps", "5", "--start", "0.4", "--end", "1.0") == 0
+    record = json.loads((tmp_path / "out" / "timeline.json").read_text(encoding="utf-8"))
+    assert [frame["frame"] for frame in record["frames"]] == [4, 6, 8]
+
+
+def test_a_clip_that_breaks_off_gives_what_there_is(video: Video, tmp_path: Path, capsys: Capture) -> None:
+    noise = [np.random.default_rng(seed).integers(0, 256, (60, 90, 3), dtype=np.uint8) for seed in range(20)]
+    path = make_clip(tmp_path / "half.mp4", noise, options={"movflags": "faststart"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert video(path) == 0
+    record = json.loads((tmp_path / "out" / "timeline.json").read_text(encoding="utf-8"))
+    assert 3 < len(record["frames"]) < 15 and "damaged or cut off" in record["damage"]
+    assert "damaged or cut off" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--fps", "2", "--stride", "2"], "not allowed with"),
+        (["--fps", "0"], "got 0 frames a second"),
+        (["--stride", "0"], "expected a whole number of at least 1"),
+        (["--start", "9"], "the clip is 1.1 s long"),
+        (["--start", "1", "--end", "0.5"], "above the start"),
+        (["--expression", "!?"], "holds no word"),
+        (["--model", "nowhere/at/all/here"], "nowhere"),
+    ],
+)
+def test_unusable_arguments_are_one_sentence(
+    arguments: list[str], reason: str, video: Video, clip: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    assert video(clip, *arguments) == 2
+    assert reason in complaint(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_unusable_clips_are_one_sentence(video: Video, tmp_path: Path, capsys: Capture) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text("hello")
+    for path, reason in ((text, "is no clip"), (make_sound(tmp_path / "s.mp4"), "but sound"), (tmp_path / "none.mp4", "there is no clip")):
+        assert video(path) == 2
+        assert reason in complaint(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_leaves_nothing(clip: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    pytest.importorskip("resource")
+    code = (
+        "import resource, signal, sys\n"
+        "from refseg.cli import main\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    arguments = [
+        "video",
+        "--input",
+        str(clip),
+        "--expression",
+        "the dog",
+        "--output",
+        str(tmp_path / "out"),
+        "--model",
+        str(tiny_checkpoint),
+    ]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], check=False, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("refseg: cannot write"), done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
