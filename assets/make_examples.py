@@ -1,17 +1,20 @@
-"""Draws the page's example scenes: `python assets/make_examples.py` writes assets/examples/{marbles,balloons,boats}.jpg.
+"""Draws the page's example scenes: `python assets/make_examples.py` writes assets/examples/{marbles,balloons,boats}.jpg and rolling.mp4.
 
 Everything is computed here with a fixed seed, so the pictures are this project's own and come out the same each time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from refseg.video.writer import write_clip
+
 FOLDER = Path(__file__).parent / "examples"
 WIDTH, HEIGHT, OVERSAMPLING = 720, 480, 2
+FRAMES, RATE = 48, 12.5
 
 Field = NDArray[np.float64]
 Colour = tuple[float, float, float]
@@ -61,13 +64,18 @@ def ball(canvas: Field, x: Field, y: Field, centre: tuple[float, float], radius:
     return lay(canvas, 1 - smooth(0.99, 1.01, inside), np.clip(surface, 0, 1))
 
 
-def marbles(generator: np.random.Generator) -> Field:
-    """Five balls on a wooden table before a plain wall."""
-    x, y = grid()
+def table(generator: np.random.Generator, x: Field, y: Field) -> Field:
+    """A wooden table before a plain wall."""
     wall = gradient(y, [(0.0, (0.80, 0.82, 0.80)), (0.46, (0.90, 0.89, 0.85))]) * (1 - 0.10 * np.abs(x - 0.6))[..., None]
     grain = noise(generator, x.shape, 4, 3) * 6 + 60 * y + 1.5 * noise(generator, x.shape, 40, 14)
     wood = gradient(0.5 + 0.5 * np.sin(grain * 2.2), [(0.0, (0.56, 0.37, 0.22)), (1.0, (0.68, 0.47, 0.29))])
-    canvas = lay(wall, smooth(0.455, 0.46, y), wood * (0.72 + 0.36 * y)[..., None])
+    return lay(wall, smooth(0.455, 0.46, y), wood * (0.72 + 0.36 * y)[..., None])
+
+
+def marbles(generator: np.random.Generator) -> Field:
+    """Five balls on a table."""
+    x, y = grid()
+    canvas = table(generator, x, y)
     balls: list[tuple[tuple[float, float], float, Colour]] = [
         ((1.02, 0.47), 0.085, (0.93, 0.72, 0.12)),
         ((0.62, 0.49), 0.10, (0.12, 0.52, 0.30)),
@@ -78,6 +86,16 @@ def marbles(generator: np.random.Generator) -> Field:
     for centre, radius, colour in balls:
         canvas = ball(canvas, x, y, centre, radius, colour)
     return canvas
+
+
+def rolling(generator: np.random.Generator) -> Iterator[Field]:
+    """A red ball rolls past a green one and behind a blue one, frame by frame."""
+    x, y = grid()
+    canvas = ball(table(generator, x, y), x, y, (0.52, 0.50), 0.10, (0.12, 0.52, 0.30))
+    for time in np.linspace(0, 1, FRAMES):
+        place = 0.12 + 1.2 * time - 0.15 * np.sin(np.pi * time) / np.pi
+        frame = ball(canvas, x, y, (float(place), 0.60), 0.13, (0.80, 0.10, 0.10))
+        yield ball(frame, x, y, (0.98, 0.74), 0.16, (0.10, 0.28, 0.72))
 
 
 def balloon(canvas: Field, x: Field, y: Field, centre: tuple[float, float], size: float, stripes: Sequence[Colour]) -> Field:
@@ -161,6 +179,10 @@ def main() -> None:
     for number, draw in enumerate((marbles, balloons, boats)):
         generator = np.random.default_rng(number)
         finish(draw(generator), generator).save(FOLDER / f"{draw.__name__}.jpg", quality=92)
+    generator = np.random.default_rng(3)
+    with write_clip(FOLDER / "rolling.mp4", RATE) as clip:
+        for number, canvas in enumerate(rolling(generator)):
+            clip.add(np.asarray(finish(canvas, generator).resize((480, 320), Image.Resampling.BOX)), number / RATE)
 
 
 if __name__ == "__main__":

@@ -159,13 +159,13 @@ class TrainingSampler:
             image, masks, texts = window.apply(image), [window.apply_mask(mask) for mask in masks], reword(texts, window)
             instances = [window.apply_mask(mask) for mask in instances]
         letterbox = Letterbox.of(image, self._size)
-        boxed = letterbox.forward(image).astype(np.uint8, copy=False)
+        boxed = letterboxed(image, letterbox)
         if self._augmentation is not None:
             jittered = jitter_colours(boxed, texts, rng, self._augmentation)
             boxed[letterbox.window] = jittered[letterbox.window]
         grid = self._size // TARGET_STRIDE
         targets, singles = (
-            [_shrink(letterbox.forward(mask.astype(np.uint8) * 255, 0), grid) for mask in part] for part in (masks, instances)
+            [shrunk(letterbox.forward(mask.astype(np.uint8) * 255, 0), grid) for mask in part] for part in (masks, instances)
         )
         inside = np.zeros((self._size, self._size), dtype=np.uint8)
         inside[letterbox.window] = 255
@@ -173,7 +173,7 @@ class TrainingSampler:
         return _Sample(
             image=boxed,
             masks=targets,
-            inside=_shrink(inside, grid) >= 128,
+            inside=shrunk(inside, grid) >= 128,
             window=(columns.start, rows.start, columns.stop, rows.stop),
             instances=[single for single in singles if single.max() >= 128],
             texts=texts,
@@ -200,5 +200,11 @@ def _stacked(masks: Sequence[NDArray[np.uint8]], size: int) -> NDArray[np.uint8]
     return np.stack(masks) if masks else np.zeros((0, size, size), dtype=np.uint8)
 
 
-def _shrink(array: NDArray[np.generic], size: int) -> NDArray[np.uint8]:
+def letterboxed(image: NDArray[np.uint8], letterbox: Letterbox) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) in its square (S, S, 3)."""
+    return letterbox.forward(image).astype(np.uint8, copy=False)
+
+
+def shrunk(array: NDArray[np.generic], size: int) -> NDArray[np.uint8]:
+    """A square array brought to size x size, each cell the mean of what it covers."""
     return cv2.resize(array.astype(np.uint8, copy=False), (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from refseg.data.label_maps import PeopleScenes, StreetScenes
 from refseg.data.scenes import RefCocoScenes, Scene
+from refseg.data.sequences import LabelledClip, read_sequences
 from refseg.data.store import SceneStore
 
 
@@ -23,6 +24,14 @@ class SourceSpec:
     layout: Literal["refcoco", "street", "people"] = "refcoco"
     complete: bool = False
     referred_only: bool = False
+
+
+@dataclass(frozen=True)
+class ClipSpec:
+    """folder: below the data root, in the layout of `read_sequences`.  without: names of sequences that are held back."""
+
+    folder: str
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,3 +52,10 @@ def open_source(root: Path, spec: SourceSpec) -> TrainingSource:
         return TrainingSource(SceneStore(PeopleScenes(folder)), spec.share)
     scenes = RefCocoScenes(folder, "train", complete=spec.complete, referred_only=spec.referred_only)
     return TrainingSource(SceneStore(scenes), spec.share, tuple(scenes.expressions()))
+
+
+def open_clips(root: Path, spec: ClipSpec | None) -> list[LabelledClip]:
+    """The sequences to train on; none for None. Raises DataError."""
+    if spec is None:
+        return []
+    return [clip for clip in read_sequences(root / spec.folder) if clip.name not in spec.without]

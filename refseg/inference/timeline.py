@@ -1,7 +1,7 @@
 """What happens to the mask over a clip, frame by frame, as numbers: timeline.json, and where a person should look."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -48,21 +48,27 @@ class Timeline:
     def add(self, result: FrameResult, mask: NDArray[np.bool_]) -> Moment:
         """The next frame with the mask that is shown for it."""
         answer = result.segmentation
-        steadiness = None if self._before is None or self._before.shape != mask.shape else iou(self._before, mask)
-        self._before = mask
         moment = Moment(
             number=result.frame.number,
             index=result.frame.index,
             time=result.frame.time,
-            area=float(mask.mean()),
+            area=0.0,
             peak=answer.peak,
             presence=answer.presence,
             absent=answer.absent,
-            steadiness=steadiness,
+            steadiness=None,
             word_attention=_rounded(answer.word_attention),
             window=result.window,
             weights=_rounded(result.weights),
         )
+        return self.append(moment, mask)
+
+    def append(self, moment: Moment, mask: NDArray[np.bool_]) -> Moment:
+        """The next frame, already described, with another mask: area and steadiness are those of `mask`."""
+        same_size = self._before is not None and self._before.shape == mask.shape
+        steadiness = iou(self._before, mask) if same_size and self._before is not None else None
+        self._before = mask
+        moment = replace(moment, area=float(mask.mean()), steadiness=steadiness)
         self.moments.append(moment)
         return moment
 

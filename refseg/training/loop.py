@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from refseg.data.choices import ExpressionChooser
+from refseg.data.clips import ClipSampler
 from refseg.data.refcoco import read_refcoco
-from refseg.data.sources import TrainingSource, open_source
+from refseg.data.sources import TrainingSource, open_clips, open_source
+from refseg.errors import DataError
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.checkpoint import save_checkpoint
 from refseg.language import Tokeniser, Vocabulary
@@ -26,7 +28,7 @@ from refseg.training.recipe import Phase, Recipe, load_recipe
 from refseg.training.region_memory import load_memory, remember, save_memory
 from refseg.training.schedule import parameter_groups, warm_cosine
 from refseg.training.state import load_state, save_state
-from refseg.training.tasks import ExpressionTask, InstanceTask, SelectionTask, Task, sampler_for
+from refseg.training.tasks import ClipTask, ExpressionTask, InstanceTask, SelectionTask, Task, sampler_for
 from refseg.training.vocabulary import build_vocabulary, frequent_words
 
 LOG_EVERY, SAVE_EVERY = 10, 100
@@ -40,6 +42,7 @@ class Run:
     network: ReferringNetwork
     average: ReferringNetwork
     vocabulary: Vocabulary
+    data: Path
     output: Path
     device: torch.device
     step: int = 0
@@ -66,7 +69,7 @@ def train_from_recipe(
     average = ReferringNetwork(plan.network, len(vocabulary))
     average.load_state_dict(network.state_dict())
     place = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-    run = Run(plan, _placed(network, place), _placed(average, place), vocabulary, output, place)
+    run = Run(plan, _placed(network, place), _placed(average, place), vocabulary, data, output, place)
     last = min(plan.steps, steps or plan.steps)
     while run.step < last:
         _train_phase(run, sources, last, resume)
@@ -103,12 +106,26 @@ def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume:
     index, start = run.recipe.at(run.step)
     phase = run.recipe.phases[index]
     run.network.train()
-    run.network.backbone.requires_grad_(phase.backbone_rate > 0)
+    if phase.task == "clips" and start == 0:
+        run.network.load_state_dict(run.average.state_dict())  # the network that is kept is the one to be added to
+    _choose_trained(run.network, phase)
     task = _task(run, sources, phase, run.recipe.seed + 1000 * index)
     steps = range(start, min(phase.steps, start + last - run.step))
     with closing(task.batches(start)) as batches:
         _train_steps(run, task, optimiser, zip(steps, batches, strict=False), phase)
     _save(run, optimiser)
+
+
+def _choose_trained(network: ReferringNetwork, phase: Phase) -> None:
+    """Which parameters the phase may change; a phase of clips leaves the answers about single pictures as they are, to the bit."""
+    network.requires_grad_(phase.task != "clips")
+    network.backbone.requires_grad_(phase.backbone_rate > 0)
+    if phase.task == "clips":
+        if not network.config.cross_frame:
+            raise DataError(
+                "a phase of clips needs a network with cross-frame attention, got none: set `cross_frame` in the recipe's network"
+            )
+        network.cross_frame.requires_grad_(True)
 
 
 def _save(run: Run, optimiser: torch.optim.Optimizer) -> None:
@@ -143,8 +160,25 @@ def _task(run: Run, sources: Sequence[TrainingSource], phase: Phase, seed: int) 
             save_memory(memory, run.output)
         classes = COCO_CATEGORIES if run.network.backbone.classes == len(COCO_CATEGORIES) else ()
         return SelectionTask(memory, chooser, tokeniser, phase, seed, classes)
+    if phase.task == "clips":
+        return ClipTask(_clip_sampler(run, sources, phase, tokeniser, seed, borrowed), run.recipe.loss)
     sampler = sampler_for(phase, sources, tokeniser, seed, borrowed)
     return InstanceTask(sampler) if phase.task == "instances" else ExpressionTask(sampler, run.recipe.loss, phase.regions)
+
+
+def _clip_sampler(
+    run: Run, sources: Sequence[TrainingSource], phase: Phase, tokeniser: Tokeniser, seed: int, borrowed: Sequence[tuple[str, str]]
+) -> ClipSampler:
+    return ClipSampler(
+        open_clips(run.data, run.recipe.clips),
+        [(source.scenes, source.share) for source in sources if source.expressions],
+        tokeniser,
+        ExpressionChooser(phase.mix, borrowed),
+        image_size=phase.image_size,
+        frames=phase.images,
+        expressions=phase.expressions,
+        seed=seed,
+    )
 
 
 def _told(what: str) -> Callable[[int, int], None]:
@@ -185,7 +219,8 @@ def _update_average(run: Run, within: int) -> None:
     """Exponential moving average with a ramp from the start of each phase, so that it does not remember what the phase started from."""
     decay = min(run.recipe.average, (1 + within) / (10 + within))
     for mean, value in zip(run.average.parameters(), run.network.parameters(), strict=True):
-        mean.lerp_(value, 1 - decay)
+        if value.requires_grad:
+            mean.lerp_(value, 1 - decay)
 
 
 class _Meter:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from refseg.data.choices import DEFAULT_MIX
-from refseg.data.sources import SourceSpec
+from refseg.data.sources import ClipSpec, SourceSpec
 from refseg.errors import DataError
 from refseg.models.network import NetworkConfig
 from refseg.training.losses import LossWeights
@@ -22,7 +22,8 @@ class Phase:
 
     steps: optimiser steps.  images, expressions: per step and per picture; instances: masks of single objects, at most, per picture.
     image_size: side of the letterboxed picture.  task: "expressions" trains the whole network (without its region branch where `regions` is
-    False), "instances" the masks of single objects, "selection" the choice among the candidate regions, from memory; see `refseg.training.tasks`.
+    False), "instances" the masks of single objects, "selection" the choice among the candidate regions, from memory, "clips" cross-frame
+    self-attention and nothing else, on windows of `images` frames; see `refseg.training.tasks`.
     imagined: share of pictures that a selection phase puts together, see `refseg.training.imagined`.
     rate, region_rate, backbone_rate, table_rate: AdamW's peak rates; a backbone rate of 0 freezes the backbone, which then costs a third; the region
     branch goes at `rate` where region_rate is None.
@@ -37,7 +38,7 @@ class Phase:
     rate: float
     backbone_rate: float
     table_rate: float
-    task: Literal["expressions", "instances", "selection"] = "expressions"
+    task: Literal["expressions", "instances", "selection", "clips"] = "expressions"
     regions: bool = True
     instances: int = 0
     imagined: float = 0.0
@@ -49,7 +50,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """network: configuration.  sources: what pictures and expressions are drawn from.
+    """network: configuration.  sources: what pictures and expressions are drawn from.  clips: sequences for phases of clips, None for none.
     initialisation: folder of public weights, relative to the data root, or None to start from random tensors.
     calibration: the source whose `val` split the presence score is calibrated on when the last step is done (its pictures must be labelled completely).
     vocabulary_words: size of the frequent-word part of the vocabulary.  average: decay of the moving average of the weights that is kept.
@@ -59,6 +60,7 @@ class Recipe:
     network: NetworkConfig
     sources: tuple[SourceSpec, ...]
     phases: tuple[Phase, ...]
+    clips: ClipSpec | None = None
     initialisation: str | None = None
     calibration: str | None = None
     vocabulary_words: int = 20_000

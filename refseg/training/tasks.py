@@ -10,6 +10,7 @@ from torch import Tensor
 
 from refseg.data.batches import TrainingBatch, TrainingSampler
 from refseg.data.choices import ExpressionChooser
+from refseg.data.clips import ClipSampler
 from refseg.data.sources import TrainingSource
 from refseg.errors import DataError
 from refseg.language import UNK, Tokeniser
@@ -84,6 +85,30 @@ class ExpressionTask:
         found = iou > FOUND
         boxes = encoded.regions.boxes.detach()[index[found], which[found]]
         return instance_loss(encoded.instances[index[found], which[found]], boxes, masks[found], size)
+
+
+class ClipTask:
+    """Windows of frames: what the frames around a frame should add to its features, everything else being as it is."""
+
+    def __init__(self, sampler: ClipSampler, weights: LossWeights) -> None:
+        self.sampler, self.weights = sampler, weights
+
+    def batches(self, start: int) -> Generator[TrainingBatch, None, None]:
+        """As in `ExpressionTask`."""
+        return prefetched(self.sampler.batch, start)
+
+    def loss(self, network: ReferringNetwork, batch: TrainingBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Eq. 8 with the region and presence terms, of the expressions about frames of one window."""
+        device = next(network.parameters()).device
+        images, windows, index = _pictures(batch, device)
+        target = torch.from_numpy(batch.masks).to(device).float() / 255
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+            with torch.no_grad():
+                seen = network.see(images, windows)
+            encoded = network.relate(network.across(seen))
+            output = network.attend(encoded, torch.from_numpy(batch.tokens).to(device), torch.from_numpy(batch.valid).to(device), index)
+        loss = segmentation_loss(output, target, torch.from_numpy(batch.inside).to(device)[index], self.weights)
+        return loss.total, {**loss._asdict(), "iou": batch_iou(output.logits.detach(), target)}
 
 
 class InstanceTask:

@@ -37,6 +37,12 @@ def find_examples(drawn: Path = DRAWN) -> list[Example]:
     return [example for example in candidates if example.path.is_file()]
 
 
+def find_clips(drawn: Path = DRAWN) -> list[Example]:
+    """The same for clips."""
+    candidates = [Example(drawn / "rolling.mp4", "the red ball")]
+    return [example for example in candidates if example.path.is_file()]
+
+
 def examples_html(examples: Sequence[Example]) -> str:
     """A row of buttons, each a thumbnail and its expression."""
     buttons = "".join(_button(number, example) for number, example in enumerate(examples))

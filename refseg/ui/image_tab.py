@@ -127,7 +127,9 @@ def _controls(start: float, unavailable: str | None) -> Controls:
             threshold = gr.Slider(0.02, 0.98, start, step=0.01, label="Threshold", min_width=240, elem_id="rs-threshold")
             opacity = gr.Slider(0, 1, OPACITY, step=0.05, label="Opacity", min_width=240, elem_id="rs-opacity")
         with gr.Row(elem_classes="rs-switches"):
-            colour = gr.Radio(MASK_COLOURS, value=DEFAULT_COLOUR, label="Colour", min_width=180, scale=2, elem_id="rs-colour")
+            colour = gr.Radio(
+                MASK_COLOURS, value=DEFAULT_COLOUR, label="Colour", min_width=180, scale=2, elem_id="rs-colour", elem_classes="rs-swatches"
+            )
             outline = gr.Checkbox(True, label="Outline", min_width=100, scale=1, elem_id="rs-outline")
             refine = gr.Checkbox(
                 False,

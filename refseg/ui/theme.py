@@ -90,7 +90,7 @@ def theme() -> gr.themes.Base:
 
 def swatches() -> str:
     """Rules that show the choices of `MASK_COLOURS` in their colours."""
-    return "\n".join(f'#rs-colour label:has(input[value="{colour}"]) {{ --swatch: {colour}; }}' for _, colour in MASK_COLOURS)
+    return "\n".join(f'.rs-swatches label:has(input[value="{colour}"]) {{ --swatch: {colour}; }}' for _, colour in MASK_COLOURS)
 
 
 def launch_options(**options: Any) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def launch_options(**options: Any) -> dict[str, Any]:
         "css": static_text("page.css") + swatches(),
         "footer_links": ["api", "settings"],
         "run_history": False,
-        "max_file_size": "100mb",
+        "max_file_size": "500mb",
         "state_session_capacity": CAPACITY,
         "enable_monitoring": False,
         "ssr_mode": False,

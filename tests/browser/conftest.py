@@ -6,11 +6,13 @@ is that the page shows what the predictor says, not that the predictor is right.
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import pytest
 import torch
 
@@ -60,20 +62,23 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     vocabulary = Vocabulary(["<pad>", "<unk>", *WORDS])
     predictor = Predictor(
         # without regions, whose votes push an untrained network beyond the reach of the threshold slider
-        ReferringNetwork(replace(NetworkConfig.tiny(), regions=0), len(vocabulary)),
+        ReferringNetwork(replace(NetworkConfig.tiny(), regions=0, cross_frame=8), len(vocabulary)),
         vocabulary,
         device="cpu",
         precision="float32",
         name="tiny",
     )
-    calls = {"encode": 0, "segment": 0}
+    calls = {"encode": 0, "segment": 0, "answer": 0}
     for name in calls:
         _count(predictor, name, calls)
+    predictor.segment(predictor.encode(np.zeros((48, 64, 3), np.uint8)), ["ball"])
     previous = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
     demo = build_demo(predictor)
     _, url, _ = demo.launch(**launch_options(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1"))
-    yield Site(url, predictor, calls)
+    visited = Site(url, predictor, calls)
+    _slow_down(predictor, visited)
+    yield visited
     demo.close()
     os.environ.pop("GRADIO_TEMP_DIR") if previous is None else os.environ.__setitem__("GRADIO_TEMP_DIR", previous)
 
@@ -86,6 +91,16 @@ def _count(predictor: Predictor, name: str, calls: dict[str, int]) -> None:
         return method(*arguments, **options)
 
     setattr(predictor, name, counted)
+
+
+def _slow_down(predictor: Predictor, site: Site) -> None:
+    method = predictor.answer
+
+    def slowed(*arguments: Any, **options: Any) -> Any:
+        time.sleep(site.pause)
+        return method(*arguments, **options)
+
+    predictor.answer = slowed  # type: ignore[method-assign]
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ class Site:
     url: str
     predictor: Predictor
     calls: dict[str, int]
+    pause: float = 0.0  # seconds that each answer takes longer
 
 
 class Visitor:
@@ -84,3 +85,91 @@ class Visitor:
         with self.page.expect_download() as info:
             self.page.click(f"#rs-save-{name}")
         return info.value.suggested_filename, Path(info.value.path()).read_bytes()
+
+
+class ClipVisitor(Visitor):
+    """The same person at the video tab."""
+
+    def __init__(self, page: Any, site: Site, query: str = "") -> None:
+        super().__init__(page, site, query)
+        page.get_by_role("tab", name="Video").click()
+        page.wait_for_selector("#rs-clip input[type=file]", state="attached")
+
+    def upload_clip(self, *files: Any) -> None:
+        self.page.set_input_files("#rs-clip input[type=file]", *files)
+
+    def open_clip(self, clip: Path) -> str:
+        """What the page says of it."""
+        self.upload_clip(str(clip))
+        self.page.wait_for_selector("#rs-plan p")
+        return self.page.locator("#rs-plan").inner_text()
+
+    def wait_plan(self, text: str) -> None:
+        self.page.wait_for_function("text => document.querySelector('#rs-plan')?.textContent.includes(text)", arg=text)
+
+    def start(self, expression: str) -> None:
+        box = self.page.locator("#rs-clip-expression textarea, #rs-clip-expression input").first
+        box.fill(expression)
+        self.page.click("#rs-run")
+
+    def run(self, expression: str, frames: int) -> None:
+        """To its end, all frames in the browser."""
+        before = self.page.get_attribute(".rs-player", "data-run") or ""
+        self.start(expression)
+        self.page.wait_for_function(
+            "([before, frames]) => { const r = document.querySelector('.rs-player').dataset;"
+            " return r.run && r.run !== before && r.state === 'done' && Number(r.frames) === frames }",
+            arg=[before, frames],
+        )
+        self.page.wait_for_selector("#rs-run:not([disabled])")
+
+    def wait_frames(self, count: int) -> None:
+        self.page.wait_for_function("count => Number(document.querySelector('.rs-player').dataset.frames) >= count", arg=count)
+
+    def frames(self) -> int:
+        return int(self.page.get_attribute(".rs-player", "data-frames"))
+
+    def current(self) -> int:
+        return int(self.page.get_attribute(".rs-player", "data-current"))
+
+    def scrub(self, number: int) -> float:
+        """Go to a frame; share of it that the mask covers, in per cent. The answer is there at once."""
+        self.page.locator(".rs-scrub").fill(str(number))
+        assert self.current() == number
+        return float(self.page.get_attribute(".rs-player", "data-area"))
+
+    def wait_area_above(self, low: float) -> None:
+        self.page.wait_for_function("low => Number(document.querySelector('.rs-player').dataset.area) >= low", arg=low)
+
+    def message(self, role: str = "alert") -> str:
+        self.page.wait_for_selector(f"#rs-clip-messages .rs-message[role={role}]")
+        return "\n".join(self.page.locator(f"#rs-clip-messages .rs-message[role={role}] p").all_inner_texts())
+
+    def pixels(self) -> np.ndarray:
+        uri = self.page.evaluate("document.querySelector('.rs-player .rs-overlay').toDataURL()")
+        return np.asarray(Image.open(BytesIO(base64.b64decode(uri.split(",", 1)[1]))).convert("RGBA"))
+
+    def plays(self, data: bytes) -> float:
+        """Play a clip in this browser for a moment; its length in seconds."""
+        script = """async (data) => {
+            const video = document.createElement("video");
+            video.muted = true;
+            video.src = `data:video/mp4;base64,${data}`;
+            await new Promise((done, failed) => { video.oncanplay = done; video.onerror = () => failed(new Error(video.error.message)); });
+            await video.play();
+            await new Promise((done) => { video.ontimeupdate = () => video.currentTime > 0.2 && done(); });
+            video.pause();
+            return video.duration;
+        }"""
+        return float(self.page.evaluate(script, base64.b64encode(data).decode("ascii")))
+
+    def ask_frames(self, request: Any) -> Any:
+        """What the page's script asks, by hand."""
+        script = """async (request) => {
+            const id = window.gradio_config.components.find((one) => one.props.elem_id === "rs-player").id;
+            const body = JSON.stringify({ component_id: id, fn_name: "clip_frames", data: request, session_hash: "x" });
+            const answer = await fetch(`${window.gradio_config.root}${window.gradio_config.api_prefix}/component_server`,
+                { method: "POST", headers: { "Content-Type": "application/json" }, body });
+            return answer.json();
+        }"""
+        return self.page.evaluate(script, request)

@@ -14,21 +14,25 @@ from refseg.inference.checkpoint import load_checkpoint
 from refseg.training.loop import train_from_recipe
 
 RECIPE = """
-from refseg.data.sources import SourceSpec
+from dataclasses import replace
+
+from refseg.data.sources import ClipSpec, SourceSpec
 from refseg.models.network import NetworkConfig
 from refseg.training.recipe import Phase, Recipe
 
 SHARED = dict(images=2, expressions=2, image_size=64, rate=1e-2, table_rate=1e-2, warmup=1)
 RECIPE = Recipe(
     name="miniature",
-    network=NetworkConfig.tiny(),
+    network=replace(NetworkConfig.tiny(), cross_frame=8),
     sources=(SourceSpec("balls", 1.0),),
     phases=(
         Phase("head", steps=2, backbone_rate=0.0, regions=False, **SHARED),
         Phase("selection", task="selection", steps=1, backbone_rate=0.0, imagined=0.5, **SHARED),
         Phase("instances", task="instances", steps=1, backbone_rate=0.0, instances=2, **SHARED),
         Phase("whole", steps=2, backbone_rate=1e-2, instances=2, **SHARED),
+        Phase("clips", task="clips", steps=4, backbone_rate=0.0, **{**SHARED, "images": 3}),
     ),
+    clips=ClipSpec("moving", without=("held-back",)),
     calibration="balls",
 )
 """
@@ -65,7 +69,20 @@ def data(tmp_path: Path) -> Path:
     coco = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "sports ball"}]}
     (folder / "instances.json").write_text(json.dumps(coco), encoding="utf-8")
     (folder / "expressions.json").write_text(json.dumps(refs), encoding="utf-8")
+    _write_clips(folder.parent / "moving")
     return folder.parent
+
+
+def _write_clips(root: Path) -> None:
+    """ROOT: a red ball that moves, and a sequence that cannot be read."""
+    for kind in ("images", "masks"):
+        (root / kind / "ball").mkdir(parents=True)
+    for number in range(5):
+        picture, mask = np.full((60, 80, 3), 128, np.uint8), np.zeros((60, 80), np.uint8)
+        picture[20:40, 10 * number : 10 * number + 20], mask[20:40, 10 * number : 10 * number + 20] = (0, 0, 220), 255
+        cv2.imwrite(str(root / "images" / "ball" / f"{number:05d}.jpg"), picture)
+        cv2.imwrite(str(root / "masks" / "ball" / f"{number:05d}.png"), mask)
+    (root / "expressions.json").write_text(json.dumps({"ball": ["red ball"]}), encoding="utf-8")
 
 
 def test_a_run_leaves_a_checkpoint_and_resumes(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,16 +96,25 @@ def test_a_run_leaves_a_checkpoint_and_resumes(data: Path, tmp_path: Path, monke
     resumed = main(["train", "--recipe", recipe, "--data", str(data), "--output", str(output), "--resume", "--device", "cpu"])
     assert resumed == 0
     last, _, config = load_checkpoint(folder)
-    assert config["training"]["steps"] == 6
+    assert config["training"]["steps"] == 10
     assert 0 < config["presence"]["threshold"] < 1  # measured on the held-back picture
     log = [json.loads(line) for line in (output / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [(row["step"], row["phase"]) for row in log] == [
         *((1, "head"), (2, "head"), (3, "selection"), (4, "instances"), (5, "whole"), (6, "whole")),
+        *((step, "clips") for step in range(7, 11)),
     ]
     assert "right" in log[2] and "matched" in log[3] and "selection" in log[4] and "selection" not in log[0]
     for name, value in last.named_parameters():
         moved = not torch.equal(value, first.get_parameter(name))
         assert moved or value.numel() == 1 or name.endswith("bias"), f"{name} was never trained"
+
+
+def test_a_phase_of_clips_leaves_the_answers_about_pictures_as_they_are(data: Path, tmp_path: Path) -> None:
+    output, recipe = tmp_path / "run", str(data / "recipe.py")
+    before, _, _ = load_checkpoint(train_from_recipe(recipe, data, output, steps=6, device="cpu"))
+    after, _, _ = load_checkpoint(train_from_recipe(recipe, data, output, resume=True, device="cpu"))
+    for name, value in after.named_parameters():
+        assert torch.equal(value, before.get_parameter(name)) != name.startswith("cross_frame"), name
 
 
 def test_nothing_to_resume(data: Path, tmp_path: Path) -> None:

@@ -1,0 +1,132 @@
+"""Training batches of clips: the frames of one window, and expressions about some of them.
+
+Half of them are real clips with a mask for every frame; the others are made from still pictures, over which a window moves, so that what is known of
+the picture is known of every frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refseg.data.augmentation import AugmentationConfig, Window, draw_window, jitter_colours, reword
+from refseg.data.batches import TARGET_STRIDE, TrainingBatch, letterboxed, shrunk
+from refseg.data.choices import ExpressionChooser
+from refseg.data.facts import measure
+from refseg.data.masks import BoolMask
+from refseg.data.scenes import Scene
+from refseg.data.sequences import LabelledClip
+from refseg.data.wording import reads_writing
+from refseg.errors import DataError
+from refseg.images import Letterbox, load_image
+from refseg.language import Tokeniser
+
+UintImage = NDArray[np.uint8]
+LARGEST_STEP = 3  # frames of a clip that lie between two of a window, at most
+MOVING = AugmentationConfig(crop=1.0, least_area=0.4, mild_side=0.85, grey=0.0, blur=0.0)
+
+
+class ClipSampler:
+    """Windows of `frames` frames with `expressions` expressions, each about one of the frames; a function of (seed, step).
+
+    clips: labelled ones.  stills: (scenes, weight) pairs.  still_share: how many windows are made from stills.  Raises DataError where there is neither.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[LabelledClip],
+        stills: Sequence[tuple[Sequence[Scene], float]],
+        tokeniser: Tokeniser,
+        chooser: ExpressionChooser,
+        *,
+        image_size: int,
+        frames: int,
+        expressions: int,
+        seed: int,
+        still_share: float = 0.5,
+    ) -> None:
+        self._clips, self._stills = list(clips), [(scenes, weight) for scenes, weight in stills if len(scenes) and weight > 0]
+        if not self._clips and not self._stills:
+            raise DataError("got neither clips nor pictures to train on, expected at least one: check the data folders")
+        weights = np.array([weight for _, weight in self._stills], dtype=np.float64)
+        self._odds = weights / weights.sum() if len(weights) else weights
+        self._share = 1.0 if not self._clips else 0.0 if not self._stills else still_share
+        self._tokeniser, self._chooser = tokeniser, chooser
+        self._size, self._frames, self._expressions, self._seed = image_size, frames, expressions, seed
+
+    def batch(self, step: int) -> TrainingBatch:
+        """The window of a step, whatever was drawn before."""
+        rng = np.random.default_rng([self._seed, step])
+        images, masks, texts, index = self._from_still(rng) if rng.random() < self._share else self._from_clip(rng)
+        letterbox, grid = Letterbox.of(images[0], self._size), self._size // TARGET_STRIDE
+        rows, columns = letterbox.window
+        inside = np.zeros((self._size, self._size), dtype=np.uint8)
+        inside[letterbox.window] = 255
+        tokens, valid = self._tokeniser.batch([self._tokeniser.encode(text) for text in texts])
+        count = len(images)
+        return TrainingBatch(
+            images=np.stack([letterboxed(image, letterbox) for image in images]),
+            tokens=tokens,
+            valid=valid,
+            image_index=np.array(index, dtype=np.int64),
+            masks=np.stack([shrunk(letterbox.forward(mask.astype(np.uint8) * 255, 0), grid) for mask in masks]),
+            inside=np.repeat((shrunk(inside, grid) >= 128)[None], count, axis=0),
+            windows=np.tile(np.array([columns.start, rows.start, columns.stop, rows.stop], dtype=np.float32), (count, 1)),
+            instances=np.zeros((0, grid, grid), dtype=np.uint8),
+            instance_index=np.zeros(0, dtype=np.int64),
+            boxes=np.zeros((len(texts), 0, 4), dtype=np.float32),
+            kinds=["clip"] * len(texts),
+            texts=texts,
+        )
+
+    def _from_clip(self, rng: np.random.Generator) -> tuple[list[UintImage], list[BoolMask], list[str], list[int]]:
+        """Frames of a clip at a constant step, all mirrored and coloured alike."""
+        clip = self._clips[int(rng.integers(len(self._clips)))]
+        step = int(rng.integers(1, LARGEST_STEP + 1))
+        count = min(self._frames, max(1, (len(clip) - 1) // step + 1))
+        start = int(rng.integers(len(clip) - (count - 1) * step))
+        numbers = [start + step * position for position in range(count)]
+        index = [int(i) for i in rng.integers(count, size=self._expressions)]
+        texts = [clip.expressions[int(i)] for i in rng.integers(len(clip.expressions), size=self._expressions)]
+        images = [load_image(clip.pictures[number]) for number in numbers]
+        mirrored = bool(rng.random() < 0.5) and not any(reads_writing(text) for text in texts)
+        window = Window(0, 0, images[0].shape[1], images[0].shape[0], mirrored)
+        colours = int(rng.integers(2**31))
+        changed = [jitter_colours(window.apply(image), texts, np.random.default_rng(colours), MOVING) for image in images]
+        masks = [window.apply_mask(clip.mask(numbers[position])) for position in index]
+        return changed, masks, reword(texts, window), index
+
+    def _from_still(self, rng: np.random.Generator) -> tuple[list[UintImage], list[BoolMask], list[str], list[int]]:
+        """A window of constant size that moves over a picture, from one place where the things can be seen to another."""
+        for _ in range(50):
+            scenes = self._stills[int(rng.choice(len(self._stills), p=self._odds))][0]
+            scene = scenes[int(rng.integers(len(scenes)))]
+            choices = self._chooser.choose(scene, measure(scene), self._expressions, rng)
+            if choices:
+                break
+        else:
+            raise DataError(
+                "got 50 pictures in a row without any expression, expected referents or labelled categories: check mix and data"
+            )
+        masks, texts = [scene.union(choice.objects) for choice in choices], [choice.text for choice in choices]
+        first = draw_window(scene.image.shape[:2], masks, texts, rng, MOVING, scene.flippable)
+        second = draw_window(scene.image.shape[:2], masks, texts, rng, MOVING, flippable=False)
+        path = moving_windows(first, second, self._frames, scene.image.shape[:2])
+        index = [int(i) for i in rng.integers(len(path), size=len(texts))]
+        colours = int(rng.integers(2**31))
+        images = [jitter_colours(window.apply(scene.image), texts, np.random.default_rng(colours), MOVING) for window in path]
+        seen = [path[position].apply_mask(mask) for position, mask in zip(index, masks, strict=True)]
+        return images, seen, reword(texts, first), index
+
+
+def moving_windows(first: Window, second: Window, frames: int, shape: tuple[int, int]) -> list[Window]:
+    """`frames` windows of the first one's size, from its place to the second's, inside a picture (H, W)."""
+    height, width = first.bottom - first.top, first.right - first.left
+    places = []
+    for share in np.linspace(0, 1, frames):
+        left = min(round((1 - share) * first.left + share * second.left), shape[1] - width)
+        top = min(round((1 - share) * first.top + share * second.top), shape[0] - height)
+        places.append(Window(left, top, left + width, top + height, first.mirrored))
+    return places

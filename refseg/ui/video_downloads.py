@@ -1,0 +1,90 @@
+"""The files of a run over a clip: written at the clip's own size, frame by frame, only when asked for."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from refseg.inference.timeline import Timeline, timeline_record
+from refseg.rendering import overlay
+from refseg.ui.image_page import failure
+from refseg.ui.messages import NO_RESULT, Message, messages_html
+from refseg.ui.video_run import VideoRun
+from refseg.video.formats import frame_names, meta_expressions, write_json, write_masks
+from refseg.video.writer import write_clip
+
+Saved = tuple[str | None, Any]
+"""(path of the file or None, markup of a message or "leave it as it is")."""
+
+
+class VideoDownloads:
+    """The download buttons' callbacks; each takes the state of the controls and the visitor's run, finished or not."""
+
+    def save_mp4(self, threshold: float, opacity: float, colour: str, outline: bool, run: VideoRun | None) -> Saved:
+        """overlay.mp4: the clip with the masks on it, H.264, without sound."""
+
+        def write(run: VideoRun, path: Path) -> None:
+            with write_clip(path, run.clip.rate) as writer:
+                for frame in run.clip.frames():
+                    if frame.number >= run.done:
+                        break
+                    drawn = overlay(frame.image, run.mask(frame.number, threshold), colour, opacity, outline)
+                    writer.add(drawn, frame.time - run.clip.times[0])
+
+        return _save(run, "overlay.mp4", write)
+
+    def save_masks(self, threshold: float, run: VideoRun | None) -> Saved:
+        """masks.zip: Annotations/CLIP/00000.png, indexed with the palette of DAVIS."""
+
+        def write(run: VideoRun, path: Path) -> None:
+            write_masks(path, run.name, run.masks(threshold), _names(run))
+
+        return _save(run, "masks.zip", write)
+
+    def save_expressions(self, run: VideoRun | None) -> Saved:
+        """meta_expressions.json, as in Ref-YouTube-VOS."""
+        return _save(
+            run, "meta_expressions.json", lambda run, path: write_json(path, meta_expressions(run.name, [run.expression], _names(run)))
+        )
+
+    def save_timeline(self, threshold: float, run: VideoRun | None) -> Saved:
+        """timeline.json: as `python -m refseg video` writes it, its masks being those of masks.zip."""
+
+        def write(run: VideoRun, path: Path) -> None:
+            record = timeline_record(
+                timeline_at(run, threshold),
+                source=run.name,
+                model=run.model,
+                expression=run.expression,
+                tokens=run.tokens,
+                threshold=threshold,
+                rate=run.clip.rate,
+                damage=run.damage,
+            )
+            write_json(path, record)
+
+        return _save(run, "timeline.json", write)
+
+
+def timeline_at(run: VideoRun, threshold: float) -> Timeline:
+    """The run's timeline with the areas and overlaps that its masks have at a threshold."""
+    timeline = Timeline()
+    for moment, mask in zip(run.timeline.moments, run.masks(threshold), strict=True):
+        timeline.append(moment, mask)
+    return timeline
+
+
+def _names(run: VideoRun) -> list[str]:
+    return frame_names(moment.index for moment in run.timeline.moments)
+
+
+def _save(run: VideoRun | None, name: str, write: Callable[[VideoRun, Path], None]) -> Saved:
+    if run is None or not run.done:
+        return None, messages_html([Message(NO_RESULT, "error")])
+    path = run.folder.file(name)
+    try:
+        write(run, path)
+    except Exception as error:
+        return None, messages_html([failure(error)])
+    return str(path), gr.skip()

@@ -1,0 +1,185 @@
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from refseg.images import load_image
+from tests.browser.visitor import ClipVisitor, Site
+from tests.video.clips import make_clip
+
+pytestmark = pytest.mark.browser
+
+FRAMES = 36
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A window that moves over the drawn marbles."""
+    picture = load_image(Path(__file__).parents[2] / "assets" / "examples" / "marbles.jpg")[::2, ::2]
+    frames = [np.ascontiguousarray(picture[20:200, 3 * number : 3 * number + 240]) for number in range(FRAMES)]
+    return make_clip(tmp_path_factory.mktemp("clips") / "my holiday.mp4", frames, rate=12)
+
+
+@pytest.fixture
+def visit(browser: Any, site: Site) -> Iterator[Any]:
+    pages = []
+
+    def arrive(width: int = 1280, height: int = 900, query: str = "") -> ClipVisitor:
+        pages.append(browser.new_page(viewport={"width": width, "height": height}))
+        return ClipVisitor(pages[-1], site, query)
+
+    yield arrive
+    site.pause = 0.0
+    for page in pages:
+        page.close()
+
+
+def test_from_a_clip_to_the_files(visit: Any, site: Site, clip: Path) -> None:
+    visitor = visit()
+    plan = visitor.open_clip(clip)
+    assert f"{FRAMES} frames of {FRAMES}" in plan and "240 × 180" in plan and "about" in plan
+
+    # cancelled half way: what was found stays, and the worker is free at once
+    site.pause = 0.12
+    visitor.start("the red ball on the left")
+    visitor.wait_frames(6)
+    visitor.page.click("#rs-cancel")
+    assert "Stopped after" in visitor.message("status")
+    visitor.page.wait_for_selector("#rs-run:not([disabled])")
+    kept = visitor.frames()
+    assert 6 <= kept < FRAMES
+    asked = site.calls["answer"]
+    visitor.page.wait_for_timeout(700)
+    assert site.calls["answer"] <= asked + 1, "the run went on after it was cancelled"
+    visitor.scrub(0)
+    visitor.scrub(kept - 1)
+
+    # again, to its end
+    site.pause = 0.0
+    visitor.run("the red ball on the left", FRAMES)
+    calls = dict(site.calls)
+    areas = [visitor.scrub(number) for number in (0, 11, FRAMES - 1)]
+    assert all(0 <= area <= 100 for area in areas)
+    visitor.set_slider("clip-threshold", 0.02)
+    visitor.wait_area_above(99)
+    pixels = visitor.pixels()
+    assert pixels[..., 3].min() > 0
+    heat = visitor.page.locator(".rs-words span").all_inner_texts()
+    assert heat == ["the", "red", "ball", "on", "the", "left"]
+    assert visitor.page.locator(".rs-weights i").count() >= 6
+
+    name, data = visitor.download("mp4")
+    assert name == "overlay.mp4" and visitor.plays(data) == pytest.approx(FRAMES / 12, abs=0.2)
+    name, data = visitor.download("masks")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert name == "masks.zip" and len(archive.namelist()) == FRAMES
+        mask = Image.open(io.BytesIO(archive.read("Annotations/my_holiday/00003.png")))
+        assert mask.mode == "P" and mask.size == (240, 180) and np.asarray(mask).mean() > 0.99
+    name, data = visitor.download("expressions")
+    (said,) = json.loads(data)["videos"].values()
+    assert name == "meta_expressions.json" and said["expressions"] == {"0": {"exp": "the red ball on the left", "obj_id": "1"}}
+    assert said["frames"] == [f"{n:05d}" for n in range(FRAMES)]
+    name, data = visitor.download("timeline")
+    record = json.loads(data)
+    assert name == "timeline.json" and record["threshold"] == 0.02 and len(record["frames"]) == FRAMES
+    assert all(frame["area_fraction"] > 0.99 for frame in record["frames"])
+    assert site.calls == calls, "scrubbing, a control or a download asked the network"
+    assert visitor.errors == []
+    assert [url for url in visitor.requests if not url.startswith((site.url, "data:", "blob:"))] == []
+
+
+def test_the_mask_on_the_page_is_the_mask_in_the_files(visit: Any, clip: Path) -> None:
+    visitor = visit()
+    visitor.open_clip(clip)
+    visitor.run("the blue ball", FRAMES)
+    _, data = visitor.download("masks")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for number in (0, 20):
+            visitor.scrub(number)
+            saved = np.asarray(Image.open(io.BytesIO(archive.read(f"Annotations/my_holiday/{number:05d}.png")))) > 0
+            shown = visitor.pixels()[..., 3] > 0
+            assert shown.shape == saved.shape and (shown != saved).mean() < 0.01  # interpolated once here, twice there
+
+
+def test_a_part_of_the_clip_at_a_lower_rate(visit: Any, clip: Path) -> None:
+    visitor = visit()
+    visitor.open_clip(clip)
+    visitor.page.fill("#rs-start input", "1")
+    visitor.page.fill("#rs-end input", "2")
+    visitor.page.keyboard.press("Tab")
+    visitor.wait_plan("12 frames of 36")
+    visitor.run("ball", 12)
+    assert visitor.page.locator(".rs-clock").inner_text().endswith("frame 23")
+
+
+def test_doubtful_frames_are_found_one_after_the_other(visit: Any, clip: Path) -> None:
+    visitor = visit()
+    visitor.open_clip(clip)
+    visitor.run("the dog", FRAMES)
+    visitor.set_slider("clip-threshold", 0.97)  # hardly a pixel: masks jump
+    doubtful = int(visitor.page.get_attribute(".rs-player", "data-doubtful"))
+    button = visitor.page.locator(".rs-doubt")
+    if not doubtful:
+        assert button.is_disabled()
+        return
+    visitor.scrub(FRAMES - 1)
+    visited = set()
+    for _ in range(doubtful):
+        button.click()
+        visited.add(visitor.current())
+    assert len(visited) == doubtful
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"this is text", "is no clip"), (b"", "empty file"), (b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 64, "cannot be read|holds nothing")],
+)
+def test_what_is_no_clip_is_one_sentence(content: bytes, reason: str, visit: Any) -> None:
+    visitor = visit()
+    visitor.upload_clip({"name": "clip.mp4", "mimeType": "video/mp4", "buffer": content})
+    message = visitor.message("alert")
+    assert any(part in message for part in reason.split("|")), message
+    assert "Traceback" not in message and "/" not in message
+
+
+def test_nothing_to_run_on_is_said(visit: Any, clip: Path) -> None:
+    visitor = visit()
+    visitor.page.click("#rs-run")
+    assert "no clip yet" in visitor.message("alert")
+    visitor.open_clip(clip)
+    visitor.page.click("#rs-run")
+    visitor.page.wait_for_function("() => document.querySelector('#rs-clip-messages')?.textContent.includes('Say what to look for')")
+
+
+def test_a_stranger_cannot_ask_for_the_frames_of_a_run(visit: Any, clip: Path, site: Site) -> None:
+    visitor = visit()
+    visitor.open_clip(clip)
+    visitor.run("ball", FRAMES)
+    token = visitor.page.get_attribute(".rs-player", "data-run")
+    assert len(token) > 30
+    for request in ({"run": "guess", "first": 0}, {"run": token, "first": "0"}, {"run": token, "first": 10**9}, None, [], "x"):
+        assert visitor.ask_frames(request) == []
+    assert len(visitor.ask_frames({"run": token, "first": -5})) <= 12
+
+
+def test_on_a_phone_everything_fits(visit: Any, clip: Path) -> None:
+    visitor = visit(width=390, height=844)
+    visitor.open_clip(clip)
+    visitor.run("the red ball", FRAMES)
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert visitor.page.locator(".rs-scrub").bounding_box()["width"] > 100
+
+
+def test_the_example_runs(visit: Any) -> None:
+    visitor = visit()
+    visitor.page.click("#rs-clip-example-0")
+    visitor.wait_plan("48 frames of 48")
+    visitor.page.wait_for_timeout(300)
+    visitor.page.click("#rs-run")
+    visitor.wait_frames(48)

@@ -1,0 +1,150 @@
+"""The video tab without a page: plans, runs that stop or fail, what is kept, what is saved."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from refseg.errors import VideoError
+from refseg.inference.predictor import Predictor
+from refseg.inference.video import FrameResult, VideoPredictor
+from refseg.ui.progress import duration_text, progress_html
+from refseg.ui.runner import Runner
+from refseg.ui.video_downloads import VideoDownloads, timeline_at
+from refseg.ui.video_page import EMPTY, VideoPage
+from refseg.ui.video_run import VideoRun, clip_name, close_run
+from refseg.video.reader import Clip
+from tests.inference.test_video import moving
+from tests.video.clips import make_clip
+
+
+@pytest.fixture
+def upload(tmp_path: Path) -> dict[str, Any]:
+    return {"path": str(make_clip(tmp_path / "clip.mp4", moving(6), rate=10)), "orig_name": "<b>my</b> clip.mp4"}
+
+
+@pytest.fixture
+def page(tiny_predictor: Predictor) -> VideoPage:
+    return VideoPage(Runner(tiny_predictor))
+
+
+def finished(page: VideoPage, upload: dict[str, Any], expression: str = "the red ball") -> VideoRun:
+    *_, last = page.run(upload, expression, 0, 0, None, None)
+    assert last.run is not None and last.player["state"] == "done"
+    return last.run
+
+
+def test_a_plan_says_how_much_and_how_long(page: VideoPage, upload: dict[str, Any]) -> None:
+    plan, messages = page.plan(upload, 0, 0, None)
+    assert "6 frames" in plan and "90 × 60" in plan and "about" in plan and "CPU" in plan and messages == ""
+    assert "3 frames" in page.plan(upload, 5, 0, None).plan
+    assert "2 frames" in page.plan(upload, 0, 0.1, 0.3).plan
+    assert page.plan(None, 0, 0, None) == ("", "")
+    assert "the clip is 0.5 s long" in page.plan(upload, 0, 9, None).messages
+
+
+def test_a_run_grows_frame_by_frame(page: VideoPage, upload: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("refseg.ui.video_page.UPDATE_EVERY", 0.0)
+    told = list(page.run(upload, "the red ball", 0, 0, None, None))
+    assert [one.player["done"] for one in told] == [0, 1, 2, 3, 4, 5, 6, 6]
+    assert [one.player["state"] for one in told] == ["running"] * 7 + ["done"]
+    assert 'data-done="3"' in told[3].progress and "left" in told[3].progress
+    run = told[-1].run
+    assert run is not None
+    fetched = page.frames({"run": run.token, "first": 0}) + page.frames({"run": run.token, "first": 5})
+    assert [frame["number"] for frame in fetched] == [0, 1, 2, 3, 4, 5, 5]
+
+
+def test_masks_are_those_of_the_predictor_but_for_rounding(page: VideoPage, upload: dict[str, Any], tiny_predictor: Predictor) -> None:
+    run = finished(page, upload)
+    results = VideoPredictor(tiny_predictor).segment(upload["path"], "the red ball")
+    for number, result in enumerate(results):
+        for threshold in (0.3, 0.5, 0.8):
+            expected = result.segmentation.mask(threshold)
+            assert (run.mask(number, threshold) != expected).mean() < 0.005
+    assert [mask.shape for mask in run.masks(0.5)] == [(60, 90)] * 6
+
+
+def test_a_timeline_follows_the_threshold(page: VideoPage, upload: dict[str, Any]) -> None:
+    run = finished(page, upload)
+    low, high = timeline_at(run, 1e-6), timeline_at(run, 1 - 1e-6)
+    assert [moment.area for moment in low.moments] == [1.0] * 6 and all(moment.area < 1 for moment in high.moments)
+    assert [moment.time for moment in low.moments] == [moment.time for moment in run.timeline.moments]
+    assert low.moments[1].steadiness == 1.0
+
+
+def test_what_is_missing_is_said(page: VideoPage, upload: dict[str, Any], tmp_path: Path) -> None:
+    assert "no clip yet" in next(page.run(None, "dog", 0, 0, None, None)).messages
+    assert "Say what to look for" in next(page.run(upload, "  ", 0, 0, None, None)).messages
+    assert "holds no word" in next(page.run(upload, "!?", 0, 0, None, None)).messages
+    gone = next(page.run({"path": str(tmp_path / "gone.mp4")}, "dog", 0, 0, None, None))
+    assert "no longer on the server" in gone.messages and gone.player == EMPTY
+
+
+def test_a_clip_that_breaks_off_keeps_what_was_found(tiny_predictor: Predictor, upload: dict[str, Any]) -> None:
+    def breaks_off(clip: Clip, expression: str) -> Iterator[FrameResult]:
+        for number, result in enumerate(VideoPredictor(tiny_predictor).run(clip, expression)):
+            if number == 4:
+                raise VideoError("the clip can be read up to 0.4 s only")
+            yield result
+
+    *_, last = VideoPage(Runner(tiny_predictor, compute_clip=breaks_off)).run(upload, "ball", 0, 0, None, None)
+    assert last.run is not None and last.run.done == 4 and last.player["state"] == "done"
+    assert "up to 0.4 s only" in last.messages and last.run.damage == "the clip can be read up to 0.4 s only"
+
+
+def test_a_fault_of_the_program_is_not_shown(tiny_predictor: Predictor, upload: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    def faulty(clip: Clip, expression: str) -> Iterator[FrameResult]:
+        raise ZeroDivisionError("secret")
+        yield
+
+    *_, last = VideoPage(Runner(tiny_predictor, compute_clip=faulty)).run(upload, "ball", 0, 0, None, None)
+    assert "secret" not in last.messages and "went wrong" in last.messages and "secret" in caplog.text
+
+
+def test_stopping_keeps_what_there_is(page: VideoPage, upload: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("refseg.ui.video_page.UPDATE_EVERY", 0.0)
+    running = page.run(upload, "ball", 0, 0, None, None)
+    for _ in range(3):
+        told = next(running)
+    assert isinstance(running, Iterator)
+    running.close()  # type: ignore[attr-defined]
+    stopped = page.cancelled(told.run)
+    assert stopped.player["state"] == "done" and stopped.player["done"] == 2 and "Stopped after 2 of 6" in stopped.messages
+    assert page.cancelled(None).player == EMPTY
+
+
+def test_files_of_one_run_are_gone_with_it(page: VideoPage, upload: dict[str, Any]) -> None:
+    run = finished(page, upload)
+    folder = run.folder.file("x").parent
+    assert folder.is_dir()
+    token = run.token
+    *_, after = page.run(upload, "dog", 0, 0, None, run)
+    assert not folder.exists()
+    close_run(after.run)
+    del run, after
+    assert page.frames({"run": token, "first": 0}) == []
+
+
+def test_downloads_need_a_run(page: VideoPage) -> None:
+    downloads = VideoDownloads()
+    for path, message in (downloads.save_masks(0.5, None), downloads.save_expressions(None), downloads.save_timeline(0.5, None)):
+        assert path is None and "nothing to save yet" in message
+
+
+def test_names_of_clips() -> None:
+    assert clip_name("/uploads/x/abc.mp4", "holiday.mov") == "holiday" and clip_name("/uploads/x/abc.mp4", None) == "abc"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "1 s"), (42.4, "42 s"), (131, "2 min 10 s"), (1200, "20 min"), (3900, "1 h 5 min"), (59.9, "1 min 0 s")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
+
+
+def test_progress_before_the_first_frame_promises_nothing() -> None:
+    html = progress_html(0, 10, 0.0)
+    assert "0 of 10 frames" in html and "left" not in html and np.char.count(html, "<progress") == 1
