@@ -9,6 +9,7 @@ except ImportError:
     spaces = None
 
 from refseg import Predictor
+from refseg.inference.video import VideoPredictor
 from refseg.ui import build_demo, launch_options
 
 predictor = Predictor.load()
@@ -19,8 +20,14 @@ def compute(image, expressions):
     return predictor.segment(predictor.encode(image), expressions)
 
 
+def compute_clip(clip, expression):
+    """The same for a clip, one answer a frame."""
+    yield from VideoPredictor(predictor).run(clip, expression)
+
+
 lent = spaces is not None and os.environ.get("SPACES_ZERO_GPU")
-demo = build_demo(predictor, compute=spaces.GPU(duration=30)(compute) if lent else None)
+borrowed = {"compute": spaces.GPU(duration=30)(compute), "compute_clip": spaces.GPU(duration=120)(compute_clip)} if lent else {}
+demo = build_demo(predictor, **borrowed)
 
 if __name__ == "__main__":
     demo.launch(**launch_options())

@@ -2,13 +2,13 @@
 
     python -m refseg train --recipe compact --data DATA --output runs/compact [--resume]
 
-Data (DATA holds the folders): coco, objects, clothing (RefCOCO layout, their `train` splits), street, people; initialisations in DATA/weights.
+Data (DATA holds the folders): coco, objects, clothing (RefCOCO layout, their `train` splits), street, people, davis; initialisations in DATA/weights.
 Needs `pip install -r recipes/requirements.txt` (onnx, to read the detector).
 Cost and score: see README.md beside this file.
 """
 
 from refseg.data.choices import DEFAULT_MIX
-from refseg.data.sources import SourceSpec
+from refseg.data.sources import ClipSpec, SourceSpec
 from refseg.models.network import NetworkConfig
 from refseg.training.recipe import Phase, Recipe
 
@@ -77,7 +77,23 @@ RECIPE = Recipe(
             warmup=5,
             **JOINT,
         ),
+        # Attention across the frames of a clip, and nothing else: the answers about single pictures stay as they are.
+        Phase(
+            "clips",
+            task="clips",
+            steps=100,
+            images=6,
+            expressions=3,
+            image_size=512,
+            rate=1e-3,
+            table_rate=0.0,
+            warmup=10,
+            mix={"natural": 1.0},
+            **FROZEN,
+        ),
     ),
+    clips=ClipSpec("davis"),
     initialisation="weights",
+    gate={"coco": 3.0, "objects": 1.0, "clothing": 1.0},
     calibration="coco",
 )

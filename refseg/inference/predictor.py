@@ -199,7 +199,7 @@ class Predictor:
                     f"the model {self.name} answers with values that are not numbers: its weights are unusable, choose another model"
                 )
             strongest = strongest_channels(output.features, encoded.letterbox).float().cpu()
-            kept = output._replace(features=output.features[:, :0])  # large, and no longer needed
+            kept = output._replace(features=output.features[:, :0], dense=None)  # large, and no longer needed
             return _on_cpu(kept), strongest
 
     def _segmentation(

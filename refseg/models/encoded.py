@@ -40,6 +40,7 @@ class NetworkOutput(NamedTuple):
     word_maps (K, L, T, h, w): share of its attention that a position pays to a word, sums to 1 over the words.
     features (K, C, h, w): the fused map of Eq. 6.  memory_gates, reset_gates (K, L, h, w): 0..1.
     presence (K,): logit that the thing named is in the picture; None when the configuration has no such head.
+    dense (K, h', w'): logits of Eq. 7, before the masks of chosen regions are mixed in; the same as logits where there are none.
     selected: the choice among the regions; None when the configuration has none.
     """
 
@@ -50,4 +51,5 @@ class NetworkOutput(NamedTuple):
     memory_gates: Tensor
     reset_gates: Tensor
     presence: Tensor | None
+    dense: Tensor | None = None
     selected: Selected | None = None

@@ -16,7 +16,8 @@ LINKED = 0.4  # IoU of boxes in neighbouring frames from which they are taken fo
 
 
 def link_choices(boxes: Sequence[Tensor], logits: Sequence[Tensor], target: int, weights: Tensor) -> Tensor:
-    """Logits (K, N + 1) of the target frame: log probabilities averaged along each region's chain, as far as it reaches; "none" over all frames.
+    """Logits (K, N + 1) of the target frame: log probabilities averaged along each region's chain, as far as it reaches, "none" over all frames,
+    and the target's own log normaliser added again, so that a window of one frame keeps its logits.
 
     boxes: of each frame of the window, (N, 4).  logits: of each, (K, N + 1), "none" last.  target: index of the frame in the window.
     weights (F,): how much each frame counts, such as a of Eq. 10.
@@ -37,4 +38,5 @@ def link_choices(boxes: Sequence[Tensor], logits: Sequence[Tensor], target: int,
             mass = mass + counted
             frame += step
     none = sum((weight * one[:, -1:] for weight, one in zip(weights, spoken, strict=True)), torch.zeros_like(total[:, :1]))
-    return torch.cat([total / mass.clamp_min(1e-6), none / weights.sum()], dim=1)
+    scale = at_least_float32(logits[target]).logsumexp(1, keepdim=True)
+    return torch.cat([total / mass.clamp_min(1e-6), none / weights.sum()], dim=1) + scale

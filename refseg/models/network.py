@@ -18,7 +18,16 @@ from refseg.models.fusion import GatedFusion
 from refseg.models.instances import InstanceMasks
 from refseg.models.refinement import Refinement
 from refseg.models.regions import Regions, propose_regions
-from refseg.models.selection import EVIDENCE, PRESENCE_CUES, DescribedRegions, RegionSelection, Selected, presence_cues, region_evidence
+from refseg.models.selection import (
+    EVIDENCE,
+    MARGIN_CUE,
+    PRESENCE_CUES,
+    DescribedRegions,
+    RegionSelection,
+    Selected,
+    presence_cues,
+    region_evidence,
+)
 
 LEVELS = 3
 
@@ -86,6 +95,8 @@ class NetworkConfig:
             refinement=(48, 32),
             regions=40,
             presence=True,
+            cross_frame=64,
+            cross_frame_stride=2,
         )
 
     @classmethod
@@ -146,12 +157,10 @@ class ReferringNetwork(nn.Module):
         self.presence = nn.Linear(2 * config.channels + cues, 1) if config.presence else None
         if self.presence is not None and cues:
             with torch.no_grad():
-                self.presence.weight[0, 2 * config.channels + 2] = (
-                    2.0  # half of best - none, see `presence_cues`: a good guess from the start
-                )
+                self.presence.weight[0, 2 * config.channels + MARGIN_CUE] = 2.0  # a good guess from the start
         if config.regions:
-            self.instances, self.selection, self.trust = _region_modules(config, self.backbone)
-            self.deference = nn.Parameter(torch.tensor(0.5))  # how far the dense answer gives way where a region is surely found
+            self.instances, self.selection = _region_modules(config, self.backbone)
+            self.gate, self.certainty = _region_gate(), nn.Parameter(torch.tensor(3.0))  # see `_mixed`
 
     def see(self, images: Tensor, windows: Tensor | None = None) -> SeenImages:
         """One backbone pass; each picture by itself.
@@ -223,12 +232,13 @@ class ReferringNetwork(nn.Module):
         sentences = [torch.einsum("kt,ktc->kc", level.word_attention, words) for level in attended]
         fused = self.fusion(maps, sentences)
         x = fused.features
-        selected, evidence = self._select(encoded, tokens, valid, image_index, selected)
+        if selected is None and encoded.described is not None:
+            selected = self.select(encoded.described, tokens, valid, image_index)
+        evidence = None if selected is None else self.evidence(encoded, selected, image_index)
         if self.refinement is not None:
             x = self.refinement(x, [detail.index_select(0, image_index) for detail in encoded.details], evidence)
-        logits = self.prediction(x)
-        if evidence is not None:
-            logits = logits * (1 - self.deference * evidence[:, 2:]) + self.trust(evidence)
+        dense = self.prediction(x)
+        logits = dense if selected is None or evidence is None else self._mixed(dense, selected, evidence)
         return NetworkOutput(
             logits=logits.squeeze(1),
             word_attention=torch.stack([level.word_attention for level in attended], dim=1),
@@ -237,6 +247,7 @@ class ReferringNetwork(nn.Module):
             memory_gates=fused.memory_gates,
             reset_gates=fused.reset_gates,
             presence=self._presence(fused.features, selected),
+            dense=dense.squeeze(1),
             selected=selected,
         )
 
@@ -257,17 +268,19 @@ class ReferringNetwork(nn.Module):
             selected: Selected = self.selection(at_least_float32(self.words.table(tokens)), valid, described.select(image_index))
             return selected
 
-    def _select(
-        self, encoded: EncodedImages, tokens: Tensor, valid: Tensor, image_index: Tensor, selected: Selected | None
-    ) -> tuple[Selected | None, Tensor | None]:
-        """The choice, and what it says about each position (K, 3, 4h, 4w)."""
-        if encoded.regions is None or encoded.described is None or encoded.instances is None:
-            return None, None
-        if selected is None:
-            selected = self.select(encoded.described, tokens, valid, image_index)
+    def evidence(self, encoded: EncodedImages, selected: Selected, image_index: Tensor) -> Tensor | None:
+        """What a choice says about each position (K, 3, 4h, 4w), see `region_evidence`; None for pictures encoded without regions."""
+        if encoded.regions is None or encoded.instances is None:
+            return None
         cells = encoded.details[-1].shape[-1]  # at stride 4
         boxes, masks = encoded.regions.boxes[image_index], at_least_float32(encoded.instances[image_index]).sigmoid()
-        return selected, region_evidence(selected.logits, boxes, masks, 4 * cells, cells)
+        return region_evidence(selected.logits, boxes, masks, 4 * cells, cells)
+
+    def _mixed(self, dense: Tensor, selected: Selected, evidence: Tensor) -> Tensor:
+        """(1 - g) dense + g c (2 m - 1): with the gate g (K,), how far the choice is to be trusted, and m, the mask of the best region."""
+        gate = self.gate(presence_cues(selected)).sigmoid()[:, :, None, None]
+        mixed: Tensor = (1 - gate) * dense + gate * self.certainty * (2 * evidence[:, :1] - 1)
+        return mixed
 
     def _presence(self, features: Tensor, selected: Selected | None) -> Tensor | None:
         """Strongest and mean response of each fused channel, and how sure the selection is -> logit (K,)."""
@@ -282,16 +295,19 @@ class ReferringNetwork(nn.Module):
         return logit
 
 
-def _region_modules(config: NetworkConfig, backbone: Backbone) -> tuple[InstanceMasks, RegionSelection, nn.Conv2d]:
-    """Masks in the boxes, the choice among them, and how far the choice speaks directly to the answer (Eq. 7): at first, where a region is
-    chosen, as logits of +10 in its mask and -10 outside; where none is, not at all."""
+def _region_modules(config: NetworkConfig, backbone: Backbone) -> tuple[InstanceMasks, RegionSelection]:
+    """Masks in the boxes, and the choice among them."""
     instances = InstanceMasks(backbone.level_channels[0], *backbone.detail_channels)
-    selection = RegionSelection(config.embedding, backbone.classes, sum(backbone.appearance_channels))
-    trust = nn.Conv2d(EVIDENCE, 1, 1)
+    return instances, RegionSelection(config.embedding, backbone.classes, sum(backbone.appearance_channels))
+
+
+def _region_gate() -> nn.Linear:
+    """At first, the odds that the best region is meant against "none"."""
+    gate = nn.Linear(PRESENCE_CUES, 1)
     with torch.no_grad():
-        trust.weight.copy_(torch.tensor([0.0, 20.0, -10.0]).view(1, EVIDENCE, 1, 1))
-        nn.init.zeros_(cast(Tensor, trust.bias))
-    return instances, selection, trust
+        nn.init.zeros_(gate.bias)
+        gate.weight.zero_()[0, MARGIN_CUE] = 4.0
+    return gate
 
 
 def _build_backbone(config: NetworkConfig) -> Backbone:

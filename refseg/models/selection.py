@@ -18,6 +18,7 @@ LIKENESSES = 4
 ASPECTS = 4  # appearance, name, geometry, colours
 EVIDENCE = 3  # channels of `region_evidence`
 PRESENCE_CUES = 3 + LIKENESSES  # channels of `presence_cues`
+MARGIN_CUE = 2  # which of them is a quarter of best - none
 DRAWN = 8  # regions of which masks are drawn; those beyond the eighth best do not show
 
 

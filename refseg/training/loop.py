@@ -23,6 +23,7 @@ from refseg.language import Tokeniser, Vocabulary
 from refseg.models.network import ReferringNetwork
 from refseg.training.calibrate import calibrate
 from refseg.training.categories import COCO_CATEGORIES
+from refseg.training.gate import apply_gate, fit_gate, gate_samples
 from refseg.training.initialise import initialise_compact
 from refseg.training.recipe import Phase, Recipe, load_recipe
 from refseg.training.region_memory import load_memory, remember, save_memory
@@ -74,6 +75,9 @@ def train_from_recipe(
     while run.step < last:
         _train_phase(run, sources, last, resume)
         resume = False  # the state is read once; later phases go on from memory
+    if run.step == plan.steps and plan.gate and plan.network.regions:
+        datasets = [(read_refcoco(data / folder, "val"), weight) for folder, weight in plan.gate.items()]
+        apply_gate(run.average, fit_gate(gate_samples(run.average, run.vocabulary, datasets)))
     if run.step == plan.steps and plan.calibration is not None and plan.network.presence:
         held_back = read_refcoco(data / plan.calibration, "val")
         return _write_checkpoint(run, calibrate(run.average, run.vocabulary, held_back))

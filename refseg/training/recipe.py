@@ -52,6 +52,7 @@ class Phase:
 class Recipe:
     """network: configuration.  sources: what pictures and expressions are drawn from.  clips: sequences for phases of clips, None for none.
     initialisation: folder of public weights, relative to the data root, or None to start from random tensors.
+    gate: sources, and their weights, on whose `val` splits it is fitted, when the last step is done, how far a choice among the regions is trusted.
     calibration: the source whose `val` split the presence score is calibrated on when the last step is done (its pictures must be labelled completely).
     vocabulary_words: size of the frequent-word part of the vocabulary.  average: decay of the moving average of the weights that is kept.
     """
@@ -62,6 +63,7 @@ class Recipe:
     phases: tuple[Phase, ...]
     clips: ClipSpec | None = None
     initialisation: str | None = None
+    gate: Mapping[str, float] = field(default_factory=dict)
     calibration: str | None = None
     vocabulary_words: int = 20_000
     loss: LossWeights = field(default_factory=LossWeights)

@@ -1,0 +1,101 @@
+"""Clips with labels: with attention across frames, with choices linked over frames only, and each frame by itself.
+
+    python -m benchmarks.sequences --data DATA/davis [--model M] [--only a,b,c] [--stride 3] [--threads 2] [--json F]
+
+Region J, boundary F and instability as `python -m refseg evaluate --format sequences` has them, on every `stride`-th frame. For figures on clips that the
+model has not seen, train with `ClipSpec(..., without=(...))` and name those clips with `--only`.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from refseg import Predictor
+from refseg.data.sequences import LabelledClip, read_sequences
+from refseg.evaluation.clips import evaluate_sequences
+from refseg.evaluation.tables import percent, table
+from refseg.files import replacing
+from refseg.inference.video import VideoPredictor
+from refseg.models.encoded import SeenImages
+from refseg.models.network import ReferringNetwork
+
+FIGURES = ("mean_iou", "boundary_f", "instability")
+
+
+def thinned(clip: LabelledClip, stride: int) -> LabelledClip:
+    """Every `stride`-th frame."""
+    return replace(clip, pictures=clip.pictures[::stride], masks=clip.masks[::stride])
+
+
+def remembering(see: Callable[..., SeenImages]) -> tuple[Callable[..., SeenImages], dict[int, SeenImages]]:
+    """`see` that looks at each picture once: three expressions in three ways are asked about it. And its memory, to be cleared."""
+    memory: dict[int, SeenImages] = {}
+
+    def remembered(images: torch.Tensor, windows: torch.Tensor | None = None) -> SeenImages:
+        key = hash(images.cpu().numpy().tobytes())
+        if key not in memory:
+            memory[key] = see(images, windows)
+        return memory[key]
+
+    return remembered, memory
+
+
+def compare(predictor: Predictor, clips: list[LabelledClip]) -> dict[str, dict[str, Any]]:
+    """For each way and clip the figures of `evaluate_sequences`."""
+    results: dict[str, dict[str, Any]] = {}
+    with predictor.running() as network:
+        config = network.config
+        network.see, memory = remembering(network.see)  # type: ignore[method-assign]
+    ways = {
+        "across frames": config,
+        "choices linked": replace(config, cross_frame=0),
+        "frame by frame": replace(config, cross_frame=0, tau=0),
+    }
+    for clip in clips:
+        memory.clear()
+        for way, settings in ways.items():
+            _configure(predictor, settings)
+            figures = evaluate_sequences(VideoPredictor(predictor), [clip])["sequences"][clip.name]
+            results.setdefault(way, {})[clip.name] = figures
+            print(f"{clip.name}, {way}:", *(f"{key} {figures[key]:.3f}" for key in FIGURES), flush=True)
+    _configure(predictor, config)
+    return results
+
+
+def _configure(predictor: Predictor, config: Any) -> None:
+    with predictor.running() as network:
+        assert isinstance(network, ReferringNetwork)
+        network.config = config
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--stride", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    only = set(arguments.only.split(",")) - {""}
+    clips = [thinned(clip, arguments.stride) for clip in read_sequences(arguments.data) if not only or clip.name in only]
+    results = compare(Predictor.load(arguments.model), clips)
+    rows = []
+    for way, by_clip in results.items():
+        means = (sum(row[key] for row in by_clip.values()) / len(by_clip) for key in FIGURES)
+        rows.append([way, *(percent(value) for value in means)])
+    print(table([f"{len(clips)} clips", "region J", "boundary F", "instability"], rows))
+    if arguments.json:
+        with replacing(arguments.json) as temporary:
+            temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
