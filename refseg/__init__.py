@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from refseg.images import load_image
     from refseg.inference.predictor import EncodedImage, Predictor
     from refseg.inference.segmentation import Segmentation
+    from refseg.inference.video import VideoPredictor
     from refseg.language import Tokeniser, Vocabulary
+    from refseg.video.sampling import Sampling
 
 _WHERE = {
     "EncodedImage": "refseg.inference.predictor",
     "InputError": "refseg.errors",
     "Predictor": "refseg.inference.predictor",
     "RefsegError": "refseg.errors",
+    "Sampling": "refseg.video.sampling",
     "Segmentation": "refseg.inference.segmentation",
     "Tokeniser": "refseg.language",
     "UnavailableError": "refseg.errors",
+    "VideoPredictor": "refseg.inference.video",
     "Vocabulary": "refseg.language",
     "load_image": "refseg.images",
 }
@@ -39,9 +43,11 @@ __all__ = [
     "InputError",
     "Predictor",
     "RefsegError",
+    "Sampling",
     "Segmentation",
     "Tokeniser",
     "UnavailableError",
+    "VideoPredictor",
     "Vocabulary",
     "__version__",
     "load_image",

@@ -14,15 +14,16 @@ PACKAGE = Path(refseg.__file__).parent
 ROOT = PACKAGE.parent
 
 # part -> parts of the package that it may import; what stands directly in refseg/ is its own part
-FOUNDATION = {"errors", "files", "language", "images", "version", "rendering"}
+FOUNDATION = {"errors", "files", "language", "images", "version", "rendering", "overlap"}
 ALLOWED = {
     "models": {"models"},
-    "data": FOUNDATION | {"data"},
-    "inference": FOUNDATION | {"inference", "models"},
+    "video": FOUNDATION | {"video"},
+    "data": FOUNDATION | {"data", "video"},
+    "inference": FOUNDATION | {"inference", "models", "video"},
     "evaluation": FOUNDATION | {"evaluation", "data", "models", "inference"},
     "training": FOUNDATION | {"training", "data", "models", "inference", "evaluation"},
-    "ui": FOUNDATION | {"ui", "inference", "models"},
-    "commands": FOUNDATION | {"commands", "data", "inference", "training", "evaluation"},
+    "ui": FOUNDATION | {"ui", "inference", "models", "video"},
+    "commands": FOUNDATION | {"commands", "data", "video", "inference", "training", "evaluation"},
 }
 
 

@@ -28,10 +28,11 @@ PLAYER = """
     <p class="rs-readout" role="status"></p>
     <div class="rs-track"><div class="rs-key"><span style="--c:var(--rs-area)">area</span><span style="--c:var(--rs-peak)">peak</span>
       <span style="--c:var(--rs-steady)">IoU with the frame before</span><span style="--c:var(--rs-doubt)">doubtful</span></div>
-      <canvas class="rs-chart" role="img"></canvas></div>
+      <div class="rs-plot"><canvas class="rs-chart" role="img"></canvas><i class="rs-cursor"></i></div></div>
     <button type="button" class="rs-doubt" disabled>No doubtful frame</button>
     <div class="rs-track"><div class="rs-key"><span>Attention of each word, frame by frame</span></div>
-      <div class="rs-heatrow"><div class="rs-words"></div><canvas class="rs-heat" role="img" aria-label="word attention over the frames"></canvas></div></div>
+      <div class="rs-heatrow"><div class="rs-words"></div>
+        <div class="rs-plot"><canvas class="rs-heat" role="img" aria-label="word attention over the frames"></canvas><i class="rs-cursor"></i></div></div></div>
     <div class="rs-track"><div class="rs-key"><span>Attention of the frames around this one</span></div><div class="rs-weights"></div></div>
   </div>
   <p class="rs-empty">The frames appear here while the run goes on.</p>
@@ -153,7 +154,8 @@ def _connect_run(page: VideoPage, question: Question, answer: Answer, current: g
     sampling = [question.rate, question.start, question.end]
     shown = [answer.player, question.progress, question.messages, current]
     buttons = [question.run, question.cancel]
-    network: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 1, "preprocess": False, "show_progress": "hidden"}
+    # Not the image tab's queue: whoever asks about a picture is answered between two frames of somebody's clip.
+    network: dict[str, Any] = {"concurrency_id": "clips", "concurrency_limit": 1, "preprocess": False, "show_progress": "hidden"}
     local: dict[str, Any] = {"queue": False, "api_visibility": "private"}
 
     def run(upload: Upload, expression: str, rate: float, start: float, end: float | None, previous: VideoRun | None) -> Iterator[Running]:
@@ -161,7 +163,14 @@ def _connect_run(page: VideoPage, question: Question, answer: Answer, current: g
 
     inputs = [question.clip, question.expression, *sampling, current]
     changed = [question.clip.change, question.rate.change, question.start.change, question.end.change]
-    gr.on(changed, page.plan, [question.clip, *sampling], [question.plan, question.messages], api_name="plan", **network)
+    gr.on(
+        changed,
+        page.plan,
+        [question.clip, *sampling],
+        [question.plan, question.messages],
+        api_name="plan",
+        **{**network, "concurrency_id": "plans"},
+    )
     started = gr.on([question.run.click, question.expression.submit], lambda: _buttons(running=True), None, buttons, **local)
     running = started.then(run, inputs, shown, api_name="segment_clip", stream_every=0.1, **network)
     running.then(lambda: _buttons(running=False), None, buttons, **local)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -104,6 +105,21 @@ def test_a_name_does_not_make_a_clip(tmp_path: Path) -> None:
         open_clip(str(tmp_path / "missing.mp4"))
     with pytest.raises(VideoError, match="nothing but sound"):
         open_clip(str(make_sound(tmp_path / "sound.mp4")))
+
+
+def test_a_clip_without_a_frame_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "nothing.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height = 64, 48
+        container.start_encoding()
+    with pytest.raises(VideoError, match=r"nothing\.avi (holds no frame|holds nothing|cannot be)"):
+        open_clip(str(path))
+
+
+def test_a_4k_clip_is_read_at_its_own_size(tmp_path: Path) -> None:
+    clip = open_clip(str(make_clip(tmp_path / "tv.mp4", numbered(2, 2160, 3840))))
+    assert [frame.image.shape for frame in clip.frames()] == [(2160, 3840, 3)] * 2
 
 
 def test_a_clip_cut_off_before_its_index_is_refused(clip: Path) -> None:

@@ -5,6 +5,7 @@ const root = element.querySelector(".rs-player");
 const find = (name) => root.querySelector(`.rs-${name}`);
 const picture = find("picture"), overlay = find("overlay"), scrub = find("scrub"), play = find("play"), doubt = find("doubt");
 const clock = find("clock"), readout = find("readout"), chart = find("chart"), heat = find("heat"), labels = find("words"), weights = find("weights");
+const cursors = root.querySelectorAll(".rs-cursor");
 const pen = overlay.getContext("2d");
 const STEADY = 0.5, SURE = 0.6; // as in refseg.inference.timeline
 
@@ -40,11 +41,12 @@ async function pull() {
     while (run && run === value.run && frames.length < value.done) {
       const fresh = await server.clip_frames({ run, first: frames.length });
       if (run !== value.run || !fresh.length) break;
+      const known = frames.length, following = current >= known - 1;
       for (const frame of fresh) frames.push({ ...frame, codes: numbers(frame.logits), logits: null });
       root.dataset.frames = frames.length;
-      const following = current >= frames.length - fresh.length - 1;
-      measure();
-      if (value.state === "running" && following && !playing) show(frames.length - 1);
+      measure(known);
+      drawHeat();
+      if (following && !playing) show(frames.length - 1);
       else show(current);
     }
   } finally {
@@ -52,12 +54,12 @@ async function pull() {
   }
 }
 
-// Area and IoU with the frame before, on the cells of the logits' grid that lie in the picture.
-function measure() {
+// Area and IoU with the frame before, on the cells of the logits' grid that lie in the picture, from frame `first` on.
+function measure(first) {
   const cut = level();
-  curves = { areas: [], steadiness: [] };
-  let before = null;
-  for (const frame of frames) {
+  curves.areas.length = curves.steadiness.length = first;
+  let before = frames[first - 1]?.codes ?? null;
+  for (const frame of frames.slice(first)) {
     const { cells, codes } = frame, { side, left, top, width, height } = value.box;
     const scale = cells / side;
     const [x0, x1] = [Math.floor(left * scale), Math.ceil((left + width) * scale)];
@@ -143,8 +145,7 @@ function show(number) {
   if (frame.absent) facts.push("probably not in this frame");
   readout.textContent = facts.join(" · ");
   drawWeights(frame);
-  drawChart();
-  drawHeat();
+  for (const cursor of cursors) cursor.style.left = `${(100 * across(current, 1000)) / 1000}%`;
 }
 
 function fit(canvas, height) {
@@ -186,8 +187,6 @@ function drawChart() {
     });
     context.stroke();
   }
-  context.fillStyle = colour("--rs-cursor");
-  context.fillRect(across(current, width) - 0.75, 0, 1.5, height);
   const count = frames.filter((_, number) => doubtful(number)).length;
   doubt.disabled = !count;
   doubt.textContent = count ? `Next doubtful frame (${count})` : "No doubtful frame";
@@ -213,8 +212,6 @@ function drawHeat() {
     });
   });
   context.globalAlpha = 1;
-  context.fillStyle = colour("--rs-cursor");
-  context.fillRect(across(current, width) - 0.75, 0, 1.5, height);
 }
 
 function drawWeights(frame) {
@@ -275,7 +272,7 @@ heat.addEventListener("pointermove", (event) => {
 root.addEventListener("settings", (event) => {
   settings = { ...settings, ...event.detail };
   if (!frames.length) return;
-  measure();
+  measure(0);
   show(current);
 });
 new ResizeObserver(() => frames.length && (drawChart(), drawHeat())).observe(chart);
