@@ -46,7 +46,7 @@ def test_from_a_clip_to_the_files(visit: Any, site: Site, clip: Path) -> None:
     assert f"{FRAMES} frames of {FRAMES}" in plan and "240 × 180" in plan and "about" in plan
 
     # cancelled half way: what was found stays, and the worker is free at once
-    site.pause = 0.12
+    site.pause = 0.4
     visitor.start("the red ball on the left")
     visitor.wait_frames(6)
     visitor.page.click("#rs-cancel")
@@ -55,7 +55,7 @@ def test_from_a_clip_to_the_files(visit: Any, site: Site, clip: Path) -> None:
     kept = visitor.frames()
     assert 6 <= kept < FRAMES
     asked = site.calls["answer"]
-    visitor.page.wait_for_timeout(700)
+    visitor.page.wait_for_timeout(1500)
     assert site.calls["answer"] <= asked + 1, "the run went on after it was cancelled"
     visitor.scrub(0)
     visitor.scrub(kept - 1)
