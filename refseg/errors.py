@@ -25,6 +25,14 @@ class DataError(InputError):
     """A data set, recipe or file of initial weights that is missing or malformed."""
 
 
+class ProjectError(InputError):
+    """An annotation project that cannot be read or written."""
+
+
+class ConflictError(ProjectError):
+    """A picture of a project that somebody else has saved meanwhile."""
+
+
 class CheckpointError(InputError):
     """A checkpoint that is missing, malformed or of another network."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from refseg.errors import ImageError
 from refseg.files import replacing
@@ -59,6 +59,23 @@ def load_image(source: ImageSource) -> UintImage:
             raise ImageError(f"cannot read {name}: {error.strerror}; expected a picture file that exists and may be read") from error
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ImageError(f"{name} cannot be decoded ({reason}); it may be damaged or cut off: save it again as JPEG or PNG") from error
+
+
+def picture_size(source: str | Path) -> tuple[int, int]:
+    """(height, width) of a picture file as `load_image` would give it, upright; the pixels are not decoded. Raises ImageError."""
+    name = Path(source).name
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(_opened(source, name), formats=_known_formats()) as picture:
+                width, height = picture.size
+                turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+    except ImageError:
+        raise
+    except Exception as error:
+        raise ImageError(f"{name} is not a picture that can be read; expected JPEG, PNG, WebP, GIF, BMP or TIFF: leave it out") from error
+    _check_pixels(width, height)
+    return (width, height) if turned else (height, width)
 
 
 def _known_formats() -> list[str]:

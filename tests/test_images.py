@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from refseg.errors import ImageError
-from refseg.images import PAD_VALUE, Letterbox, load_image, save_png, to_tensor
+from refseg.images import PAD_VALUE, Letterbox, load_image, picture_size, save_png, to_tensor
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -272,3 +272,21 @@ def test_save_png_is_whole_and_leaves_nothing_behind(sample_image: NDArray[np.ui
     with pytest.raises(ImageError, match="cannot write"):
         save_png(tmp_path / "no" / "c.png", sample_image)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_size_in_the_header_is_that_of_the_picture(orientation: int, tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (30, 20), "red").save(path, exif=exif)
+    assert picture_size(path) == load_image(path).shape[:2]
+
+
+def test_the_size_of_what_is_no_picture_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "notes.png"
+    path.write_text("hello")
+    with pytest.raises(ImageError, match=r"notes\.png is not a picture"):
+        picture_size(path)
+    with pytest.raises(ImageError, match="is not a picture"):
+        picture_size(tmp_path / "none.png")

@@ -20,6 +20,7 @@ ALLOWED = {
     "video": FOUNDATION | {"video"},
     "data": FOUNDATION | {"data", "video"},
     "inference": FOUNDATION | {"inference", "models", "video"},
+    "annotation": FOUNDATION | {"annotation", "data", "video"},
     "evaluation": FOUNDATION | {"evaluation", "data", "models", "inference"},
     "training": FOUNDATION | {"training", "data", "models", "inference", "evaluation"},
     "ui": FOUNDATION | {"ui", "inference", "models", "video"},

@@ -17,7 +17,8 @@ LINKED = 0.4  # IoU of boxes in neighbouring frames from which they are taken fo
 
 def link_choices(boxes: Sequence[Tensor], logits: Sequence[Tensor], target: int, weights: Tensor) -> Tensor:
     """Logits (K, N + 1) of the target frame: log probabilities averaged along each region's chain, as far as it reaches, "none" over all frames,
-    and the target's own log normaliser added again, so that a window of one frame keeps its logits.
+    and the target's own log normaliser added again, so that a window of one frame keeps its logits. A frame counts by its weight times the product of
+    the overlaps on the way to it: where things move fast, the chain may have gone astray.
 
     boxes: of each frame of the window, (N, 4).  logits: of each, (K, N + 1), "none" last.  target: index of the frame in the window.
     weights (F,): how much each frame counts, such as a of Eq. 10.
@@ -28,12 +29,12 @@ def link_choices(boxes: Sequence[Tensor], logits: Sequence[Tensor], target: int,
     total, mass = own * spoken[target][:, :-1], own.expand(regions).clone()
     for step in (-1, 1):
         place = torch.arange(regions, device=boxes[target].device)  # where the target's regions are in the frame reached
-        alive = torch.ones(regions, dtype=torch.bool, device=place.device)
+        trust = torch.ones(regions, device=place.device, dtype=mass.dtype)
         frame = target + step
         while 0 <= frame < frames:
             overlap, place = pairwise_iou(boxes[frame - step][place], boxes[frame]).max(1)
-            alive = alive & (overlap >= LINKED)
-            counted = weights[frame] * alive
+            trust = trust * overlap * (overlap >= LINKED)
+            counted = weights[frame] * trust
             total = total + counted * spoken[frame][:, :-1][:, place]
             mass = mass + counted
             frame += step

@@ -17,14 +17,14 @@ def naive(boxes: list[Tensor], logits: list[Tensor], target: int, weights: Tenso
         for region in range(len(boxes[target])):
             total, mass = weights[target] * spoken[target][k, region], weights[target].clone()
             for frames in (range(target - 1, -1, -1), range(target + 1, len(boxes))):
-                here, box = region, boxes[target][region]
+                box, trust = boxes[target][region], 1.0
                 for t in frames:
                     overlaps = pairwise_iou(box[None], boxes[t])[0]
                     here = int(overlaps.argmax())
                     if overlaps[here] < LINKED:
                         break
-                    box = boxes[t][here]
-                    total, mass = total + weights[t] * spoken[t][k, here], mass + weights[t]
+                    box, trust = boxes[t][here], trust * float(overlaps[here])
+                    total, mass = total + trust * weights[t] * spoken[t][k, here], mass + trust * weights[t]
             result[k, region] = total / mass
         result[k, -1] = sum(weights[t] * spoken[t][k, -1] for t in range(len(boxes))) / weights.sum()
     return result + logits[target].logsumexp(1, keepdim=True)

@@ -1,0 +1,243 @@
+"""What is known of a picture and of the things in it, and how that is written as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from refseg.data.masks import BoolMask, decode_rle, encode_rle
+from refseg.errors import ProjectError
+
+State = Literal["new", "model", "corrected", "accepted", "skipped"]
+STATES: tuple[State, ...] = get_args(State)
+MAX_TEXT = 1000
+MAX_LAYERS = 500
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a mask came about: the model and its revision, the threshold, the refinement; all None for one drawn by hand or imported."""
+
+    model: str | None = None
+    revision: str | None = None
+    threshold: float | None = None
+    refinement: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One thing in a picture, or one that is said to be absent.
+
+    id: within the picture.  expressions: sentences that mean it.  category: its name, "" for none.  mask: COCO run lengths, None for a thing that is
+    absent.  model_mask: what the model drew before a person corrected it.  changed: share of the picture's pixels in which the two differ, 0..1.
+    probability: the model's doubt is read off it elsewhere; doubt: 0 (sure) .. 1, None where no model was asked.
+    """
+
+    id: str
+    expressions: tuple[str, ...] = ()
+    category: str = ""
+    colour: str = "#ff3d7f"
+    hidden: bool = False
+    absent: bool = False
+    mask: Json | None = None
+    model_mask: Json | None = None
+    changed: float = 0.0
+    doubt: float | None = None
+    origin: Origin = field(default_factory=Origin)
+    author: str = ""
+    created: str = ""
+    updated: str = ""
+
+    def pixels(self) -> BoolMask | None:
+        """The mask, bool (H, W); None for none."""
+        return None if self.mask is None else decode_rle(self.mask)
+
+    def drawn(self, mask: BoolMask) -> Layer:
+        """The layer with another mask (H, W), as a person leaves it: the model's own stays beside it."""
+        model = self.model_mask if self.model_mask is not None else self.mask if self.origin.model is not None else None
+        changed = 0.0 if model is None else float(np.mean(decode_rle(model) != mask))
+        return replace(self, mask=encode_rle(mask), model_mask=model, changed=changed, absent=False, updated=now())
+
+
+@dataclass(frozen=True, eq=False)
+class PictureRecord:
+    """One picture of a project. name: unique in the project, also its file's name there.  file: where the picture is, relative to the project's
+    folder, or absolute for one that is only linked.  revision: grows by one with every save."""
+
+    name: str
+    file: str
+    height: int
+    width: int
+    state: State = "new"
+    split: str = ""
+    layers: tuple[Layer, ...] = ()
+    revision: int = 0
+
+    @property
+    def doubt(self) -> float:
+        """The largest doubt of its layers; 1 where no model was asked yet, so that it comes first."""
+        known = [layer.doubt for layer in self.layers if layer.doubt is not None]
+        return max(known) if known else 1.0
+
+    def layer(self, id_: str) -> Layer:
+        """Raises ProjectError for one that is not there."""
+        for layer in self.layers:
+            if layer.id == id_:
+                return layer
+        raise ProjectError(f"the picture {self.name} has no mask {id_!r}: it may have been deleted in another window, reload it")
+
+    def with_layer(self, layer: Layer) -> PictureRecord:
+        """The layer in the place of the one with its id, or at the end."""
+        ids = [one.id for one in self.layers]
+        layers = tuple(layer if one.id == layer.id else one for one in self.layers)
+        return replace(self, layers=layers if layer.id in ids else (*layers, layer))
+
+    def without_layer(self, id_: str) -> PictureRecord:
+        """The picture less one layer."""
+        return replace(self, layers=tuple(one for one in self.layers if one.id != id_))
+
+
+def now() -> str:
+    """The time in UTC to the second, ISO 8601."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def picture_to_json(record: PictureRecord) -> dict[str, Any]:
+    """JSON types; the inverse of `picture_from_json`."""
+    return {
+        "name": record.name,
+        "file": record.file,
+        "height": record.height,
+        "width": record.width,
+        "state": record.state,
+        "split": record.split,
+        "revision": record.revision,
+        "layers": [_layer_to_json(layer) for layer in record.layers],
+    }
+
+
+def picture_from_json(values: Any) -> PictureRecord:
+    """Everything is checked, but the masks' run lengths, which are when they are used. Raises ProjectError."""
+    known = _object(values, "a picture")
+    layers = known.get("layers", [])
+    if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
+        raise ProjectError(f"got layers that are not a list of at most {MAX_LAYERS}: the file is damaged or of another program")
+    height, width = _whole(known, "height", 1), _whole(known, "width", 1)
+    return PictureRecord(
+        name=_text(known, "name"),
+        file=_text(known, "file"),
+        height=height,
+        width=width,
+        state=_one_of(known, "state", STATES),
+        split=_text(known, "split", ""),
+        layers=tuple(_layer_from_json(layer, height, width) for layer in layers),
+        revision=_whole(known, "revision", 0),
+    )
+
+
+def _layer_to_json(layer: Layer) -> dict[str, Any]:
+    origin = layer.origin
+    return {
+        "id": layer.id,
+        "expressions": list(layer.expressions),
+        "category": layer.category,
+        "colour": layer.colour,
+        "hidden": layer.hidden,
+        "absent": layer.absent,
+        "mask": layer.mask,
+        "model_mask": layer.model_mask,
+        "changed": round(layer.changed, 8),
+        "doubt": layer.doubt,
+        "origin": {
+            "model": origin.model,
+            "revision": origin.revision,
+            "threshold": origin.threshold,
+            "refinement": origin.refinement,
+        },
+        "author": layer.author,
+        "created": layer.created,
+        "updated": layer.updated,
+    }
+
+
+def _layer_from_json(values: Any, height: int, width: int) -> Layer:
+    known = _object(values, "a mask")
+    said = known.get("expressions", [])
+    if not isinstance(said, list) or not all(isinstance(text, str) and len(text) <= MAX_TEXT for text in said):
+        raise ProjectError(f"got expressions that are not a list of texts of at most {MAX_TEXT} characters: mend the file")
+    origin = _object(known.get("origin") or {}, "an origin")
+    return Layer(
+        id=_text(known, "id"),
+        expressions=tuple(said),
+        category=_text(known, "category", ""),
+        colour=_text(known, "colour", "#ff3d7f"),
+        hidden=known.get("hidden") is True,
+        absent=known.get("absent") is True,
+        mask=_run_lengths(known.get("mask"), height, width),
+        model_mask=_run_lengths(known.get("model_mask"), height, width),
+        changed=_share(known.get("changed", 0.0)) or 0.0,
+        doubt=_share(known.get("doubt")),
+        origin=Origin(
+            model=_maybe_text(origin, "model"),
+            revision=_maybe_text(origin, "revision"),
+            threshold=_share(origin.get("threshold")),
+            refinement=_maybe_text(origin, "refinement"),
+        ),
+        author=_text(known, "author", ""),
+        created=_text(known, "created", ""),
+        updated=_text(known, "updated", ""),
+    )
+
+
+def _object(values: Any, what: str) -> Json:
+    if not isinstance(values, dict):
+        raise ProjectError(f"got {type(values).__name__}, expected {what} as a JSON object: the file is damaged or of another program")
+    return values
+
+
+def _text(known: Json, name: str, default: str | None = None) -> str:
+    value = known.get(name, default)
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise ProjectError(f"got {name} {str(value)[:40]!r}, expected a text of at most {MAX_TEXT} characters: mend the file")
+    return value
+
+
+def _maybe_text(known: Json, name: str) -> str | None:
+    return None if known.get(name) is None else _text(known, name)
+
+
+def _whole(known: Json, name: str, low: int) -> int:
+    value = known.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise ProjectError(f"got {name} {str(value)[:40]!r}, expected a whole number of at least {low}: mend the file")
+    return value
+
+
+def _share(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value <= 1:
+        raise ProjectError(f"got {str(value)[:40]!r}, expected a number from 0 to 1 or null: mend the file")
+    return float(value)
+
+
+def _one_of(known: Json, name: str, choices: Sequence[State]) -> State:
+    for choice in choices:
+        if known.get(name) == choice:
+            return choice
+    raise ProjectError(f"got {name} {str(known.get(name))[:40]!r}, expected one of {', '.join(choices)}: mend the file")
+
+
+def _run_lengths(value: Any, height: int, width: int) -> Json | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or value.get("size") != [height, width] or not isinstance(value.get("counts"), str):
+        raise ProjectError(f"got a mask that is not COCO run lengths of {height} x {width}: mend the file")
+    return {"size": [height, width], "counts": value["counts"]}

@@ -1,0 +1,275 @@
+"""A project: a folder that a person can read, in which every saved change survives a crash.
+
+    PROJECT/project.json              format, version, name
+    PROJECT/pictures/NAME             the pictures (those that are copied in; others are linked by their absolute path)
+    PROJECT/annotations/NAME.json     one record a picture: states, masks as COCO run lengths, expressions
+    PROJECT/index.json                states and sizes at a glance; made again where it is missing or older than a record
+
+A record is written to a temporary file, flushed to the disk and renamed: a reader finds the old one or the new one, whatever happens. Its revision
+grows with every save, and a save that does not know the last one is refused, so that two windows cannot undo each other's work unnoticed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from refseg.annotation.records import STATES, PictureRecord, State, picture_from_json, picture_to_json
+from refseg.errors import ConflictError, ImageError, ProjectError
+from refseg.files import replacing
+from refseg.images import picture_size
+from refseg.video.formats import safe_name
+
+FORMAT, VERSION = "refseg-project", 1
+PROJECT, PICTURES, ANNOTATIONS, INDEX = "project.json", "pictures", "annotations", "index.json"
+MAX_RECORD_BYTES = 200_000_000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A picture in the list: what is shown of it without opening its record."""
+
+    name: str
+    state: State
+    layers: int
+    doubt: float
+
+
+class Project:
+    """An open project. Holds no record: each is read when it is asked for."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.name = folder, name
+        self._entries: dict[str, tuple[int, int, Entry]] = {}  # name -> time and size of its record's file, and what it says
+        self._order: list[str] = []
+        self._refresh()
+
+    @classmethod
+    def create(cls, folder: str | Path, name: str = "") -> Project:
+        """A new project in a folder that is empty or does not exist. Raises ProjectError."""
+        folder = Path(folder)
+        if (folder / PROJECT).exists():
+            raise ProjectError(f"{folder} is a project already: open it, or choose another folder")
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ProjectError(f"{folder} is not empty, expected a new or an empty folder: choose another")
+        with _writing(folder):
+            for part in (PICTURES, ANNOTATIONS):
+                (folder / part).mkdir(parents=True, exist_ok=True)
+            _write_json(folder / PROJECT, {"format": FORMAT, "version": VERSION, "name": name or folder.name})
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Project:
+        """Raises ProjectError for a folder that is no project, or one of a newer refseg."""
+        folder = Path(folder)
+        values = _read_json(folder / PROJECT, f"{folder} is no project")
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            raise ProjectError(f"{folder / PROJECT} is not of a refseg project: choose another folder")
+        version = values.get("version")
+        if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= VERSION:
+            raise ProjectError(f"{folder} has the version {version!r}, expected at most {VERSION}: open it with a newer refseg")
+        return cls(folder, str(values.get("name") or folder.name)[:200])
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All pictures, in the order in which they were added, as the list shows them."""
+        return [self._entries[name][2] for name in self._order]
+
+    def queue(self, states: Sequence[State] = STATES, hardest_first: bool = False) -> list[Entry]:
+        """The pictures in some states; by the model's doubt where wanted."""
+        chosen = [entry for entry in self.entries if entry.state in states]
+        return sorted(chosen, key=lambda entry: -entry.doubt) if hardest_first else chosen
+
+    def add_picture(self, path: str | Path, copy: bool = True) -> PictureRecord:
+        """Take a picture into the project, copied or linked; its name is kept where it is free. Raises ImageError or ProjectError."""
+        path = Path(path)
+        height, width = picture_size(path)
+        name = self._free_name(path)
+        with _writing(self.folder):
+            if copy:
+                with replacing(self.folder / PICTURES / name) as temporary:
+                    shutil.copyfile(path, temporary)
+                file = f"{PICTURES}/{name}"
+            else:
+                file = str(path.resolve())
+            return self._write(PictureRecord(name, file, height, width))
+
+    def record(self, name: str) -> PictureRecord:
+        """What is known of a picture. Raises ProjectError for one that is not there or whose file is damaged."""
+        path = self._path(name)
+        record = self._parsed(path)
+        if record.name != name:
+            raise ProjectError(f"{path} is the record of {record.name!r}, expected {name!r}: rename the file back")
+        return record
+
+    def picture_path(self, record: PictureRecord) -> Path:
+        """Where the picture is. Raises ImageError where it is no longer there."""
+        path = Path(record.file)
+        if not path.is_absolute():
+            path = self.folder / path
+            if not path.resolve().is_relative_to(self.folder.resolve()):
+                raise ProjectError(f"the record of {record.name} points outside the project ({record.file}): mend it")
+        if not path.is_file():
+            raise ImageError(f"the picture {path} is gone: put it back, or remove {record.name} from the project")
+        return path
+
+    def save(self, record: PictureRecord) -> PictureRecord:
+        """Write a record; returns it with its new revision, on disk when this returns.
+
+        Raises ConflictError where the picture was saved meanwhile by somebody who did not know of this change, ProjectError where it cannot be written.
+        """
+        known = self.record(record.name)
+        if known.revision != record.revision:
+            raise ConflictError(
+                f"{record.name} was changed in another window (its revision is {known.revision}, this one has {record.revision}): reload the picture"
+            )
+        with _writing(self.folder):
+            return self._write(record)
+
+    def remove_picture(self, name: str) -> None:
+        """Take a picture out of the project, its copy with it."""
+        record = self.record(name)
+        with _writing(self.folder):
+            self._path(name).unlink()
+            if not Path(record.file).is_absolute():
+                self.picture_path(record).unlink(missing_ok=True)
+        self._refresh()
+
+    def refresh(self) -> None:
+        """Look for what other windows have changed."""
+        self._refresh()
+
+    def _write(self, record: PictureRecord) -> PictureRecord:
+        saved = replace(record, revision=record.revision + 1)
+        path = self._path(record.name)
+        _write_json(path, picture_to_json(saved))
+        self._note(path, saved)
+        return saved
+
+    def _note(self, path: Path, record: PictureRecord) -> None:
+        status = path.stat()
+        if record.name not in self._entries:
+            self._order.append(record.name)
+        self._entries[record.name] = status.st_mtime_ns, status.st_size, _entry_of(record)
+
+    def _refresh(self) -> None:
+        """Bring the list up to date: only records that are newer than what is known of them are read."""
+        known = self._entries or _read_index(self.folder / INDEX)
+        found: dict[str, tuple[int, int, Entry]] = {}
+        created: dict[str, int] = {}
+        stale = False
+        with os.scandir(self.folder / ANNOTATIONS) as files:
+            for file in files:
+                if not file.name.endswith(".json") or file.name.startswith("."):
+                    continue
+                status, name = file.stat(), file.name.removesuffix(".json")
+                before = known.get(name)
+                if before is None or before[:2] != (status.st_mtime_ns, status.st_size):
+                    before = status.st_mtime_ns, status.st_size, _entry_of(self._parsed(Path(file.path)))
+                    stale = True
+                found[name], created[name] = before, status.st_mtime_ns
+        order = [name for name in (self._order or known) if name in found]
+        seen = set(order)
+        self._order = order + sorted((name for name in found if name not in seen), key=lambda name: (created[name], name))
+        self._entries = found
+        if stale or len(found) != len(known):
+            self.write_index()
+
+    def write_index(self) -> None:
+        """So that the next opening reads one file. It is never relied on: losing it costs a moment."""
+        rows = {
+            name: [time, size, entry.state, entry.layers, entry.doubt]
+            for name in self._order
+            for time, size, entry in [self._entries[name]]
+        }
+        try:
+            with replacing(self.folder / INDEX) as temporary:
+                temporary.write_text(json.dumps(rows), encoding="utf-8")
+        except OSError:
+            return
+
+    def _path(self, name: str) -> Path:
+        if Path(name).name != name or name.startswith("."):
+            raise ProjectError(f"got the picture name {name[:80]!r}, expected the name of a file without folders")
+        return self.folder / ANNOTATIONS / f"{name}.json"
+
+    def _parsed(self, path: Path) -> PictureRecord:
+        try:
+            return picture_from_json(_read_json(path, "there is no such picture in the project"))
+        except ProjectError as error:
+            raise ProjectError(f"{path.name}: {error}") from error
+
+    def _free_name(self, path: Path) -> str:
+        stem, ending = safe_name(path.stem), path.suffix.lower() if path.suffix.lower().lstrip(".").isalnum() else ""
+        name, number = f"{stem}{ending}", 1
+        taken = {known.casefold() for known in self._entries}  # file systems may not tell A from a
+        while name.casefold() in taken:
+            number += 1
+            name = f"{stem}-{number}{ending}"
+        return name
+
+
+def _entry_of(record: PictureRecord) -> Entry:
+    return Entry(record.name, record.state, len(record.layers), record.doubt)
+
+
+def _read_index(path: Path) -> dict[str, tuple[int, int, Entry]]:
+    """Nothing where there is none or it is damaged."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            str(name): (int(time), int(size), Entry(str(name), STATES[STATES.index(state)], int(layers), float(doubt)))
+            for name, (time, size, state, layers, doubt) in rows.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _read_json(path: Path, missing: str) -> Any:
+    try:
+        if path.stat().st_size > MAX_RECORD_BYTES:
+            raise ProjectError(f"{path.name} has more than {MAX_RECORD_BYTES // 1_000_000} MB: it is no record of a picture")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ProjectError(f"{missing}: expected {path}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ProjectError(f"cannot read {path} ({' '.join(str(error).split())[:120]}): restore it from a copy") from error
+
+
+def _write_json(path: Path, values: Any) -> None:
+    """Whole, on the disk, and under its name when this returns."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        json.dump(values, file, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """The renaming itself must reach the disk, too; Windows has no such call and does without."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ProjectError, ImageError):
+        raise
+    except OSError as error:
+        raise ProjectError(
+            f"cannot write to {folder} ({error.strerror or error}): make room or choose a place that can be written"
+        ) from error

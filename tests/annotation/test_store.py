@@ -1,0 +1,242 @@
+"""Projects: what is acknowledged is on the disk, whatever happens; two windows notice each other; large ones open at once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from refseg.annotation.records import Layer, Origin, PictureRecord, now, picture_from_json, picture_to_json
+from refseg.annotation.store import Project
+from refseg.data.masks import encode_rle
+from refseg.errors import ConflictError, ImageError, ProjectError
+
+ROOT = Path(__file__).parents[2]
+
+
+def box(x: int = 5, size: tuple[int, int] = (40, 60)) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    mask = np.zeros(size, dtype=bool)
+    mask[10:30, x : x + 20] = True
+    return mask
+
+
+def drawn(id_: str = "1", x: int = 5) -> Layer:
+    return Layer(
+        id_,
+        ("the dog", "größter Hund"),
+        "dog",
+        mask=encode_rle(box(x)),
+        origin=Origin("embedded", None, 0.5, "crf"),
+        doubt=0.25,
+        created=now(),
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project.create(tmp_path / "project", "my <b>dogs</b>")
+
+
+def test_what_is_saved_is_read_again(project: Project, photos: list[Path]) -> None:
+    record = project.add_picture(photos[0])
+    assert (record.name, record.height, record.width, record.state, record.revision) == ("dog.png", 40, 60, "new", 1)
+    saved = project.save(replace(record.with_layer(drawn()), state="model"))
+    again = Project.open(project.folder)
+    assert again.name == "my <b>dogs</b>"
+    read = again.record("dog.png")
+    assert picture_to_json(read) == picture_to_json(saved) and read.revision == 2
+    layer = read.layer("1")
+    assert layer.expressions == ("the dog", "größter Hund") and layer.origin == Origin("embedded", None, 0.5, "crf")
+    np.testing.assert_array_equal(layer.pixels(), box())
+    assert again.picture_path(read).read_bytes() == photos[0].read_bytes()
+    assert [(entry.name, entry.state, entry.layers, entry.doubt) for entry in again.entries] == [("dog.png", "model", 1, 0.25)]
+
+
+def test_pictures_of_one_name_are_told_apart(project: Project, photos: list[Path]) -> None:
+    names = [project.add_picture(path).name for path in [*photos, photos[0]]]
+    assert names == ["dog.png", "dog-2.png", "h_user___co.jpg", "dog-3.png"]
+    assert [entry.name for entry in Project.open(project.folder).entries] == names
+
+
+def test_a_linked_picture_stays_where_it_is(project: Project, photos: list[Path]) -> None:
+    record = project.add_picture(photos[1], copy=False)
+    assert project.picture_path(record) == photos[1].resolve() and not list((project.folder / "pictures").iterdir())
+    photos[1].unlink()
+    with pytest.raises(ImageError, match="is gone"):
+        project.picture_path(record)
+    project.remove_picture(record.name)
+    assert project.entries == []
+
+
+def test_two_windows_on_one_picture_notice_each_other(project: Project, photos: list[Path]) -> None:
+    name = project.add_picture(photos[0]).name
+    here, there = Project.open(project.folder), Project.open(project.folder)
+    mine, theirs = here.record(name), there.record(name)
+    here.save(replace(mine, state="accepted"))
+    with pytest.raises(ConflictError, match="changed in another window"):
+        there.save(replace(theirs, state="skipped"))
+    assert there.record(name).state == "accepted"
+    there.refresh()
+    assert there.entries[0].state == "accepted"
+    there.save(replace(there.record(name), state="skipped"))
+
+
+def test_a_correction_keeps_the_models_mask_beside_it() -> None:
+    layer = drawn(x=5)
+    corrected = layer.drawn(box(7))
+    assert corrected.model_mask == layer.mask and corrected.changed == pytest.approx(2 * 2 * 20 / 2400)
+    again = corrected.drawn(box(5))
+    assert again.model_mask == layer.mask and again.changed == 0
+    by_hand = Layer("2").drawn(box())
+    assert by_hand.model_mask is None and by_hand.changed == 0
+
+
+def test_the_queue_by_state_and_by_doubt(project: Project, photos: list[Path]) -> None:
+    for path, doubt in zip(photos, (0.2, 0.9, 0.5), strict=True):
+        record = project.add_picture(path)
+        project.save(replace(record.with_layer(replace(drawn(), doubt=doubt)), state="model"))
+    fresh = project.add_picture(photos[0])
+    assert [entry.name for entry in project.queue(hardest_first=True)] == [fresh.name, "dog-2.png", "h_user___co.jpg", "dog.png"]
+    assert [entry.name for entry in project.queue(("new",))] == [fresh.name]
+
+
+def test_what_is_no_project_is_refused(tmp_path: Path, project: Project) -> None:
+    with pytest.raises(ProjectError, match="is a project already"):
+        Project.create(project.folder)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("x")
+    with pytest.raises(ProjectError, match="is not empty"):
+        Project.create(tmp_path / "full")
+    with pytest.raises(ProjectError, match="is no project"):
+        Project.open(tmp_path / "full")
+    for text, reason in (
+        ('{"format": "other"}', "not of a refseg"),
+        ('{"format": "refseg-project", "version": 2}', "newer refseg"),
+        ("{", "cannot read"),
+    ):
+        (project.folder / "project.json").write_text(text)
+        with pytest.raises(ProjectError, match=reason):
+            Project.open(project.folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"state": "done"}, "expected one of new, model"),
+        ({"height": 0}, "at least 1"),
+        ({"layers": {}}, "not a list"),
+        ({"layers": [{"id": "1", "mask": {"size": [1, 1], "counts": "1"}}]}, "not COCO run lengths of 40 x 60"),
+        ({"layers": [{"id": "1", "doubt": 7}]}, "from 0 to 1"),
+        ({"layers": [{"id": "1", "expressions": [5]}]}, "expressions that are not"),
+        ({"name": "other.png"}, "rename the file back"),
+        ({"file": "../../etc/passwd"}, None),
+    ],
+)
+def test_damaged_records_are_one_sentence(change: dict[str, Any], reason: str | None, project: Project, photos: list[Path]) -> None:
+    record = project.add_picture(photos[0])
+    path = project.folder / "annotations" / "dog.png.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    if reason is not None:
+        with pytest.raises(ProjectError, match=reason):
+            project.record(record.name)
+    else:
+        with pytest.raises(ProjectError, match="outside the project"):
+            project.picture_path(project.record(record.name))
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", ""])
+def test_names_that_leave_the_folder_are_refused(name: str, project: Project) -> None:
+    with pytest.raises(ProjectError):
+        project.record(name)
+
+
+def test_a_lost_or_damaged_index_costs_nothing(project: Project, photos: list[Path]) -> None:
+    for path in photos:
+        project.add_picture(path)
+    names = {entry.name for entry in project.entries}
+    for content in ("", "[]", '{"dog.png": 5}', '{"dog.png": [1, 2, "x", 0, 0]}'):
+        (project.folder / "index.json").write_text(content)
+        assert {entry.name for entry in Project.open(project.folder).entries} == names
+    (project.folder / "index.json").unlink()
+    assert {entry.name for entry in Project.open(project.folder).entries} == names
+
+
+@settings(max_examples=50)
+@given(
+    texts=st.lists(st.text(max_size=40), max_size=3),
+    category=st.text(max_size=20),
+    doubt=st.one_of(st.none(), st.floats(0, 1)),
+    flags=st.tuples(st.booleans(), st.booleans()),
+)
+def test_records_survive_json(texts: list[str], category: str, doubt: float | None, flags: tuple[bool, bool]) -> None:
+    layer = Layer("7", tuple(texts), category, hidden=flags[0], absent=flags[1], doubt=doubt, mask=encode_rle(box()))
+    record = PictureRecord("ä.png", "pictures/ä.png", 40, 60, "corrected", "val", (layer,), 3)
+    assert picture_to_json(picture_from_json(json.loads(json.dumps(picture_to_json(record))))) == picture_to_json(record)
+
+
+WRITER = """
+import sys
+from dataclasses import replace
+from refseg.annotation.store import Project
+from tests.annotation.test_store import drawn
+project = Project.open(sys.argv[1])
+for number in range(10_000):
+    record = project.record("dog.png")
+    project.save(replace(record.with_layer(replace(drawn(str(number % 7)), category=str(number)))))
+    print(number, flush=True)
+"""
+
+
+def test_killed_at_any_moment_every_acknowledged_save_is_there(project: Project, photos: list[Path]) -> None:
+    if os.name != "posix":
+        pytest.skip("needs SIGKILL")
+    project.add_picture(photos[0])
+    rng, acknowledged = np.random.default_rng(0), 0
+    while acknowledged < 200:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(project.folder)], stdout=subprocess.PIPE, text=True, env=environment)
+        assert writer.stdout is not None
+        lines = [writer.stdout.readline() for _ in range(int(rng.integers(20, 60)))]
+        time.sleep(float(rng.uniform(0, 0.01)))
+        writer.send_signal(signal.SIGKILL)
+        lines += writer.stdout.readlines()
+        writer.wait()
+        writer.stdout.close()
+        last = int(lines[-1]) if lines[-1].strip() else int(lines[-2])
+        acknowledged += last + 1
+        for file in project.folder.rglob("*.json"):
+            json.loads(file.read_text(encoding="utf-8"))
+        record = Project.open(project.folder).record("dog.png")
+        said = {int(layer.category) for layer in record.layers}
+        # the save after the last acknowledged one may or may not have reached the disk
+        assert max(said) in (last, last + 1)
+
+
+def test_two_thousand_pictures_open_at_once(project: Project) -> None:
+    masks = [encode_rle(np.random.default_rng(n).random((120, 160)) > 0.5) for n in range(5)]  # noise: the worst run lengths
+    layers = tuple(Layer(str(n), (f"thing {n}",), "thing", mask=mask, doubt=0.1) for n, mask in enumerate(masks))
+    template = json.dumps(picture_to_json(PictureRecord("NAME", "pictures/NAME", 120, 160, "model", "", layers, 1)))
+    for number in range(2000):
+        name = f"{number:05d}.png"
+        (project.folder / "annotations" / f"{name}.json").write_text(template.replace("NAME", name), encoding="utf-8")
+    Project.open(project.folder)  # makes the index
+    started = time.perf_counter()
+    opened = Project.open(project.folder)
+    opening = time.perf_counter() - started
+    assert len(opened.entries) == 2000 and opening < 2
+    record = opened.record("01000.png")
+    started = time.perf_counter()
+    opened.save(replace(record, state="accepted"))
+    assert time.perf_counter() - started < 0.3
+    started = time.perf_counter()
+    opened.record("01001.png")
+    assert time.perf_counter() - started < 0.3
