@@ -94,9 +94,9 @@ def _question(examples: Sequence[Example]) -> Question:
         run = gr.Button("Run", variant="primary", scale=1, min_width=80, elem_id="rs-run")
         cancel = gr.Button("Cancel", scale=1, min_width=80, elem_id="rs-cancel", interactive=False)
     with gr.Row(elem_classes="rs-sampling"):
-        rate = gr.Dropdown(RATES, value=0.0, label="Frames used", min_width=120, elem_id="rs-rate")
+        rate = gr.Dropdown(RATES, value=0.0, label="Frames used", min_width=150, elem_id="rs-rate")
         start = gr.Number(0, label="From (s)", minimum=0, min_width=80, elem_id="rs-start")
-        end = gr.Number(None, label="To (s)", minimum=0, min_width=80, elem_id="rs-end", placeholder="end")
+        end = gr.Number(0, label="To (s), 0: end", minimum=0, min_width=80, elem_id="rs-end")
     plan = gr.HTML("", elem_id="rs-plan")
     progress = gr.HTML("", elem_id="rs-progress")
     messages = gr.HTML("", elem_id="rs-clip-messages")
@@ -138,7 +138,7 @@ def _answer(page: VideoPage, start: float) -> Answer:
             outline = gr.Checkbox(True, label="Outline", min_width=100, scale=1, elem_id="rs-clip-outline")
     with gr.Row(elem_classes="rs-saves"):
         saves = {
-            name: gr.Button(text, size="sm", min_width=100, elem_id=f"rs-save-{name}")
+            name: gr.Button(text, size="sm", min_width=160, elem_id=f"rs-save-{name}")
             for name, text in (
                 ("mp4", "Overlay MP4"),
                 ("masks", "Masks PNG (zip)"),

@@ -158,7 +158,12 @@ function fit(canvas, height) {
 }
 
 const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
-const across = (number, width) => (value.total > 1 ? (number / (value.total - 1)) * (width - 2) + 1 : width / 2);
+// Each frame has a column of its own on every plot: its middle, and the frame under the pointer.
+const across = (number, width) => ((number + 0.5) / Math.max(1, value.total)) * width;
+const under = (event, plot) => {
+  const box = plot.getBoundingClientRect();
+  return Math.floor(((event.clientX - box.left) / box.width) * value.total);
+};
 
 function drawChart() {
   if (root.dataset.state === "empty") return;
@@ -166,7 +171,7 @@ function drawChart() {
   frames.forEach((_, number) => {
     if (!doubtful(number)) return;
     context.fillStyle = colour("--rs-doubt");
-    context.fillRect(across(number, width) - Math.max(1, width / value.total / 2), 0, Math.max(2, width / value.total), height);
+    context.fillRect(across(number - 0.5, width), 0, Math.max(2, width / value.total), height);
   });
   const lines = [
     [frames.map((frame) => frame.peak), "--rs-peak"],
@@ -208,7 +213,7 @@ function drawHeat() {
     frame.words.forEach((share, word) => {
       context.globalAlpha = 0.06 + 0.94 * (share / top);
       context.fillStyle = colour("--rs-heat");
-      context.fillRect(Math.max(0, across(number, width) - column / 2), word * row + 1, column + 0.5, row - 2);
+      context.fillRect(across(number - 0.5, width), word * row + 1, column, row - 2);
     });
   });
   context.globalAlpha = 1;
@@ -258,14 +263,12 @@ doubt.addEventListener("click", () => {
 for (const canvas of [chart, heat]) {
   canvas.addEventListener("pointerdown", (event) => {
     stop();
-    const box = canvas.getBoundingClientRect();
-    show(Math.round(((event.clientX - box.left) / box.width) * (value.total - 1)));
+    show(under(event, canvas));
   });
 }
 heat.addEventListener("pointermove", (event) => {
-  const box = heat.getBoundingClientRect();
-  const number = Math.round(((event.clientX - box.left) / box.width) * (value.total - 1));
-  const word = Math.floor((event.clientY - box.top) / 20);
+  const number = under(event, heat);
+  const word = Math.floor((event.clientY - heat.getBoundingClientRect().top) / 20);
   const share = frames[number]?.words[word];
   heat.title = share === undefined ? "" : `${value.words[word]}, frame ${frames[number].index}: ${share.toFixed(3)}`;
 });
