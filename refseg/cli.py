@@ -8,11 +8,20 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
-from refseg.commands import bench, evaluate, hub, segment, train, video
+from refseg.commands import bench, evaluate, export, hub, import_, segment, train, video
 from refseg.errors import InputError, RefsegError
 from refseg.version import __version__
 
-COMMANDS = {"segment": segment, "video": video, "evaluate": evaluate, "train": train, "hub": hub, "bench": bench}
+COMMANDS = {
+    "segment": segment,
+    "video": video,
+    "evaluate": evaluate,
+    "train": train,
+    "import": import_,
+    "export": export,
+    "hub": hub,
+    "bench": bench,
+}
 UNUSABLE, INTERRUPTED, UNEXPECTED = 2, 130, 1
 
 

@@ -24,7 +24,7 @@ ALLOWED = {
     "evaluation": FOUNDATION | {"evaluation", "data", "models", "inference"},
     "training": FOUNDATION | {"training", "data", "models", "inference", "evaluation"},
     "ui": FOUNDATION | {"ui", "inference", "models", "video"},
-    "commands": FOUNDATION | {"commands", "data", "video", "inference", "training", "evaluation"},
+    "commands": FOUNDATION | {"commands", "annotation", "data", "video", "inference", "training", "evaluation"},
 }
 
 

@@ -128,8 +128,8 @@ def read_refcoco(root: str | Path, split: str | None = None) -> RefCocoDataset:
     """Read the layout above; `split` keeps one split. Raises DataError for anything missing or malformed."""
     root = Path(root)
     instances_file, expressions_file = root / "instances.json", root / "expressions.json"
-    coco = _read_json(instances_file)
-    refs = _read_json(expressions_file)
+    coco = read_json(instances_file)
+    refs = read_json(expressions_file)
     if not isinstance(coco, dict):
         raise DataError(
             f"{instances_file}: got a JSON {type(coco).__name__}, expected a COCO object with images, annotations and categories"
@@ -145,7 +145,20 @@ def read_refcoco(root: str | Path, split: str | None = None) -> RefCocoDataset:
     return dataset if split is None else dataset.subset(split)
 
 
-def _read_json(path: Path) -> Any:
+def read_instances(root: str | Path) -> RefCocoDataset:
+    """ROOT/instances.json and ROOT/images/ alone: a data set without referents. Raises DataError for anything missing or malformed."""
+    root = Path(root)
+    file = root / "instances.json"
+    coco = read_json(file)
+    if not isinstance(coco, dict):
+        raise DataError(f"{file}: got a JSON {type(coco).__name__}, expected a COCO object with images, annotations and categories")
+    names = _categories(file, coco)
+    images = _images(file, coco, {})
+    return RefCocoDataset(root, images.values(), _instances(file, coco, names, images).values(), (), names.values())
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of bounded size. Raises DataError."""
     try:
         if path.stat().st_size > MAX_JSON_BYTES:
             raise DataError(f"{path}: got {path.stat().st_size} bytes, expected at most {MAX_JSON_BYTES}")

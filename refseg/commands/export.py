@@ -1,0 +1,29 @@
+"""write an annotation project in another tool's format
+
+PATH is a new folder, or a file that ends in .zip. Skipped pictures are left out.
+"""
+
+import argparse
+from pathlib import Path
+
+FORMATS = ("coco", "refcoco", "grefcoco", "png")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("--project", type=Path, required=True, metavar="DIR", help="folder of the project")
+    parser.add_argument("--format", choices=FORMATS, required=True, metavar="F", help=", ".join(FORMATS))
+    parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="a new folder or a .zip")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write, and say how much."""
+    from refseg.annotation.formats import EXPORTERS
+    from refseg.annotation.sinks import open_sink
+    from refseg.annotation.store import Project
+
+    project = Project.open(arguments.project)
+    with open_sink(arguments.output) as sink:
+        count = EXPORTERS[arguments.format](project, sink)
+    print(f"{arguments.output}: {count} from {len(project.entries)} pictures")
