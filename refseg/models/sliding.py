@@ -34,9 +34,11 @@ class SlidingAttention:
         for store, part in zip((self._queries, self._keys, self._values), parts, strict=True):
             store[slot] = part[0]
         self._seen += 1
-        held = self._held(max(0, self._seen - self._slots), self._seen)
-        self._fill(torch.tensor([slot], device=held.device), held)
-        self._fill(held[held != slot], torch.tensor([slot], device=held.device))
+        self._fill(slot, slot)
+        for other in range(min(self._seen, self._slots)):
+            if other != slot:
+                self._fill(slot, other)
+                self._fill(other, slot)
 
     @torch.inference_mode()
     def pool(self, first: int, last: int) -> Pooled:
@@ -53,21 +55,21 @@ class SlidingAttention:
         weights = (shares / total).mean(-1).sum(0).softmax(0)  # (F',), Eq. 10
         factors = torch.zeros_like(self._peaks)  # of every pair held; those outside the window stay zero
         factors[square] = merged / total * weights[:, None, None]
-        pooled = factors.flatten(0, 1).t().unsqueeze(1) @ self._numerators.flatten(1, 2)  # (P, 1, n^2) @ (P, n^2, d)
+        pooled = factors.flatten(0, 1).t().contiguous().unsqueeze(1) @ self._numerators.flatten(1, 2)  # (P, 1, n^2) @ (P, n^2, d)
         return self._attention.respond(pooled.squeeze(1), weights)
 
     def _held(self, start: int, stop: int) -> Tensor:
         """Slots of the frames start..stop - 1, in their order."""
         return torch.arange(start, stop, device=self._queries.device) % self._slots
 
-    def _fill(self, queries: Tensor, keys: Tensor) -> None:
-        """The blocks of the slots `queries` (A,) with the slots `keys` (B,), where A or B is 1."""
-        logits = self._queries[queries] @ self._keys[keys].transpose(1, 2)  # (max(A, B), P, P')
+    def _fill(self, query: int, key: int) -> None:
+        """The block of two slots; one at a time, as its logits then stay in the processor's cache."""
+        logits = self._queries[query] @ self._keys[key].t()  # (P, P')
         peaks = logits.amax(-1)
         weights = logits.sub_(peaks.unsqueeze(-1)).exp_()
-        self._peaks[queries, keys] = peaks
-        self._denominators[queries, keys] = weights.sum(-1)
-        self._numerators[:, queries, keys] = (weights @ self._values[keys]).transpose(0, 1)
+        self._peaks[query, key] = peaks
+        self._denominators[query, key] = weights.sum(-1)
+        self._numerators[:, query, key] = weights @ self._values[key]
 
     def _allocate(self, queries: Tensor, keys: Tensor, values: Tensor) -> None:
         n, positions, width = self._slots, queries.shape[1], queries.shape[2]

@@ -10,7 +10,7 @@ from refseg.inference.predictor import Predictor
 from refseg.language import Vocabulary
 from refseg.models.network import ReferringNetwork
 
-FALSE_ALARMS = 0.045  # share of present things that the verdict may call absent
+FALSE_ALARMS = 0.05  # share of present things that the verdict may call absent
 
 
 def calibrate(network: ReferringNetwork, vocabulary: Vocabulary, dataset: RefCocoDataset, per_picture: int = 6) -> PresenceCalibration:
