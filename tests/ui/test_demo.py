@@ -26,22 +26,27 @@ def test_builds_without_launching(demo: gr.Blocks) -> None:
 
 
 def test_endpoints_are_named(demo: gr.Blocks) -> None:
-    assert set(functions(demo)) == {"open_picture", "segment", "refine", "save_mask", "save_overlay", "save_result"}
+    picture = {"open_picture", "segment", "refine", "save_mask", "save_overlay", "save_result"}
+    clip = {"plan", "segment_clip", "save_mp4", "save_masks", "save_expressions", "save_timeline"}
+    assert set(functions(demo)) == picture | clip
 
 
 def test_one_network_run_at_a_time(demo: gr.Blocks) -> None:
+    assert functions(demo)["segment_clip"].concurrency_limit == 1
+    assert functions(demo)["segment_clip"].concurrency_id != "network", "a long clip would keep pictures waiting"
     network = [function for function in demo.fns.values() if function.fn is not None and function.concurrency_id == "network"]
     assert len(network) >= 4 and all(function.concurrency_limit == 1 for function in network)
 
 
 def test_controls_of_the_overlay_stay_in_the_browser(demo: gr.Blocks) -> None:
     live = [function for function in demo.fns.values() if function.fn is None and function.js and "settings" in str(function.js)]
-    assert len(live) == 1 and len(live[0].targets) == 4
+    assert len(live) == 2 and all(len(one.targets) == 4 for one in live)  # of the picture, of the clip
 
 
 def test_state_is_bounded_and_uploads_are_deleted(demo: gr.Blocks) -> None:
-    (state,) = [block for block in demo.blocks.values() if isinstance(block, gr.State)]
-    assert state.value is None and state.time_to_live < 3600 and state.delete_callback.__name__ == "close_session"
+    states = [block for block in demo.blocks.values() if isinstance(block, gr.State)]
+    assert [state.delete_callback.__name__ for state in states] == ["close_session", "close_run"]
+    assert all(state.value is None and state.time_to_live < 3600 for state in states)
     assert demo.delete_cache is not None and launch_options()["state_session_capacity"] == CAPACITY
 
 
