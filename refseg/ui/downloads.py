@@ -13,8 +13,7 @@ from refseg.files import replacing
 from refseg.images import save_png
 from refseg.inference.record import segmentation_entry
 from refseg.rendering import overlay
-from refseg.ui.image_page import failure
-from refseg.ui.messages import NO_RESULT, Message, messages_html
+from refseg.ui.messages import NO_RESULT, Message, failure, messages_html
 from refseg.ui.session import Session
 
 if TYPE_CHECKING:

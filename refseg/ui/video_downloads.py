@@ -8,8 +8,7 @@ import gradio as gr
 
 from refseg.inference.timeline import Timeline, timeline_record
 from refseg.rendering import overlay
-from refseg.ui.image_page import failure
-from refseg.ui.messages import NO_RESULT, Message, messages_html
+from refseg.ui.messages import NO_RESULT, Message, failure, messages_html
 from refseg.ui.video_run import VideoRun
 from refseg.video.formats import frame_names, meta_expressions, write_json, write_masks
 from refseg.video.writer import write_clip
