@@ -127,13 +127,12 @@ class VideoPage:
 
     def _clip(self, upload: Upload, fps: float, start: float, end: float | None) -> Clip | None:
         """The uploaded clip with its frames chosen; None without one. Raises VideoError."""
-        path = (upload.get("path") or (upload.get("video") or {}).get("path")) if upload else None
+        path = upload.get("path") if upload else None
         if not path:
             return None
         if not Path(path).is_file():
             raise VideoError("the clip is no longer on the server, which keeps uploads for a while only: choose it again")
-        whole = not end
-        return open_clip(str(path), Sampling(fps=fps or None, start=max(0.0, float(start or 0)), end=None if whole else end))
+        return open_clip(str(path), Sampling(fps=fps or None, start=max(0.0, float(start or 0)), end=end or None))
 
     def _player(self, run: VideoRun, state: str) -> dict[str, Any]:
         return {
