@@ -12,7 +12,7 @@ from refseg.ui.examples import Example, examples_html
 from refseg.ui.image_page import EMPTY, ImagePage, Picture
 from refseg.ui.runner import Runner
 from refseg.ui.session import TIME_TO_LIVE, Session, close_session
-from refseg.ui.theme import MASK_COLOURS, static_text
+from refseg.ui.theme import MASK_COLOURS, script, static_text
 
 OPACITY = 0.5
 
@@ -106,7 +106,7 @@ def _question(examples: Sequence[Example]) -> Question:
 def _answer(threshold: float, unavailable: str | None) -> Answer:
     start = {"threshold": threshold, "opacity": OPACITY, "colour": DEFAULT_COLOUR, "outline": True}
     result = gr.HTML(
-        {**EMPTY, "settings": start}, html_template=RESULT, js_on_load=static_text("result.js"), elem_id="rs-result", container=False
+        {**EMPTY, "settings": start}, html_template=RESULT, js_on_load=script("paint.js", "result.js"), elem_id="rs-result", container=False
     )
     controls = _controls(threshold, unavailable)
     facts = gr.HTML("", elem_id="rs-facts")

@@ -1,6 +1,5 @@
 """What the video tab does when something happens on it; the widgets themselves are in `video_tab`."""
 
-import logging
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -9,15 +8,12 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from refseg.errors import VideoError
-from refseg.ui.image_page import failure
-from refseg.ui.messages import NO_EXPRESSION, Message, messages_html
+from refseg.ui.messages import NO_EXPRESSION, Message, failure, messages_html
 from refseg.ui.progress import plan_html, progress_html
 from refseg.ui.runner import Runner
 from refseg.ui.video_run import STEPS, VideoRun, clip_name
 from refseg.video.reader import Clip, open_clip
 from refseg.video.sampling import Sampling
-
-log = logging.getLogger(__name__)
 
 Upload = Mapping[str, Any] | None
 """An uploaded clip as the browser sends it: {"path": ...}; its path has been checked by Gradio to lie in the upload folder."""
@@ -131,13 +127,12 @@ class VideoPage:
 
     def _clip(self, upload: Upload, fps: float, start: float, end: float | None) -> Clip | None:
         """The uploaded clip with its frames chosen; None without one. Raises VideoError."""
-        path = (upload.get("path") or (upload.get("video") or {}).get("path")) if upload else None
+        path = upload.get("path") if upload else None
         if not path:
             return None
         if not Path(path).is_file():
             raise VideoError("the clip is no longer on the server, which keeps uploads for a while only: choose it again")
-        whole = not end
-        return open_clip(str(path), Sampling(fps=fps or None, start=max(0.0, float(start or 0)), end=None if whole else end))
+        return open_clip(str(path), Sampling(fps=fps or None, start=max(0.0, float(start or 0)), end=end or None))
 
     def _player(self, run: VideoRun, state: str) -> dict[str, Any]:
         return {

@@ -10,7 +10,7 @@ from refseg.rendering import DEFAULT_COLOUR
 from refseg.ui.examples import Example
 from refseg.ui.runner import Runner
 from refseg.ui.session import TIME_TO_LIVE
-from refseg.ui.theme import MASK_COLOURS, static_text
+from refseg.ui.theme import MASK_COLOURS, script, static_text
 from refseg.ui.video_downloads import VideoDownloads
 from refseg.ui.video_page import EMPTY, Running, Upload, VideoPage
 from refseg.ui.video_run import VideoRun, close_run
@@ -116,7 +116,7 @@ def _answer(page: VideoPage, start: float) -> Answer:
     player = gr.HTML(
         {**EMPTY, "settings": settings},
         html_template=PLAYER,
-        js_on_load=static_text("player.js"),
+        js_on_load=script("paint.js", "player.js"),
         server_functions=[clip_frames],
         elem_id="rs-player",
         container=False,
