@@ -16,7 +16,7 @@ from refseg.data.refcoco import RefCocoDataset
 from refseg.images import Letterbox, load_image, to_tensor, window_of
 from refseg.language import Tokeniser, Vocabulary
 from refseg.models.network import ReferringNetwork
-from refseg.models.selection import presence_cues
+from refseg.models.selection import mixed_logits, presence_cues
 
 STEPS, BATCH, RATE, DECAY = 300, 256, 0.03, 0.01
 
@@ -35,7 +35,7 @@ class GateSamples(NamedTuple):
 
 
 class Gate(NamedTuple):
-    """weight (7,) and bias of the gate, and c, see `ReferringNetwork._mixed`."""
+    """weight (7,) and bias of the gate, and c, see `mixed_logits`."""
 
     weight: Tensor
     bias: Tensor
@@ -53,7 +53,7 @@ def fit_gate(samples: GateSamples, seed: int = 0) -> Gate:
     optimiser = torch.optim.Adam([weight, bias, certainty, sharpness], lr=RATE)
     for _ in range(STEPS):
         rows = torch.randperm(len(cues), generator=generator)[:BATCH]
-        logits = mixed(samples.dense[rows], samples.region[rows], (cues[rows] @ weight + bias).sigmoid(), certainty)
+        logits = mixed_logits(samples.dense[rows], samples.region[rows], (cues[rows] @ weight + bias).sigmoid(), certainty)
         probability = (sharpness * logits).sigmoid() * samples.inside[rows]
         common = (probability * samples.target[rows]).sum((1, 2))
         total = (probability + samples.target[rows]).sum((1, 2)) - common
@@ -64,12 +64,6 @@ def fit_gate(samples: GateSamples, seed: int = 0) -> Gate:
         optimiser.step()
     plain = weight.detach() / spread
     return Gate(plain, bias.detach() - plain @ mean, certainty.detach())
-
-
-def mixed(dense: Tensor, region: Tensor, gate: Tensor, certainty: Tensor) -> Tensor:
-    """As `ReferringNetwork._mixed`: logits (N, h, w) with gate (N,)."""
-    gate = gate[:, None, None]
-    return (1 - gate) * dense + gate * certainty * (2 * region - 1)
 
 
 @torch.no_grad()
