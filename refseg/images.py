@@ -186,6 +186,12 @@ class Letterbox:
         return slice(self.top, self.top + h), slice(self.left, self.left + w)
 
     @property
+    def corners(self) -> tuple[int, int, int, int]:
+        """x1 y1 x2 y2 of that window, in pixels of the square."""
+        rows, columns = self.window
+        return columns.start, rows.start, columns.stop, rows.stop
+
+    @property
     def scale(self) -> tuple[float, float]:
         """(x, y) factors from the picture to the square; they differ by rounding only."""
         return self.inner[1] / self.width, self.inner[0] / self.height
@@ -228,8 +234,7 @@ def window_of(letterbox: Letterbox) -> "torch.Tensor":
     """Where the picture proper is in the letterboxed square: float32 (1, 4), x1 y1 x2 y2 in pixels."""
     import torch
 
-    rows, columns = letterbox.window
-    return torch.tensor([[columns.start, rows.start, columns.stop, rows.stop]], dtype=torch.float32)
+    return torch.tensor([letterbox.corners], dtype=torch.float32)
 
 
 def to_tensor(square: UintImage) -> "torch.Tensor":
