@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 import numpy as np
 
@@ -187,7 +187,7 @@ def _layer_to_json(layer: Layer) -> dict[str, Any]:
 def _layer_from_json(values: Any, height: int, width: int) -> Layer:
     known = _object(values, "a mask")
     said = known.get("expressions", [])
-    if not isinstance(said, list) or not all(isinstance(text, str) and len(text) <= MAX_TEXT for text in said):
+    if not isinstance(said, list) or not all(_is_text(text) for text in said):
         raise ProjectError(f"got expressions that are not a list of texts of at most {MAX_TEXT} characters: mend the file")
     origin = _object(known.get("origin") or {}, "an origin")
     return Layer(
@@ -221,9 +221,14 @@ def _object(values: Any, what: str) -> Json:
 
 def _text(known: Json, name: str, default: str | None = None) -> str:
     value = known.get(name, default)
-    if not isinstance(value, str) or len(value) > MAX_TEXT:
+    if not _is_text(value):
         raise ProjectError(f"got {name} {str(value)[:40]!r}, expected a text of at most {MAX_TEXT} characters: mend the file")
     return value
+
+
+def _is_text(value: Any) -> TypeGuard[str]:
+    """Not too long, and without halves of characters: JSON can say those, no file can hold them."""
+    return isinstance(value, str) and len(value) <= MAX_TEXT and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _maybe_text(known: Json, name: str) -> str | None:

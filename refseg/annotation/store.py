@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,6 +48,7 @@ class Project:
         self.folder, self.name = folder, name
         self._entries: dict[str, tuple[int, int, Entry]] = {}  # name -> time and size of its record's file, and what it says
         self._order: list[str] = []
+        self._taken: set[str] = set()  # names in one case: file systems may not tell A from a
         self._refresh()
 
     @classmethod
@@ -86,19 +87,24 @@ class Project:
         chosen = [entry for entry in self.entries if entry.state in states]
         return sorted(chosen, key=lambda entry: -entry.doubt) if hardest_first else chosen
 
-    def add_picture(self, path: str | Path, copy: bool = True) -> PictureRecord:
-        """Take a picture into the project, copied or linked; its name is kept where it is free. Raises ImageError or ProjectError."""
+    def add_picture(
+        self, path: str | Path, copy: bool = True, *, name: str = "", filled: Callable[[PictureRecord], PictureRecord] | None = None
+    ) -> PictureRecord:
+        """Take a picture into the project, copied or linked; its name, or the one given, is kept where it is free. Raises ImageError or ProjectError.
+
+        filled: adds what is known of the picture already, such as its masks, so that all of it comes with one write; where it raises, nothing is added.
+        """
         path = Path(path)
         height, width = picture_size(path)
-        name = self._free_name(path)
+        name = self._free_name(Path(name or path.name))
+        record = PictureRecord(name, f"{PICTURES}/{name}" if copy else str(path.resolve()), height, width)
+        if filled is not None:
+            record = _readable(filled(record))
         with _writing(self.folder):
             if copy:
                 with replacing(self.folder / PICTURES / name) as temporary:
                     shutil.copyfile(path, temporary)
-                file = f"{PICTURES}/{name}"
-            else:
-                file = str(path.resolve())
-            return self._write(PictureRecord(name, file, height, width))
+            return self._write(record)
 
     def record(self, name: str) -> PictureRecord:
         """What is known of a picture. Raises ProjectError for one that is not there or whose file is damaged."""
@@ -130,15 +136,20 @@ class Project:
                 f"{record.name} was changed in another window (its revision is {known.revision}, this one has {record.revision}): reload the picture"
             )
         with _writing(self.folder):
-            return self._write(record)
+            return self._write(_readable(record))
 
     def remove_picture(self, name: str) -> None:
         """Take a picture out of the project, its copy with it."""
-        record = self.record(name)
-        with _writing(self.folder):
-            self._path(name).unlink()
-            if not Path(record.file).is_absolute():
-                self.picture_path(record).unlink(missing_ok=True)
+        self.remove_pictures([name])
+
+    def remove_pictures(self, names: Iterable[str]) -> None:
+        """The same for many at once."""
+        for name in names:
+            record = self.record(name)
+            with _writing(self.folder):
+                self._path(name).unlink()
+                if not Path(record.file).is_absolute():
+                    self.picture_path(record).unlink(missing_ok=True)
         self._refresh()
 
     def refresh(self) -> None:
@@ -156,6 +167,7 @@ class Project:
         status = path.stat()
         if record.name not in self._entries:
             self._order.append(record.name)
+            self._taken.add(record.name.casefold())
         self._entries[record.name] = status.st_mtime_ns, status.st_size, _entry_of(record)
 
     def _refresh(self) -> None:
@@ -177,7 +189,7 @@ class Project:
         order = [name for name in (self._order or known) if name in found]
         seen = set(order)
         self._order = order + sorted((name for name in found if name not in seen), key=lambda name: (created[name], name))
-        self._entries = found
+        self._entries, self._taken = found, {name.casefold() for name in found}
         if stale or len(found) != len(known):
             self.write_index()
 
@@ -208,8 +220,7 @@ class Project:
     def _free_name(self, path: Path) -> str:
         stem, ending = safe_name(path.stem), path.suffix.lower() if path.suffix.lower().lstrip(".").isalnum() else ""
         name, number = f"{stem}{ending}", 1
-        taken = {known.casefold() for known in self._entries}  # file systems may not tell A from a
-        while name.casefold() in taken:
+        while name.casefold() in self._taken:
             number += 1
             name = f"{stem}-{number}{ending}"
         return name
@@ -217,6 +228,15 @@ class Project:
 
 def _entry_of(record: PictureRecord) -> Entry:
     return Entry(record.name, record.state, len(record.layers), record.doubt)
+
+
+def _readable(record: PictureRecord) -> PictureRecord:
+    """What could not be read again must not be written. Raises ProjectError."""
+    try:
+        picture_from_json(picture_to_json(record))
+    except ProjectError as error:
+        raise ProjectError(f"cannot save {record.name}: {error}") from error
+    return record
 
 
 def _read_index(path: Path) -> dict[str, tuple[int, int, Entry]]:

@@ -6,7 +6,7 @@ The project is made where it does not exist; pictures are copied into it.
 import argparse
 from pathlib import Path
 
-FORMATS = ("coco", "refcoco", "png")
+FORMATS = ("coco", "refcoco", "grefcoco", "png")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

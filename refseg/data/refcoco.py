@@ -56,12 +56,13 @@ class Instance:
 
 @dataclass(frozen=True)
 class Referent:
-    """One object meant and the expressions that mean it."""
+    """One object meant and the expressions that mean it: cleaned, and as they were typed where the file says so."""
 
     ref_id: int
     instance: Instance
     sentences: tuple[str, ...]
     split: str = ""
+    typed: tuple[str, ...] = ()
 
 
 class RefCocoDataset:
@@ -261,12 +262,14 @@ def _referents(path: Path, refs: list[Any], instances: Mapping[int, Instance], i
         sentences = entry.get("sentences")
         if not isinstance(sentences, list) or not sentences:
             raise entry.fail("has no list of sentences, expected at least one")
-        texts = []
+        texts, typed = [], []
         for sentence in sentences:
             text = sentence.get("sent") if isinstance(sentence, Mapping) else None
             if not isinstance(text, str) or not text.strip():
                 raise entry.fail(f"has the sentence {sentence!r}, expected an object with a text `sent`")
+            raw = sentence.get("raw")
             texts.append(text)
+            typed.append(raw if isinstance(raw, str) and raw.strip() else text)
         split = entry.text("split", images[instance.image_id].split)
-        referents.append(Referent(entry.integer("ref_id"), instance, tuple(texts), split))
+        referents.append(Referent(entry.integer("ref_id"), instance, tuple(texts), split, tuple(typed)))
     return referents

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from refseg.annotation.records import Layer, PictureRecord, now
+from refseg.annotation.formats.reading import new_layer, take
+from refseg.annotation.records import Layer, PictureRecord
 from refseg.annotation.sinks import Sink, write_json
 from refseg.annotation.store import Project
 from refseg.data.masks import box_of, encode_rle
-from refseg.data.refcoco import RefCocoDataset, read_instances
+from refseg.data.refcoco import ImageRecord, RefCocoDataset, read_instances
 
 UNNAMED = "object"  # the category of a thing that was given none
 
@@ -23,48 +24,45 @@ class Numbered:
     record: PictureRecord
     layer: Layer
     image_id: int
+    file_name: str
     annotation: dict[str, Any] | None
+
+    @property
+    def said(self) -> list[str]:
+        """Its expressions, but blank ones."""
+        return [text for text in self.layer.expressions if text.strip()]
 
 
 def export_coco(project: Project, sink: Sink) -> int:
     """All pictures but skipped ones; returns the number of masks."""
-    values, numbered = coco_of(project, sink)
+    values, _ = coco_of(project, sink)
     write_json(sink, "instances.json", values)
-    return sum(one.annotation is not None for one in numbered)
+    return len(values["annotations"])
 
 
 def coco_of(project: Project, sink: Sink) -> tuple[dict[str, Any], list[Numbered]]:
     """instances.json as values, and every layer that is not empty with its numbers; the pictures go to the sink."""
     images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     numbered: list[Numbered] = []
     categories: dict[str, int] = {}
     for image_id, record in enumerate(finished(project), start=1):
-        path = project.picture_path(record)
-        sink.copy(f"images/{record.name}", path)
+        sink.copy(f"images/{record.name}", project.picture_path(record))
         images.append({"id": image_id, "file_name": record.name, "width": record.width, "height": record.height, "split": record.split})
         for layer in record.layers:
-            if layer.absent:
-                numbered.append(Numbered(record, layer, image_id, None))
-                continue
-            mask = layer.pixels()
-            box = None if mask is None else box_of(mask)
-            if mask is None or box is None:
-                continue
-            left, top, right, bottom = box
-            annotation = {
-                "id": 1 + sum(one.annotation is not None for one in numbered),
-                "image_id": image_id,
-                "category_id": categories.setdefault(layer.category or UNNAMED, len(categories) + 1),
-                "segmentation": encode_rle(mask),
-                "area": int(mask.sum()),
-                "bbox": [left, top, right - left, bottom - top],
-                "iscrowd": 0,
-            }
-            numbered.append(Numbered(record, layer, image_id, annotation))
+            annotation = None
+            if not layer.absent:
+                annotation = _annotation(layer)
+                if annotation is None:
+                    continue
+                category = categories.setdefault(layer.category or UNNAMED, len(categories) + 1)
+                annotation |= {"id": len(annotations) + 1, "image_id": image_id, "category_id": category}
+                annotations.append(annotation)
+            numbered.append(Numbered(record, layer, image_id, record.name, annotation))
     values = {
         "info": {"description": project.name},
         "images": images,
-        "annotations": [one.annotation for one in numbered if one.annotation is not None],
+        "annotations": annotations,
         "categories": [{"id": number, "name": name} for name, number in categories.items()],
     }
     return values, numbered
@@ -80,21 +78,46 @@ def finished(project: Project) -> Iterator[PictureRecord]:
 def import_coco(root: Path, project: Project) -> int:
     """ROOT/instances.json and ROOT/images/; returns the number of masks. Raises DataError, ImageError or ProjectError."""
     dataset = read_instances(root)
-    return sum(len(take_picture(project, dataset, image.id).layers) for image in dataset.images)
+    return sum(take_picture(project, dataset, image) for image in dataset.images)
 
 
-def take_picture(project: Project, dataset: RefCocoDataset, image_id: int) -> PictureRecord:
-    """One picture of a data set with its instances as layers, whose ids are those of the annotations."""
-    image = next(one for one in dataset.images if one.id == image_id)
-    record = project.add_picture(dataset.path_of(image))
-    layers = tuple(
-        Layer(
-            str(instance.id),
-            category="" if instance.category == UNNAMED else instance.category,
-            mask=encode_rle(instance.mask(record.height, record.width)),
-            created=now(),
-        )
-        for instance in dataset.instances_of(image)
-        if not instance.crowd
-    )
-    return project.save(replace(record, layers=layers, split=image.split, state="accepted"))
+def take_picture(
+    project: Project,
+    dataset: RefCocoDataset,
+    image: ImageRecord,
+    said: Mapping[int, Iterable[str]] | None = None,
+    absent: Iterable[Iterable[str]] = (),
+    split: str = "",
+) -> int:
+    """One picture of a data set with its instances as layers, whose ids are those of the annotations; returns the number of masks.
+
+    said: sentences about the annotations, by their ids.  absent: sentences about things that are not there.  split: of a picture that says none.
+    """
+
+    def layers(height: int, width: int) -> Iterator[Layer]:
+        for instance in dataset.instances_of(image):
+            if not instance.crowd:
+                category = "" if instance.category == UNNAMED else instance.category
+                texts = dict.fromkeys((said or {}).get(instance.id, ()))
+                yield new_layer(str(instance.id), instance.mask(height, width), texts, category)
+        for number, sentences in enumerate(absent, start=1):
+            yield new_layer(f"absent-{number}", None, sentences, absent=True)
+
+    # Pictures of different folders may have one name; the folders tell them apart.
+    name = image.file_name.replace("/", "-")
+    return take(project, dataset.path_of(image), layers, name=name, split=image.split or split)
+
+
+def _annotation(layer: Layer) -> dict[str, Any] | None:
+    """What COCO says of a mask; None for an empty one."""
+    mask = layer.pixels()
+    box = None if mask is None else box_of(mask)
+    if mask is None or box is None:
+        return None
+    left, top, right, bottom = box
+    return {
+        "segmentation": encode_rle(mask),
+        "area": int(mask.sum()),
+        "bbox": [left, top, right - left, bottom - top],
+        "iscrowd": 0,
+    }

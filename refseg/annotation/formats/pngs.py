@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 
 from refseg.annotation.formats.coco import finished
-from refseg.annotation.records import Layer, now
+from refseg.annotation.formats.reading import inside, new_layer, take, texts
+from refseg.annotation.records import Layer
 from refseg.annotation.sinks import Sink, write_json
 from refseg.annotation.store import Project
-from refseg.data.masks import encode_rle
+from refseg.data.masks import BoolMask
 from refseg.data.refcoco import read_json
 from refseg.errors import DataError
 from refseg.images import load_image
@@ -43,32 +44,26 @@ def import_png(root: Path, project: Project) -> int:
     rows = read_json(root / LIST)
     if not isinstance(rows, list) or not all(isinstance(row, dict) and isinstance(row.get("image"), str) for row in rows):
         raise DataError(f"{root / LIST} is not what was expected: a list of masks, each with its image")
-    count = 0
-    for image in dict.fromkeys(row["image"] for row in rows):
-        record = project.add_picture(_inside(root, image))
-        layers, split = [], ""
-        for number, row in enumerate(one for one in rows if one["image"] == image):
-            said = row.get("expressions", [])
-            if not isinstance(said, list) or not all(isinstance(text, str) for text in said):
-                raise DataError(f"{root / LIST} has expressions of {image} that are not a list of texts")
-            split = str(row.get("split") or "")
-            layer = Layer(str(number + 1), tuple(said), str(row.get("category") or ""), absent=row.get("absent") is True, created=now())
-            if isinstance(row.get("mask"), str):
-                mask = load_image(_inside(root, row["mask"]))[..., 0] >= 128
-                if mask.shape != (record.height, record.width):
-                    raise DataError(
-                        f"{row['mask']} has {mask.shape[1]} x {mask.shape[0]} pixels, its picture {record.width} x {record.height}: mend it"
-                    )
-                layer = replace(layer, mask=encode_rle(mask))
-                count += 1
-            layers.append(layer)
-        project.save(replace(record, layers=tuple(layers), split=split, state="accepted"))
-    return count
+    rows_of: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        rows_of.setdefault(row["image"], []).append(row)
+    for path in sorted((root / "images").glob("*")):
+        rows_of.setdefault(f"images/{path.name}", [])  # pictures without masks
+    return sum(_take(root, project, image, said) for image, said in rows_of.items())
 
 
-def _inside(root: Path, name: str) -> Path:
-    """A file under the root. Raises DataError for one that is not."""
-    path = (root / name).resolve()
-    if "\\" in name or not path.is_relative_to(root.resolve()):
-        raise DataError(f"{root / LIST} names {name!r}, expected a file inside {root}")
-    return path
+def _take(root: Path, project: Project, image: str, rows: list[dict[str, Any]]) -> int:
+    def layers(height: int, width: int) -> Iterator[Layer]:
+        for number, row in enumerate(rows, start=1):
+            said = texts(row.get("expressions"), f"{root / LIST}, expressions of {image}")
+            mask = _mask(root, row["mask"], height, width) if isinstance(row.get("mask"), str) else None
+            yield new_layer(str(number), mask, said, str(row.get("category") or ""), row.get("absent") is True)
+
+    return take(project, inside(root, image, root / LIST), layers, split=next((str(row.get("split") or "") for row in rows), ""))
+
+
+def _mask(root: Path, name: str, height: int, width: int) -> BoolMask:
+    mask: BoolMask = load_image(inside(root, name, root / LIST))[..., 0] >= 128
+    if mask.shape != (height, width):
+        raise DataError(f"{name} has {mask.shape[1]} x {mask.shape[0]} pixels, its picture {width} x {height}: mend it")
+    return mask

@@ -1,0 +1,115 @@
+"""Every exporter, read again by our importer."""
+
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from refseg.annotation.formats import EXPORTERS, IMPORTERS
+from refseg.annotation.records import Layer
+from refseg.annotation.store import Project
+from refseg.cli import main
+from refseg.commands import export, import_
+from refseg.errors import DataError, ProjectError
+from tests.annotation.formats.shapes import exported, masks
+
+WITHOUT_EXPRESSIONS = {"coco"}
+WITHOUT_ABSENT = {"coco", "refcoco"}
+
+
+@pytest.mark.parametrize("name", sorted(IMPORTERS))
+def test_what_is_exported_and_read_again_is_the_same_bit_by_bit(name: str, project: Project, tmp_path: Path) -> None:
+    assert exported(project, name, tmp_path / "out") == 10
+    again = Project.create(tmp_path / "again")
+    assert IMPORTERS[name](tmp_path / "out", again) == 10
+    assert [entry.name for entry in again.entries] == ["dog.png", "dog-2.png"]
+    for entry in again.entries:
+        before, after = project.record(entry.name), again.record(entry.name)
+        assert project.picture_path(before).read_bytes() == again.picture_path(after).read_bytes()
+        assert (after.split, after.state) == (before.split, "accepted")
+        drawn = [layer for layer in after.layers if layer.mask is not None]
+        for mask, layer, original in zip(masks(), drawn, before.layers, strict=False):
+            np.testing.assert_array_equal(layer.pixels(), mask)
+            assert layer.category == original.category
+            assert layer.expressions == (() if name in WITHOUT_EXPRESSIONS else original.expressions)
+        absent = [layer.expressions for layer in after.layers if layer.absent]
+        assert absent == ([] if name in WITHOUT_ABSENT else [("the elephant", "Dumbo")])
+
+
+@pytest.mark.parametrize("name", sorted(EXPORTERS))
+def test_a_zip_holds_what_the_folder_holds(name: str, project: Project, tmp_path: Path) -> None:
+    exported(project, name, tmp_path / "out")
+    exported(project, name, tmp_path / "out.zip")
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        assert archive.testzip() is None
+        for member in archive.namelist():
+            assert archive.read(member) == (tmp_path / "out" / member).read_bytes()
+        assert len(archive.namelist()) == sum(path.is_file() for path in (tmp_path / "out").rglob("*"))
+
+
+@pytest.mark.parametrize("name", sorted(EXPORTERS))
+def test_an_export_that_fails_leaves_nothing(name: str, project: Project, tmp_path: Path) -> None:
+    project.picture_path(project.record("dog-2.png")).unlink()
+    for target in (tmp_path / "out", tmp_path / "out.zip"):
+        with pytest.raises(Exception, match="is gone"):
+            exported(project, name, target)
+    assert not [path.name for path in tmp_path.iterdir() if "out" in path.name]
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    with pytest.raises(ProjectError, match="is not empty"):
+        exported(project, name, tmp_path / "full")
+
+
+@pytest.mark.parametrize("name", sorted(IMPORTERS))
+def test_what_cannot_be_saved_leaves_its_picture_out(name: str, tmp_path: Path, project: Project) -> None:
+    """Nothing may come into a project that cannot be read again."""
+    for entry in project.entries:
+        project.save(project.record(entry.name).with_layer(Layer("long", ("x" * 1000,))))
+    with pytest.raises(ProjectError, match="at most 1000"):
+        project.save(project.record("dog.png").with_layer(Layer("long", ("x" * 1001,))))
+    exported(project, name, tmp_path / "out")
+    for path in (tmp_path / "out").rglob("*"):
+        if path.is_file() and path.suffix in (".json", ".jsonl", ".xml", ".txt"):
+            path.write_text(path.read_text(encoding="utf-8").replace("thing 0", "thing \\ud800").replace('"dog"', '"' + "d" * 1001 + '"'))
+    again = Project.create(tmp_path / "again")
+    with pytest.raises(ProjectError, match=r"cannot save dog\.png"):
+        IMPORTERS[name](tmp_path / "out", again)
+    assert not again.entries and not list((again.folder / "pictures").iterdir())
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd", "images/../../x", "..\\x", "a\0b"])
+def test_imports_stay_in_their_folder(name: str, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    root.mkdir()
+    (tmp_path / "secret.png").write_bytes(b"x")
+    (root / "masks.json").write_text(json.dumps([{"image": name}]))
+    with pytest.raises(DataError, match="inside"):
+        IMPORTERS["png"](root, Project.create(tmp_path / "p"))
+
+
+def test_the_commands(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, again = str(tmp_path / "out"), str(tmp_path / "again")
+    assert main(["export", "--project", str(project.folder), "--format", "refcoco", "--output", out]) == 0
+    assert main(["import", "--format", "refcoco", "--input", out, "--project", again]) == 0
+    printed = capsys.readouterr().out
+    assert "10 from 3 pictures" in printed and "10 masks in 2 pictures" in printed
+    assert main(["export", "--project", again, "--format", "coco", "--output", out]) == 2
+    assert "is not empty" in capsys.readouterr().err
+    assert main(["export", "--project", str(tmp_path), "--format", "coco", "--output", out + "2"]) == 2
+    assert "is no project" in capsys.readouterr().err
+
+
+def test_the_commands_know_what_there_is() -> None:
+    assert set(export.FORMATS) == set(EXPORTERS) and set(import_.FORMATS) == set(IMPORTERS)
+
+
+@pytest.mark.parametrize("name", sorted(IMPORTERS))
+def test_a_picture_without_masks_is_new(name: str, project: Project, tmp_path: Path) -> None:
+    project.save(replace(project.record("dog.png"), layers=()))
+    exported(project, name, tmp_path / "out")
+    again = Project.create(tmp_path / "again")
+    assert IMPORTERS[name](tmp_path / "out", again) == 5
+    assert {entry.name: entry.state for entry in again.entries} == {"dog.png": "new", "dog-2.png": "accepted"}
