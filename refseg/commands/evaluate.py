@@ -6,12 +6,11 @@ expressions.json (a list of RefCOCO refs) and images/; for the format sequences:
 
 import argparse
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from refseg.commands.arguments import add_mask_arguments, add_model_arguments, check_refinement, count, load_predictor, unwritable
+from refseg.commands.console import counting
 from refseg.errors import InputError
 
 
@@ -64,7 +63,7 @@ def _measure_pictures(arguments: argparse.Namespace) -> tuple[dict[str, Any], st
         dataset,
         refine=arguments.refine,
         limit=arguments.limit,
-        progress=_progress("pictures"),
+        progress=counting("pictures"),
         threshold=arguments.threshold,
     )
     if arguments.absent is not None:
@@ -88,7 +87,7 @@ def _measure_clips(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
         clips,
         refine=arguments.refine,
         limit=arguments.limit,
-        progress=_progress("frames"),
+        progress=counting("frames"),
         threshold=arguments.threshold,
     )
     return result, sequence_report(result)
@@ -102,14 +101,3 @@ def _prepare(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(path, error) from error
-
-
-def _progress(what: str) -> Callable[[int, int], None] | None:
-    """Counts on the console, where somebody may look."""
-    if not sys.stderr.isatty():
-        return None
-
-    def tell(done: int, total: int) -> None:
-        print(f"\r{done}/{total} {what}", end="\n" if done == total else "", file=sys.stderr, flush=True)
-
-    return tell

@@ -1,10 +1,13 @@
 """write an annotation project in another tool's format
 
-PATH is a new folder, or a file that ends in .zip. Skipped pictures are left out.
+PATH is a new folder, or a file that ends in .zip. Skipped pictures are left out. What looks like a mistake is told on standard error, a line a kind.
 """
 
 import argparse
+import sys
 from pathlib import Path
+
+from refseg.commands.console import counting
 
 FORMATS = ("coco", "refcoco", "grefcoco", "png")
 
@@ -20,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write, and say how much."""
     from refseg.annotation.formats import EXPORTERS
+    from refseg.annotation.lint import lint, summary
     from refseg.annotation.sinks import open_sink
     from refseg.annotation.store import Project
 
@@ -27,3 +31,5 @@ def run(arguments: argparse.Namespace) -> None:
     with open_sink(arguments.output) as sink:
         count = EXPORTERS[arguments.format](project, sink)
     print(f"{arguments.output}: {count} from {len(project.entries)} pictures")
+    for line in summary(lint(project, counting("pictures checked"))):
+        print(f"refseg: {line}", file=sys.stderr)
