@@ -102,7 +102,7 @@ def launch_options(**options: Any) -> dict[str, Any]:
     """Keyword arguments for `Blocks.launch`; `options` are added or replace them."""
     return {
         "theme": theme(),
-        "css": static_text("page.css") + swatches(),
+        "css": static_text("page.css") + static_text("annotate/desk.css") + swatches(),
         "footer_links": ["api", "settings"],
         "run_history": False,
         "max_file_size": "500mb",
