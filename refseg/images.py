@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from refseg.errors import ImageError
 from refseg.files import replacing
@@ -61,21 +61,43 @@ def load_image(source: ImageSource) -> UintImage:
         raise ImageError(f"{name} cannot be decoded ({reason}); it may be damaged or cut off: save it again as JPEG or PNG") from error
 
 
+@dataclass(frozen=True)
+class PictureHeader:
+    """What a picture file says of itself. format: one of FORMATS.  height, width: once it is upright.  upright: whether its pixels lie that way."""
+
+    format: str
+    height: int
+    width: int
+    upright: bool
+
+
 def picture_size(source: str | Path) -> tuple[int, int]:
     """(height, width) of a picture file as `load_image` would give it, upright; the pixels are not decoded. Raises ImageError."""
+    header = picture_header(source)
+    return header.height, header.width
+
+
+def picture_header(source: str | Path) -> PictureHeader:
+    """The header of a picture file; the pixels are not decoded. Raises ImageError."""
     name = Path(source).name
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(_opened(source, name), formats=_known_formats()) as picture:
                 width, height = picture.size
-                turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+                if isinstance(picture, TiffImagePlugin.TiffImageFile):
+                    # Pillow turns this format's pictures itself, and some versions give the size before and some after.
+                    width, height = (int(picture.tag_v2[tag]) for tag in (TiffImagePlugin.IMAGEWIDTH, TiffImagePlugin.IMAGELENGTH))
+                form = "JPEG" if picture.format == "MPO" else picture.format or ""  # phones put several JPEGs in one file
+                orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
     except ImageError:
         raise
     except Exception as error:
         raise ImageError(f"{name} is not a picture that can be read; expected JPEG, PNG, WebP, GIF, BMP or TIFF: leave it out") from error
     _check_pixels(width, height)
-    return (width, height) if turned else (height, width)
+    if orientation in (5, 6, 7, 8):
+        width, height = height, width
+    return PictureHeader(form, height, width, upright=orientation not in (2, 3, 4, 5, 6, 7, 8))
 
 
 def _known_formats() -> list[str]:

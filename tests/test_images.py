@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from refseg.errors import ImageError
-from refseg.images import PAD_VALUE, Letterbox, load_image, picture_size, save_png, to_tensor
+from refseg.images import PAD_VALUE, Letterbox, load_image, picture_header, picture_size, save_png, to_tensor
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -275,13 +275,15 @@ def test_save_png_is_whole_and_leaves_nothing_behind(sample_image: NDArray[np.ui
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tiff"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_size_in_the_header_is_that_of_the_picture(orientation: int, tmp_path: Path) -> None:
-    path = tmp_path / "photo.jpg"
+def test_the_size_in_the_header_is_that_of_the_picture(orientation: int, ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"photo.{ending}"
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.new("RGB", (30, 20), "red").save(path, exif=exif)
     assert picture_size(path) == load_image(path).shape[:2]
+    assert picture_header(path).upright == (orientation == 1)
 
 
 def test_the_size_of_what_is_no_picture_is_one_sentence(tmp_path: Path) -> None:

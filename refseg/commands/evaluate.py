@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from refseg.commands.arguments import add_mask_arguments, add_model_arguments, check_refinement, count, load_predictor, unwritable
-from refseg.commands.console import counting
+from refseg.commands.progress import counting
 from refseg.errors import InputError
 
 
@@ -58,14 +58,10 @@ def _measure_pictures(arguments: argparse.Namespace) -> tuple[dict[str, Any], st
 
     dataset = read_refcoco(arguments.data, arguments.split)
     predictor = load_predictor(arguments)
-    result = evaluate_refcoco(
-        predictor,
-        dataset,
-        refine=arguments.refine,
-        limit=arguments.limit,
-        progress=counting("pictures"),
-        threshold=arguments.threshold,
-    )
+    with counting("pictures") as progress:
+        result = evaluate_refcoco(
+            predictor, dataset, refine=arguments.refine, limit=arguments.limit, progress=progress, threshold=arguments.threshold
+        )
     if arguments.absent is not None:
         result["absence"] = summarise_absence(presence_samples(predictor, dataset, arguments.absent, limit=arguments.limit))
     return result, report(result)
@@ -82,14 +78,11 @@ def _measure_clips(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
         if getattr(arguments, name) is not None:
             raise InputError(f"--{name} means nothing for the format sequences, expected it with refcoco only: leave it out")
     clips = read_sequences(arguments.data)
-    result = evaluate_sequences(
-        VideoPredictor(load_predictor(arguments)),
-        clips,
-        refine=arguments.refine,
-        limit=arguments.limit,
-        progress=counting("frames"),
-        threshold=arguments.threshold,
-    )
+    predictor = VideoPredictor(load_predictor(arguments))
+    with counting("frames") as progress:
+        result = evaluate_sequences(
+            predictor, clips, refine=arguments.refine, limit=arguments.limit, progress=progress, threshold=arguments.threshold
+        )
     return result, sequence_report(result)
 
 

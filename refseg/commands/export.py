@@ -7,8 +7,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from refseg.commands.console import counting
-
 FORMATS = ("coco", "refcoco", "grefcoco", "png")
 
 
@@ -22,14 +20,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write, and say how much."""
-    from refseg.annotation.formats import EXPORTERS
+    from refseg.annotation.formats import export_to
     from refseg.annotation.lint import lint, summary
-    from refseg.annotation.sinks import open_sink
     from refseg.annotation.store import Project
+    from refseg.commands.progress import counting
 
     project = Project.open(arguments.project)
-    with open_sink(arguments.output) as sink:
-        count = EXPORTERS[arguments.format](project, sink)
+    with counting("pictures") as progress:
+        count = export_to(arguments.format, project, arguments.output, progress)
     print(f"{arguments.output}: {count} from {len(project.entries)} pictures")
-    for line in summary(lint(project, counting("pictures checked"))):
+    with counting("pictures checked") as progress:
+        findings = lint(project, progress)
+    for line in summary(findings):
         print(f"refseg: {line}", file=sys.stderr)

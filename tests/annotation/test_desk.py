@@ -1,7 +1,7 @@
 """A person's work at a desk: what is saved, what can be taken back, what two windows do to each other."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +122,7 @@ def test_everything_can_be_taken_back_and_done_again(desk: Desk) -> None:
             desk.draw(layer.id, rng.uniform(0, 40, (3, 2)), 4, add=bool(step % 2))
         states.append((desk.record.name, without_revision(on_disk(desk))))
     assert desk.history.undoable == 110 and LIMIT >= 100
-    for name, wanted in reversed([state for state, after in zip(states, states[1:], strict=False) if state[0] == after[0]]):
+    for name, wanted in reversed([state for state, after in pairwise(states) if state[0] == after[0]]):
         assert desk.undo()
         assert (desk.record.name, without_revision(on_disk(desk))) == (name, wanted)
         if name == "1.png" and not wanted["layers"]:
@@ -199,7 +199,7 @@ def test_a_batch_that_is_stopped_keeps_what_it_found(desk: Desk, project: Projec
 
 def test_what_cannot_be_done_is_said(desk: Desk, project: Project) -> None:
     with pytest.raises(ProjectError, match="no picture is open"):
-        Desk(project).find("x")
+        Desk(project, Model()).find("x")
     with pytest.raises(ProjectError, match="no mask 'x'"):
         desk.delete("x")
     with pytest.raises(ExpressionError):
@@ -217,4 +217,4 @@ def test_what_cannot_be_done_is_said(desk: Desk, project: Project) -> None:
     desk.open("1.png")
     with pytest.raises(ProjectError, match="3 x 3 pixels now"):
         desk.find("the dog")
-    assert desk.record == replace(desk.record) or not desk.record.layers
+    assert not desk.record.layers

@@ -1,20 +1,46 @@
 """Other tools' formats: what can be written from a project and read into one."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from refseg.annotation.formats.coco import export_coco, import_coco
 from refseg.annotation.formats.grefcoco import export_grefcoco, import_grefcoco
 from refseg.annotation.formats.pngs import export_png, import_png
 from refseg.annotation.formats.refcoco import export_refcoco, import_refcoco
-from refseg.annotation.sinks import Sink
+from refseg.annotation.progress import Progress, silent
+from refseg.annotation.sinks import Sink, open_sink
 from refseg.annotation.store import Project
 
-Exporter = Callable[[Project, Sink], int]
-"""Writes all finished pictures; returns how many masks."""
 
-Importer = Callable[[Path, Project], int]
-"""Reads everything into a project; returns how many masks."""
+class Exporter(Protocol):
+    """Writes all finished pictures; returns how many masks."""
+
+    def __call__(self, project: Project, sink: Sink, progress: Progress = silent) -> int: ...
+
+
+class Importer(Protocol):
+    """Reads everything into a project; returns how many masks."""
+
+    def __call__(self, root: Path, project: Project, progress: Progress = silent) -> int: ...
+
 
 EXPORTERS: dict[str, Exporter] = {"coco": export_coco, "refcoco": export_refcoco, "grefcoco": export_grefcoco, "png": export_png}
 IMPORTERS: dict[str, Importer] = {"coco": import_coco, "refcoco": import_refcoco, "grefcoco": import_grefcoco, "png": import_png}
+
+
+def export_to(name: str, project: Project, path: Path, progress: Progress = silent) -> int:
+    """Write a project in a format to a new folder or a .zip, whole or not at all; returns how many masks. Raises ProjectError or ImageError."""
+    with open_sink(path) as sink:
+        return EXPORTERS[name](project, sink, progress)
+
+
+def import_from(name: str, folder: Path, project: Project, progress: Progress = silent) -> int:
+    """Read a folder of a format into a project, all of it or nothing; returns how many masks. Raises DataError, ImageError or ProjectError."""
+    before = {entry.name for entry in project.entries}
+    try:
+        return IMPORTERS[name](folder, project, progress)
+    except BaseException:
+        project.remove_pictures([entry.name for entry in project.entries if entry.name not in before])
+        raise
+    finally:
+        project.write_index()

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from refseg.annotation.formats.pictures import UNNAMED, Pictures, finished
 from refseg.annotation.formats.reading import new_layer, take
+from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.records import Layer, PictureRecord
 from refseg.annotation.sinks import Sink, write_json
 from refseg.annotation.store import Project
 from refseg.data.masks import box_of, encode_rle
 from refseg.data.refcoco import ImageRecord, RefCocoDataset, read_instances
-
-UNNAMED = "object"  # the category of a thing that was given none
 
 
 @dataclass(frozen=True)
@@ -27,28 +27,24 @@ class Numbered:
     file_name: str
     annotation: dict[str, Any] | None
 
-    @property
-    def said(self) -> list[str]:
-        """Its expressions, but blank ones."""
-        return [text for text in self.layer.expressions if text.strip()]
 
-
-def export_coco(project: Project, sink: Sink) -> int:
+def export_coco(project: Project, sink: Sink, progress: Progress = silent) -> int:
     """All pictures but skipped ones; returns the number of masks."""
-    values, _ = coco_of(project, sink)
+    values, _ = coco_of(project, sink, progress)
     write_json(sink, "instances.json", values)
     return len(values["annotations"])
 
 
-def coco_of(project: Project, sink: Sink) -> tuple[dict[str, Any], list[Numbered]]:
+def coco_of(project: Project, sink: Sink, progress: Progress = silent) -> tuple[dict[str, Any], list[Numbered]]:
     """instances.json as values, and every layer that is not empty with its numbers; the pictures go to the sink."""
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     numbered: list[Numbered] = []
     categories: dict[str, int] = {}
-    for image_id, record in enumerate(finished(project), start=1):
-        sink.copy(f"images/{record.name}", project.picture_path(record))
-        images.append({"id": image_id, "file_name": record.name, "width": record.width, "height": record.height, "split": record.split})
+    pictures = Pictures(project, sink)
+    for image_id, record in enumerate(finished(project, progress), start=1):
+        name = pictures.put(record, "images/")
+        images.append({"id": image_id, "file_name": name, "width": record.width, "height": record.height, "split": record.split})
         for layer in record.layers:
             annotation = None
             if not layer.absent:
@@ -58,7 +54,7 @@ def coco_of(project: Project, sink: Sink) -> tuple[dict[str, Any], list[Numbered
                 category = categories.setdefault(layer.category or UNNAMED, len(categories) + 1)
                 annotation |= {"id": len(annotations) + 1, "image_id": image_id, "category_id": category}
                 annotations.append(annotation)
-            numbered.append(Numbered(record, layer, image_id, record.name, annotation))
+            numbered.append(Numbered(record, layer, image_id, name, annotation))
     values = {
         "info": {"description": project.name},
         "images": images,
@@ -68,37 +64,30 @@ def coco_of(project: Project, sink: Sink) -> tuple[dict[str, Any], list[Numbered
     return values, numbered
 
 
-def finished(project: Project) -> Iterator[PictureRecord]:
-    """Records of the pictures that belong into a data set: all but skipped ones."""
-    for entry in project.entries:
-        if entry.state != "skipped":
-            yield project.record(entry.name)
-
-
-def import_coco(root: Path, project: Project) -> int:
+def import_coco(root: Path, project: Project, progress: Progress = silent) -> int:
     """ROOT/instances.json and ROOT/images/; returns the number of masks. Raises DataError, ImageError or ProjectError."""
     dataset = read_instances(root)
-    return sum(take_picture(project, dataset, image) for image in dataset.images)
+    return sum(take_picture(project, dataset, image) for image in followed(dataset.images, progress))
 
 
 def take_picture(
     project: Project,
     dataset: RefCocoDataset,
     image: ImageRecord,
-    said: Mapping[int, Iterable[str]] | None = None,
+    meant: Mapping[int, Iterable[str]] | None = None,
     absent: Iterable[Iterable[str]] = (),
     split: str = "",
 ) -> int:
     """One picture of a data set with its instances as layers, whose ids are those of the annotations; returns the number of masks.
 
-    said: sentences about the annotations, by their ids.  absent: sentences about things that are not there.  split: of a picture that says none.
+    meant: sentences about the annotations, by their ids.  absent: sentences about things that are not there.  split: of a picture that says none.
     """
 
     def layers(height: int, width: int) -> Iterator[Layer]:
         for instance in dataset.instances_of(image):
             if not instance.crowd:
                 category = "" if instance.category == UNNAMED else instance.category
-                texts = dict.fromkeys((said or {}).get(instance.id, ()))
+                texts = dict.fromkeys((meant or {}).get(instance.id, ()))
                 yield new_layer(str(instance.id), instance.mask(height, width), texts, category)
         for number, sentences in enumerate(absent, start=1):
             yield new_layer(f"absent-{number}", None, sentences, absent=True)

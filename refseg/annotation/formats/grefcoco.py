@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from refseg.annotation.formats.coco import Numbered, coco_of, take_picture
+from refseg.annotation.formats.pictures import DEFAULT_SPLIT, said
 from refseg.annotation.formats.refcoco import sentence
+from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.sinks import Sink, write_json
 from refseg.annotation.store import Project
 from refseg.data.refcoco import read_instances, read_json
@@ -22,12 +24,12 @@ NO_TARGET = -1  # in place of an annotation's id
 REFS = "grefs(refseg).json"
 
 
-def export_grefcoco(project: Project, sink: Sink) -> int:
+def export_grefcoco(project: Project, sink: Sink, progress: Progress = silent) -> int:
     """All pictures and all sentences, those about what is absent with them; returns the number of masks.
 
     A ref holds the sentences that mean the same things of a picture; one that means several of them comes once.
     """
-    values, numbered = coco_of(project, sink)
+    values, numbered = coco_of(project, sink, progress)
     refs: list[dict[str, Any]] = []
     last = 0
     for _, group in groupby(numbered, key=lambda one: one.image_id):
@@ -42,7 +44,7 @@ def export_grefcoco(project: Project, sink: Sink) -> int:
                     "image_id": things[0].image_id,
                     "category_id": [annotation["category_id"] for annotation in there] or [NO_TARGET],
                     "file_name": things[0].file_name,
-                    "split": things[0].record.split or "train",
+                    "split": things[0].record.split or DEFAULT_SPLIT,
                     "no_target": not there,
                     "sent_ids": [entry["sent_id"] for entry in sentences],
                     "sentences": sentences,
@@ -53,29 +55,29 @@ def export_grefcoco(project: Project, sink: Sink) -> int:
     return len(values["annotations"])
 
 
-def import_grefcoco(root: Path, project: Project) -> int:
+def import_grefcoco(root: Path, project: Project, progress: Progress = silent) -> int:
     """Returns the number of masks. A sentence that means several things is put on each of them, sentences about none make a layer that is absent.
 
     Raises DataError, ImageError or ProjectError.
     """
     dataset = read_instances(root)
-    said_of: dict[int, list[_Ref]] = {}
+    refs_of: dict[int, list[_Ref]] = {}
     for ref in _read_refs(root, {image.id for image in dataset.images}):
-        said_of.setdefault(ref.image_id, []).append(ref)
+        refs_of.setdefault(ref.image_id, []).append(ref)
     count = 0
-    for image in dataset.images:
-        refs = said_of.get(image.id, [])
-        said: dict[int, list[str]] = {}
+    for image in followed(dataset.images, progress):
+        refs = refs_of.get(image.id, [])
+        meant: dict[int, list[str]] = {}
         for ref in refs:
             for annotation in ref.annotations:
-                said.setdefault(annotation, []).extend(ref.texts)
-        if strange := said.keys() - {instance.id for instance in dataset.instances_of(image)}:
+                meant.setdefault(annotation, []).extend(ref.texts)
+        if strange := meant.keys() - {instance.id for instance in dataset.instances_of(image)}:
             raise DataError(
                 f"{root}: a sentence about image {image.id} means the annotation {min(strange)}, which is not one of that image"
             )
         absent = [ref.texts for ref in refs if not ref.annotations]
         split = image.split or next((ref.split for ref in refs if ref.split), "")
-        count += take_picture(project, dataset, image, said, absent, split)
+        count += take_picture(project, dataset, image, meant, absent, split)
     return count
 
 
@@ -93,7 +95,7 @@ def _by_meaning(numbered: list[Numbered]) -> Iterable[tuple[list[Numbered], list
     """The sentences of one picture, those together that mean the same things; things that are absent where nothing else is meant."""
     meant: dict[str, list[int]] = {}
     for position, one in enumerate(numbered):
-        for text in one.said:
+        for text in said(one.layer):
             meant.setdefault(text, []).append(position)
     groups: dict[tuple[int, ...], list[str]] = {}
     for text, positions in meant.items():

@@ -9,8 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from refseg.annotation.formats.coco import finished
+from refseg.annotation.formats.pictures import Pictures, finished
 from refseg.annotation.formats.reading import inside, new_layer, take, texts
+from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.records import Layer
 from refseg.annotation.sinks import Sink, write_json
 from refseg.annotation.store import Project
@@ -22,16 +23,17 @@ from refseg.images import load_image
 LIST = "masks.json"
 
 
-def export_png(project: Project, sink: Sink) -> int:
+def export_png(project: Project, sink: Sink, progress: Progress = silent) -> int:
     """All masks, empty ones too; returns how many."""
     rows: list[dict[str, Any]] = []
-    for record in finished(project):
-        sink.copy(f"images/{record.name}", project.picture_path(record))
+    pictures = Pictures(project, sink)
+    for record in finished(project, progress):
+        name = pictures.put(record, "images/")
         for number, layer in enumerate(record.layers):
             mask = layer.pixels()
-            row: dict[str, Any] = {"image": f"images/{record.name}", "mask": None, "category": layer.category, "absent": layer.absent}
+            row: dict[str, Any] = {"image": f"images/{name}", "mask": None, "category": layer.category, "absent": layer.absent}
             if mask is not None and not layer.absent:
-                row["mask"] = f"masks/{record.name}/{number:03d}.png"
+                row["mask"] = f"masks/{name}/{number:03d}.png"
                 _, data = cv2.imencode(".png", mask.astype(np.uint8) * 255)
                 sink.write(row["mask"], data.tobytes())
             rows.append({**row, "expressions": list(layer.expressions), "split": record.split})
@@ -39,7 +41,7 @@ def export_png(project: Project, sink: Sink) -> int:
     return sum(row["mask"] is not None for row in rows)
 
 
-def import_png(root: Path, project: Project) -> int:
+def import_png(root: Path, project: Project, progress: Progress = silent) -> int:
     """What `export_png` writes; returns the number of masks. Raises DataError, ImageError or ProjectError."""
     rows = read_json(root / LIST)
     if not isinstance(rows, list) or not all(isinstance(row, dict) and isinstance(row.get("image"), str) for row in rows):
@@ -49,7 +51,7 @@ def import_png(root: Path, project: Project) -> int:
         rows_of.setdefault(row["image"], []).append(row)
     for path in sorted((root / "images").glob("*")):
         rows_of.setdefault(f"images/{path.name}", [])  # pictures without masks
-    return sum(_take(root, project, image, said) for image, said in rows_of.items())
+    return sum(_take(root, project, image, said) for image, said in followed(rows_of.items(), progress))
 
 
 def _take(root: Path, project: Project, image: str, rows: list[dict[str, Any]]) -> int:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from refseg.annotation.formats.coco import Numbered, coco_of, take_picture
+from refseg.annotation.formats.pictures import DEFAULT_SPLIT, said
+from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.sinks import Sink, write_json
 from refseg.annotation.store import Project
 from refseg.data.refcoco import read_refcoco
@@ -20,27 +22,27 @@ from refseg.language import words_of
 PROTOCOL = 2  # of the pickle: the REFER API is old
 
 
-def export_refcoco(project: Project, sink: Sink) -> int:
+def export_refcoco(project: Project, sink: Sink, progress: Progress = silent) -> int:
     """Every thing that has a mask and a sentence; returns how many. What is absent does not fit the format and is left out."""
-    values, numbered = coco_of(project, sink)
+    values, numbered = coco_of(project, sink, progress)
     refs = _refs(numbered)
     for image in values["images"]:
-        image["split"] = image["split"] or "train"
+        image["split"] = image["split"] or DEFAULT_SPLIT
     write_json(sink, "instances.json", values)
     write_json(sink, "expressions.json", refs)
     sink.write("refs(refseg).p", pickle.dumps(refs, protocol=PROTOCOL))
     return len(refs)
 
 
-def import_refcoco(root: Path, project: Project) -> int:
+def import_refcoco(root: Path, project: Project, progress: Progress = silent) -> int:
     """ROOT/instances.json, ROOT/expressions.json and ROOT/images/; returns the number of masks. Sentences are taken as they were typed."""
     dataset = read_refcoco(root)
     count = 0
-    for image in dataset.images:
-        said: dict[int, list[str]] = {}
+    for image in followed(dataset.images, progress):
+        meant: dict[int, list[str]] = {}
         for referent in dataset.referents_of(image):
-            said.setdefault(referent.instance.id, []).extend(referent.typed)
-        count += take_picture(project, dataset, image, said)
+            meant.setdefault(referent.instance.id, []).extend(referent.typed)
+        count += take_picture(project, dataset, image, meant)
     return count
 
 
@@ -54,9 +56,9 @@ def _refs(numbered: Iterable[Numbered]) -> list[dict[str, Any]]:
     refs: list[dict[str, Any]] = []
     last = 0
     for one in numbered:
-        if not one.said or one.annotation is None:
+        if one.annotation is None or not said(one.layer):
             continue
-        sentences = [sentence(number, text) for number, text in enumerate(one.said, start=last + 1)]
+        sentences = [sentence(number, text) for number, text in enumerate(said(one.layer), start=last + 1)]
         last += len(sentences)
         refs.append(
             {
@@ -65,7 +67,7 @@ def _refs(numbered: Iterable[Numbered]) -> list[dict[str, Any]]:
                 "image_id": one.image_id,
                 "category_id": one.annotation["category_id"],
                 "file_name": one.file_name,
-                "split": one.record.split or "train",
+                "split": one.record.split or DEFAULT_SPLIT,
                 "sent_ids": [entry["sent_id"] for entry in sentences],
                 "sentences": sentences,
             }

@@ -1,12 +1,6 @@
-"""Masks that formats may stumble over, and how a project is exported in a test."""
-
-from pathlib import Path
+"""Masks that formats may stumble over."""
 
 import numpy as np
-
-from refseg.annotation.formats import EXPORTERS
-from refseg.annotation.sinks import open_sink
-from refseg.annotation.store import Project
 
 SHAPE = (40, 60)
 
@@ -20,9 +14,3 @@ def masks() -> list[np.ndarray]:
     dot = np.zeros(SHAPE, bool)
     dot[39, 59] = True
     return [(y > 10) & (y < 30) & (x < 20), rng.random(SHAPE) > 0.5, (radius < 18) & (radius > 9), pieces, dot]
-
-
-def exported(project: Project, name: str, path: Path) -> int:
-    """What the format's exporter returns."""
-    with open_sink(path) as sink:
-        return EXPORTERS[name](project, sink)

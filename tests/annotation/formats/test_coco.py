@@ -8,16 +8,16 @@ import cv2
 import numpy as np
 import pytest
 
-from refseg.annotation.formats import IMPORTERS
+from refseg.annotation.formats import export_to, import_from
 from refseg.annotation.store import Project
 from refseg.data.masks import encode_rle
-from tests.annotation.formats.shapes import exported, masks
+from tests.annotation.formats.shapes import masks
 
 
 def test_pycocotools_reads_coco(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from pycocotools.coco import COCO
 
-    exported(project, "coco", tmp_path / "out")
+    export_to("coco", project, tmp_path / "out")
     coco = COCO(str(tmp_path / "out" / "instances.json"))
     assert len(coco.getImgIds()) == 2 and {category["name"] for category in coco.loadCats(coco.getCatIds())} == {"object", "dog"}
     for image in coco.getImgIds():
@@ -47,7 +47,7 @@ def test_two_thousand_pictures_take_ten_times_as_long_as_two_hundred(tmp_path: P
         (root / "expressions.json").write_text(json.dumps(refs))
         project = Project.create(tmp_path / f"project {count}")
         started = time.process_time()
-        assert IMPORTERS["refcoco"](root, project) == count
+        assert import_from("refcoco", root, project) == count
         seconds[count] = time.process_time() - started
         assert [entry.name for entry in project.entries[:2]] == ["0-a.png", "1-a.png"]
     assert seconds[2000] < 20 * seconds[200]

@@ -8,18 +8,17 @@ from typing import Any
 
 import pytest
 
-from refseg.annotation.formats import IMPORTERS
+from refseg.annotation.formats import export_to, import_from
 from refseg.annotation.records import Layer
 from refseg.annotation.store import Project
 from refseg.data.refcoco import read_refcoco
 from refseg.errors import DataError
-from tests.annotation.formats.shapes import exported
 
 GREFS = "grefs(refseg).json"
 
 
 def test_refcoco_is_read_by_our_own_protocol_and_as_the_refer_api_does(project: Project, tmp_path: Path) -> None:
-    exported(project, "refcoco", tmp_path / "out")
+    export_to("refcoco", project, tmp_path / "out")
     dataset = read_refcoco(tmp_path / "out", "val")
     assert len(dataset.images) == 1 and [len(referent.sentences) for referent in dataset.referents] == [2] * 5
     assert dataset.referents[0].sentences == ("thing 0", "grösstes ding 0")
@@ -35,9 +34,9 @@ def test_blank_and_wordless_expressions(project: Project, tmp_path: Path) -> Non
     record = project.record("dog.png")
     project.save(replace(record, layers=(replace(record.layers[0], expressions=(" ", "😀")),)))
     for name in ("refcoco", "grefcoco"):
-        exported(project, name, tmp_path / name)
+        export_to(name, project, tmp_path / name)
         again = Project.create(tmp_path / f"{name} again")
-        IMPORTERS[name](tmp_path / name, again)
+        import_from(name, tmp_path / name, again)
         assert again.record("dog.png").layers[0].expressions == ("😀",)
 
 
@@ -47,7 +46,7 @@ def test_grefcoco_knows_several_targets_and_none(project: Project, tmp_path: Pat
         record = record.with_layer(replace(record.layer(id_), expressions=("both things",)))
     record = record.with_layer(Layer("more", ("thing 1", "the elephant", "a whale"), absent=True))
     project.save(record)
-    exported(project, "grefcoco", tmp_path / "out")
+    export_to("grefcoco", project, tmp_path / "out")
     refs = json.loads((tmp_path / "out" / GREFS).read_text(encoding="utf-8"))
     by_text = {sentence["raw"]: ref for ref in refs if ref["image_id"] == 1 for sentence in ref["sentences"]}
     assert by_text["both things"]["ann_id"] == [1, 3] and not by_text["both things"]["no_target"]
@@ -57,7 +56,7 @@ def test_grefcoco_knows_several_targets_and_none(project: Project, tmp_path: Pat
     assert numbers == list(range(1, len(numbers) + 1))
 
     again = Project.create(tmp_path / "again")
-    IMPORTERS["grefcoco"](tmp_path / "out", again)
+    import_from("grefcoco", tmp_path / "out", again)
     layers = again.record("dog.png").layers
     assert [layer.expressions for layer in layers[:3]] == [("both things",), ("thing 1", "größtes Ding, 1"), ("both things",)]
     assert [layer.expressions for layer in layers if layer.absent] == [("the elephant",), ("Dumbo",), ("a whale",)]
@@ -79,14 +78,14 @@ def test_grefcoco_knows_several_targets_and_none(project: Project, tmp_path: Pat
     ],
 )
 def test_damaged_grefs_are_one_sentence(refs: Any, reason: str, project: Project, tmp_path: Path) -> None:
-    exported(project, "grefcoco", tmp_path / "out")
+    export_to("grefcoco", project, tmp_path / "out")
     (tmp_path / "out" / GREFS).write_text(json.dumps(refs), encoding="utf-8")
     with pytest.raises(DataError, match=reason):
-        IMPORTERS["grefcoco"](tmp_path / "out", Project.create(tmp_path / "again"))
+        import_from("grefcoco", tmp_path / "out", Project.create(tmp_path / "again"))
 
 
 def test_one_file_of_grefs_is_expected(project: Project, tmp_path: Path) -> None:
-    exported(project, "grefcoco", tmp_path / "out")
+    export_to("grefcoco", project, tmp_path / "out")
     (tmp_path / "out" / "grefs(unc).json").write_text("[]")
     with pytest.raises(DataError, match="has 2 files"):
-        IMPORTERS["grefcoco"](tmp_path / "out", Project.create(tmp_path / "again"))
+        import_from("grefcoco", tmp_path / "out", Project.create(tmp_path / "again"))
