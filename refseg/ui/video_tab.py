@@ -6,16 +6,15 @@ from typing import Any
 
 import gradio as gr
 
-from refseg.rendering import DEFAULT_COLOUR
 from refseg.ui.examples import Example
+from refseg.ui.overlay_controls import OverlayControls, build_overlay_controls, first_settings
 from refseg.ui.runner import Runner
 from refseg.ui.session import TIME_TO_LIVE
-from refseg.ui.theme import MASK_COLOURS, script, static_text
+from refseg.ui.theme import script, static_text
 from refseg.ui.video_downloads import VideoDownloads
 from refseg.ui.video_page import EMPTY, Running, Upload, VideoPage
 from refseg.ui.video_run import VideoRun, close_run
 
-OPACITY = 0.5
 RATES = [("all frames", 0.0), ("12 a second", 12.0), ("6 a second", 6.0), ("3 a second", 3.0), ("1 a second", 1.0)]
 
 PLAYER = """
@@ -62,10 +61,7 @@ class Answer:
     """The right column."""
 
     player: gr.HTML
-    threshold: gr.Slider
-    opacity: gr.Slider
-    colour: gr.Radio
-    outline: gr.Checkbox
+    controls: OverlayControls
     saves: dict[str, gr.Button]
 
 
@@ -79,7 +75,7 @@ def build_video_tab(runner: Runner, examples: Sequence[Example]) -> None:
             answer = _answer(page, runner.predictor.threshold)
     current = gr.State(None, time_to_live=TIME_TO_LIVE, delete_callback=close_run)
     _connect_run(page, question, answer, current)
-    _connect_controls(answer)
+    answer.controls.connect("#rs-player .rs-player")
     _connect_files(answer, question, current)
 
 
@@ -108,34 +104,19 @@ def _question(examples: Sequence[Example]) -> Question:
     return Question(clip, expression, run, cancel, rate, start, end, plan, progress, messages, buttons)
 
 
-def _answer(page: VideoPage, start: float) -> Answer:
+def _answer(page: VideoPage, threshold: float) -> Answer:
     def clip_frames(request: Any) -> Any:
         return page.frames(request)
 
-    settings = {"threshold": start, "opacity": OPACITY, "colour": DEFAULT_COLOUR, "outline": True}
     player = gr.HTML(
-        {**EMPTY, "settings": settings},
+        {**EMPTY, "settings": first_settings(threshold)},
         html_template=PLAYER,
         js_on_load=script("paint.js", "player.js"),
         server_functions=[clip_frames],
         elem_id="rs-player",
         container=False,
     )
-    with gr.Group(elem_classes="rs-controls"):
-        with gr.Row():
-            threshold = gr.Slider(0.02, 0.98, start, step=0.01, label="Threshold", min_width=240, elem_id="rs-clip-threshold")
-            opacity = gr.Slider(0, 1, OPACITY, step=0.05, label="Opacity", min_width=240, elem_id="rs-clip-opacity")
-        with gr.Row(elem_classes="rs-switches"):
-            colour = gr.Radio(
-                MASK_COLOURS,
-                value=DEFAULT_COLOUR,
-                label="Colour",
-                min_width=180,
-                scale=2,
-                elem_id="rs-clip-colour",
-                elem_classes="rs-swatches",
-            )
-            outline = gr.Checkbox(True, label="Outline", min_width=100, scale=1, elem_id="rs-clip-outline")
+    controls = build_overlay_controls("rs-clip", threshold)
     with gr.Row(elem_classes="rs-saves"):
         saves = {
             name: gr.Button(text, size="sm", min_width=160, elem_id=f"rs-save-{name}")
@@ -146,7 +127,7 @@ def _answer(page: VideoPage, start: float) -> Answer:
                 ("timeline", "timeline.json"),
             )
         }
-    return Answer(player, threshold, opacity, colour, outline, saves)
+    return Answer(player, controls, saves)
 
 
 def _connect_run(page: VideoPage, question: Question, answer: Answer, current: gr.State) -> None:
@@ -185,23 +166,16 @@ def _buttons(running: bool) -> tuple[Any, Any]:
     return gr.Button(interactive=not running), gr.Button(interactive=running)
 
 
-def _connect_controls(answer: Answer) -> None:
-    """The overlay follows its controls in the browser alone."""
-    threshold, opacity, colour, outline = answer.threshold, answer.opacity, answer.colour, answer.outline
-    moved = [threshold.change, opacity.change, colour.change, outline.change]
-    gr.on(moved, fn=None, inputs=[threshold, opacity, colour, outline], js=static_text("clip_settings.js"))
-
-
 def _connect_files(answer: Answer, question: Question, current: gr.State) -> None:
     """A file is written when its button is pressed, and the browser then saves it."""
     saved = gr.File(visible="hidden")
     downloads = VideoDownloads()
-    drawing = [answer.threshold, answer.opacity, answer.colour, answer.outline]
+    threshold = answer.controls.threshold
     for name, save, inputs in (
-        ("mp4", downloads.save_mp4, drawing),
-        ("masks", downloads.save_masks, [answer.threshold]),
+        ("mp4", downloads.save_mp4, answer.controls.inputs),
+        ("masks", downloads.save_masks, [threshold]),
         ("expressions", downloads.save_expressions, []),
-        ("timeline", downloads.save_timeline, [answer.threshold]),
+        ("timeline", downloads.save_timeline, [threshold]),
     ):
         written = answer.saves[name].click(
             save, [*inputs, current], [saved, question.messages], api_name=save.__name__, concurrency_limit=2, show_progress="minimal"
