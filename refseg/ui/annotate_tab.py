@@ -20,5 +20,10 @@ def build_annotate_tab(runner: Runner, shelf: Shelf) -> None:
         return page.desk(request)
 
     gr.HTML(
-        "", html_template=static_text("annotate/desk.html"), js_on_load=script(*SCRIPTS), server_functions=[desk], elem_id="rs-desk", container=False
+        "",
+        html_template=static_text("annotate/desk.html"),
+        js_on_load=script(*SCRIPTS),
+        server_functions=[desk],
+        elem_id="rs-desk",
+        container=False,
     )

@@ -36,7 +36,7 @@ def whole(request: Request, name: str) -> int:
 
 def number(request: Request, name: str) -> float:
     """A finite number."""
-    value = request.get(name)
+    value: Any = request.get(name)
     if not _is_number(value):
         raise InputError(f"got {name} {str(value)[:40]!r}, expected a number")
     return float(value)
@@ -49,7 +49,7 @@ def flag(request: Request, name: str) -> bool:
 
 def points(request: Request, name: str, count: int | None = None) -> list[tuple[float, float]]:
     """Places [[x, y], ...]; of a certain number where one is given."""
-    value = request.get(name)
+    value: Any = request.get(name)
     pairs = isinstance(value, list) and all(isinstance(one, list) and len(one) == 2 and all(map(_is_number, one)) for one in value)
     if not pairs or not 1 <= len(value) <= MAX_POINTS or count not in (None, len(value)):
         raise InputError(f"got {name} {str(value)[:40]!r}, expected {count or f'1 to {MAX_POINTS}'} places [x, y]")
