@@ -72,8 +72,10 @@ class Layer:
         return replace(self, mask=None, model_mask=model, changed=changed, absent=True, updated=now())
 
     def drawn(self, mask: BoolMask) -> Layer:
-        """The layer with another mask (H, W), as a person leaves it: the model's own stays beside it."""
+        """The layer with another mask (H, W), as a person leaves it: the model's own stays beside it, empty where the model found nothing."""
         model = self.model_drew()
+        if model is None and self.origin.model is not None:
+            model = encode_rle(np.zeros_like(mask))
         changed = 0.0 if model is None else float(np.mean(decode_rle(model) != mask))
         return replace(self, mask=encode_rle(mask), model_mask=model, changed=changed, absent=False, updated=now())
 

@@ -40,14 +40,18 @@ def proposal_of(found: "Segmentation", model: str) -> Proposal:
     """An answer of the network as annotation sees it. model: its name, `user/name@revision` for one of the Hub."""
     name, _, revision = model.partition("@")
     known = sum(token not in found.unknown for token in found.tokens)
-    messages = about_words(found.unknown, {}, found.dropped, known) + about_finding(
-        found.peak, found.threshold, found.presence, found.absent
-    )
+    notes = [message.text for message in about_words(found.unknown, {}, found.dropped, known)]
+    if found.absent:
+        notes.append(
+            f"The model takes this for absent (it is {found.presence:.0%} sure that it is there): another threshold shows what it saw."
+        )
+    else:
+        notes += [message.text for message in about_finding(found.peak, found.threshold, None, False)]
     return Proposal(
         mask=found.mask(),
         probability=found.probability,
         doubt=found.doubt,
         origin=Origin(name, revision or f"refseg {__version__}", found.threshold, "none"),
         absent=found.absent,
-        notes=tuple(message.text for message in messages),
+        notes=tuple(notes),
     )

@@ -135,6 +135,7 @@ function paintAlong(to) {
 
 function begin(event) {
   if (!picture || event.button > 1) return;
+  document.activeElement?.blur(); // keys are for the tools again
   const start = where(event);
   const moving = tool === "pan" || event.button === 1 || event.altKey || held.has(" ");
   board.setPointerCapture(event.pointerId);
