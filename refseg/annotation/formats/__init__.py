@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Protocol
 
-from refseg.annotation.formats.coco import export_coco, import_coco
+from refseg.annotation.formats.coco import export_coco, export_coco_polygons, import_coco
 from refseg.annotation.formats.grefcoco import export_grefcoco, import_grefcoco
 from refseg.annotation.formats.pngs import export_png, import_png
 from refseg.annotation.formats.refcoco import export_refcoco, import_refcoco
@@ -24,8 +24,19 @@ class Importer(Protocol):
     def __call__(self, root: Path, project: Project, progress: Progress = silent) -> int: ...
 
 
-EXPORTERS: dict[str, Exporter] = {"coco": export_coco, "refcoco": export_refcoco, "grefcoco": export_grefcoco, "png": export_png}
-IMPORTERS: dict[str, Importer] = {"coco": import_coco, "refcoco": import_refcoco, "grefcoco": import_grefcoco, "png": import_png}
+EXPORTERS: dict[str, Exporter] = {
+    "coco": export_coco,
+    "coco-polygons": export_coco_polygons,
+    "refcoco": export_refcoco,
+    "grefcoco": export_grefcoco,
+    "png": export_png,
+}
+IMPORTERS: dict[str, Importer] = {
+    "coco": import_coco,
+    "refcoco": import_refcoco,
+    "grefcoco": import_grefcoco,
+    "png": import_png,
+}
 
 
 def export_to(name: str, project: Project, path: Path, progress: Progress = silent) -> int:

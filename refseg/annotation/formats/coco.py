@@ -1,19 +1,20 @@
-"""COCO instances: images/ and instances.json, as pycocotools reads it; masks as compressed run lengths, so to the pixel and with holes."""
+"""COCO instances: images/ and instances.json, as pycocotools reads it; masks as compressed run lengths or as polygons, both to the pixel."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from refseg.annotation.formats.pictures import UNNAMED, Pictures, finished
 from refseg.annotation.formats.reading import new_layer, take
+from refseg.annotation.polygons import outlines_of
 from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.records import Layer, PictureRecord
 from refseg.annotation.sinks import Sink, write_json
 from refseg.annotation.store import Project
-from refseg.data.masks import box_of, encode_rle
+from refseg.data.masks import BoolMask, box_of, encode_rle
 from refseg.data.refcoco import ImageRecord, RefCocoDataset, read_instances
 
 
@@ -29,13 +30,22 @@ class Numbered:
 
 
 def export_coco(project: Project, sink: Sink, progress: Progress = silent) -> int:
-    """All pictures but skipped ones; returns the number of masks."""
+    """All pictures but skipped ones, masks as run lengths; returns the number of masks."""
     values, _ = coco_of(project, sink, progress)
     write_json(sink, "instances.json", values)
     return len(values["annotations"])
 
 
-def coco_of(project: Project, sink: Sink, progress: Progress = silent) -> tuple[dict[str, Any], list[Numbered]]:
+def export_coco_polygons(project: Project, sink: Sink, progress: Progress = silent) -> int:
+    """The same with polygons, for tools that know no others: one for each piece of a mask, with a cut without area to each of its holes."""
+    values, _ = coco_of(project, sink, progress, segmentation=_polygons)
+    write_json(sink, "instances.json", values)
+    return len(values["annotations"])
+
+
+def coco_of(
+    project: Project, sink: Sink, progress: Progress = silent, segmentation: Callable[[BoolMask], Any] = encode_rle
+) -> tuple[dict[str, Any], list[Numbered]]:
     """instances.json as values, and every layer that is not empty with its numbers; the pictures go to the sink."""
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -48,7 +58,7 @@ def coco_of(project: Project, sink: Sink, progress: Progress = silent) -> tuple[
         for layer in record.layers:
             annotation = None
             if not layer.absent:
-                annotation = _annotation(layer)
+                annotation = _annotation(layer, segmentation)
                 if annotation is None:
                     continue
                 category = categories.setdefault(layer.category or UNNAMED, len(categories) + 1)
@@ -97,7 +107,11 @@ def take_picture(
     return take(project, dataset.path_of(image), layers, name=name, split=image.split or split)
 
 
-def _annotation(layer: Layer) -> dict[str, Any] | None:
+def _polygons(mask: BoolMask) -> list[list[int]]:
+    return [ring.astype(int).ravel().tolist() for ring in outlines_of(mask)]
+
+
+def _annotation(layer: Layer, segmentation: Callable[[BoolMask], Any]) -> dict[str, Any] | None:
     """What COCO says of a mask; None for an empty one."""
     mask = layer.pixels()
     box = None if mask is None else box_of(mask)
@@ -105,7 +119,7 @@ def _annotation(layer: Layer) -> dict[str, Any] | None:
         return None
     left, top, right, bottom = box
     return {
-        "segmentation": encode_rle(mask),
+        "segmentation": segmentation(mask),
         "area": int(mask.sum()),
         "bbox": [left, top, right - left, bottom - top],
         "iscrowd": 0,

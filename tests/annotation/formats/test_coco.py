@@ -14,10 +14,11 @@ from refseg.data.masks import encode_rle
 from tests.annotation.formats.shapes import masks
 
 
-def test_pycocotools_reads_coco(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", ["coco", "coco-polygons"])
+def test_pycocotools_reads_coco(name: str, project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from pycocotools.coco import COCO
 
-    export_to("coco", project, tmp_path / "out")
+    export_to(name, project, tmp_path / "out")
     coco = COCO(str(tmp_path / "out" / "instances.json"))
     assert len(coco.getImgIds()) == 2 and {category["name"] for category in coco.loadCats(coco.getCatIds())} == {"object", "dog"}
     for image in coco.getImgIds():
@@ -27,6 +28,14 @@ def test_pycocotools_reads_coco(project: Project, tmp_path: Path, capsys: pytest
             assert annotation["area"] == mask.sum()
             ys, xs = np.nonzero(mask)
             assert annotation["bbox"] == [xs.min(), ys.min(), xs.max() + 1 - xs.min(), ys.max() + 1 - ys.min()]
+
+
+def test_polygons_are_read_again_to_the_pixel(project: Project, tmp_path: Path) -> None:
+    export_to("coco-polygons", project, tmp_path / "out")
+    again = Project.create(tmp_path / "again")
+    assert import_from("coco", tmp_path / "out", again) == 10
+    for mask, layer in zip(masks(), again.record("dog.png").layers, strict=True):
+        np.testing.assert_array_equal(layer.pixels(), mask)
 
 
 def test_two_thousand_pictures_take_ten_times_as_long_as_two_hundred(tmp_path: Path) -> None:
