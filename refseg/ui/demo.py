@@ -44,7 +44,7 @@ def build_demo(
             with gr.Tab("Picture", id="picture"):
                 build_image_tab(runner, chosen, unavailable=why_unavailable())
             with gr.Tab("Video", id="video"):
-                build_video_tab(runner, find_clips() if clips is None else clips)
+                build_video_tab(runner, find_clips() if clips is None else clips, shelf)
             if shelf is not None:
                 with gr.Tab("Annotate", id="annotate"):
                     build_annotate_tab(runner, shelf)

@@ -49,6 +49,12 @@ class Shelf:
         Project.create(self._root / key, name)
         return key
 
+    def create_free(self, name: str) -> str:
+        """A new project of about that name; returns its key."""
+        kept = "".join(character for character in name if character.isalnum() or character in " -_").strip(" -_")[:80] or "project"
+        taken = set(self.names())
+        return self.create(next(free for free in (kept, *(f"{kept} {number}" for number in range(2, 100_000))) if free not in taken))
+
     def open(self, key: str) -> Project:
         """Raises ProjectError for one that is not there."""
         if not KEY.fullmatch(key) or not (self._root / key / PROJECT).is_file():

@@ -10,8 +10,10 @@ from refseg.ui.examples import Example
 from refseg.ui.overlay_controls import OverlayControls, build_overlay_controls, first_settings
 from refseg.ui.runner import Runner
 from refseg.ui.session import TIME_TO_LIVE
+from refseg.ui.shelf import Shelf
 from refseg.ui.theme import script, static_text
 from refseg.ui.video_downloads import VideoDownloads
+from refseg.ui.video_frames import FrameSender
 from refseg.ui.video_page import EMPTY, Running, Upload, VideoPage
 from refseg.ui.video_run import VideoRun, close_run
 
@@ -63,20 +65,23 @@ class Answer:
     player: gr.HTML
     controls: OverlayControls
     saves: dict[str, gr.Button]
+    sends: tuple[gr.Button, gr.Button]
 
 
-def build_video_tab(runner: Runner, examples: Sequence[Example]) -> None:
-    """Adds the tab's contents to the Blocks being built."""
+def build_video_tab(runner: Runner, examples: Sequence[Example], shelf: Shelf | None = None) -> None:
+    """Adds the tab's contents to the Blocks being built. shelf: of the annotation tab, to which frames can be sent."""
     page = VideoPage(runner)
     with gr.Row(elem_classes="rs-columns"):
         with gr.Column(scale=5, min_width=320, elem_classes="rs-ask"):
             question = _question(examples)
         with gr.Column(scale=7, min_width=320, elem_classes="rs-answer"):
-            answer = _answer(page, runner.predictor.threshold)
+            answer = _answer(page, runner.predictor.threshold, sendable=shelf is not None)
     current = gr.State(None, time_to_live=TIME_TO_LIVE, delete_callback=close_run)
     _connect_run(page, question, answer, current)
     answer.controls.connect("#rs-player .rs-player")
     _connect_files(answer, question, current)
+    if shelf is not None:
+        _connect_annotation(FrameSender(shelf), answer, question, current)
 
 
 def _question(examples: Sequence[Example]) -> Question:
@@ -104,7 +109,7 @@ def _question(examples: Sequence[Example]) -> Question:
     return Question(clip, expression, run, cancel, rate, start, end, plan, progress, messages, buttons)
 
 
-def _answer(page: VideoPage, threshold: float) -> Answer:
+def _answer(page: VideoPage, threshold: float, sendable: bool) -> Answer:
     def clip_frames(request: Any) -> Any:
         return page.frames(request)
 
@@ -127,7 +132,10 @@ def _answer(page: VideoPage, threshold: float) -> Answer:
                 ("timeline", "timeline.json"),
             )
         }
-    return Answer(player, controls, saves)
+    with gr.Row(elem_classes="rs-saves", visible=sendable):
+        one = gr.Button("This frame to Annotate", size="sm", min_width=160, elem_id="rs-send-frame")
+        all_ = gr.Button("All frames to Annotate", size="sm", min_width=160, elem_id="rs-send-frames")
+    return Answer(player, controls, saves, (one, all_))
 
 
 def _connect_run(page: VideoPage, question: Question, answer: Answer, current: gr.State) -> None:
@@ -181,3 +189,16 @@ def _connect_files(answer: Answer, question: Question, current: gr.State) -> Non
             save, [*inputs, current], [saved, question.messages], api_name=save.__name__, concurrency_limit=2, show_progress="minimal"
         )
         written.then(fn=None, inputs=saved, js=static_text("save.js"))
+
+
+def _connect_annotation(sender: FrameSender, answer: Answer, question: Question, current: gr.State) -> None:
+    """Frames go to the project that is open in the annotation tab of this browser; its script knows which."""
+    one, all_ = answer.sends
+    key, number = gr.Textbox(visible="hidden"), gr.Number(visible="hidden")
+    threshold, sent = answer.controls.threshold, [question.progress, question.messages, key]
+    which: dict[str, Any] = {"js": static_text("send_frames.js"), "concurrency_limit": 2, "show_progress": "hidden"}
+    for done in (
+        one.click(sender.send_frame, [number, key, threshold, current], sent, api_name="send_frame", **which),
+        all_.click(sender.send_all_frames, [key, threshold, current], sent, api_name="send_all_frames", **which),
+    ):
+        done.then(fn=None, inputs=key, js='(key) => { document.dispatchEvent(new CustomEvent("refseg-project", { detail: key })); }')

@@ -123,5 +123,8 @@ find("create").addEventListener("submit", async (event) => {
   }
 });
 
+// The video tab has sent frames to a project.
+document.addEventListener("refseg-project", ({ detail }) => root.isConnected && detail && enter(detail).catch((error) => tell(error.message, "error")));
+
 choose("brush");
 start();
