@@ -19,7 +19,7 @@ import torch
 from refseg import Predictor
 from refseg.language import Vocabulary
 from refseg.models.network import NetworkConfig, ReferringNetwork
-from refseg.ui import build_demo, launch_options
+from refseg.ui import Shelf, build_demo, launch_options
 from tests.browser.visitor import Site
 
 WORDS = ("the", "red", "green", "blue", "yellow", "ball", "on", "left", "right", "dog")
@@ -74,9 +74,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     predictor.segment(predictor.encode(np.zeros((48, 64, 3), np.uint8)), ["ball"])
     previous = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
-    demo = build_demo(predictor)
+    projects = tmp_path_factory.mktemp("projects")
+    demo = build_demo(predictor, shelf=Shelf(projects, listed=True))
     _, url, _ = demo.launch(**launch_options(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1"))
-    visited = Site(url, predictor, calls)
+    visited = Site(url, predictor, calls, projects)
     _slow_down(predictor, visited)
     yield visited
     demo.close()

@@ -21,6 +21,7 @@ class Site:
     url: str
     predictor: Predictor
     calls: dict[str, int]
+    projects: Path
     pause: float = 0.0  # seconds that each answer takes longer
 
 
