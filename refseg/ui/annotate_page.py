@@ -10,7 +10,7 @@ import numpy as np
 from refseg.annotation.batch import Progress, find_everywhere
 from refseg.annotation.desk import Desk, Refine
 from refseg.annotation.records import STATES, Layer, State
-from refseg.errors import ConflictError, InputError
+from refseg.errors import InputError
 from refseg.inference import crf
 from refseg.ui import requests as ask
 from refseg.ui.annotate_files import Files
@@ -76,8 +76,6 @@ class AnnotatePage:
             if not isinstance(request, dict):
                 raise InputError("got no request: reload the page")
             return self._answer(request)
-        except ConflictError as error:
-            return {"error": str(error), "conflict": True}
         except Exception as error:
             return {"error": failure(error).text}
 

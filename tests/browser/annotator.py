@@ -18,10 +18,12 @@ READY = '.rs-desk[data-state="work"][data-busy="0"]'
 class Annotator(Visitor):
     """Works in the project of one name."""
 
+    tab, upload_box, expression_box, messages, widget = "Annotate", ".rs-work", ".rs-ask-desk", ".rs-tell", ".rs-desk"
+
     def __init__(self, page: Any, site: Site, project: str, query: str = "") -> None:
         super().__init__(page, site, query)
         self.project = project
-        self.enter_tab()
+        self.page.wait_for_selector(".rs-create-name, .rs-entries", state="visible")
 
     def enter_tab(self) -> None:
         self.page.get_by_role("tab", name="Annotate").click()
@@ -52,11 +54,10 @@ class Annotator(Visitor):
         self.ready()
 
     def turn(self) -> int:
-        return int(self.page.get_attribute(".rs-desk", "data-turn") or 0)
+        return int(self.noted("turn") or 0)
 
     def ask(self, expression: str) -> None:
-        self.page.fill(".rs-sentence", expression)
-        self.done(lambda: self.page.press(".rs-sentence", "Enter"))
+        self.done(lambda: self.say(expression))
 
     def press(self, key: str) -> None:
         """A key for the tools."""
@@ -83,9 +84,9 @@ class Annotator(Visitor):
     def record(self, name: str | None = None) -> PictureRecord:
         """What is on the disk."""
         project = Project.open(self.site.projects / self.project)
-        return project.record(name or str(self.page.get_attribute(".rs-desk", "data-picture")))
+        return project.record(name or self.noted("picture"))
 
-    def shown(self) -> np.ndarray:
+    def pixels(self) -> np.ndarray:
         """The layers as drawn, RGBA (H, W, 4)."""
         uri = self.page.evaluate("document.querySelector('.rs-layers').toDataURL()")
         return np.asarray(Image.open(BytesIO(base64.b64decode(uri.split(",", 1)[1]))).convert("RGBA"))

@@ -20,7 +20,7 @@ from refseg import Predictor
 from refseg.language import Vocabulary
 from refseg.models.network import NetworkConfig, ReferringNetwork
 from refseg.ui import Shelf, build_demo, launch_options
-from tests.browser.visitor import Site
+from tests.browser.visitor import Site, SomeVisitor, Visit
 
 WORDS = ("the", "red", "green", "blue", "yellow", "ball", "on", "left", "right", "dog")
 FLAGS = (
@@ -102,6 +102,21 @@ def _slow_down(predictor: Predictor, site: Site) -> None:
         return method(*arguments, **options)
 
     predictor.answer = slowed  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def visit(browser: Any, site: Site) -> Iterator[Visit]:
+    """Windows that are closed after the test, at a site that then is as quick as before."""
+    pages = []
+
+    def arrive(kind: type[SomeVisitor], width: int = 1280, height: int = 900, query: str = "") -> SomeVisitor:
+        pages.append(browser.new_page(viewport={"width": width, "height": height}))
+        return kind(pages[-1], site, query)
+
+    yield arrive
+    site.pause = 0.0
+    for page in pages:
+        page.close()
 
 
 @pytest.fixture

@@ -70,13 +70,13 @@ def test_from_two_expressions_to_a_data_set(sit: Open, photos: list[Path], tmp_p
     person.done(lambda: person.press("Control+y"))
     np.testing.assert_array_equal(person.record().layers[1].pixels(), drawn.pixels())
 
-    before = person.shown()
+    before = person.pixels()
     person.page.reload()
     person.enter_tab()
     person.ready()
     person.page.wait_for_selector(".rs-thing")
     assert person.page.locator(".rs-thing").count() == 2
-    np.testing.assert_array_equal(person.shown(), before)
+    np.testing.assert_array_equal(person.pixels(), before)
 
     with zipfile.ZipFile(io.BytesIO(person.export("coco"))) as archive:
         archive.extractall(tmp_path / "coco")  # noqa: S202  written a moment ago
@@ -149,10 +149,10 @@ def test_the_list_the_keys_and_a_batch(sit: Open, photos: list[Path], site: Site
     person.create()
     person.add(*photos)
     person.done(lambda: person.press("ArrowRight"))
-    assert person.page.get_attribute(".rs-desk", "data-picture") == "large.png"
+    assert person.noted("picture") == "large.png"
     person.done(lambda: person.press("s"))
     assert person.record("large.png").state == "skipped"
-    assert person.page.get_attribute(".rs-desk", "data-picture") == "tall.png"
+    assert person.noted("picture") == "tall.png"
     person.done(lambda: person.press("a"))
     assert person.record("tall.png").state == "accepted"
     person.page.click('[data-open="batch"]')

@@ -12,7 +12,7 @@ let pending = 0;
 // Asks at once, beside what is under way.
 async function askNow(what, details = {}) {
   const answer = await server.desk({ do: what, key, window: identity, ...details });
-  if (answer.error) throw Object.assign(new Error(answer.error), { conflict: answer.conflict });
+  if (answer.error) throw new Error(answer.error);
   return answer;
 }
 
@@ -25,9 +25,9 @@ function ask(what, details = {}) {
       await receive(answer);
       return answer;
     } catch (error) {
+      // What was drawn ahead of the answer is not so, or somebody else has changed the picture: show what is.
+      await receive(await askNow("enter", { name: picture?.name, ...listing() }).catch(() => ({})));
       tell(error.message, "error");
-      if (error.conflict) await receive(await askNow("enter", { name: picture?.name, ...listing() }).catch(() => ({})));
-      else draw();
       return null;
     } finally {
       busy(--pending);
