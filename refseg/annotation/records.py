@@ -69,7 +69,8 @@ class Layer:
 @dataclass(frozen=True, eq=False)
 class PictureRecord:
     """One picture of a project. name: unique in the project, also its file's name there.  file: where the picture is, relative to the project's
-    folder, or absolute for one that is only linked.  revision: grows by one with every save."""
+    folder, or absolute for one that is only linked.  revision: grows by one with every save.  clip: the clip that it is a frame of, "" for none;
+    frame: its number there, from 0."""
 
     name: str
     file: str
@@ -79,6 +80,8 @@ class PictureRecord:
     split: str = ""
     layers: tuple[Layer, ...] = ()
     revision: int = 0
+    clip: str = ""
+    frame: int | None = None
 
     @property
     def doubt(self) -> float:
@@ -119,6 +122,8 @@ def picture_to_json(record: PictureRecord) -> dict[str, Any]:
         "state": record.state,
         "split": record.split,
         "revision": record.revision,
+        "clip": record.clip,
+        "frame": record.frame,
         "layers": [_layer_to_json(layer) for layer in record.layers],
     }
 
@@ -139,6 +144,8 @@ def picture_from_json(values: Any) -> PictureRecord:
         split=_text(known, "split", ""),
         layers=tuple(_layer_from_json(layer, height, width) for layer in layers),
         revision=_whole(known, "revision", 0),
+        clip=_text(known, "clip", ""),
+        frame=None if known.get("frame") is None else _whole(known, "frame", 0),
     )
 
 
