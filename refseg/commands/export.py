@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-FORMATS = ("coco", "coco-polygons", "refcoco", "grefcoco", "png")
+FORMATS = ("coco", "coco-polygons", "refcoco", "grefcoco", "ytvos", "png")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

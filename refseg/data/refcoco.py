@@ -102,13 +102,17 @@ class RefCocoDataset:
         """Path of the picture's file. Raises DataError when its name leads out of ROOT/images or the file is missing."""
         name = PurePosixPath(image.file_name)
         folder = (self.root / "images").resolve()
-        odd = "\\" in image.file_name or "\0" in image.file_name or name.is_absolute()
-        path = folder if odd else (folder / name).resolve()
+        odd = "\\" in image.file_name or name.is_absolute()
+        try:
+            path = folder if odd else (folder / name).resolve()
+            there = path.is_file()
+        except (OSError, ValueError):  # too long, or with characters that no name has
+            odd = True
         if odd or not path.is_relative_to(folder):
             raise DataError(
-                f"{self.root / 'instances.json'}: image {image.id} has the file name {image.file_name!r}, expected one inside images/"
+                f"{self.root / 'instances.json'}: image {image.id} has the file name {image.file_name[:200]!r}, expected one inside images/"
             )
-        if not path.is_file():
+        if not there:
             raise DataError(
                 f"{self.root / 'instances.json'}: image {image.id} names {image.file_name!r}, which is not in {folder}: put it there"
             )

@@ -7,6 +7,7 @@ from refseg.annotation.formats.coco import export_coco, export_coco_polygons, im
 from refseg.annotation.formats.grefcoco import export_grefcoco, import_grefcoco
 from refseg.annotation.formats.pngs import export_png, import_png
 from refseg.annotation.formats.refcoco import export_refcoco, import_refcoco
+from refseg.annotation.formats.ytvos import export_ytvos, import_ytvos
 from refseg.annotation.progress import Progress, silent
 from refseg.annotation.sinks import Sink, open_sink
 from refseg.annotation.store import Project
@@ -29,12 +30,14 @@ EXPORTERS: dict[str, Exporter] = {
     "coco-polygons": export_coco_polygons,
     "refcoco": export_refcoco,
     "grefcoco": export_grefcoco,
+    "ytvos": export_ytvos,
     "png": export_png,
 }
 IMPORTERS: dict[str, Importer] = {
     "coco": import_coco,
     "refcoco": import_refcoco,
     "grefcoco": import_grefcoco,
+    "ytvos": import_ytvos,
     "png": import_png,
 }
 

@@ -18,6 +18,7 @@ from refseg.images import load_image, picture_header
 UNNAMED = "object"  # the category of a thing that was given none
 DEFAULT_SPLIT = "train"  # of a picture that was given none, in formats that must have one
 QUALITY = 95  # of JPEGs that are written anew
+NAME_BYTES = 200
 JPEG_ENDINGS = (".jpg", ".jpeg")
 _RESERVED = frozenset('\\/:*?"<>|')
 
@@ -33,6 +34,12 @@ def said(layer: Layer) -> list[str]:
     return [text for text in layer.expressions if text.strip()]
 
 
+def portable(name: str) -> str:
+    """A name as one that any system can have for a file or a folder."""
+    plain = "".join("_" if character in _RESERVED or not character.isprintable() else character for character in name)
+    return plain.encode()[:NAME_BYTES].decode(errors="ignore").strip(". ") or "_"
+
+
 class Pictures:
     """The pictures of one export, under names that do not meet.
 
@@ -45,9 +52,11 @@ class Pictures:
         self._project, self._sink, self._stems, self._jpeg = project, sink, stems or jpeg, jpeg
         self._taken: set[str] = set()
 
-    def put(self, record: PictureRecord, folder: str = "") -> str:
-        """Write a picture to a folder, "" or with "/" at its end; returns its file's name there. Raises ImageError, or ProjectError for one that
-        has changed since its masks were made."""
+    def put(self, record: PictureRecord, folder: str = "", name: str = "") -> str:
+        """Write a picture to a folder, "" or with "/" at its end, under its name or another; returns its file's name there.
+
+        Raises ImageError, or ProjectError for a picture that has changed since its masks were made.
+        """
         path = self._project.picture_path(record)
         header = picture_header(path)
         if (header.height, header.width) != (record.height, record.width):
@@ -55,22 +64,22 @@ class Pictures:
                 f"the picture {record.name} has {header.width} x {header.height} pixels, its masks {record.width} x {record.height}: "
                 "put the picture back that they were made for"
             )
+        name = portable(name or record.name)
         jpeg = self._jpeg or header.format == "JPEG"
         if header.upright and (header.format == "JPEG" or not self._jpeg):
-            name = self._free(record.name, ".jpg" if self._jpeg else "")
+            name = self._free(folder, name, ".jpg" if self._jpeg else "")
             self._sink.copy(folder + name, path)
         else:
-            kept = jpeg and not self._jpeg and record.name.lower().endswith(JPEG_ENDINGS)
-            name = self._free(record.name, "" if kept else ".jpg" if jpeg else ".png")
+            kept = jpeg and not self._jpeg and name.lower().endswith(JPEG_ENDINGS)
+            name = self._free(folder, name, "" if kept else ".jpg" if jpeg else ".png")
             self._sink.write(folder + name, _encoded(path, "JPEG" if jpeg else "PNG"))
         return name
 
-    def _free(self, name: str, ending: str) -> str:
-        """The name, with another ending where one is given, or with a number where it is taken. Any system can have a file of that name."""
-        plain = "".join("_" if character in _RESERVED or not character.isprintable() else character for character in name)
-        stem, ending = Path(plain).stem, ending or Path(plain).suffix
+    def _free(self, folder: str, name: str, ending: str) -> str:
+        """The name, with another ending where one is given, and with a number where it is taken in the folder."""
+        stem, ending = Path(name).stem, ending or Path(name).suffix
         free, number = stem, 1
-        while (key := (free if self._stems else free + ending).casefold()) in self._taken:
+        while (key := (folder + (free if self._stems else free + ending)).casefold()) in self._taken:
             number += 1
             free = f"{stem}-{number}"
         self._taken.add(key)

@@ -7,24 +7,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from refseg.annotation.records import Layer, PictureRecord, now
 from refseg.annotation.store import Project
 from refseg.data.masks import BoolMask, encode_rle
 from refseg.errors import DataError
+from refseg.images import MAX_BYTES
 
 Layers = Callable[[int, int], Iterable[Layer]]
 """The layers of a picture, given its height and width in pixels."""
 
 
-def take(project: Project, path: Path, layers: Layers, *, name: str = "", split: str = "") -> int:
+def take(project: Project, path: Path, layers: Layers, *, name: str = "", split: str = "", clip: str = "", frame: int | None = None) -> int:
     """A picture and its layers in one write; returns the number of masks. Without layers it is new, as nobody has looked at it.
 
-    name: the picture's, where its file's own name says too little. Raises DataError, ImageError or ProjectError.
+    name: the picture's, where its file's own name says too little.  clip, frame: which frame of which clip it is. Raises DataError, ImageError or
+    ProjectError.
     """
 
     def filled(record: PictureRecord) -> PictureRecord:
         known = tuple(layers(record.height, record.width))
-        return replace(record, layers=known, split=split, state="accepted" if known else "new")
+        return replace(record, layers=known, split=split, clip=clip, frame=frame, state="accepted" if known else "new")
 
     record = project.add_picture(path, name=name, filled=filled)
     return sum(layer.mask is not None for layer in record.layers)
@@ -37,11 +43,14 @@ def new_layer(id_: str, mask: BoolMask | None, expressions: Iterable[str] = (), 
 
 def inside(root: Path, name: str, said_in: Path) -> Path:
     """A file under the root that a data set names, with "/" between folders. Raises DataError for one that leads out of it or is not there."""
-    odd = "\\" in name or "\0" in name
-    path = root if odd else (root / name).resolve()
-    if odd or not path.is_relative_to(root.resolve()):
-        raise DataError(f"{said_in} names {name[:200]!r}, expected a file inside {root}")
-    if not path.is_file():
+    try:
+        path = (root / name).resolve()
+        if "\\" in name or not path.is_relative_to(root.resolve()):
+            raise DataError(f"{said_in} names {name[:200]!r}, expected a file inside {root}")
+        there = path.is_file()
+    except (OSError, ValueError) as error:  # too long, or with characters that no name has
+        raise DataError(f"{said_in} names {name[:200]!r}, which cannot be a file inside {root}") from error
+    if not there:
         raise DataError(f"{said_in} names {name[:200]!r}, which is not in {root}: put it there")
     return path
 
@@ -53,3 +62,22 @@ def texts(value: Any, where: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise DataError(f"{where}: got {str(value)[:80]!r}, expected a list of texts")
     return [text for text in value if text.strip()]
+
+
+def label_map(path: Path, height: int, width: int) -> NDArray[np.uint8]:
+    """The numbers (height, width) of an indexed or grey PNG, in which each thing has one. Raises DataError."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise DataError(f"{path} has more than {MAX_BYTES:,} bytes, expected a PNG of numbers")
+        with Image.open(path, formats=["PNG"]) as picture:
+            if picture.size != (width, height):
+                raise DataError(f"{path} has {picture.size[0]} x {picture.size[1]} pixels, its picture {width} x {height}: mend it")
+            if picture.mode not in ("P", "L", "1"):
+                raise DataError(
+                    f"{path} has colours ({picture.mode}), expected an indexed or a grey PNG of 8 bits, in which pixels are numbers"
+                )
+            return np.array(picture, dtype=np.uint8)
+    except DataError:
+        raise
+    except Exception as error:  # a decoder raises whatever a damaged file makes it stumble over
+        raise DataError(f"{path} cannot be read ({' '.join(str(error).split())[:120]}): expected a PNG that is whole") from error

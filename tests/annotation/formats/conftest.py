@@ -19,7 +19,7 @@ def project(tmp_path: Path, photos: list[Path]) -> Project:
         record = made.add_picture(path)
         for position, mask in enumerate(masks()):
             said = (f"thing {position}", f"größtes Ding, {position}")
-            record = record.with_layer(Layer(str(position), said, "dog" if position % 2 else "", mask=encode_rle(mask)))
+            record = record.with_layer(Layer(str(position), said, "hound" if position % 2 else "", mask=encode_rle(mask)))
         record = record.with_layer(Layer("absent", ("the elephant", "Dumbo"), absent=True))
         state = "skipped" if number == 2 else "accepted"
         made.save(replace(record, state=state, split="val" if number else "train"))

@@ -14,3 +14,8 @@ def masks() -> list[np.ndarray]:
     dot = np.zeros(SHAPE, bool)
     dot[39, 59] = True
     return [(y > 10) & (y < 30) & (x < 20), rng.random(SHAPE) > 0.5, (radius < 18) & (radius > 9), pieces, dot]
+
+
+def visible(masks: list[np.ndarray]) -> list[np.ndarray]:
+    """What is left of each where a pixel is of one thing, the last one."""
+    return [mask & ~np.any([np.zeros_like(mask), *masks[number:]], axis=0) for number, mask in enumerate(masks, start=1)]

@@ -20,7 +20,7 @@ def test_pycocotools_reads_coco(name: str, project: Project, tmp_path: Path, cap
 
     export_to(name, project, tmp_path / "out")
     coco = COCO(str(tmp_path / "out" / "instances.json"))
-    assert len(coco.getImgIds()) == 2 and {category["name"] for category in coco.loadCats(coco.getCatIds())} == {"object", "dog"}
+    assert len(coco.getImgIds()) == 2 and {category["name"] for category in coco.loadCats(coco.getCatIds())} == {"object", "hound"}
     for image in coco.getImgIds():
         annotations = coco.loadAnns(coco.getAnnIds(imgIds=[image]))
         for annotation, mask in zip(annotations, masks(), strict=True):

@@ -1,0 +1,228 @@
+"""Ref-YouTube-VOS: clips as folders of frames, a PNG of object numbers for each frame, and sentences that mean objects.
+
+    JPEGImages/CLIP/00000.jpg      the frames; a picture of no clip is a clip of one frame
+    Annotations/CLIP/00000.png     8 bits, with the palette of DAVIS: 0 for background, else the object's number in the clip
+    meta_expressions.json          {"videos": {CLIP: {"expressions": {"0": {"exp": TEXT, "obj_id": "1"}}, "frames": ["00000"]}}}
+    meta.json                      {"videos": {CLIP: {"objects": {"1": {"category": NAME, "frames": ["00000"]}}, "split": SPLIT}}}
+
+A pixel has one number: where masks overlap, that of the later layer. What is absent does not fit the format and is left out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refseg.annotation.formats.pictures import DEFAULT_SPLIT, UNNAMED, Pictures, finished, portable, said
+from refseg.annotation.formats.reading import inside, label_map, new_layer, take
+from refseg.annotation.progress import Progress, followed, silent
+from refseg.annotation.records import Layer, PictureRecord
+from refseg.annotation.sinks import Sink, write_json
+from refseg.annotation.store import Project
+from refseg.data.refcoco import read_json
+from refseg.errors import DataError, ProjectError
+from refseg.video.formats import frame_names, palette_png
+
+META, OBJECTS = "meta_expressions.json", "meta.json"
+MAX_OBJECTS = 255
+
+
+def export_ytvos(project: Project, sink: Sink, progress: Progress = silent) -> int:
+    """All pictures, as JPEGs; returns the number of masks. Raises ProjectError for a clip that has a frame twice, or more than 255 objects.
+
+    Layers of several frames are one object where their first expressions are the same or, without any, their ids and categories. Layers of one frame
+    are several objects, whatever is said of them. A clip is of the split of its first frame.
+    """
+    pictures = Pictures(project, sink, jpeg=True)
+    clips: dict[str, _Clip] = {}
+    count = 0
+    for name, frame, picture in followed(_frames_of(project), progress):
+        record = project.record(picture)
+        clip = clips.setdefault(name, _Clip(name, record.split or DEFAULT_SPLIT))
+        pictures.put(record, f"JPEGImages/{name}/", f"{frame}.jpg")
+        labels, drawn = clip.add(frame, record)
+        sink.write(f"Annotations/{name}/{frame}.png", palette_png(labels))
+        count += drawn
+    write_json(sink, META, {"videos": {name: clip.expressions() for name, clip in clips.items()}})
+    write_json(sink, OBJECTS, {"videos": {name: clip.meta() for name, clip in clips.items()}})
+    return count
+
+
+class _Clip:
+    """The objects of a clip, known by what is said of them, as its frames come."""
+
+    def __init__(self, name: str, split: str) -> None:
+        self._name, self._split = name, split
+        self._numbers: dict[tuple[object, ...], int] = {}
+        self._said: dict[int, dict[str, None]] = {}
+        self._categories: dict[int, str] = {}
+        self._frames: dict[str, list[int]] = {}  # the objects that are seen in each
+
+    def add(self, frame: str, record: PictureRecord) -> tuple[NDArray[np.uint8], int]:
+        """The numbers (H, W) of a frame's objects, and how many masks they are of."""
+        labels = np.zeros((record.height, record.width), dtype=np.uint8)
+        times: Counter[tuple[object, ...]] = Counter()
+        for layer in record.layers:
+            mask = None if layer.absent else layer.pixels()
+            if mask is None or not mask.any():
+                continue
+            texts = said(layer)
+            key = ("said", texts[0]) if texts else ("drawn", layer.id, layer.category)
+            times[key] += 1
+            number = self._numbers.setdefault((*key, times[key]), len(self._numbers) + 1)
+            if number > MAX_OBJECTS:
+                raise ProjectError(
+                    f"the clip {self._name} has more than {MAX_OBJECTS} objects, which the format cannot tell apart: remove some"
+                )
+            self._said.setdefault(number, {}).update(dict.fromkeys(texts))
+            self._categories[number] = self._categories.get(number) or layer.category
+            labels[mask] = number
+        self._frames[frame] = np.unique(labels[labels > 0]).tolist()
+        return labels, times.total()
+
+    def expressions(self) -> dict[str, Any]:
+        """What meta_expressions.json says of the clip."""
+        pairs = [(text, number) for number, texts in self._said.items() for text in texts]
+        rows = {str(position): {"exp": text, "obj_id": str(number)} for position, (text, number) in enumerate(pairs)}
+        return {"expressions": rows, "frames": list(self._frames)}
+
+    def meta(self) -> dict[str, Any]:
+        """What meta.json says of it."""
+        seen = {number: [frame for frame, numbers in self._frames.items() if number in numbers] for number in self._categories}
+        objects = {str(number): {"category": name or UNNAMED, "frames": seen[number]} for number, name in self._categories.items()}
+        return {"objects": objects, "split": self._split}
+
+
+def _frames_of(project: Project) -> Iterator[tuple[str, str, str]]:
+    """Clip, frame and picture by their names, the frames of a clip together and in order. Those without a number come after those with one."""
+    pictures: dict[tuple[str, str], list[tuple[int | None, str]]] = {}
+    for record in finished(project):
+        key = ("clip", record.clip) if record.clip else ("picture", record.name)
+        pictures.setdefault(key, []).append((record.frame if record.clip else None, record.name))
+    taken: set[str] = set()
+    for (kind, clip), frames in pictures.items():
+        name = _free(portable(clip if kind == "clip" else Path(clip).stem), taken)
+        known: dict[int, str] = {}
+        for number, picture in frames:
+            if number is not None and number in known:
+                raise ProjectError(f"{known[number]} and {picture} are both frame {number} of the clip {clip}: remove one of them")
+            if number is not None:
+                known[number] = picture
+        unknown = [picture for number, picture in frames if number is None]
+        known = dict(sorted(known.items())) | dict(enumerate(unknown, start=max(known, default=-1) + 1))
+        yield from ((name, frame, picture) for frame, picture in zip(frame_names(known), known.values(), strict=True))
+
+
+def _free(name: str, taken: set[str]) -> str:
+    free, number = name, 1
+    while free.casefold() in taken:
+        number += 1
+        free = f"{name}-{number}"
+    taken.add(free.casefold())
+    return free
+
+
+@dataclass(frozen=True)
+class _Video:
+    """A clip that is read: where it is, its frames by name, and what is said of its objects by their numbers."""
+
+    folder: Path
+    name: str
+    split: str
+    frames: tuple[str, ...]
+    said: Mapping[int, list[str]]
+    categories: Mapping[int, str]
+
+
+def import_ytvos(root: Path, project: Project, progress: Progress = silent) -> int:
+    """What `export_ytvos` writes, and the data set as it is published, with its splits: ROOT/meta_expressions/SPLIT/meta_expressions.json and
+    ROOT/SPLIT/. Returns the number of masks. Frames without a PNG have no masks. Raises DataError, ImageError or ProjectError."""
+    videos = list(_videos(root))
+    frames = [(video, position, frame) for video in videos for position, frame in enumerate(video.frames)]
+    if not frames:
+        raise DataError(f"{root} names no frames, expected clips with some in {META}")
+    return sum(_take(project, video, position, frame) for video, position, frame in followed(frames, progress))
+
+
+def _take(project: Project, video: _Video, position: int, frame: str) -> int:
+    path = inside(video.folder, f"JPEGImages/{video.name}/{frame}.jpg", video.folder / META)
+    numbers = f"Annotations/{video.name}/{frame}.png"
+
+    def layers(height: int, width: int) -> Iterator[Layer]:
+        if not (video.folder / numbers).is_file():
+            return
+        labels = label_map(inside(video.folder, numbers, video.folder / META), height, width)
+        for number in np.unique(labels[labels > 0]).tolist():
+            yield new_layer(str(number), labels == number, video.said.get(number, ()), video.categories.get(number, ""))
+
+    if video.frames == tuple(frame_names([0])):
+        return take(project, path, layers, name=f"{video.name}.jpg", split=video.split)
+    number = _number(frame)
+    return take(
+        project,
+        path,
+        layers,
+        name=f"{video.name}-{frame}.jpg",
+        split=video.split,
+        clip=video.name,
+        frame=position if number is None else number,
+    )
+
+
+def _videos(root: Path) -> Iterator[_Video]:
+    parts = [(root / META, root, "")]
+    if not parts[0][0].is_file():
+        parts = [(file, root / file.parent.name, file.parent.name) for file in sorted(root.glob(f"meta_expressions/*/{META}"))]
+    if not parts:
+        raise DataError(f"{root} has no {META}, expected one there or in meta_expressions/SPLIT/")
+    for file, folder, split in parts:
+        objects = _objects_of(folder / OBJECTS) if (folder / OBJECTS).is_file() else {}
+        for name, value in _named(read_json(file), "videos", file).items():
+            where = f"{file}: the video {name[:80]!r}"
+            frames = value.get("frames")
+            if not isinstance(frames, list) or not all(isinstance(frame, str) for frame in frames):
+                raise DataError(f"{where} has no list of frames, expected their names")
+            known = objects.get(name, {})
+            categories = {
+                number: "" if one["category"] == UNNAMED else one["category"]
+                for key, one in _named(known, "objects", folder / OBJECTS).items()
+                if (number := _number(key)) is not None and isinstance(one.get("category"), str)
+            }
+            own = known.get("split")
+            yield _Video(folder, name, own if isinstance(own, str) else split, tuple(frames), _said(value, file, where), categories)
+
+
+def _said(video: Mapping[str, Any], file: Path, where: str) -> dict[int, list[str]]:
+    """The sentences about each object, each once, in their order; those that do not say which object they mean, as in a test set, are left out."""
+    meant: dict[int, dict[str, None]] = {}
+    for entry in _named(video, "expressions", file).values():
+        if not isinstance(entry.get("exp"), str):
+            raise DataError(f"{where} has an expression without a text `exp`")
+        number = _number(entry.get("obj_id"))
+        if number is not None and entry["exp"].strip():
+            meant.setdefault(number, {})[entry["exp"]] = None
+    return {number: list(texts) for number, texts in meant.items()}
+
+
+def _number(value: Any) -> int | None:
+    """A number from 0 as JSON's names hold it, in digits; None for anything else."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _objects_of(file: Path) -> Mapping[str, Mapping[str, Any]]:
+    return _named(read_json(file), "videos", file)
+
+
+def _named(value: Any, key: str, file: Path) -> Mapping[str, Mapping[str, Any]]:
+    """An object of objects, which may be missing only where nothing is known at all. Raises DataError."""
+    found = value.get(key, {}) if isinstance(value, dict) else None
+    if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
+        raise DataError(f"{file} has {key} that are not what was expected: a JSON object of objects")
+    return found
