@@ -88,6 +88,8 @@ class VideoPage:
         try:
             with closing(self._runner.run_clip(run.clip, run.expression)) as results:  # type: ignore[type-var]  # a generator
                 for result in results:
+                    if run.stopped:  # an answer that was under way then would take the page's word back
+                        break
                     run.add(result)
                     now = perf_counter()
                     if now - told >= UPDATE_EVERY:
@@ -98,6 +100,9 @@ class VideoPage:
             messages.append(failure(error))
         except Exception as error:
             messages.append(failure(error))
+        if run.stopped:
+            yield self.cancelled(run)
+            return
         seconds = perf_counter() - started
         if run.done == total:
             self._runner.note_pace(seconds / total)
@@ -108,6 +113,7 @@ class VideoPage:
         """After the run has been stopped: what there is stays."""
         if run is None:
             return Running(EMPTY, "", "", None)
+        run.stopped = True
         text = f"Stopped after {run.done} of {len(run.clip)} frames; what was found so far stays."
         note = messages_html([Message(text)])
         return Running(self._player(run, "done"), progress_html(run.done, len(run.clip), 0.0, ended=True), note, run)

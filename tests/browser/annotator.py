@@ -12,8 +12,6 @@ from refseg.annotation.records import PictureRecord
 from refseg.annotation.store import Project
 from tests.browser.visitor import Site, Visitor
 
-READY = '.rs-desk[data-state="work"][data-busy="0"]'
-
 
 class Annotator(Visitor):
     """Works in the project of one name."""
@@ -23,11 +21,11 @@ class Annotator(Visitor):
     def __init__(self, page: Any, site: Site, project: str, query: str = "") -> None:
         super().__init__(page, site, query)
         self.project = project
-        self.page.wait_for_selector(".rs-create-name, .rs-entries", state="visible")
+        self.page.wait_for_selector(".rs-desk[data-ready]")
 
     def enter_tab(self) -> None:
         self.page.get_by_role("tab", name="Annotate").click()
-        self.page.wait_for_selector(".rs-create-name, .rs-entries", state="visible")
+        self.page.wait_for_selector(".rs-desk[data-ready]")
 
     def create(self) -> None:
         self.page.fill(".rs-create-name", self.project)
@@ -100,6 +98,8 @@ class Annotator(Visitor):
         assert info.value.suggested_filename == f"{self.project}-{format_}.zip"
         return Path(info.value.path()).read_bytes()
 
-    def said(self) -> str:
-        self.page.wait_for_selector(".rs-tell .rs-message")
-        return str(self.page.inner_text(".rs-tell"))
+    def hears(self, *texts: str) -> None:
+        """Waits until the page says all of that."""
+        self.page.wait_for_function(
+            "texts => texts.every((text) => document.querySelector('.rs-tell').textContent.includes(text))", arg=list(texts)
+        )

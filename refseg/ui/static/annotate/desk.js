@@ -109,6 +109,7 @@ async function start() {
   root.dataset.state = "start";
   const known = remembered();
   if (known) await enter(known).catch(() => rememberKey(null));
+  root.dataset.ready = "true";
 }
 
 find("create").addEventListener("submit", async (event) => {
