@@ -87,7 +87,13 @@ def test_every_library_is_in_the_requirements() -> None:
         for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
         if line[:1].isalpha()
     }
-    names = {"cv2": "opencv-python-headless", "PIL": "pillow", "huggingface_hub": "huggingface-hub", "pydensecrf": "pydensecrf2"}
+    names = {
+        "cv2": "opencv-python-headless",
+        "PIL": "pillow",
+        "huggingface_hub": "huggingface-hub",
+        "pydensecrf": "pydensecrf2",
+        "yaml": "pyyaml",
+    }
     optional = {"spaces", "onnx"}
     for file in [ROOT / "app.py", *PACKAGE.rglob("*.py")]:
         for name in sorted(outside(file) - optional):

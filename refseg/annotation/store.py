@@ -75,7 +75,8 @@ class Project:
         version = values.get("version")
         if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= VERSION:
             raise ProjectError(f"{folder} has the version {version!r}, expected at most {VERSION}: open it with a newer refseg")
-        return cls(folder, str(values.get("name") or folder.name)[:200])
+        name = str(values.get("name") or folder.name)[:200]
+        return cls(folder, name.encode("utf-8", "replace").decode("utf-8"))  # JSON can hold halves of characters, files cannot
 
     @property
     def entries(self) -> list[Entry]:

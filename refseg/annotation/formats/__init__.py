@@ -7,6 +7,8 @@ from refseg.annotation.formats.coco import export_coco, export_coco_polygons, im
 from refseg.annotation.formats.grefcoco import export_grefcoco, import_grefcoco
 from refseg.annotation.formats.pngs import export_png, import_png
 from refseg.annotation.formats.refcoco import export_refcoco, import_refcoco
+from refseg.annotation.formats.voc import export_voc, import_voc
+from refseg.annotation.formats.yolo import export_yolo, import_yolo
 from refseg.annotation.formats.ytvos import export_ytvos, import_ytvos
 from refseg.annotation.progress import Progress, silent
 from refseg.annotation.sinks import Sink, open_sink
@@ -32,6 +34,8 @@ EXPORTERS: dict[str, Exporter] = {
     "grefcoco": export_grefcoco,
     "ytvos": export_ytvos,
     "png": export_png,
+    "yolo": export_yolo,
+    "voc": export_voc,
 }
 IMPORTERS: dict[str, Importer] = {
     "coco": import_coco,
@@ -39,6 +43,8 @@ IMPORTERS: dict[str, Importer] = {
     "grefcoco": import_grefcoco,
     "ytvos": import_ytvos,
     "png": import_png,
+    "yolo": import_yolo,
+    "voc": import_voc,
 }
 
 

@@ -20,6 +20,8 @@ DEFAULT_SPLIT = "train"  # of a picture that was given none, in formats that mus
 QUALITY = 95  # of JPEGs that are written anew
 NAME_BYTES = 200
 JPEG_ENDINGS = (".jpg", ".jpeg")
+# What most tools read; the rest become PNGs.
+COMMON = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 _RESERVED = frozenset('\\/:*?"<>|')
 
 
@@ -43,8 +45,8 @@ def portable(name: str) -> str:
 class Pictures:
     """The pictures of one export, under names that do not meet.
 
-    Files are copied as they are, but for those that only EXIF turns upright: half of the tools heed it and half do not, and masks are upright. These
-    are written anew as they are seen, as JPEG or PNG and without EXIF.
+    Files are copied as they are, but for those that only EXIF turns upright: half of the tools heed it and half do not, and masks are upright. These,
+    and those in formats that few tools read, are written anew as they are seen, as JPEG or PNG and without EXIF.
     """
 
     def __init__(self, project: Project, sink: Sink, *, stems: bool = False, jpeg: bool = False) -> None:
@@ -66,8 +68,8 @@ class Pictures:
             )
         name = portable(name or record.name)
         jpeg = self._jpeg or header.format == "JPEG"
-        if header.upright and (header.format == "JPEG" or not self._jpeg):
-            name = self._free(folder, name, ".jpg" if self._jpeg else "")
+        if header.upright and (header.format == "JPEG" if self._jpeg else header.format in COMMON):
+            name = self._free(folder, name, ".jpg" if self._jpeg else "" if Path(name).suffix else f".{header.format.lower()}")
             self._sink.copy(folder + name, path)
         else:
             kept = jpeg and not self._jpeg and name.lower().endswith(JPEG_ENDINGS)

@@ -17,6 +17,8 @@ from refseg.data.masks import BoolMask, encode_rle
 from refseg.errors import DataError
 from refseg.images import MAX_BYTES
 
+MAX_TEXT_BYTES = 200_000_000
+
 Layers = Callable[[int, int], Iterable[Layer]]
 """The layers of a picture, given its height and width in pixels."""
 
@@ -81,3 +83,13 @@ def label_map(path: Path, height: int, width: int) -> NDArray[np.uint8]:
         raise
     except Exception as error:  # a decoder raises whatever a damaged file makes it stumble over
         raise DataError(f"{path} cannot be read ({' '.join(str(error).split())[:120]}): expected a PNG that is whole") from error
+
+
+def read_text(path: Path) -> str:
+    """A text file of bounded size, in UTF-8. Raises DataError."""
+    try:
+        if path.stat().st_size > MAX_TEXT_BYTES:
+            raise DataError(f"{path} has more than {MAX_TEXT_BYTES // 1_000_000} MB, expected a text")
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({' '.join(str(error).split())[:120]}), expected a text in UTF-8") from error

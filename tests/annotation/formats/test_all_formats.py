@@ -30,8 +30,8 @@ STORED = {
 }
 WITHOUT_EXPRESSIONS = {"coco"}
 WITHOUT_ABSENT = {"coco", "refcoco", "ytvos"}
-JPEG = {"ytvos"}  # pictures become JPEGs
-ONE_NUMBER = {"ytvos"}  # a pixel is of one thing, the last one
+JPEG = {"ytvos", "voc"}  # pictures become JPEGs
+ONE_NUMBER = {"ytvos", "voc"}  # a pixel is of one thing, the last one
 
 
 @pytest.mark.parametrize("name", sorted(IMPORTERS))

@@ -63,6 +63,17 @@ def test_what_is_turned_and_no_jpeg_becomes_a_png_to_the_pixel(ending: str, proj
         np.testing.assert_array_equal(np.asarray(seen), np.asarray(after))
 
 
+def test_what_few_tools_read_becomes_a_png(project: Project, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.ppm")
+    Image.fromarray(pixels).save(tmp_path / "b", format="BMP")
+    name, data = put(project, tmp_path / "a.ppm")
+    (tmp_path / "out.png").write_bytes(data)
+    with Image.open(tmp_path / "out.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), pixels)
+    assert name == "a.png" and put(project, tmp_path / "b") == ("b.bmp", (tmp_path / "b").read_bytes())
+
+
 def test_colour_profiles_stay(project: Project, tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     _, data = put(project, turned(tmp_path / "a.JPEG", icc_profile=profile))
