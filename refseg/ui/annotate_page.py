@@ -16,6 +16,7 @@ from refseg.ui import requests as ask
 from refseg.ui.annotate_files import Files
 from refseg.ui.annotate_view import View, entries_of
 from refseg.ui.messages import failure
+from refseg.ui.pictures import jpeg_uri, reduced_image
 from refseg.ui.proposer import Proposer
 from refseg.ui.requests import Request
 from refseg.ui.runner import Runner
@@ -23,7 +24,7 @@ from refseg.ui.session import CAPACITY
 from refseg.ui.shelf import Shelf
 
 MAX_EXPRESSIONS = 50  # of a batch, or of a thing
-WITHOUT_TURN = ("next", "export", "progress")  # they take long, or are asked for meanwhile; what they touch takes the turn itself
+WITHOUT_TURN = ("next", "export", "progress", "detail")  # they take long, or are asked for meanwhile; what they touch takes the turn itself
 
 
 class Seat:
@@ -63,6 +64,7 @@ class AnnotatePage:
             "add": self._add,
             "batch": self._batch,
             "next": self._next,
+            "detail": self._detail,
             "look": lambda seat, request: None,
             "stop": self._stop,
             "import": lambda seat, request: seat.files.take(ask.text(request, "format"), ask.uploaded(request)),
@@ -167,6 +169,18 @@ class AnnotatePage:
         self._stop(seat, request)
         seat.batch = find_everywhere(seat.desk, Proposer(self._runner), names, said)
         return self._next(seat, request)
+
+    def _detail(self, seat: Seat, request: Request) -> dict[str, Any]:
+        """A part of the picture from closer by: what the screen has room for of the box [[left, top], [right, bottom]]."""
+        (left, top), (right, bottom) = ask.points(request, "points", 2)
+        with seat.desk.turn:
+            name, image = seat.desk.record.name, seat.desk.image
+        height, width = image.shape[:2]
+        box = max(0, int(left)), max(0, int(top)), min(width, int(right) + 1), min(height, int(bottom) + 1)
+        if box[0] >= box[2] or box[1] >= box[3]:
+            raise InputError(f"got the box {box}, expected one inside the picture of {width} x {height}")
+        part = np.ascontiguousarray(image[box[1] : box[3], box[0] : box[2]])
+        return {"name": name, "box": box, "uri": jpeg_uri(reduced_image(part))}
 
     def _next(self, seat: Seat, request: Request) -> dict[str, Any]:
         progress = next(seat.batch, None) if seat.batch is not None else None

@@ -123,6 +123,28 @@ def test_a_mask_by_hand_alone_with_points_a_box_and_repairs(sit: Open, photos: l
     assert not person.errors
 
 
+def test_zoom_shows_the_picture_closer_and_tools_still_hit(sit: Open, photos: list[Path]) -> None:
+    person = sit()
+    person.create()
+    person.add(photos[1])
+    board = person.page.locator(".rs-board").bounding_box()
+    person.page.mouse.move(board["x"] + 40, board["y"] + board["height"] / 2)
+    for _ in range(6):
+        person.page.mouse.wheel(0, -150)
+    person.page.wait_for_selector(".rs-detail:not([hidden])")
+    assert float(person.noted("zoom")) > 1.5
+    person.press("b")
+    x, y = 0.065, 0.5
+    person.click(x, y)
+    mask = person.record().layers[0].pixels()
+    ys, xs = np.nonzero(mask)
+    assert abs(xs.mean() - x * 2000) < 8 and abs(ys.mean() - y * 1300) < 8 and xs.max() - xs.min() < 40
+    person.press("f")
+    assert float(person.noted("zoom")) < 1
+    person.page.wait_for_selector(".rs-detail", state="hidden")
+    assert not person.errors
+
+
 def test_words_for_a_thing_are_kept_and_shown_as_text(sit: Open, photos: list[Path]) -> None:
     person = sit()
     person.create()

@@ -92,6 +92,15 @@ def test_each_thing_is_told_once(client: Client) -> None:
     assert again["entries"] == [["photo.png", "model", 2, 0.25]]
 
 
+def test_from_close_by_the_picture_is_shown_at_its_own_size(client: Client) -> None:
+    told = client("detail", points=[[8.5, 18.5], [41.0, 200.0]])
+    assert told["box"] == (8, 18, 42, 80)
+    data = np.frombuffer(base64.b64decode(told["uri"].split(",", 1)[1]), np.uint8)
+    part = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+    assert part.shape == (62, 34, 3) and np.abs(part[10, 15].astype(int) - COLOURS["red"]).max() < 20
+    assert "expected one inside" in client("detail", points=[[500, 500], [600, 600]])["error"]
+
+
 def test_clicks_boxes_and_repairs_arrive(client: Client) -> None:
     box = client("box", layer=None, points=[[5, 15], [45, 55]])
     mask = drawn(box["masks"][box["layer"]])

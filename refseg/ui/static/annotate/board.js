@@ -57,6 +57,7 @@ function draw() {
 // --- zoom
 
 function place() {
+  detailLater();
   paper.style.transform = `translate(${zoom.x}px, ${zoom.y}px) scale(${zoom.scale})`;
   paper.style.setProperty("--scale", zoom.scale);
   root.dataset.zoom = zoom.scale.toFixed(3);
@@ -68,6 +69,24 @@ function fit() {
   const scale = Math.min(board.clientWidth / width, board.clientHeight / height) || 1;
   zoom = { scale, x: (board.clientWidth - width * scale) / 2, y: (board.clientHeight - height * scale) / 2 };
   place();
+}
+
+// From close by the picture is shown at its own size: the part that is seen is fetched when the hand has come to rest.
+let resting = null;
+function detailLater() {
+  clearTimeout(resting);
+  const detail = find("detail");
+  if (!picture || reduction() <= 1 || zoom.scale * (window.devicePixelRatio || 1) < 1.2) return (detail.hidden = true);
+  resting = setTimeout(async () => {
+    const seen = [[0, 0], [board.clientWidth, board.clientHeight]].map(([x, y]) => inPicture([(x - zoom.x) / zoom.scale, (y - zoom.y) / zoom.scale]));
+    const answer = await askNow("detail", { points: seen }).catch(() => null);
+    if (!answer || answer.name !== picture?.name) return;
+    const [left, top, right, bottom] = answer.box.map((value) => value / reduction());
+    Object.assign(detail.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px` });
+    detail.src = answer.uri;
+    await detail.decode().catch(() => null);
+    detail.hidden = false;
+  }, 200);
 }
 
 function zoomBy(factor, x = board.clientWidth / 2, y = board.clientHeight / 2) {

@@ -29,6 +29,7 @@ async function receivePicture(answer) {
   if (picture.uri) {
     [photo.width, photo.height] = [canvas.width, canvas.height] = [draft.width, draft.height] = picture.view;
     photo.src = picture.uri;
+    find("detail").hidden = true;
     photo.alt = picture.name;
     masks = new Map();
     active = null;
