@@ -84,7 +84,7 @@ class Layer:
 class PictureRecord:
     """One picture of a project. name: unique in the project, also its file's name there.  file: where the picture is, relative to the project's
     folder, or absolute for one that is only linked.  revision: grows by one with every save.  clip: the clip that it is a frame of, "" for none;
-    frame: its number there, from 0."""
+    frame: its number there, from 0.  added: when, for the order of the list."""
 
     name: str
     file: str
@@ -96,6 +96,7 @@ class PictureRecord:
     revision: int = 0
     clip: str = ""
     frame: int | None = None
+    added: str = ""
 
     @property
     def doubt(self) -> float:
@@ -126,6 +127,11 @@ def now() -> str:
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def moment() -> str:
+    """The same to the microsecond, so that what is added one after the other stays in order."""
+    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
+
+
 def picture_to_json(record: PictureRecord) -> dict[str, Any]:
     """JSON types; the inverse of `picture_from_json`."""
     return {
@@ -138,6 +144,7 @@ def picture_to_json(record: PictureRecord) -> dict[str, Any]:
         "revision": record.revision,
         "clip": record.clip,
         "frame": record.frame,
+        "added": record.added,
         "layers": [_layer_to_json(layer) for layer in record.layers],
     }
 
@@ -160,6 +167,7 @@ def picture_from_json(values: Any) -> PictureRecord:
         revision=_whole(known, "revision", 0),
         clip=_text(known, "clip", ""),
         frame=None if known.get("frame") is None else _whole(known, "frame", 0),
+        added=_text(known, "added", ""),
     )
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from refseg.annotation.records import STATES, PictureRecord, State, picture_from_json, picture_to_json
+from refseg.annotation.records import STATES, PictureRecord, State, moment, picture_from_json, picture_to_json
 from refseg.errors import ConflictError, ImageError, ProjectError
 from refseg.files import replacing
 from refseg.images import picture_size
@@ -39,6 +39,7 @@ class Entry:
     state: State
     layers: int
     doubt: float
+    added: str
 
 
 class Project:
@@ -47,9 +48,8 @@ class Project:
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.name = folder, name
         self._entries: dict[str, tuple[int, int, Entry]] = {}  # name -> time and size of its record's file, and what it says
-        self._order: list[str] = []
         self._taken: set[str] = set()  # names in one case: file systems may not tell A from a
-        self._refresh()
+        self.refresh()
 
     @classmethod
     def create(cls, folder: str | Path, name: str = "") -> Project:
@@ -81,7 +81,7 @@ class Project:
     @property
     def entries(self) -> list[Entry]:
         """All pictures, in the order in which they were added, as the list shows them."""
-        return [self._entries[name][2] for name in self._order]
+        return sorted((entry for _, _, entry in self._entries.values()), key=lambda entry: (entry.added, entry.name))
 
     def queue(self, states: Sequence[State] = STATES, hardest_first: bool = False) -> list[Entry]:
         """The pictures in some states; by the model's doubt where wanted."""
@@ -98,7 +98,7 @@ class Project:
         path = Path(path)
         height, width = picture_size(path)
         name = self._free_name(Path(name or path.name))
-        record = PictureRecord(name, f"{PICTURES}/{name}" if copy else str(path.resolve()), height, width)
+        record = PictureRecord(name, f"{PICTURES}/{name}" if copy else str(path.resolve()), height, width, added=moment())
         if filled is not None:
             record = _readable(filled(record))
         with _writing(self.folder):
@@ -151,11 +151,7 @@ class Project:
                 self._path(name).unlink()
                 if not Path(record.file).is_absolute():
                     self.picture_path(record).unlink(missing_ok=True)
-        self._refresh()
-
-    def refresh(self) -> None:
-        """Look for what other windows have changed."""
-        self._refresh()
+        self.refresh()
 
     def _write(self, record: PictureRecord) -> PictureRecord:
         saved = replace(record, revision=record.revision + 1)
@@ -166,16 +162,13 @@ class Project:
 
     def _note(self, path: Path, record: PictureRecord) -> None:
         status = path.stat()
-        if record.name not in self._entries:
-            self._order.append(record.name)
-            self._taken.add(record.name.casefold())
+        self._taken.add(record.name.casefold())
         self._entries[record.name] = status.st_mtime_ns, status.st_size, _entry_of(record)
 
-    def _refresh(self) -> None:
-        """Bring the list up to date: only records that are newer than what is known of them are read."""
+    def refresh(self) -> None:
+        """Look for what other windows have changed, or a crash has left: only records that are newer than what is known of them are read."""
         known = self._entries or _read_index(self.folder / INDEX)
         found: dict[str, tuple[int, int, Entry]] = {}
-        created: dict[str, int] = {}
         stale = False
         with os.scandir(self.folder / ANNOTATIONS) as files:
             for file in files:
@@ -186,10 +179,7 @@ class Project:
                 if before is None or before[:2] != (status.st_mtime_ns, status.st_size):
                     before = status.st_mtime_ns, status.st_size, _entry_of(self._parsed(Path(file.path)))
                     stale = True
-                found[name], created[name] = before, status.st_mtime_ns
-        order = [name for name in (self._order or known) if name in found]
-        seen = set(order)
-        self._order = order + sorted((name for name in found if name not in seen), key=lambda name: (created[name], name))
+                found[name] = before
         self._entries, self._taken = found, {name.casefold() for name in found}
         if stale or len(found) != len(known):
             self.write_index()
@@ -197,9 +187,7 @@ class Project:
     def write_index(self) -> None:
         """So that the next opening reads one file. It is never relied on: losing it costs a moment."""
         rows = {
-            name: [time, size, entry.state, entry.layers, entry.doubt]
-            for name in self._order
-            for time, size, entry in [self._entries[name]]
+            name: [time, size, entry.state, entry.layers, entry.doubt, entry.added] for name, (time, size, entry) in self._entries.items()
         }
         try:
             with replacing(self.folder / INDEX) as temporary:
@@ -228,7 +216,7 @@ class Project:
 
 
 def _entry_of(record: PictureRecord) -> Entry:
-    return Entry(record.name, record.state, len(record.layers), record.doubt)
+    return Entry(record.name, record.state, len(record.layers), record.doubt, record.added)
 
 
 def _readable(record: PictureRecord) -> PictureRecord:
@@ -245,8 +233,8 @@ def _read_index(path: Path) -> dict[str, tuple[int, int, Entry]]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
         return {
-            str(name): (int(time), int(size), Entry(str(name), STATES[STATES.index(state)], int(layers), float(doubt)))
-            for name, (time, size, state, layers, doubt) in rows.items()
+            str(name): (int(time), int(size), Entry(str(name), STATES[STATES.index(state)], int(layers), float(doubt), str(added)))
+            for name, (time, size, state, layers, doubt, added) in rows.items()
         }
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

@@ -29,7 +29,7 @@ def reduced_map(values: NDArray[np.floating] | NDArray[np.bool_], limit: int = V
     height, width = view_size(values.shape[0], values.shape[1], limit)
     if values.dtype == np.bool_ and (height, width) != values.shape:  # bytes: a large mask is reduced ten times as fast
         bytes_ = cv2.resize(values.view(np.uint8) * np.uint8(255), (width, height), interpolation=cv2.INTER_AREA)
-        return np.asarray(bytes_, dtype=np.float32) / np.float32(255)
+        return np.asarray(np.divide(bytes_, 255, dtype=np.float32))
     numbers = values.astype(np.float32)
     if (height, width) == values.shape:
         return numbers

@@ -46,6 +46,15 @@ def project(tmp_path: Path) -> Project:
     return Project.create(tmp_path / "project", "my <b>dogs</b>")
 
 
+def test_the_order_of_the_list_survives_changes_and_a_lost_index(tmp_path: Path, photos: list[Path]) -> None:
+    project = Project.create(tmp_path / "p")
+    names = [project.add_picture(photos[place]).name for place in (2, 0, 1)]
+    project.save(replace(project.record(names[0]), state="accepted"))
+    for _ in range(2):
+        assert [entry.name for entry in Project.open(tmp_path / "p").entries] == names
+        (tmp_path / "p" / "index.json").unlink(missing_ok=True)
+
+
 def test_what_is_saved_is_read_again(project: Project, photos: list[Path]) -> None:
     record = project.add_picture(photos[0])
     assert (record.name, record.height, record.width, record.state, record.revision) == ("dog.png", 40, 60, "new", 1)
