@@ -6,7 +6,7 @@ PATH is a new folder, or a file that ends in .zip. Skipped pictures are left out
 import argparse
 from pathlib import Path
 
-FORMATS = ("coco", "coco-polygons", "refcoco", "grefcoco", "ytvos", "png", "yolo", "voc", "labelme")
+FORMATS = ("coco", "coco-polygons", "refcoco", "grefcoco", "ytvos", "png", "yolo", "voc", "labelme", "datasets")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

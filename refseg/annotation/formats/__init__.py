@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 from refseg.annotation.formats.coco import export_coco, export_coco_polygons, import_coco
+from refseg.annotation.formats.datasets import export_datasets, import_datasets
 from refseg.annotation.formats.grefcoco import export_grefcoco, import_grefcoco
 from refseg.annotation.formats.labelme import export_labelme, import_labelme
 from refseg.annotation.formats.pngs import export_png, import_png
@@ -38,6 +39,7 @@ EXPORTERS: dict[str, Exporter] = {
     "yolo": export_yolo,
     "voc": export_voc,
     "labelme": export_labelme,
+    "datasets": export_datasets,
 }
 IMPORTERS: dict[str, Importer] = {
     "coco": import_coco,
@@ -48,6 +50,7 @@ IMPORTERS: dict[str, Importer] = {
     "yolo": import_yolo,
     "voc": import_voc,
     "labelme": import_labelme,
+    "datasets": import_datasets,
 }
 
 
