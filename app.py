@@ -1,6 +1,7 @@
 """The page, as a Hugging Face Space runs it: `python app.py`."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 try:  # before torch, where a Space installs it
@@ -10,7 +11,7 @@ except ImportError:
 
 from refseg import Predictor
 from refseg.inference.video import VideoPredictor
-from refseg.ui import build_demo, launch_options
+from refseg.ui import Shelf, build_demo, launch_options
 
 predictor = Predictor.load()
 
@@ -27,7 +28,9 @@ def compute_clip(clip, expression):
 
 lent = spaces is not None and os.environ.get("SPACES_ZERO_GPU")
 borrowed = {"compute": spaces.GPU(duration=30)(compute), "compute_clip": spaces.GPU(duration=120)(compute_clip)} if lent else {}
-demo = build_demo(predictor, **borrowed)
+hosted = "SPACE_ID" in os.environ  # a public Space: visitors must not see each other's projects
+root = os.environ.get("REFSEG_PROJECTS") or ("/tmp/refseg-projects" if hosted else Path.home() / "refseg-projects")  # noqa: S108
+demo = build_demo(predictor, shelf=Shelf(Path(root), listed=not hosted), **borrowed)
 
 if __name__ == "__main__":
     demo.launch(**launch_options())

@@ -5,5 +5,8 @@ from setuptools import find_packages, setup
 setup(
     packages=[*find_packages(include=["refseg", "refseg.*"]), "refseg.checkpoints"],
     package_dir={"refseg.checkpoints": "checkpoints"},
-    package_data={"refseg.checkpoints": ["config.json", "model.safetensors", "vocabulary.txt", "README.md"], "refseg.ui": ["static/*"]},
+    package_data={
+        "refseg.checkpoints": ["config.json", "model.safetensors", "vocabulary.txt", "README.md"],
+        "refseg.ui": ["static/*", "static/annotate/*"],
+    },
 )

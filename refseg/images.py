@@ -208,6 +208,12 @@ class Letterbox:
         return slice(self.top, self.top + h), slice(self.left, self.left + w)
 
     @property
+    def corners(self) -> tuple[int, int, int, int]:
+        """x1 y1 x2 y2 of that window, in pixels of the square."""
+        rows, columns = self.window
+        return columns.start, rows.start, columns.stop, rows.stop
+
+    @property
     def scale(self) -> tuple[float, float]:
         """(x, y) factors from the picture to the square; they differ by rounding only."""
         return self.inner[1] / self.width, self.inner[0] / self.height
@@ -246,12 +252,13 @@ def _resized(image: NDArray[Pixel], shape: tuple[int, int], enlarge_only: bool =
     return resized
 
 
-def window_of(letterbox: Letterbox) -> "torch.Tensor":
-    """Where the picture proper is in the letterboxed square: float32 (1, 4), x1 y1 x2 y2 in pixels."""
+def network_input(image: UintImage, size: int) -> "tuple[Letterbox, torch.Tensor, torch.Tensor]":
+    """A picture (H, W, 3) as networks want it: its letterbox, images (1, 3, S, S) in 0..1, channels last in memory, and windows (1, 4), see `corners`."""
     import torch
 
-    rows, columns = letterbox.window
-    return torch.tensor([[columns.start, rows.start, columns.stop, rows.stop]], dtype=torch.float32)
+    letterbox = Letterbox.of(image, size)
+    images = to_tensor(letterbox.forward(image)).unsqueeze(0).contiguous(memory_format=torch.channels_last)
+    return letterbox, images, torch.tensor([letterbox.corners], dtype=torch.float32)
 
 
 def to_tensor(square: UintImage) -> "torch.Tensor":

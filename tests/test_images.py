@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
 from refseg.errors import ImageError
-from refseg.images import PAD_VALUE, Letterbox, load_image, picture_header, picture_size, save_png, to_tensor
+from refseg.images import PAD_VALUE, Letterbox, load_image, network_input, picture_header, picture_size, save_png, to_tensor
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -201,6 +202,7 @@ def test_letterbox_geometry(height: int, width: int, size: int) -> None:
     points = np.array([[0.0, 0.0], [width, height], [width / 3, height / 2]])
     np.testing.assert_allclose(box.inverse_points(box.forward_points(points)), points, atol=1e-9)
     np.testing.assert_allclose(box.forward_points(points)[1], (box.left + w, box.top + h))
+    np.testing.assert_allclose(box.forward_points(points)[:2].ravel(), box.corners)
 
 
 @given(st.floats(-1, 1), st.floats(-1, 1), st.integers(40, 300), st.integers(40, 300))
@@ -262,6 +264,13 @@ def test_to_tensor(sample_image: NDArray[np.uint8]) -> None:
     tensor = to_tensor(sample_image)
     assert tuple(tensor.shape) == (3, 60, 90)
     assert float(tensor[0, 30, 22]) == pytest.approx(220 / 255)
+
+
+def test_what_networks_are_given_is_the_letterboxed_picture(sample_image: NDArray[np.uint8]) -> None:
+    letterbox, images, windows = network_input(sample_image, 64)
+    assert letterbox == Letterbox(60, 90, 64) and images.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(images, to_tensor(letterbox.forward(sample_image)).unsqueeze(0))
+    assert windows.tolist() == [[0, 10, 64, 53]]
 
 
 def test_save_png_is_whole_and_leaves_nothing_behind(sample_image: NDArray[np.uint8], tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ ALLOWED = {
     "annotation": FOUNDATION | {"annotation", "data", "video"},
     "evaluation": FOUNDATION | {"evaluation", "data", "models", "inference"},
     "training": FOUNDATION | {"training", "data", "models", "inference", "evaluation"},
-    "ui": FOUNDATION | {"ui", "inference", "models", "video"},
+    "ui": FOUNDATION | {"ui", "annotation", "data", "inference", "models", "video"},
     "commands": FOUNDATION | {"commands", "annotation", "data", "video", "inference", "training", "evaluation"},
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -17,6 +18,7 @@ State = Literal["new", "model", "corrected", "accepted", "skipped"]
 STATES: tuple[State, ...] = get_args(State)
 MAX_TEXT = 1000
 MAX_LAYERS = 500
+COLOUR = re.compile(r"#[0-9a-f]{6}", re.IGNORECASE)
 
 Json = Mapping[str, Any]
 
@@ -59,9 +61,21 @@ class Layer:
         """The mask, bool (H, W); None for none."""
         return None if self.mask is None else decode_rle(self.mask)
 
+    def model_drew(self) -> Json | None:
+        """The model's own mask, whether somebody corrected it or not; None where no model drew it."""
+        return self.model_mask if self.model_mask is not None else self.mask if self.origin.model is not None else None
+
+    def ruled_out(self) -> Layer:
+        """The layer as one that says that its thing is not in the picture: no mask, but the model's stays beside it."""
+        model = self.model_drew()
+        changed = 0.0 if model is None else float(np.mean(decode_rle(model)))
+        return replace(self, mask=None, model_mask=model, changed=changed, absent=True, updated=now())
+
     def drawn(self, mask: BoolMask) -> Layer:
-        """The layer with another mask (H, W), as a person leaves it: the model's own stays beside it."""
-        model = self.model_mask if self.model_mask is not None else self.mask if self.origin.model is not None else None
+        """The layer with another mask (H, W), as a person leaves it: the model's own stays beside it, empty where the model found nothing."""
+        model = self.model_drew()
+        if model is None and self.origin.model is not None:
+            model = encode_rle(np.zeros_like(mask))
         changed = 0.0 if model is None else float(np.mean(decode_rle(model) != mask))
         return replace(self, mask=encode_rle(mask), model_mask=model, changed=changed, absent=False, updated=now())
 
@@ -149,6 +163,11 @@ def picture_from_json(values: Any) -> PictureRecord:
     )
 
 
+def checked(layer: Layer, record: PictureRecord) -> Layer:
+    """A layer of that picture, if it could be read again from its file as it is. Raises ProjectError."""
+    return _layer_from_json(_layer_to_json(layer), record.height, record.width)
+
+
 def _layer_to_json(layer: Layer) -> dict[str, Any]:
     origin = layer.origin
     return {
@@ -184,7 +203,7 @@ def _layer_from_json(values: Any, height: int, width: int) -> Layer:
         id=_text(known, "id"),
         expressions=tuple(said),
         category=_text(known, "category", ""),
-        colour=_text(known, "colour", "#ff3d7f"),
+        colour=_colour(known.get("colour", "#ff3d7f")),
         hidden=known.get("hidden") is True,
         absent=known.get("absent") is True,
         mask=_run_lengths(known.get("mask"), height, width),
@@ -238,6 +257,12 @@ def _share(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value <= 1:
         raise ProjectError(f"got {str(value)[:40]!r}, expected a number from 0 to 1 or null: mend the file")
     return float(value)
+
+
+def _colour(value: Any) -> str:
+    if not isinstance(value, str) or not COLOUR.fullmatch(value):
+        raise ProjectError(f"got the colour {str(value)[:40]!r}, expected # and six hexadecimal digits: mend the file")
+    return value
 
 
 def _one_of(known: Json, name: str, choices: Sequence[State]) -> State:

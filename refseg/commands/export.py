@@ -1,9 +1,10 @@
 """write an annotation project in another tool's format
 
-PATH is a new folder, or a file that ends in .zip. Skipped pictures are left out.
+PATH is a new folder, or a file that ends in .zip. Skipped pictures are left out. What looks like a mistake is told on standard error, a line a kind.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 FORMATS = ("coco", "coco-polygons", "refcoco", "grefcoco", "ytvos", "png", "yolo", "voc", "labelme", "datasets")
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write, and say how much."""
     from refseg.annotation.formats import export_to
+    from refseg.annotation.lint import lint, summary
     from refseg.annotation.store import Project
     from refseg.commands.progress import counting
 
@@ -27,3 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
     with counting("pictures") as progress:
         count = export_to(arguments.format, project, arguments.output, progress)
     print(f"{arguments.output}: {count} from {len(project.entries)} pictures")
+    with counting("pictures checked") as progress:
+        findings = lint(project, progress)
+    for line in summary(findings):
+        print(f"refseg: {line}", file=sys.stderr)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from refseg.data.augmentation import AugmentationConfig, Window, draw_window, jitter_colours, reword
 from refseg.data.choices import DEFAULT_MIX, Choice, ExpressionChooser
-from refseg.data.facts import SceneFacts, measure
 from refseg.data.masks import BoolMask, box_of
+from refseg.data.picker import ScenePicker
 from refseg.data.scenes import Scene
 from refseg.errors import DataError
 from refseg.images import Letterbox
@@ -82,23 +82,19 @@ class TrainingSampler:
         borrowed: Sequence[tuple[str, str]] = (),
         augmentation: AugmentationConfig | None = DEFAULT_AUGMENTATION,
     ) -> None:
-        self._sources = [(scenes, weight) for scenes, weight in sources if len(scenes) and weight > 0]
-        if not self._sources:
+        self._picker = ScenePicker(sources, ExpressionChooser(mix, borrowed))
+        if not self._picker:
             raise DataError("got no source with pictures and a weight above 0, expected at least one: check the data folders")
         if image_size % TARGET_STRIDE:
             raise DataError(f"got the image size {image_size}, expected a multiple of {TARGET_STRIDE}")
-        weights = np.array([weight for _, weight in self._sources], dtype=np.float64)
-        self._odds = weights / weights.sum()
         self._tokeniser = tokeniser
         self._size = image_size
         self._images = images_per_batch
         self._expressions = expressions_per_image
         self._seed = seed
         self.step = step
-        self._chooser = ExpressionChooser(mix, borrowed)
         self._instances = instances_per_image
         self._augmentation = augmentation
-        self._facts: dict[tuple[int, int], SceneFacts] = {}
 
     @property
     def state(self) -> dict[str, int]:
@@ -115,7 +111,8 @@ class TrainingSampler:
 
     def batch(self, step: int) -> TrainingBatch:
         """The batch of a step, whatever was drawn before."""
-        samples = [self._sample(np.random.default_rng([self._seed, step, slot])) for slot in range(self._images)]
+        generators = (np.random.default_rng([self._seed, step, slot]) for slot in range(self._images))
+        samples = [self._render(*self._picker.pick(self._expressions, rng), rng) for rng in generators]
         texts = [text for sample in samples for text in sample.texts]
         kinds = [kind for sample in samples for kind in sample.kinds]
         tokens, valid = self._tokeniser.batch([self._tokeniser.encode(text) for text in texts])
@@ -134,20 +131,6 @@ class TrainingSampler:
             texts=texts,
         )
 
-    def _sample(self, rng: np.random.Generator) -> _Sample:
-        for _ in range(50):
-            source = int(rng.choice(len(self._sources), p=self._odds))
-            scenes = self._sources[source][0]
-            index = int(rng.integers(len(scenes)))
-            scene = scenes[index]
-            facts = self._facts.get((source, index))
-            if facts is None:
-                facts = self._facts[source, index] = measure(scene)
-            choices = self._chooser.choose(scene, facts, self._expressions, rng)
-            if choices:
-                return self._render(scene, choices, rng)
-        raise DataError("got 50 pictures in a row without any expression, expected referents or labelled categories: check mix and data")
-
     def _render(self, scene: Scene, choices: Sequence[Choice], rng: np.random.Generator) -> _Sample:
         window = Window(0, 0, scene.image.shape[1], scene.image.shape[0])
         image, masks = scene.image, [scene.union(choice.objects) for choice in choices]
@@ -163,18 +146,12 @@ class TrainingSampler:
         if self._augmentation is not None:
             jittered = jitter_colours(boxed, texts, rng, self._augmentation)
             boxed[letterbox.window] = jittered[letterbox.window]
-        grid = self._size // TARGET_STRIDE
-        targets, singles = (
-            [shrunk(letterbox.forward(mask.astype(np.uint8) * 255, 0), grid) for mask in part] for part in (masks, instances)
-        )
-        inside = np.zeros((self._size, self._size), dtype=np.uint8)
-        inside[letterbox.window] = 255
-        rows, columns = letterbox.window
+        targets, singles = ([soft_target(mask, letterbox) for mask in part] for part in (masks, instances))
         return _Sample(
             image=boxed,
             masks=targets,
-            inside=shrunk(inside, grid) >= 128,
-            window=(columns.start, rows.start, columns.stop, rows.stop),
+            inside=inside_cells(letterbox),
+            window=letterbox.corners,
             instances=[single for single in singles if single.max() >= 128],
             texts=texts,
             kinds=[choice.kind for choice in choices],
@@ -205,6 +182,19 @@ def letterboxed(image: NDArray[np.uint8], letterbox: Letterbox) -> NDArray[np.ui
     return letterbox.forward(image).astype(np.uint8, copy=False)
 
 
-def shrunk(array: NDArray[np.generic], size: int) -> NDArray[np.uint8]:
-    """A square array brought to size x size, each cell the mean of what it covers."""
-    return cv2.resize(array.astype(np.uint8, copy=False), (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+def soft_target(mask: BoolMask, letterbox: Letterbox) -> NDArray[np.uint8]:
+    """The share of each cell (S/4, S/4) of the square that a mask (H, W) covers, times 255."""
+    return _shrunk(letterbox.forward(mask.astype(np.uint8) * 255, 0))
+
+
+def inside_cells(letterbox: Letterbox) -> NDArray[np.bool_]:
+    """The cells (S/4, S/4) of the square that are picture, at least half of each, and not padding."""
+    square = np.zeros((letterbox.size, letterbox.size), dtype=np.uint8)
+    square[letterbox.window] = 255
+    return _shrunk(square) >= 128
+
+
+def _shrunk(square: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(S, S) -> (S/4, S/4), each cell the mean of what it covers."""
+    size = len(square) // TARGET_STRIDE
+    return cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.data.augmentation import AugmentationConfig, Window, draw_window, jitter_colours, reword
-from refseg.data.batches import TARGET_STRIDE, TrainingBatch, letterboxed, shrunk
+from refseg.data.batches import TrainingBatch, inside_cells, letterboxed, soft_target
 from refseg.data.choices import ExpressionChooser
-from refseg.data.facts import measure
 from refseg.data.masks import BoolMask
+from refseg.data.picker import ScenePicker
 from refseg.data.scenes import Scene
 from refseg.data.sequences import LabelledClip
 from refseg.data.wording import reads_writing
@@ -47,23 +47,19 @@ class ClipSampler:
         seed: int,
         still_share: float = 0.5,
     ) -> None:
-        self._clips, self._stills = list(clips), [(scenes, weight) for scenes, weight in stills if len(scenes) and weight > 0]
+        self._clips, self._stills = list(clips), ScenePicker(stills, chooser)
         if not self._clips and not self._stills:
             raise DataError("got neither clips nor pictures to train on, expected at least one: check the data folders")
-        weights = np.array([weight for _, weight in self._stills], dtype=np.float64)
-        self._odds = weights / weights.sum() if len(weights) else weights
         self._share = 1.0 if not self._clips else 0.0 if not self._stills else still_share
-        self._tokeniser, self._chooser = tokeniser, chooser
+        self._tokeniser = tokeniser
         self._size, self._frames, self._expressions, self._seed = image_size, frames, expressions, seed
 
     def batch(self, step: int) -> TrainingBatch:
         """The window of a step, whatever was drawn before."""
         rng = np.random.default_rng([self._seed, step])
         images, masks, texts, index = self._from_still(rng) if rng.random() < self._share else self._from_clip(rng)
-        letterbox, grid = Letterbox.of(images[0], self._size), self._size // TARGET_STRIDE
-        rows, columns = letterbox.window
-        inside = np.zeros((self._size, self._size), dtype=np.uint8)
-        inside[letterbox.window] = 255
+        letterbox = Letterbox.of(images[0], self._size)
+        inside = inside_cells(letterbox)
         tokens, valid = self._tokeniser.batch([self._tokeniser.encode(text) for text in texts])
         count = len(images)
         return TrainingBatch(
@@ -71,10 +67,10 @@ class ClipSampler:
             tokens=tokens,
             valid=valid,
             image_index=np.array(index, dtype=np.int64),
-            masks=np.stack([shrunk(letterbox.forward(mask.astype(np.uint8) * 255, 0), grid) for mask in masks]),
-            inside=np.repeat((shrunk(inside, grid) >= 128)[None], count, axis=0),
-            windows=np.tile(np.array([columns.start, rows.start, columns.stop, rows.stop], dtype=np.float32), (count, 1)),
-            instances=np.zeros((0, grid, grid), dtype=np.uint8),
+            masks=np.stack([soft_target(mask, letterbox) for mask in masks]),
+            inside=np.repeat(inside[None], count, axis=0),
+            windows=np.tile(np.array(letterbox.corners, dtype=np.float32), (count, 1)),
+            instances=np.zeros((0, *inside.shape), dtype=np.uint8),
             instance_index=np.zeros(0, dtype=np.int64),
             boxes=np.zeros((len(texts), 0, 4), dtype=np.float32),
             kinds=["clip"] * len(texts),
@@ -100,16 +96,7 @@ class ClipSampler:
 
     def _from_still(self, rng: np.random.Generator) -> tuple[list[UintImage], list[BoolMask], list[str], list[int]]:
         """A window of constant size that moves over a picture, from one place where the things can be seen to another."""
-        for _ in range(50):
-            scenes = self._stills[int(rng.choice(len(self._stills), p=self._odds))][0]
-            scene = scenes[int(rng.integers(len(scenes)))]
-            choices = self._chooser.choose(scene, measure(scene), self._expressions, rng)
-            if choices:
-                break
-        else:
-            raise DataError(
-                "got 50 pictures in a row without any expression, expected referents or labelled categories: check mix and data"
-            )
+        scene, choices = self._stills.pick(self._expressions, rng)
         masks, texts = [scene.union(choice.objects) for choice in choices], [choice.text for choice in choices]
         first = draw_window(scene.image.shape[:2], masks, texts, rng, MOVING, scene.flippable)
         second = draw_window(scene.image.shape[:2], masks, texts, rng, MOVING, flippable=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,14 +41,21 @@ class SceneFacts:
     members: dict[str, tuple[int, ...]]
     colours: NDArray[np.float32]
 
+    @classmethod
+    def of(cls, objects: Sequence[ObjectFacts], colours: NDArray[np.float32]) -> SceneFacts:
+        """The facts of objects, members by their categories."""
+        members: dict[str, list[int]] = {}
+        for index, item in enumerate(objects):
+            members.setdefault(item.category, []).append(index)
+        return cls(tuple(objects), {category: tuple(indices) for category, indices in members.items()}, colours)
+
 
 def measure(scene: Scene) -> SceneFacts:
     """Measure every object of a scene. People's colour is that of their upper clothes: a skin's or hair's colour names nobody."""
     height, width = scene.image.shape[:2]
     overall = colour_shares(scene.image, np.ones((height, width), dtype=bool))
     objects = []
-    members: dict[str, list[int]] = {}
-    for index, item in enumerate(scene.objects):
+    for item in scene.objects:
         left, top, right, bottom = box_of(item.mask) or (0, 0, 1, 1)
         inner = item.mask[top:bottom, left:right]
         area = int(inner.sum())
@@ -68,5 +76,4 @@ def measure(scene: Scene) -> SceneFacts:
                 colours=colour_shares(scene.image, coloured),
             )
         )
-        members.setdefault(item.category, []).append(index)
-    return SceneFacts(tuple(objects), {category: tuple(indices) for category, indices in members.items()}, overall)
+    return SceneFacts.of(objects, overall)

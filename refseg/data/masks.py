@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -70,7 +71,7 @@ def _fill_polygon(mask: BoolMask, polygon: Sequence[float]) -> None:
 
 def encode_counts(mask: BoolMask) -> Counts:
     """Run lengths (N,) of a bool mask (H, W) in column-major order, beginning with background (0 when the first pixel is set)."""
-    flat = np.asarray(mask, dtype=bool).ravel(order="F")
+    flat = _transposed(np.asarray(mask, dtype=bool)).ravel()
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     lead = [0, 0] if flat.size and flat[0] else [0]
     return np.diff(np.concatenate([np.array(lead, dtype=np.int64), edges, [flat.size]])).astype(np.int64)
@@ -92,7 +93,14 @@ def decode_counts(counts: Sequence[int] | Counts, height: int, width: int) -> Bo
         raise DataError(f"got run lengths that add up to {int(runs.sum())}, expected {height} x {width} = {pixels}: mend the annotation")
     values = np.arange(runs.size) % 2 == 1
     flat = np.repeat(values, runs)
-    return np.ascontiguousarray(flat.reshape((height, width), order="F"))
+    return _transposed(flat.reshape(width, height))
+
+
+def _transposed(mask: BoolMask) -> BoolMask:
+    """(H, W) -> (W, H), contiguous. OpenCV goes in blocks: on large masks several times as fast as NumPy's copy."""
+    if mask.size == 0:
+        return np.ascontiguousarray(mask.T)
+    return np.asarray(cv2.transpose(np.ascontiguousarray(mask).view(np.uint8))).view(np.bool_)
 
 
 def pack_counts(counts: Sequence[int] | Counts) -> str:

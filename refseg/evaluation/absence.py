@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from refseg.data.nouns import confusable_with
 from refseg.data.refcoco import ImageRecord, RefCocoDataset
-from refseg.errors import DataError, ExpressionError
+from refseg.errors import DataError
+from refseg.evaluation.asking import AskedPredictor, ask
 from refseg.images import load_image
 
 BINS = 10
@@ -25,13 +26,6 @@ class JudgedSegmentation(Protocol):
     def presence(self) -> float | None: ...
     @property
     def absent(self) -> bool: ...
-
-
-class JudgedPredictor(Protocol):
-    """What the protocol needs of a predictor."""
-
-    def encode(self, image: NDArray[np.uint8]) -> Any: ...
-    def segment(self, encoded: Any, expressions: Sequence[str]) -> Sequence[JudgedSegmentation]: ...
 
 
 @dataclass(frozen=True)
@@ -51,16 +45,16 @@ def foreign_expressions(dataset: RefCocoDataset, image: ImageRecord, count: int,
     """
     present = {instance.category for instance in dataset.instances_of(image)}
     free = [
-        (referent.image_id, sentence)
-        for referent in _referents(dataset)
-        if referent.image_id != image.id and not confusable_with(referent.category) & present
+        sentence
+        for referent in dataset.referents
+        if referent.instance.image_id != image.id and not confusable_with(referent.instance.category) & present
         for sentence in referent.sentences
     ]
-    return [free[int(index)][1] for index in rng.permutation(len(free))[:count]]
+    return [free[int(index)] for index in rng.permutation(len(free))[:count]]
 
 
 def presence_samples(
-    predictor: JudgedPredictor,
+    predictor: AskedPredictor[JudgedSegmentation],
     dataset: RefCocoDataset,
     per_picture: int = 6,
     seed: int = 0,
@@ -77,7 +71,7 @@ def presence_samples(
     for done, image in enumerate(images, start=1):
         own = [sentence for referent in dataset.referents_of(image) for sentence in referent.sentences]
         foreign = foreign_expressions(dataset, image, per_picture, rng)
-        answers = _answers(predictor, predictor.encode(load_image(dataset.path_of(image))), own + foreign)
+        answers = ask(predictor, predictor.encode(load_image(dataset.path_of(image))), own + foreign)
         for number, answer in enumerate(answers):
             if answer is None:
                 continue
@@ -90,14 +84,6 @@ def presence_samples(
         raise DataError(f"{dataset.root}: got no picture with expressions, expected at least one: choose another split")
     presence, absent, there, pictures = (np.array(column) for column in zip(*rows, strict=True))
     return PresenceSamples(presence.astype(np.float64), absent.astype(np.bool_), there.astype(np.bool_), pictures.astype(np.int64))
-
-
-def _answers(predictor: JudgedPredictor, encoded: Any, texts: Sequence[str]) -> list[JudgedSegmentation | None]:
-    """One for each text, None for a text that cannot be used."""
-    try:
-        return list(predictor.segment(encoded, texts))
-    except ExpressionError:
-        return [None] if len(texts) == 1 else [answer for text in texts for answer in _answers(predictor, encoded, [text])]
 
 
 def summarise_absence(samples: PresenceSamples) -> dict[str, Any]:
@@ -136,14 +122,3 @@ def _ranking(present: NDArray[np.float64], absent: NDArray[np.float64]) -> float
     ordered = np.sort(absent)
     below, upto = np.searchsorted(ordered, present, "left"), np.searchsorted(ordered, present, "right")
     return float((below + upto).mean() / 2 / len(absent))
-
-
-@dataclass(frozen=True)
-class _Sentences:
-    image_id: int
-    category: str
-    sentences: tuple[str, ...]
-
-
-def _referents(dataset: RefCocoDataset) -> list[_Sentences]:
-    return [_Sentences(r.instance.image_id, r.instance.category, r.sentences) for r in dataset.referents]

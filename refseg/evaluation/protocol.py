@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from refseg.data.masks import BoolMask
 from refseg.data.refcoco import ImageRecord, RefCocoDataset
-from refseg.errors import DataError, ExpressionError
+from refseg.errors import DataError
+from refseg.evaluation.asking import AskedPredictor, ask
 from refseg.evaluation.kinds import KINDS, kinds_of
 from refseg.evaluation.metrics import Score
 from refseg.images import load_image
@@ -29,20 +30,8 @@ class MeasuredSegmentation(Protocol):
         ...
 
 
-class MeasuredPredictor(Protocol):
-    """What the protocol needs of a predictor."""
-
-    def encode(self, image: NDArray[np.uint8]) -> Any:
-        """Features of an RGB picture uint8 (H, W, 3)."""
-        ...
-
-    def segment(self, encoded: Any, expressions: Sequence[str]) -> Sequence[MeasuredSegmentation]:
-        """One segmentation for each expression."""
-        ...
-
-
 def evaluate_refcoco(
-    predictor: MeasuredPredictor,
+    predictor: AskedPredictor[MeasuredSegmentation],
     dataset: RefCocoDataset,
     refine: str = "none",
     limit: int | None = None,
@@ -57,9 +46,7 @@ def evaluate_refcoco(
     "kinds": {kind: the same figures}, "disambiguation": {"n", "accuracy", "chance"}}. "unusable" counts expressions without any word,
     which are scored as empty masks. Raises DataError where there is nothing to measure or the data is malformed.
     """
-    images = [image for image in dataset.images if dataset.referents_of(image)]
-    if limit is not None:
-        images = images[:limit]
+    images = [image for image in dataset.images if dataset.referents_of(image)][:limit]
     if not images:
         raise DataError(f"{dataset.root}: got no picture with expressions, expected at least one: choose another split or limit")
     started = time.perf_counter()
@@ -69,7 +56,11 @@ def evaluate_refcoco(
         picture = load_image(dataset.path_of(image))
         _check_size(dataset, image, picture)
         texts = [sentence for referent in dataset.referents_of(image) for sentence in referent.sentences]
-        masks = _predict(predictor, picture, texts, threshold, refine)
+        # The answers, which hold maps of the picture's size, are let go of at once.
+        masks = [
+            None if answer is None else answer.mask(threshold=threshold, refine=refine)
+            for answer in ask(predictor, predictor.encode(picture), texts)
+        ]
         unusable += sum(mask is None for mask in masks)
         empty = np.zeros(picture.shape[:2], dtype=bool)
         predictions = iter([empty if mask is None else mask for mask in masks])
@@ -94,26 +85,6 @@ def evaluate_refcoco(
         "kinds": {kind: score.summary() for kind, score in by_kind.items()},
         "disambiguation": choice.summary(),
     }
-
-
-def _predict(
-    predictor: MeasuredPredictor, picture: NDArray[np.uint8], texts: Sequence[str], threshold: float | None, refine: str
-) -> list[BoolMask | None]:
-    """One mask for each text, None for a text that the predictor cannot use."""
-    encoded = predictor.encode(picture)
-    try:
-        return [s.mask(threshold=threshold, refine=refine) for s in predictor.segment(encoded, texts)]
-    except ExpressionError:
-        if len(texts) == 1:
-            return [None]
-    # One text without words must not take its neighbours along.
-    masks: list[BoolMask | None] = []
-    for text in texts:
-        try:
-            masks.append(predictor.segment(encoded, [text])[0].mask(threshold=threshold, refine=refine))
-        except ExpressionError:
-            masks.append(None)
-    return masks
 
 
 def _check_size(dataset: RefCocoDataset, image: ImageRecord, picture: NDArray[np.uint8]) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from refseg.errors import CheckpointError, InputError
-from refseg.images import Letterbox, load_image, to_tensor, window_of
+from refseg.images import Letterbox, load_image, network_input
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.checkpoint import load_checkpoint
 from refseg.inference.device import check_precision, choose_device, choose_precision
@@ -134,9 +134,8 @@ class Predictor:
 
     def square(self, image: NDArray[np.uint8]) -> tuple[Letterbox, Tensor, Tensor]:
         """A picture (H, W, 3) as the network wants it: its letterbox, images (1, 3, S, S) in 0..1 and windows (1, 4), on the device."""
-        letterbox = Letterbox.of(image, self.config.image_size)
-        pixels = to_tensor(np.asarray(letterbox.forward(image), dtype=np.uint8)).unsqueeze(0)
-        return letterbox, pixels.to(self.device).contiguous(memory_format=torch.channels_last), window_of(letterbox).to(self.device)
+        letterbox, images, windows = network_input(image, self.config.image_size)
+        return letterbox, images.to(self.device), windows.to(self.device)
 
     def encode(self, image: NDArray[np.uint8]) -> EncodedImage:
         """Features of a picture, uint8 (H, W, 3) RGB: one pass of the backbone. Raises ImageError for arrays of another kind."""

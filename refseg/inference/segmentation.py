@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from refseg.errors import InputError
 from refseg.images import Letterbox
 from refseg.inference.crf import refine_mask
+from refseg.inference.doubt import doubt_of
 
 FloatArray = NDArray[np.float32]
 
@@ -65,6 +66,12 @@ class Segmentation:
     def peak(self) -> float:
         """The highest probability in the picture."""
         return float(self.probability.max())
+
+    @cached_property
+    def doubt(self) -> float:
+        """How unsure this answer is, 0..1: see `doubt_of`."""
+        cells = Letterbox(self.letterbox.height, self.letterbox.width, self.logits.shape[0])
+        return doubt_of(self.logits[cells.window], self.threshold, self.presence)
 
     @cached_property
     def response(self) -> FloatArray:

@@ -25,6 +25,7 @@ from refseg.models.selection import (
     DescribedRegions,
     RegionSelection,
     Selected,
+    mixed_logits,
     presence_cues,
     region_evidence,
 )
@@ -159,8 +160,9 @@ class ReferringNetwork(nn.Module):
             with torch.no_grad():
                 self.presence.weight[0, 2 * config.channels + MARGIN_CUE] = 2.0  # a good guess from the start
         if config.regions:
-            self.instances, self.selection = _region_modules(config, self.backbone)
-            self.gate, self.certainty = _region_gate(), nn.Parameter(torch.tensor(3.0))  # see `_mixed`
+            self.instances = InstanceMasks(self.backbone.level_channels[0], *self.backbone.detail_channels)
+            self.selection = RegionSelection(config.embedding, self.backbone.classes, sum(self.backbone.appearance_channels))
+            self.gate, self.certainty = _region_gate(), nn.Parameter(torch.tensor(3.0))  # see `mixed_logits`
 
     def see(self, images: Tensor, windows: Tensor | None = None) -> SeenImages:
         """One backbone pass; each picture by itself.
@@ -237,17 +239,19 @@ class ReferringNetwork(nn.Module):
         evidence = None if selected is None else self.evidence(encoded, selected, image_index)
         if self.refinement is not None:
             x = self.refinement(x, [detail.index_select(0, image_index) for detail in encoded.details], evidence)
-        dense = self.prediction(x)
-        logits = dense if selected is None or evidence is None else self._mixed(dense, selected, evidence)
+        dense = logits = self.prediction(x).squeeze(1)
+        if selected is not None and evidence is not None:
+            gate = self.gate(presence_cues(selected)).sigmoid().squeeze(1)
+            logits = mixed_logits(dense, evidence[:, 0], gate, self.certainty)
         return NetworkOutput(
-            logits=logits.squeeze(1),
+            logits=logits,
             word_attention=torch.stack([level.word_attention for level in attended], dim=1),
             word_maps=torch.stack([level.word_maps for level in attended], dim=1).unflatten(-1, (h, w)),
             features=fused.features,
             memory_gates=fused.memory_gates,
             reset_gates=fused.reset_gates,
             presence=self._presence(fused.features, selected),
-            dense=dense.squeeze(1),
+            dense=dense,
             selected=selected,
         )
 
@@ -276,12 +280,6 @@ class ReferringNetwork(nn.Module):
         boxes, masks = encoded.regions.boxes[image_index], at_least_float32(encoded.instances[image_index]).sigmoid()
         return region_evidence(selected.logits, boxes, masks, 4 * cells, cells)
 
-    def _mixed(self, dense: Tensor, selected: Selected, evidence: Tensor) -> Tensor:
-        """(1 - g) dense + g c (2 m - 1): with the gate g (K,), how far the choice is to be trusted, and m, the mask of the best region."""
-        gate = self.gate(presence_cues(selected)).sigmoid()[:, :, None, None]
-        mixed: Tensor = (1 - gate) * dense + gate * self.certainty * (2 * evidence[:, :1] - 1)
-        return mixed
-
     def _presence(self, features: Tensor, selected: Selected | None) -> Tensor | None:
         """Strongest and mean response of each fused channel, and how sure the selection is -> logit (K,)."""
         if self.presence is None:
@@ -293,12 +291,6 @@ class ReferringNetwork(nn.Module):
             pooled.append(features.new_zeros(len(features), PRESENCE_CUES))  # a picture encoded without its regions
         logit: Tensor = self.presence(torch.cat(pooled, dim=1)).squeeze(1)
         return logit
-
-
-def _region_modules(config: NetworkConfig, backbone: Backbone) -> tuple[InstanceMasks, RegionSelection]:
-    """Masks in the boxes, and the choice among them."""
-    instances = InstanceMasks(backbone.level_channels[0], *backbone.detail_channels)
-    return instances, RegionSelection(config.embedding, backbone.classes, sum(backbone.appearance_channels))
 
 
 def _region_gate() -> nn.Linear:

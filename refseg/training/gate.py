@@ -12,18 +12,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from refseg.data.refcoco import RefCocoDataset
-from refseg.images import Letterbox, load_image, to_tensor, window_of
-from refseg.language import Tokeniser, Vocabulary
+from refseg.data.masks import BoolMask
+from refseg.data.refcoco import ImageRecord, RefCocoDataset
+from refseg.errors import DataError
+from refseg.images import Letterbox, load_image
+from refseg.inference.predictor import Predictor
+from refseg.language import Vocabulary
 from refseg.models.network import ReferringNetwork
-from refseg.models.selection import presence_cues
+from refseg.models.selection import mixed_logits, presence_cues
 
 STEPS, BATCH, RATE, DECAY = 300, 256, 0.03, 0.01
 
 
 class GateSamples(NamedTuple):
     """N expressions: cues (N, 7); dense logits, best region's mask (0..1), what is meant and what is picture (N, h, w); weights (N,), sum 1;
-    pictures (N,)."""
+    pictures (N,): their numbers."""
 
     cues: Tensor
     dense: Tensor
@@ -33,9 +36,14 @@ class GateSamples(NamedTuple):
     weights: Tensor
     pictures: Tensor
 
+    @classmethod
+    def joined(cls, parts: Sequence["GateSamples"]) -> "GateSamples":
+        """The expressions of all parts, in their order."""
+        return cls(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+
 
 class Gate(NamedTuple):
-    """weight (7,) and bias of the gate, and c, see `ReferringNetwork._mixed`."""
+    """weight (7,) and bias of the gate, and c, see `mixed_logits`."""
 
     weight: Tensor
     bias: Tensor
@@ -53,7 +61,7 @@ def fit_gate(samples: GateSamples, seed: int = 0) -> Gate:
     optimiser = torch.optim.Adam([weight, bias, certainty, sharpness], lr=RATE)
     for _ in range(STEPS):
         rows = torch.randperm(len(cues), generator=generator)[:BATCH]
-        logits = mixed(samples.dense[rows], samples.region[rows], (cues[rows] @ weight + bias).sigmoid(), certainty)
+        logits = mixed_logits(samples.dense[rows], samples.region[rows], (cues[rows] @ weight + bias).sigmoid(), certainty)
         probability = (sharpness * logits).sigmoid() * samples.inside[rows]
         common = (probability * samples.target[rows]).sum((1, 2))
         total = (probability + samples.target[rows]).sum((1, 2)) - common
@@ -66,12 +74,6 @@ def fit_gate(samples: GateSamples, seed: int = 0) -> Gate:
     return Gate(plain, bias.detach() - plain @ mean, certainty.detach())
 
 
-def mixed(dense: Tensor, region: Tensor, gate: Tensor, certainty: Tensor) -> Tensor:
-    """As `ReferringNetwork._mixed`: logits (N, h, w) with gate (N,)."""
-    gate = gate[:, None, None]
-    return (1 - gate) * dense + gate * certainty * (2 * region - 1)
-
-
 @torch.no_grad()
 def apply_gate(network: ReferringNetwork, gate: Gate) -> None:
     """Put the fitted numbers into the network."""
@@ -80,52 +82,59 @@ def apply_gate(network: ReferringNetwork, gate: Gate) -> None:
     network.certainty.copy_(gate.certainty)
 
 
-@torch.inference_mode()
 def gate_samples(
     network: ReferringNetwork, vocabulary: Vocabulary, datasets: Sequence[tuple[RefCocoDataset, float]], cells: int = 64
 ) -> GateSamples:
-    """What the network answers to every expression of (data set, weight) pairs, on cells x cells positions."""
-    tokeniser, device = Tokeniser(vocabulary, network.config.max_words), next(network.parameters()).device
+    """What the network answers to every expression of (data set, weight) pairs, on cells x cells positions. Raises DataError where there is none."""
     training = network.training
-    network.eval()
-    parts: list[list[Tensor]] = [[] for _ in GateSamples._fields]
+    predictor = Predictor(network, vocabulary, device=str(next(network.parameters()).device), precision="float32")
     whole = sum(weight for _, weight in datasets)
-    for number, (dataset, weight) in enumerate(datasets):
-        before = sum(len(part) for part in parts[0])
-        for position, image in enumerate(dataset.images):
-            referents = dataset.referents_of(image)
-            if not referents:
-                continue
-            letterbox, square = _square(load_image(dataset.path_of(image)), network.config.image_size)
-            said = [(referent, text) for referent in referents for text in referent.sentences]
-            tokens, valid = (torch.from_numpy(a).to(device) for a in tokeniser.batch([tokeniser.encode(text) for _, text in said]))
-            index = torch.zeros(len(said), dtype=torch.int64, device=device)
-            encoded = network.encode(square.to(device), window_of(letterbox).to(device))
-            output = network.attend(encoded, tokens, valid, index)
-            if output.selected is None or output.dense is None or (evidence := network.evidence(encoded, output.selected, index)) is None:
-                raise ValueError("a gate needs a network with regions, got none")
-            masks = {r.instance.id: _covered(letterbox, r.instance.mask(image.height, image.width), cells) for r in referents}
-            inside = _covered(letterbox, np.ones((image.height, image.width), dtype=bool), cells) >= 0.5
-            maps = (output.dense.unsqueeze(1), evidence[:, :1])
-            dense, region = (F.interpolate(one.float().cpu(), size=(cells, cells), mode="area").squeeze(1) for one in maps)
-            target = torch.stack([masks[referent.instance.id] for referent, _ in said])
-            values = [presence_cues(output.selected).float().cpu(), dense, region, target, inside.float().expand_as(target)]
-            for part, value in zip(parts, values, strict=False):
-                part.append(value)
-            parts[6].append(torch.full((len(said),), position + 1_000_000 * number))
-        count = sum(len(part) for part in parts[0]) - before
-        parts[5].append(torch.full((count,), weight / whole / max(1, count)))
+    parts: list[GateSamples] = []
+    for dataset, weight in datasets:
+        images = [image for image in dataset.images if dataset.referents_of(image)]
+        expressions = sum(len(referent.sentences) for image in images for referent in dataset.referents_of(image))
+        share = weight / whole / max(1, expressions)
+        parts += [_of_picture(predictor, dataset, image, number, share, cells) for number, image in enumerate(images, start=len(parts))]
     network.train(training)
-    return GateSamples(*(torch.cat(part) for part in parts))
+    if not parts:
+        raise DataError("got no picture with expressions to fit the gate on, expected at least one: check the recipe's `gate` and data")
+    return GateSamples.joined(parts)
 
 
-def _square(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], size: int) -> tuple[Letterbox, Tensor]:
-    letterbox = Letterbox.of(image, size)
-    pixels = to_tensor(np.asarray(letterbox.forward(image), dtype=np.uint8)).unsqueeze(0)
-    return letterbox, pixels.contiguous(memory_format=torch.channels_last)
+def _of_picture(predictor: Predictor, dataset: RefCocoDataset, image: ImageRecord, number: int, weight: float, cells: int) -> GateSamples:
+    """All expressions about one picture, which gets this number; weight: of each of them."""
+    referents = dataset.referents_of(image)
+    texts = [text for referent in referents for text in referent.sentences]
+    encoded = predictor.encode(load_image(dataset.path_of(image)))
+    tokeniser, device = predictor.tokeniser, predictor.device
+    tokens, valid = (torch.from_numpy(array).to(device) for array in tokeniser.batch([tokeniser.encode(text) for text in texts]))
+    index = torch.zeros(len(texts), dtype=torch.int64, device=device)
+    with predictor.running() as network:
+        output = network.attend(encoded.features, tokens, valid, index)
+        evidence = None if output.selected is None else network.evidence(encoded.features, output.selected, index)
+    if output.selected is None or output.dense is None or evidence is None:
+        raise ValueError("a gate needs a network with regions, got none")
+    shape = image.height, image.width
+    covered = [_covered(encoded.letterbox, referent.instance.mask(*shape), cells) for referent in referents]
+    target = torch.cat([cover.expand(len(referent.sentences), -1, -1) for cover, referent in zip(covered, referents, strict=True)])
+    inside = _covered(encoded.letterbox, np.ones(shape, dtype=bool), cells) >= 0.5
+    return GateSamples(
+        cues=presence_cues(output.selected).float().cpu(),
+        dense=_shrunk(output.dense, cells),
+        region=_shrunk(evidence[:, 0], cells),
+        target=target,
+        inside=inside.float().expand_as(target),
+        weights=torch.full((len(texts),), weight),
+        pictures=torch.full((len(texts),), number),
+    )
 
 
-def _covered(letterbox: Letterbox, mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], cells: int) -> Tensor:
+def _covered(letterbox: Letterbox, mask: BoolMask, cells: int) -> Tensor:
     """Share of each of cells x cells of the letterboxed square that a mask (H, W) covers."""
     square = torch.from_numpy(letterbox.forward(mask.astype(np.float32), 0))
-    return F.interpolate(square[None, None], size=(cells, cells), mode="area")[0, 0]
+    return _shrunk(square.unsqueeze(0), cells).squeeze(0)
+
+
+def _shrunk(maps: Tensor, cells: int) -> Tensor:
+    """Means of maps (N, h, w) over cells x cells, on the CPU."""
+    return F.interpolate(maps.float().cpu().unsqueeze(1), size=(cells, cells), mode="area").squeeze(1)

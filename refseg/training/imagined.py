@@ -157,10 +157,8 @@ def _in_window(boxes: NDArray[np.float64], window: NDArray[np.float64]) -> NDArr
 
 def _facts(categories: Sequence[str], boxes: NDArray[np.float64]) -> SceneFacts:
     """Measures of boxes that stand for objects; two thirds of a box are taken to be filled."""
-    members: dict[str, list[int]] = {}
     objects = []
-    for index, (category, (x1, y1, x2, y2)) in enumerate(zip(categories, boxes.tolist(), strict=True)):
+    for category, (x1, y1, x2, y2) in zip(categories, boxes.tolist(), strict=True):
         area = 0.67 * (x2 - x1) * (y2 - y1)
         objects.append(ObjectFacts(category, (x1 + x2) / 2, (y1 + y2) / 2, (x1, y1, x2, y2), area, _NO_COLOURS))
-        members.setdefault(category, []).append(index)
-    return SceneFacts(tuple(objects), {name: tuple(indices) for name, indices in members.items()}, _NO_COLOURS)
+    return SceneFacts.of(objects, _NO_COLOURS)

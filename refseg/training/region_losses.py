@@ -7,6 +7,7 @@ from torch import Tensor
 from refseg.models.instances import read_boxes
 from refseg.models.regions import pairwise_iou
 from refseg.models.selection import Selected
+from refseg.training.losses import region_loss
 
 FOUND = 0.5  # IoU of boxes from which a candidate counts as the object
 CATEGORY_WEIGHT = 0.3
@@ -44,9 +45,7 @@ def instance_loss(logits: Tensor, boxes: Tensor, masks: Tensor, image_size: int)
         return logits.sum()
     target = read_boxes(masks.unsqueeze(1), boxes.unsqueeze(1), logits.shape[-1], image_size).squeeze(1)
     cross_entropy = F.binary_cross_entropy_with_logits(logits.float(), target)
-    probability = logits.float().sigmoid()
-    dice = (2 * (probability * target).sum((1, 2)) + 1) / (probability.sum((1, 2)) + target.sum((1, 2)) + 1)
-    return cross_entropy + (1 - dice).mean()
+    return cross_entropy + region_loss(logits.float().sigmoid(), target).mean()
 
 
 def boxes_of_masks(masks: Tensor, image_size: int) -> Tensor:

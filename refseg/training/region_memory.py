@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -24,7 +23,7 @@ from refseg.data.templates import Template
 from refseg.data.wording import mirror_text, reads_writing
 from refseg.errors import DataError
 from refseg.files import replacing
-from refseg.images import Letterbox, to_tensor, window_of
+from refseg.images import network_input
 from refseg.language import Tokeniser
 from refseg.models.network import ReferringNetwork
 from refseg.models.regions import Regions, pairwise_iou
@@ -220,8 +219,8 @@ def _remembered(
     for mirrored in (False, True) if scene.flippable else (False,):
         image = np.ascontiguousarray(scene.image[:, ::-1]) if mirrored else scene.image
         boxes = shares[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [1, 0, 1, 0] if mirrored else shares
-        letterbox = Letterbox.of(image, image_size)
-        regions = candidates(network, letterbox, np.asarray(letterbox.forward(image), dtype=np.uint8))
+        letterbox, images, windows = network_input(image, image_size)
+        regions = _candidates(network, images, windows)
         corners = letterbox.forward_points(boxes.reshape(-1, 2) * [image.shape[1], image.shape[0]])
         iou = pairwise_iou(regions.boxes, torch.from_numpy(corners.reshape(1, -1, 4)).float().to(regions.boxes.device))[0]
         views.append(Regions(*(part[0].to("cpu", FLOATS) for part in regions)))
@@ -232,11 +231,10 @@ def _remembered(
 
 
 @torch.no_grad()
-def candidates(network: ReferringNetwork, letterbox: Letterbox, square: NDArray[np.uint8]) -> Regions:
-    """The regions of one letterboxed picture, uint8 (S, S, 3)."""
-    device = next(network.parameters()).device
-    images = to_tensor(square).unsqueeze(0).to(device).contiguous(memory_format=torch.channels_last)
-    regions = network.propose(images, network.backbone(images), window_of(letterbox).to(device))
+def _candidates(network: ReferringNetwork, images: Tensor, windows: Tensor) -> Regions:
+    """The regions of one letterboxed picture, see `network_input`."""
+    images = images.to(next(network.parameters()).device)
+    regions = network.propose(images, network.backbone(images), windows)
     if regions is None:
         raise DataError("the recipe's network has no regions to choose among, expected `regions` above 0 in its configuration")
     return regions

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -35,7 +35,8 @@ def load_state(folder: Path, network: ReferringNetwork, average: ReferringNetwor
     path = folder / TENSORS
     try:
         tensors = load_file(path)
-        counters: dict[str, Any] = json.loads(_metadata(path)["counters"])
+        with safe_open(path, framework="pt") as stored:
+            counters: dict[str, Any] = json.loads((stored.metadata() or {})["counters"])
         for prefix, module in (("network", network), ("average", average)):
             module.load_state_dict({name.partition("/")[2]: value for name, value in tensors.items() if name.startswith(prefix + "/")})
     except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
@@ -48,10 +49,3 @@ def load_state(folder: Path, network: ReferringNetwork, average: ReferringNetwor
             state["state"].setdefault(int(index), {})[key] = value
     optimiser.load_state_dict(state)
     return counters
-
-
-def _metadata(path: Path) -> dict[str, str]:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as handle:
-        return dict(handle.metadata() or {})

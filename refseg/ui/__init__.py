@@ -2,6 +2,7 @@
 
 from refseg.ui.demo import build_demo
 from refseg.ui.runner import Compute
+from refseg.ui.shelf import Shelf
 from refseg.ui.theme import launch_options
 
-__all__ = ["Compute", "build_demo", "launch_options"]
+__all__ = ["Compute", "Shelf", "build_demo", "launch_options"]

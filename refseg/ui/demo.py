@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from refseg.inference.crf import why_unavailable
+from refseg.ui.annotate_tab import build_annotate_tab
 from refseg.ui.examples import Example, find_clips, find_examples
 from refseg.ui.image_tab import build_image_tab
 from refseg.ui.runner import Compute, ComputeClip, Runner
+from refseg.ui.shelf import Shelf
 from refseg.ui.video_tab import build_video_tab
 
 if TYPE_CHECKING:
@@ -26,11 +28,12 @@ def build_demo(
     compute_clip: ComputeClip | None = None,
     examples: Sequence[Example] | None = None,
     clips: Sequence[Example] | None = None,
+    shelf: Shelf | None = None,
 ) -> gr.Blocks:
     """The page around one predictor, not launched; launch it with `launch_options()`.
 
     compute, compute_clip: run the network in place of the predictor where a GPU is lent per call (see `Runner`).
-    examples, clips: those of `find_examples` and `find_clips` when None.
+    examples, clips: those of `find_examples` and `find_clips` when None.  shelf: where annotation projects are kept; with None there is no such tab.
     """
     runner = Runner(predictor, compute, compute_clip)
     chosen = find_examples() if examples is None else examples
@@ -41,7 +44,10 @@ def build_demo(
             with gr.Tab("Picture", id="picture"):
                 build_image_tab(runner, chosen, unavailable=why_unavailable())
             with gr.Tab("Video", id="video"):
-                build_video_tab(runner, find_clips() if clips is None else clips)
+                build_video_tab(runner, find_clips() if clips is None else clips, shelf)
+            if shelf is not None:
+                with gr.Tab("Annotate", id="annotate"):
+                    build_annotate_tab(runner, shelf)
     demo.queue(default_concurrency_limit=1, max_size=64)
     return demo
 

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,15 +13,11 @@ from refseg.files import replacing
 from refseg.images import save_png
 from refseg.inference.record import segmentation_entry
 from refseg.rendering import overlay
-from refseg.ui.image_page import failure
-from refseg.ui.messages import NO_RESULT, Message, messages_html
+from refseg.ui.saving import Saved, nothing_to_save, save_file
 from refseg.ui.session import Session
 
 if TYPE_CHECKING:
     from refseg.inference.segmentation import Segmentation
-
-Saved = tuple[str | None, Any]
-"""(path of the file or None, markup of a message or "leave it as it is")."""
 
 
 class Downloads:
@@ -60,13 +56,8 @@ class Downloads:
 
 def _save(session: Session | None, name: str, write: Callable[[Session, "Segmentation", Path], None]) -> Saved:
     if session is None or session.segmentation is None:
-        return None, messages_html([Message(NO_RESULT, "error")])
-    path = session.folder.file(name)
-    try:
-        write(session, session.segmentation, path)
-    except Exception as error:
-        return None, messages_html([failure(error)])
-    return str(path), gr.skip()
+        return nothing_to_save()
+    return save_file(session.folder, name, partial(write, session, session.segmentation))
 
 
 def _mask(found: "Segmentation", threshold: float, refine: bool) -> NDArray[np.bool_]:

@@ -4,7 +4,6 @@ Every method takes what the browser sent and the visitor's session and returns p
 without a page. Nothing of a visitor is kept here.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,18 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.errors import ImageError, RefsegError
+from refseg.errors import ImageError
 from refseg.images import load_image
 from refseg.ui.examples import Example
 from refseg.ui.figures import facts_html, map_html
 from refseg.ui.heatmap import heatmap_html
 from refseg.ui.messages import (
-    INTERNAL,
     NO_EXPRESSION,
     NO_PICTURE,
     Message,
     about_finding,
     about_words,
+    failure,
     messages_html,
     replace_word,
 )
@@ -33,8 +32,6 @@ from refseg.ui.session import Session
 
 if TYPE_CHECKING:
     from refseg.inference.segmentation import Segmentation
-
-log = logging.getLogger(__name__)
 
 Picture = Mapping[str, Any] | None
 """An uploaded picture as the browser sends it: {"path": ...}; its path has been checked by Gradio to lie in the upload folder."""
@@ -71,10 +68,10 @@ class ImagePage:
             if fresh is session:
                 return None
             if fresh is None:
-                return cleared()
+                return _cleared()
             fresh = fresh.encoded_as(self._runner.encode(fresh.image))
         except Exception as error:
-            return cleared(failure(error))
+            return _cleared(failure(error))
         return Shown(_plain(fresh), "", "", "", "", fresh)
 
     def segment(self, picture: Picture, expression: str, threshold: float, refine: bool, session: Session | None) -> Shown:
@@ -82,12 +79,12 @@ class ImagePage:
         try:
             current = self._session_of(picture, session)
             if current is None:
-                return cleared(Message(NO_PICTURE, "error"))
+                return _cleared(Message(NO_PICTURE, "error"))
             if not isinstance(expression, str) or not expression.strip():
                 current = current.answered(None)
                 return Shown(_plain(current), messages_html([Message(NO_EXPRESSION, "error")]), "", "", "", current)
         except Exception as error:
-            return cleared(failure(error))
+            return _cleared(failure(error))
         try:
             answer = self._runner.run(current.image, expression, current.encoded)
             current = current.encoded_as(answer.encoded).answered(answer.segmentation)
@@ -141,7 +138,7 @@ class ImagePage:
         )
 
 
-def cleared(message: Message | None = None) -> Shown:
+def _cleared(message: Message | None = None) -> Shown:
     """The page without a picture."""
     return Shown(EMPTY, messages_html([message] if message else []), "", "", "", None)
 
@@ -169,11 +166,3 @@ def _masked(session: Session, found: "Segmentation", threshold: float, refine: b
         "refined": refined,
         "alt": f"the picture with what was found for: {found.expression}",
     }
-
-
-def failure(error: Exception) -> Message:
-    """One sentence for the person; what is not theirs to mend goes to the log."""
-    if isinstance(error, RefsegError):
-        return Message(str(error), "error")
-    log.exception("unexpected failure in the image tab", exc_info=error)
-    return Message(INTERNAL, "error")

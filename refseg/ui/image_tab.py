@@ -6,15 +6,13 @@ from typing import Any
 
 import gradio as gr
 
-from refseg.rendering import DEFAULT_COLOUR
 from refseg.ui.downloads import Downloads
 from refseg.ui.examples import Example, examples_html
 from refseg.ui.image_page import EMPTY, ImagePage, Picture
+from refseg.ui.overlay_controls import OverlayControls, build_overlay_controls, first_settings
 from refseg.ui.runner import Runner
 from refseg.ui.session import TIME_TO_LIVE, Session, close_session
-from refseg.ui.theme import MASK_COLOURS, static_text
-
-OPACITY = 0.5
+from refseg.ui.theme import script, static_text
 
 RESULT = """
 <div class="rs-result" data-state="empty">
@@ -38,22 +36,12 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Controls:
-    """How the mask is drawn."""
-
-    threshold: gr.Slider
-    opacity: gr.Slider
-    colour: gr.Radio
-    outline: gr.Checkbox
-    refine: gr.Checkbox
-
-
-@dataclass(frozen=True)
 class Answer:
     """The right column: the mask, its files, and why."""
 
     result: gr.HTML
-    controls: Controls
+    controls: OverlayControls
+    refine: gr.Checkbox
     facts: gr.HTML
     save_mask: gr.Button
     save_overlay: gr.Button
@@ -104,11 +92,15 @@ def _question(examples: Sequence[Example]) -> Question:
 
 
 def _answer(threshold: float, unavailable: str | None) -> Answer:
-    start = {"threshold": threshold, "opacity": OPACITY, "colour": DEFAULT_COLOUR, "outline": True}
     result = gr.HTML(
-        {**EMPTY, "settings": start}, html_template=RESULT, js_on_load=static_text("result.js"), elem_id="rs-result", container=False
+        {**EMPTY, "settings": first_settings(threshold)},
+        html_template=RESULT,
+        js_on_load=script("paint.js", "result.js"),
+        elem_id="rs-result",
+        container=False,
     )
-    controls = _controls(threshold, unavailable)
+    refine = _refine(unavailable)
+    controls = build_overlay_controls("rs", threshold, beside=[refine])
     facts = gr.HTML("", elem_id="rs-facts")
     with gr.Row(elem_classes="rs-saves"):
         mask, overlay, record = (
@@ -118,39 +110,29 @@ def _answer(threshold: float, unavailable: str | None) -> Answer:
     with gr.Accordion("Why this mask", open=False, elem_id="rs-why"):
         attention = gr.HTML(HINT)
         maps = gr.HTML("")
-    return Answer(result, controls, facts, mask, overlay, record, attention, maps)
+    return Answer(result, controls, refine, facts, mask, overlay, record, attention, maps)
 
 
-def _controls(start: float, unavailable: str | None) -> Controls:
-    with gr.Group(elem_classes="rs-controls"):
-        with gr.Row():
-            threshold = gr.Slider(0.02, 0.98, start, step=0.01, label="Threshold", min_width=240, elem_id="rs-threshold")
-            opacity = gr.Slider(0, 1, OPACITY, step=0.05, label="Opacity", min_width=240, elem_id="rs-opacity")
-        with gr.Row(elem_classes="rs-switches"):
-            colour = gr.Radio(
-                MASK_COLOURS, value=DEFAULT_COLOUR, label="Colour", min_width=180, scale=2, elem_id="rs-colour", elem_classes="rs-swatches"
-            )
-            outline = gr.Checkbox(True, label="Outline", min_width=100, scale=1, elem_id="rs-outline")
-            refine = gr.Checkbox(
-                False,
-                label="Refine edges",
-                info=unavailable or "to the picture's own edges (DenseCRF)",
-                interactive=unavailable is None,
-                min_width=200,
-                scale=2,
-                elem_id="rs-refine",
-            )
-    return Controls(threshold, opacity, colour, outline, refine)
+def _refine(unavailable: str | None) -> gr.Checkbox:
+    return gr.Checkbox(
+        False,
+        label="Refine edges",
+        info=unavailable or "to the picture's own edges (DenseCRF)",
+        interactive=unavailable is None,
+        min_width=200,
+        scale=2,
+        elem_id="rs-refine",
+        render=False,
+    )
 
 
 def _connect_network(page: ImagePage, question: Question, answer: Answer, session: gr.State) -> None:
     """What may run the network: one at a time, whoever asks. Uploads are taken as files (`preprocess=False`), for `load_image` to decode."""
     shown = [answer.result, question.messages, answer.facts, answer.attention, answer.maps, session]
     network: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 1, "preprocess": False, "show_progress": "minimal"}
-    controls = answer.controls
     segment: dict[str, Any] = {
         "fn": page.segment,
-        "inputs": [question.picture, question.expression, controls.threshold, controls.refine, session],
+        "inputs": [question.picture, question.expression, answer.controls.threshold, answer.refine, session],
         "outputs": shown,
         **network,
     }
@@ -177,24 +159,22 @@ def _connect_network(page: ImagePage, question: Question, answer: Answer, sessio
 
 def _connect_controls(page: ImagePage, answer: Answer, session: gr.State) -> None:
     """The overlay follows its controls in the browser alone; refined edges come from here, when a control is let go."""
-    controls = answer.controls
-    threshold, opacity, colour, outline = controls.threshold, controls.opacity, controls.colour, controls.outline
-    moved = [threshold.change, opacity.change, colour.change, outline.change]
-    gr.on(moved, fn=None, inputs=[threshold, opacity, colour, outline], js=static_text("settings.js"))
+    threshold, refine = answer.controls.threshold, answer.refine
+    answer.controls.connect("#rs-result .rs-result")
 
     def follow_threshold(threshold: float, refine: bool, current: Session | None) -> Any:
         return page.refine(threshold, refine, current) if refine else gr.skip()
 
-    edges: dict[str, Any] = {"inputs": [controls.threshold, controls.refine, session], "outputs": answer.result, "show_progress": "minimal"}
-    controls.refine.change(page.refine, api_name="refine", **edges)
-    controls.threshold.release(follow_threshold, api_visibility="private", **edges)
+    edges: dict[str, Any] = {"inputs": [threshold, refine, session], "outputs": answer.result, "show_progress": "minimal"}
+    refine.change(page.refine, api_name="refine", **edges)
+    threshold.release(follow_threshold, api_visibility="private", **edges)
 
 
 def _connect_files(downloads: Downloads, question: Question, answer: Answer, session: gr.State) -> None:
     """A file is written when its button is pressed, and the browser then saves it."""
     saved = gr.File(visible="hidden")
     controls = answer.controls
-    mask = [controls.threshold, controls.refine]
+    mask = [controls.threshold, answer.refine]
     drawing = [*mask, controls.opacity, controls.colour, controls.outline]
     for button, save, inputs in (
         (answer.save_mask, downloads.save_mask, mask),

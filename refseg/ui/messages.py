@@ -1,11 +1,16 @@
 """What the page says in words. Every text that comes from a person, a file or the model is escaped here."""
 
+import logging
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
+
+from refseg.errors import RefsegError
+
+log = logging.getLogger(__name__)
 
 Kind = Literal["info", "warning", "error"]
 _ROLE = {"info": "status", "warning": "status", "error": "alert"}
@@ -52,6 +57,14 @@ def _chip(choice: Choice) -> str:
 def messages_html(messages: Sequence[Message]) -> str:
     """All messages, one under the other; empty when there are none."""
     return "".join(message.html() for message in messages)
+
+
+def failure(error: Exception) -> Message:
+    """One sentence for the person; what is not theirs to mend goes to the log."""
+    if isinstance(error, RefsegError):
+        return Message(str(error), "error")
+    log.exception("unexpected failure behind the page", exc_info=error)
+    return Message(INTERNAL, "error")
 
 
 def quoted(words: Sequence[str]) -> str:

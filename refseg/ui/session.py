@@ -19,15 +19,19 @@ CAPACITY = 64  # sessions held at most
 
 
 class Folder:
-    """A temporary folder, made when the first file needs it and removed with the last session that refers to it."""
+    """A temporary folder, made when the first file needs it and removed with the last session that refers to it.
 
-    def __init__(self) -> None:
+    root: where to make it; None for where temporary files are.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._root = root
         self._path: Path | None = None
 
     def file(self, name: str) -> Path:
         """Where to write the file `name`; a later one of that name replaces it."""
         if self._path is None:
-            self._path = Path(mkdtemp(prefix="refseg-"))
+            self._path = Path(mkdtemp(prefix="refseg-", dir=self._root))
             weakref.finalize(self, shutil.rmtree, self._path, ignore_errors=True)
         return self._path / name
 

@@ -25,6 +25,11 @@ def static_text(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
 
 
+def script(*names: str) -> str:
+    """The scripts of one widget, one after the other: each knows what those before it define, and other widgets know nothing of it."""
+    return "\n".join(map(static_text, names))
+
+
 def theme() -> gr.themes.Base:
     """Quiet surfaces with hairlines; one accent for what can be pressed."""
     return gr.themes.Base(
@@ -97,7 +102,7 @@ def launch_options(**options: Any) -> dict[str, Any]:
     """Keyword arguments for `Blocks.launch`; `options` are added or replace them."""
     return {
         "theme": theme(),
-        "css": static_text("page.css") + swatches(),
+        "css": static_text("page.css") + static_text("annotate/desk.css") + swatches(),
         "footer_links": ["api", "settings"],
         "run_history": False,
         "max_file_size": "500mb",

@@ -1,21 +1,15 @@
 """The files of a run over a clip: written at the clip's own size, frame by frame, only when asked for."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import gradio as gr
 
 from refseg.inference.timeline import Timeline, timeline_record
 from refseg.rendering import overlay
-from refseg.ui.image_page import failure
-from refseg.ui.messages import NO_RESULT, Message, messages_html
+from refseg.ui.saving import Saved, nothing_to_save, save_file
 from refseg.ui.video_run import VideoRun
 from refseg.video.formats import frame_names, meta_expressions, write_json, write_masks
 from refseg.video.writer import write_clip
-
-Saved = tuple[str | None, Any]
-"""(path of the file or None, markup of a message or "leave it as it is")."""
 
 
 class VideoDownloads:
@@ -81,10 +75,5 @@ def _names(run: VideoRun) -> list[str]:
 
 def _save(run: VideoRun | None, name: str, write: Callable[[VideoRun, Path], None]) -> Saved:
     if run is None or not run.done:
-        return None, messages_html([Message(NO_RESULT, "error")])
-    path = run.folder.file(name)
-    try:
-        write(run, path)
-    except Exception as error:
-        return None, messages_html([failure(error)])
-    return str(path), gr.skip()
+        return nothing_to_save()
+    return save_file(run.folder, name, partial(write, run))

@@ -1,6 +1,5 @@
 """What the video tab does when something happens on it; the widgets themselves are in `video_tab`."""
 
-import logging
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -9,15 +8,12 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from refseg.errors import VideoError
-from refseg.ui.image_page import failure
-from refseg.ui.messages import NO_EXPRESSION, Message, messages_html
+from refseg.ui.messages import NO_EXPRESSION, Message, failure, messages_html
 from refseg.ui.progress import plan_html, progress_html
 from refseg.ui.runner import Runner
 from refseg.ui.video_run import STEPS, VideoRun, clip_name
 from refseg.video.reader import Clip, open_clip
 from refseg.video.sampling import Sampling
-
-log = logging.getLogger(__name__)
 
 Upload = Mapping[str, Any] | None
 """An uploaded clip as the browser sends it: {"path": ...}; its path has been checked by Gradio to lie in the upload folder."""
@@ -92,6 +88,8 @@ class VideoPage:
         try:
             with closing(self._runner.run_clip(run.clip, run.expression)) as results:  # type: ignore[type-var]  # a generator
                 for result in results:
+                    if run.stopped:  # an answer that was under way then would take the page's word back
+                        break
                     run.add(result)
                     now = perf_counter()
                     if now - told >= UPDATE_EVERY:
@@ -102,6 +100,9 @@ class VideoPage:
             messages.append(failure(error))
         except Exception as error:
             messages.append(failure(error))
+        if run.stopped:
+            yield self.cancelled(run)
+            return
         seconds = perf_counter() - started
         if run.done == total:
             self._runner.note_pace(seconds / total)
@@ -112,6 +113,7 @@ class VideoPage:
         """After the run has been stopped: what there is stays."""
         if run is None:
             return Running(EMPTY, "", "", None)
+        run.stopped = True
         text = f"Stopped after {run.done} of {len(run.clip)} frames; what was found so far stays."
         note = messages_html([Message(text)])
         return Running(self._player(run, "done"), progress_html(run.done, len(run.clip), 0.0, ended=True), note, run)
@@ -131,13 +133,12 @@ class VideoPage:
 
     def _clip(self, upload: Upload, fps: float, start: float, end: float | None) -> Clip | None:
         """The uploaded clip with its frames chosen; None without one. Raises VideoError."""
-        path = (upload.get("path") or (upload.get("video") or {}).get("path")) if upload else None
+        path = upload.get("path") if upload else None
         if not path:
             return None
         if not Path(path).is_file():
             raise VideoError("the clip is no longer on the server, which keeps uploads for a while only: choose it again")
-        whole = not end
-        return open_clip(str(path), Sampling(fps=fps or None, start=max(0.0, float(start or 0)), end=None if whole else end))
+        return open_clip(str(path), Sampling(fps=fps or None, start=max(0.0, float(start or 0)), end=end or None))
 
     def _player(self, run: VideoRun, state: str) -> dict[str, Any]:
         return {

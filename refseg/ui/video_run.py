@@ -28,7 +28,7 @@ _SMALLEST_VIEW = 400
 class VideoRun:
     """A clip, an expression and the answers so far; never shared between visitors. Only `add` changes it.
 
-    name: what the visitor calls the clip.  token: names the run to the page's script; nobody can guess another's.
+    name: what the visitor calls the clip.  token: names the run to the page's script; nobody can guess another's.  stopped: the visitor wants no more of it.
     """
 
     clip: Clip
@@ -41,6 +41,7 @@ class VideoRun:
     folder: Folder = field(default_factory=Folder, repr=False)
     token: str = field(default_factory=secrets.token_urlsafe)
     letterbox: Letterbox | None = None
+    stopped: bool = False
 
     @property
     def done(self) -> int:

@@ -6,16 +6,17 @@ from typing import Any
 
 import gradio as gr
 
-from refseg.rendering import DEFAULT_COLOUR
 from refseg.ui.examples import Example
+from refseg.ui.overlay_controls import OverlayControls, build_overlay_controls, first_settings
 from refseg.ui.runner import Runner
 from refseg.ui.session import TIME_TO_LIVE
-from refseg.ui.theme import MASK_COLOURS, static_text
+from refseg.ui.shelf import Shelf
+from refseg.ui.theme import script, static_text
 from refseg.ui.video_downloads import VideoDownloads
+from refseg.ui.video_frames import FrameSender
 from refseg.ui.video_page import EMPTY, Running, Upload, VideoPage
 from refseg.ui.video_run import VideoRun, close_run
 
-OPACITY = 0.5
 RATES = [("all frames", 0.0), ("12 a second", 12.0), ("6 a second", 6.0), ("3 a second", 3.0), ("1 a second", 1.0)]
 
 PLAYER = """
@@ -62,25 +63,25 @@ class Answer:
     """The right column."""
 
     player: gr.HTML
-    threshold: gr.Slider
-    opacity: gr.Slider
-    colour: gr.Radio
-    outline: gr.Checkbox
+    controls: OverlayControls
     saves: dict[str, gr.Button]
+    sends: tuple[gr.Button, gr.Button]
 
 
-def build_video_tab(runner: Runner, examples: Sequence[Example]) -> None:
-    """Adds the tab's contents to the Blocks being built."""
+def build_video_tab(runner: Runner, examples: Sequence[Example], shelf: Shelf | None = None) -> None:
+    """Adds the tab's contents to the Blocks being built. shelf: of the annotation tab, to which frames can be sent."""
     page = VideoPage(runner)
     with gr.Row(elem_classes="rs-columns"):
         with gr.Column(scale=5, min_width=320, elem_classes="rs-ask"):
             question = _question(examples)
         with gr.Column(scale=7, min_width=320, elem_classes="rs-answer"):
-            answer = _answer(page, runner.predictor.threshold)
+            answer = _answer(page, runner.predictor.threshold, sendable=shelf is not None)
     current = gr.State(None, time_to_live=TIME_TO_LIVE, delete_callback=close_run)
     _connect_run(page, question, answer, current)
-    _connect_controls(answer)
+    answer.controls.connect("#rs-player .rs-player")
     _connect_files(answer, question, current)
+    if shelf is not None:
+        _connect_annotation(FrameSender(shelf), answer, question, current)
 
 
 def _question(examples: Sequence[Example]) -> Question:
@@ -108,34 +109,19 @@ def _question(examples: Sequence[Example]) -> Question:
     return Question(clip, expression, run, cancel, rate, start, end, plan, progress, messages, buttons)
 
 
-def _answer(page: VideoPage, start: float) -> Answer:
+def _answer(page: VideoPage, threshold: float, sendable: bool) -> Answer:
     def clip_frames(request: Any) -> Any:
         return page.frames(request)
 
-    settings = {"threshold": start, "opacity": OPACITY, "colour": DEFAULT_COLOUR, "outline": True}
     player = gr.HTML(
-        {**EMPTY, "settings": settings},
+        {**EMPTY, "settings": first_settings(threshold)},
         html_template=PLAYER,
-        js_on_load=static_text("player.js"),
+        js_on_load=script("paint.js", "player.js"),
         server_functions=[clip_frames],
         elem_id="rs-player",
         container=False,
     )
-    with gr.Group(elem_classes="rs-controls"):
-        with gr.Row():
-            threshold = gr.Slider(0.02, 0.98, start, step=0.01, label="Threshold", min_width=240, elem_id="rs-clip-threshold")
-            opacity = gr.Slider(0, 1, OPACITY, step=0.05, label="Opacity", min_width=240, elem_id="rs-clip-opacity")
-        with gr.Row(elem_classes="rs-switches"):
-            colour = gr.Radio(
-                MASK_COLOURS,
-                value=DEFAULT_COLOUR,
-                label="Colour",
-                min_width=180,
-                scale=2,
-                elem_id="rs-clip-colour",
-                elem_classes="rs-swatches",
-            )
-            outline = gr.Checkbox(True, label="Outline", min_width=100, scale=1, elem_id="rs-clip-outline")
+    controls = build_overlay_controls("rs-clip", threshold)
     with gr.Row(elem_classes="rs-saves"):
         saves = {
             name: gr.Button(text, size="sm", min_width=160, elem_id=f"rs-save-{name}")
@@ -146,7 +132,10 @@ def _answer(page: VideoPage, start: float) -> Answer:
                 ("timeline", "timeline.json"),
             )
         }
-    return Answer(player, threshold, opacity, colour, outline, saves)
+    with gr.Row(elem_classes="rs-saves", visible=sendable):
+        one = gr.Button("This frame to Annotate", size="sm", min_width=160, elem_id="rs-send-frame")
+        all_ = gr.Button("All frames to Annotate", size="sm", min_width=160, elem_id="rs-send-frames")
+    return Answer(player, controls, saves, (one, all_))
 
 
 def _connect_run(page: VideoPage, question: Question, answer: Answer, current: gr.State) -> None:
@@ -185,25 +174,31 @@ def _buttons(running: bool) -> tuple[Any, Any]:
     return gr.Button(interactive=not running), gr.Button(interactive=running)
 
 
-def _connect_controls(answer: Answer) -> None:
-    """The overlay follows its controls in the browser alone."""
-    threshold, opacity, colour, outline = answer.threshold, answer.opacity, answer.colour, answer.outline
-    moved = [threshold.change, opacity.change, colour.change, outline.change]
-    gr.on(moved, fn=None, inputs=[threshold, opacity, colour, outline], js=static_text("clip_settings.js"))
-
-
 def _connect_files(answer: Answer, question: Question, current: gr.State) -> None:
     """A file is written when its button is pressed, and the browser then saves it."""
     saved = gr.File(visible="hidden")
     downloads = VideoDownloads()
-    drawing = [answer.threshold, answer.opacity, answer.colour, answer.outline]
+    threshold = answer.controls.threshold
     for name, save, inputs in (
-        ("mp4", downloads.save_mp4, drawing),
-        ("masks", downloads.save_masks, [answer.threshold]),
+        ("mp4", downloads.save_mp4, answer.controls.inputs),
+        ("masks", downloads.save_masks, [threshold]),
         ("expressions", downloads.save_expressions, []),
-        ("timeline", downloads.save_timeline, [answer.threshold]),
+        ("timeline", downloads.save_timeline, [threshold]),
     ):
         written = answer.saves[name].click(
             save, [*inputs, current], [saved, question.messages], api_name=save.__name__, concurrency_limit=2, show_progress="minimal"
         )
         written.then(fn=None, inputs=saved, js=static_text("save.js"))
+
+
+def _connect_annotation(sender: FrameSender, answer: Answer, question: Question, current: gr.State) -> None:
+    """Frames go to the project that is open in the annotation tab of this browser; its script knows which."""
+    one, all_ = answer.sends
+    key, number = gr.Textbox(visible="hidden"), gr.Number(visible="hidden")
+    threshold, sent = answer.controls.threshold, [question.progress, question.messages, key]
+    which: dict[str, Any] = {"js": static_text("send_frames.js"), "concurrency_limit": 2, "show_progress": "hidden"}
+    for done in (
+        one.click(sender.send_frame, [number, key, threshold, current], sent, api_name="send_frame", **which),
+        all_.click(sender.send_all_frames, [key, threshold, current], sent, api_name="send_all_frames", **which),
+    ):
+        done.then(fn=None, inputs=key, js='(key) => { document.dispatchEvent(new CustomEvent("refseg-project", { detail: key })); }')

@@ -42,15 +42,23 @@ class Frame:
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip with the frames of it that are to be used: indices (N,), and their times (N,) in seconds from the first frame of the clip."""
+    """A clip with the frames of it that are to be used: indices (N,), and their times (N,) in seconds from the first frame of the clip.
+
+    stamps (M,): of all its frames, as the file counts seconds; see `frame_times`.
+    """
 
     info: ClipInfo
     indices: NDArray[np.int64]
     times: NDArray[np.float64]
-    total: int
+    stamps: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    @property
+    def total(self) -> int:
+        """Frames that the clip has, used or not."""
+        return len(self.stamps)
 
     @property
     def rate(self) -> float:
@@ -60,7 +68,7 @@ class Clip:
 
     def frames(self) -> Iterator[Frame]:
         """One frame after the other. Where the clip is damaged, those before the damage, then VideoError."""
-        with closing(open_source(self.info, self.total)) as source:
+        with closing(open_source(self.info, self.stamps)) as source:
             images = source.frames(self.indices.tolist())
             for number, (index, time) in enumerate(zip(self.indices.tolist(), self.times.tolist(), strict=True)):
                 try:
@@ -78,23 +86,23 @@ def open_clip(path: str, sampling: Sampling | None = None) -> Clip:
     info = probe(path)
     if sampling.expected(info.duration, float(info.rate)) > 2 * sampling.limit:  # hours: say so before looking through gigabytes
         sampling.check(sampling.expected(info.duration, float(info.rate)))
-    times = frame_times(path)
-    indices = sampling.choose(times)
-    return Clip(info, indices, times[indices] - times[0], len(times))
+    stamps = frame_times(path)
+    indices = sampling.choose(stamps)
+    return Clip(info, indices, stamps[indices] - stamps[0], stamps)
 
 
-def open_source(info: ClipInfo, total: int) -> FrameSource:
-    """decord for a clip that lies upright and in which it sees the same `total` frames as the container lists; PyAV for the others (decord garbles
-    turned ones) and where there is no decord."""
+def open_source(info: ClipInfo, stamps: NDArray[np.float64]) -> FrameSource:
+    """decord for a clip that lies upright and in which it sees as many frames as the container lists, with these `frame_times`; PyAV for the others
+    (decord garbles turned ones) and where there is no decord."""
     if info.rotation:
-        return PyavSource(info)
+        return PyavSource(info, stamps)
     try:
-        return DecordSource(info, total)
+        return DecordSource(info, len(stamps))
     except ImportError:
         pass
     except VideoError as error:
         _log.debug("decord cannot be used: %s", error)
-    return PyavSource(info)
+    return PyavSource(info, stamps)
 
 
 class DecordSource:
@@ -126,13 +134,12 @@ class DecordSource:
 
 
 class PyavSource:
-    """Decodes in order; jumps to the key frame before the next frame wanted where that is far ahead."""
+    """Decodes in order; jumps to the key frame before the next frame wanted where that is far ahead. stamps: the clip's `frame_times`."""
 
     _FAR = 48  # frames; key frames seldom lie closer
 
-    def __init__(self, info: ClipInfo) -> None:
-        self._name = info.name
-        self._times = frame_times(info.path)
+    def __init__(self, info: ClipInfo, stamps: NDArray[np.float64]) -> None:
+        self._name, self._stamps = info.name, stamps
         self._opened = opened(info.path)
         self._container, self._stream = self._opened.__enter__()
         self._stream.thread_type = "AUTO"
@@ -142,12 +149,12 @@ class PyavSource:
         decoded, position = self._container.decode(self._stream), -1
         for index in indices:
             if index - position > self._FAR:
-                self._container.seek(round(self._times[index] / float(self._stream.time_base or 1)), stream=self._stream)
+                self._container.seek(round(self._stamps[index] / float(self._stream.time_base or 1)), stream=self._stream)
                 decoded = self._container.decode(self._stream)
             try:
                 while position < index:
                     frame = next(decoded)
-                    position = int(np.searchsorted(self._times, (frame.time or 0.0) - 1e-4))
+                    position = int(np.searchsorted(self._stamps, (frame.time or 0.0) - 1e-4))
                 yield np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
             except (StopIteration, *UNREADABLE) as error:
                 raise VideoError(f"frame {index} of {self._name} cannot be decoded") from error

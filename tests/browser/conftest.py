@@ -19,8 +19,8 @@ import torch
 from refseg import Predictor
 from refseg.language import Vocabulary
 from refseg.models.network import NetworkConfig, ReferringNetwork
-from refseg.ui import build_demo, launch_options
-from tests.browser.visitor import Site
+from refseg.ui import Shelf, build_demo, launch_options
+from tests.browser.visitor import Site, SomeVisitor, Visit
 
 WORDS = ("the", "red", "green", "blue", "yellow", "ball", "on", "left", "right", "dog")
 FLAGS = (
@@ -74,9 +74,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     predictor.segment(predictor.encode(np.zeros((48, 64, 3), np.uint8)), ["ball"])
     previous = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
-    demo = build_demo(predictor)
+    projects = tmp_path_factory.mktemp("projects")
+    demo = build_demo(predictor, shelf=Shelf(projects, listed=True))
     _, url, _ = demo.launch(**launch_options(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1"))
-    visited = Site(url, predictor, calls)
+    visited = Site(url, predictor, calls, projects)
     _slow_down(predictor, visited)
     yield visited
     demo.close()
@@ -101,6 +102,21 @@ def _slow_down(predictor: Predictor, site: Site) -> None:
         return method(*arguments, **options)
 
     predictor.answer = slowed  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def visit(browser: Any, site: Site) -> Iterator[Visit]:
+    """Windows that are closed after the test, at a site that then is as quick as before."""
+    pages = []
+
+    def arrive(kind: type[SomeVisitor], width: int = 1280, height: int = 900, query: str = "") -> SomeVisitor:
+        pages.append(browser.new_page(viewport={"width": width, "height": height}))
+        return kind(pages[-1], site, query)
+
+    yield arrive
+    site.pause = 0.0
+    for page in pages:
+        page.close()
 
 
 @pytest.fixture

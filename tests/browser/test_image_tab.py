@@ -1,36 +1,21 @@
 import json
 import re
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.visitor import Site, Visitor
+from tests.browser.visitor import PictureVisitor, Site, Visit
 
 pytestmark = pytest.mark.browser
 
 ATTACK = '<img src=x onerror="window.attacked=1">${window.attacked=1}'
 
 
-@pytest.fixture
-def visit(browser: Any, site: Site) -> Iterator[Any]:
-    pages = []
-
-    def arrive(width: int = 1280, height: int = 900, query: str = "") -> Visitor:
-        pages.append(browser.new_page(viewport={"width": width, "height": height}))
-        return Visitor(pages[-1], site, query)
-
-    yield arrive
-    for page in pages:
-        page.close()
-
-
-def test_from_a_photo_to_the_files(visit: Any, site: Site, photo: Path) -> None:
-    visitor = visit()
+def test_from_a_photo_to_the_files(visit: Visit, site: Site, photo: Path) -> None:
+    visitor = visit(PictureVisitor)
     visitor.open(photo)
     visitor.find("the red ball on the left")
     first = visitor.pixels()
@@ -65,8 +50,8 @@ def test_from_a_photo_to_the_files(visit: Any, site: Site, photo: Path) -> None:
     assert [url for url in visitor.requests if not url.startswith((site.url, "data:", "blob:"))] == []
 
 
-def test_unknown_words_are_replaced_by_a_press(visit: Any, photo: Path) -> None:
-    visitor = visit()
+def test_unknown_words_are_replaced_by_a_press(visit: Visit, photo: Path) -> None:
+    visitor = visit(PictureVisitor)
     visitor.open(photo)
     visitor.find("the bleu ball")
     assert "“bleu”" in visitor.message("status")
@@ -78,8 +63,8 @@ def test_unknown_words_are_replaced_by_a_press(visit: Any, photo: Path) -> None:
     assert visitor.errors == []
 
 
-def test_what_a_person_can_do_wrong(visit: Any, photo: Path) -> None:
-    visitor = visit()
+def test_what_a_person_can_do_wrong(visit: Visit, photo: Path) -> None:
+    visitor = visit(PictureVisitor)
     visitor.say("the red ball")
     assert "no picture" in visitor.message()
     visitor.upload({"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": b"this is a text"})
@@ -100,8 +85,8 @@ def test_what_a_person_can_do_wrong(visit: Any, photo: Path) -> None:
 
 
 @pytest.mark.parametrize(("width", "query"), [(390, "?__theme=dark"), (390, "?__theme=light"), (1280, "?__theme=dark")])
-def test_nothing_sticks_out(visit: Any, photo: Path, width: int, query: str) -> None:
-    visitor = visit(width, 844, query)
+def test_nothing_sticks_out(visit: Visit, photo: Path, width: int, query: str) -> None:
+    visitor = visit(PictureVisitor, width, 844, query)
     assert _overhang(visitor) == 0
     visitor.open(photo)
     visitor.find("pneumonoultramicroscopicsilicovolcanoconiosis" * 3 + " the red green blue yellow ball on left right dog")
@@ -118,13 +103,13 @@ def test_nothing_sticks_out(visit: Any, photo: Path, width: int, query: str) -> 
     assert one_column == (width == 390)
 
 
-def test_an_example_is_one_press(visit: Any, site: Site) -> None:
-    visitor = visit()
+def test_an_example_is_one_press(visit: Visit, site: Site) -> None:
+    visitor = visit(PictureVisitor)
     visitor.page.locator(".rs-example", has_text="big balloon on the left").click()
     visitor.page.wait_for_selector(".rs-result[data-area]")
     assert visitor.page.locator("#rs-expression textarea, #rs-expression input").first.input_value() == "big balloon on the left"
     assert visitor.errors == []
 
 
-def _overhang(visitor: Visitor) -> int:
+def _overhang(visitor: PictureVisitor) -> int:
     return int(visitor.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))

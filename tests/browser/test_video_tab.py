@@ -1,16 +1,14 @@
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from refseg.images import load_image
-from tests.browser.visitor import ClipVisitor, Site
+from tests.browser.visitor import ClipVisitor, Site, Visit
 from tests.video.clips import make_clip
 
 pytestmark = pytest.mark.browser
@@ -26,23 +24,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("clips") / "my holiday.mp4", frames, rate=12)
 
 
-@pytest.fixture
-def visit(browser: Any, site: Site) -> Iterator[Any]:
-    pages = []
-
-    def arrive(width: int = 1280, height: int = 900, query: str = "") -> ClipVisitor:
-        pages.append(browser.new_page(viewport={"width": width, "height": height}))
-        return ClipVisitor(pages[-1], site, query)
-
-    yield arrive
-    site.pause = 0.0
-    for page in pages:
-        page.close()
-
-
-def test_from_a_clip_to_the_files(visit: Any, site: Site, clip: Path) -> None:
-    visitor = visit()
-    plan = visitor.open_clip(clip)
+def test_from_a_clip_to_the_files(visit: Visit, site: Site, clip: Path) -> None:
+    visitor = visit(ClipVisitor)
+    plan = visitor.open(clip)
     assert f"{FRAMES} frames of {FRAMES}" in plan and "240 × 180" in plan and "about" in plan
 
     # cancelled half way: what was found stays, and the worker is free at once
@@ -67,7 +51,7 @@ def test_from_a_clip_to_the_files(visit: Any, site: Site, clip: Path) -> None:
     areas = [visitor.scrub(number) for number in (0, 11, FRAMES - 1)]
     assert all(0 <= area <= 100 for area in areas)
     visitor.set_slider("clip-threshold", 0.02)
-    visitor.wait_area_above(99)
+    visitor.wait_area(99, 100)
     pixels = visitor.pixels()
     assert pixels[..., 3].min() > 0
     heat = visitor.page.locator(".rs-words span").all_inner_texts()
@@ -94,9 +78,9 @@ def test_from_a_clip_to_the_files(visit: Any, site: Site, clip: Path) -> None:
     assert [url for url in visitor.requests if not url.startswith((site.url, "data:", "blob:"))] == []
 
 
-def test_the_mask_on_the_page_is_the_mask_in_the_files(visit: Any, clip: Path) -> None:
-    visitor = visit()
-    visitor.open_clip(clip)
+def test_the_mask_on_the_page_is_the_mask_in_the_files(visit: Visit, clip: Path) -> None:
+    visitor = visit(ClipVisitor)
+    visitor.open(clip)
     visitor.run("the blue ball", FRAMES)
     _, data = visitor.download("masks")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -107,9 +91,9 @@ def test_the_mask_on_the_page_is_the_mask_in_the_files(visit: Any, clip: Path) -
             assert shown.shape == saved.shape and (shown != saved).mean() < 0.01  # interpolated once here, twice there
 
 
-def test_a_part_of_the_clip_at_a_lower_rate(visit: Any, clip: Path) -> None:
-    visitor = visit()
-    visitor.open_clip(clip)
+def test_a_part_of_the_clip_at_a_lower_rate(visit: Visit, clip: Path) -> None:
+    visitor = visit(ClipVisitor)
+    visitor.open(clip)
     visitor.page.fill("#rs-start input", "1")
     visitor.page.fill("#rs-end input", "2")
     visitor.page.keyboard.press("Tab")
@@ -118,9 +102,9 @@ def test_a_part_of_the_clip_at_a_lower_rate(visit: Any, clip: Path) -> None:
     assert visitor.page.locator(".rs-clock").inner_text().endswith("frame 23")
 
 
-def test_doubtful_frames_are_found_one_after_the_other(visit: Any, clip: Path) -> None:
-    visitor = visit()
-    visitor.open_clip(clip)
+def test_doubtful_frames_are_found_one_after_the_other(visit: Visit, clip: Path) -> None:
+    visitor = visit(ClipVisitor)
+    visitor.open(clip)
     visitor.run("the dog", FRAMES)
     visitor.set_slider("clip-threshold", 0.97)  # hardly a pixel: masks jump
     doubtful = int(visitor.page.get_attribute(".rs-player", "data-doubtful"))
@@ -140,26 +124,26 @@ def test_doubtful_frames_are_found_one_after_the_other(visit: Any, clip: Path) -
     ("content", "reason"),
     [(b"this is text", "is no clip"), (b"", "empty file"), (b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 64, "cannot be read|holds nothing")],
 )
-def test_what_is_no_clip_is_one_sentence(content: bytes, reason: str, visit: Any) -> None:
-    visitor = visit()
-    visitor.upload_clip({"name": "clip.mp4", "mimeType": "video/mp4", "buffer": content})
+def test_what_is_no_clip_is_one_sentence(content: bytes, reason: str, visit: Visit) -> None:
+    visitor = visit(ClipVisitor)
+    visitor.upload({"name": "clip.mp4", "mimeType": "video/mp4", "buffer": content})
     message = visitor.message("alert")
     assert any(part in message for part in reason.split("|")), message
     assert "Traceback" not in message and "/" not in message
 
 
-def test_nothing_to_run_on_is_said(visit: Any, clip: Path) -> None:
-    visitor = visit()
+def test_nothing_to_run_on_is_said(visit: Visit, clip: Path) -> None:
+    visitor = visit(ClipVisitor)
     visitor.page.click("#rs-run")
     assert "no clip yet" in visitor.message("alert")
-    visitor.open_clip(clip)
+    visitor.open(clip)
     visitor.page.click("#rs-run")
     visitor.page.wait_for_function("() => document.querySelector('#rs-clip-messages')?.textContent.includes('Say what to look for')")
 
 
-def test_a_stranger_cannot_ask_for_the_frames_of_a_run(visit: Any, clip: Path, site: Site) -> None:
-    visitor = visit()
-    visitor.open_clip(clip)
+def test_a_stranger_cannot_ask_for_the_frames_of_a_run(visit: Visit, clip: Path, site: Site) -> None:
+    visitor = visit(ClipVisitor)
+    visitor.open(clip)
     visitor.run("ball", FRAMES)
     token = visitor.page.get_attribute(".rs-player", "data-run")
     assert len(token) > 30
@@ -168,16 +152,16 @@ def test_a_stranger_cannot_ask_for_the_frames_of_a_run(visit: Any, clip: Path, s
     assert len(visitor.ask_frames({"run": token, "first": -5})) <= 12
 
 
-def test_on_a_phone_everything_fits(visit: Any, clip: Path) -> None:
-    visitor = visit(width=390, height=844)
-    visitor.open_clip(clip)
+def test_on_a_phone_everything_fits(visit: Visit, clip: Path) -> None:
+    visitor = visit(ClipVisitor, width=390, height=844)
+    visitor.open(clip)
     visitor.run("the red ball", FRAMES)
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert visitor.page.locator(".rs-scrub").bounding_box()["width"] > 100
 
 
-def test_the_example_runs(visit: Any) -> None:
-    visitor = visit()
+def test_the_example_runs(visit: Visit) -> None:
+    visitor = visit(ClipVisitor)
     visitor.page.click("#rs-clip-example-0")
     visitor.wait_plan("48 frames of 48")
     visitor.page.wait_for_timeout(300)

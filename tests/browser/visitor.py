@@ -1,10 +1,10 @@
-"""A person at the page, and the site they visit."""
+"""A person at one of the page's tabs, and the site they visit."""
 
 import base64
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -21,11 +21,18 @@ class Site:
     url: str
     predictor: Predictor
     calls: dict[str, int]
+    projects: Path
     pause: float = 0.0  # seconds that each answer takes longer
 
 
 class Visitor:
-    """A page with what a person does on it, and what it logged and asked for."""
+    """A page with what a person does on one of its tabs, and what it logged and asked for; a class for each tab says where its things are."""
+
+    tab: ClassVar[str]  # its name
+    upload_box: ClassVar[str]  # selectors of the tab's parts: where files are dropped,
+    expression_box: ClassVar[str]  # where words are typed,
+    messages: ClassVar[str]  # where the page answers in words,
+    widget: ClassVar[str]  # and where it shows the mask
 
     def __init__(self, page: Any, site: Site, query: str = "") -> None:
         self.page, self.site = page, site
@@ -36,49 +43,46 @@ class Visitor:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
         page.goto(site.url + query)
-        page.wait_for_selector("#rs-expression textarea, #rs-expression input")
+        page.get_by_role("tab", name=self.tab, exact=True).click()
+        page.wait_for_selector(f"{self.upload_box} input[type=file]", state="attached")
 
     def upload(self, *files: Any) -> None:
-        self.page.set_input_files("#rs-picture input[type=file]", *files)
+        self.page.set_input_files(f"{self.upload_box} input[type=file]", *files)
 
-    def open(self, photo: Path) -> None:
-        self.upload(str(photo))
-        self.page.wait_for_selector('.rs-result[data-state="picture"]')
+    def write(self, expression: str) -> Any:
+        """Into the box for it, which is returned."""
+        box = self.page.locator(f"{self.expression_box} textarea, {self.expression_box} input").first
+        box.fill(expression)
+        return box
 
     def say(self, expression: str) -> None:
-        box = self.page.locator("#rs-expression textarea, #rs-expression input").first
-        box.fill(expression)
-        box.press("Enter")
-
-    def find(self, expression: str) -> float:
-        """Share of the picture that the mask of `expression` covers, in per cent."""
-        before = self.page.get_attribute(".rs-result", "data-run")
-        self.say(expression)
-        self.page.wait_for_function(
-            "before => { const r = document.querySelector('.rs-result'); return r.dataset.area !== undefined && r.dataset.run !== before }",
-            arg=before,
-        )
-        return self.area()
-
-    def area(self) -> float:
-        return float(self.page.get_attribute(".rs-result", "data-area"))
+        self.write(expression).press("Enter")
 
     def set_slider(self, name: str, value: float) -> None:
         self.page.locator(f"#rs-{name} input[type=range]").fill(str(value))
 
+    def noted(self, name: str) -> Any:
+        """What the widget notes about itself, as the text of its attribute data-NAME."""
+        return self.page.get_attribute(self.widget, f"data-{name}")
+
+    def area(self) -> float:
+        """Share of the picture that the mask covers, in per cent."""
+        return float(self.noted("area"))
+
     def wait_area(self, low: float, high: float) -> None:
         self.page.wait_for_function(
-            "([low, high]) => { const a = Number(document.querySelector('.rs-result').dataset.area); return a >= low && a <= high }",
-            arg=[low, high],
+            "([widget, low, high]) => { const a = Number(document.querySelector(widget).dataset.area); return a >= low && a <= high }",
+            arg=[self.widget, low, high],
         )
 
     def message(self, role: str = "alert") -> str:
-        self.page.wait_for_selector(f".rs-message[role={role}]")
-        return "\n".join(self.page.locator(f".rs-message[role={role}] p").all_inner_texts())
+        said = f"{self.messages} .rs-message[role={role}]"
+        self.page.wait_for_selector(said)
+        return "\n".join(self.page.locator(f"{said} p").all_inner_texts())
 
     def pixels(self) -> np.ndarray:
         """The overlay as drawn, RGBA (H, W, 4)."""
-        uri = self.page.evaluate("document.querySelector('.rs-overlay').toDataURL()")
+        uri = self.page.evaluate("overlay => document.querySelector(overlay).toDataURL()", f"{self.widget} .rs-overlay")
         return np.asarray(Image.open(BytesIO(base64.b64decode(uri.split(",", 1)[1]))).convert("RGBA"))
 
     def download(self, name: str) -> tuple[str, bytes]:
@@ -87,20 +91,34 @@ class Visitor:
         return info.value.suggested_filename, Path(info.value.path()).read_bytes()
 
 
+class PictureVisitor(Visitor):
+    """At the picture tab."""
+
+    tab, upload_box, expression_box, messages, widget = "Picture", "#rs-picture", "#rs-expression", "#rs-messages", ".rs-result"
+
+    def open(self, photo: Path) -> None:
+        self.upload(str(photo))
+        self.page.wait_for_selector('.rs-result[data-state="picture"]')
+
+    def find(self, expression: str) -> float:
+        """Share of the picture that the mask of `expression` covers, in per cent."""
+        before = self.noted("run")
+        self.say(expression)
+        self.page.wait_for_function(
+            "before => { const r = document.querySelector('.rs-result'); return r.dataset.area !== undefined && r.dataset.run !== before }",
+            arg=before,
+        )
+        return self.area()
+
+
 class ClipVisitor(Visitor):
-    """The same person at the video tab."""
+    """At the video tab."""
 
-    def __init__(self, page: Any, site: Site, query: str = "") -> None:
-        super().__init__(page, site, query)
-        page.get_by_role("tab", name="Video").click()
-        page.wait_for_selector("#rs-clip input[type=file]", state="attached")
+    tab, upload_box, expression_box, messages, widget = "Video", "#rs-clip", "#rs-clip-expression", "#rs-clip-messages", ".rs-player"
 
-    def upload_clip(self, *files: Any) -> None:
-        self.page.set_input_files("#rs-clip input[type=file]", *files)
-
-    def open_clip(self, clip: Path) -> str:
+    def open(self, clip: Path) -> str:
         """What the page says of it."""
-        self.upload_clip(str(clip))
+        self.upload(str(clip))
         self.page.wait_for_selector("#rs-plan p")
         return self.page.locator("#rs-plan").inner_text()
 
@@ -108,13 +126,12 @@ class ClipVisitor(Visitor):
         self.page.wait_for_function("text => document.querySelector('#rs-plan')?.textContent.includes(text)", arg=text)
 
     def start(self, expression: str) -> None:
-        box = self.page.locator("#rs-clip-expression textarea, #rs-clip-expression input").first
-        box.fill(expression)
+        self.write(expression)
         self.page.click("#rs-run")
 
     def run(self, expression: str, frames: int) -> None:
         """To its end, all frames in the browser."""
-        before = self.page.get_attribute(".rs-player", "data-run") or ""
+        before = self.noted("run") or ""
         self.start(expression)
         self.page.wait_for_function(
             "([before, frames]) => { const r = document.querySelector('.rs-player').dataset;"
@@ -127,27 +144,16 @@ class ClipVisitor(Visitor):
         self.page.wait_for_function("count => Number(document.querySelector('.rs-player').dataset.frames) >= count", arg=count)
 
     def frames(self) -> int:
-        return int(self.page.get_attribute(".rs-player", "data-frames"))
+        return int(self.noted("frames"))
 
     def current(self) -> int:
-        return int(self.page.get_attribute(".rs-player", "data-current"))
+        return int(self.noted("current"))
 
     def scrub(self, number: int) -> float:
         """Go to a frame; share of it that the mask covers, in per cent. The answer is there at once."""
         self.page.locator(".rs-scrub").fill(str(number))
         assert self.current() == number
-        return float(self.page.get_attribute(".rs-player", "data-area"))
-
-    def wait_area_above(self, low: float) -> None:
-        self.page.wait_for_function("low => Number(document.querySelector('.rs-player').dataset.area) >= low", arg=low)
-
-    def message(self, role: str = "alert") -> str:
-        self.page.wait_for_selector(f"#rs-clip-messages .rs-message[role={role}]")
-        return "\n".join(self.page.locator(f"#rs-clip-messages .rs-message[role={role}] p").all_inner_texts())
-
-    def pixels(self) -> np.ndarray:
-        uri = self.page.evaluate("document.querySelector('.rs-player .rs-overlay').toDataURL()")
-        return np.asarray(Image.open(BytesIO(base64.b64decode(uri.split(",", 1)[1]))).convert("RGBA"))
+        return self.area()
 
     def plays(self, data: bytes) -> float:
         """Play a clip in this browser for a moment; its length in seconds."""
@@ -173,3 +179,12 @@ class ClipVisitor(Visitor):
             return answer.json();
         }"""
         return self.page.evaluate(script, request)
+
+
+SomeVisitor = TypeVar("SomeVisitor", bound=Visitor)
+
+
+class Visit(Protocol):
+    """Opens the page in a window of its own, at the tab of that kind of visitor."""
+
+    def __call__(self, kind: type[SomeVisitor], width: int = 1280, height: int = 900, query: str = "") -> SomeVisitor: ...

@@ -11,8 +11,8 @@ import torch
 from refseg.data.refcoco import read_refcoco
 from refseg.language import Vocabulary
 from refseg.models.network import NetworkConfig, ReferringNetwork
-from refseg.models.selection import PRESENCE_CUES, presence_cues
-from refseg.training.gate import Gate, GateSamples, apply_gate, fit_gate, gate_samples, mixed
+from refseg.models.selection import PRESENCE_CUES, mixed_logits, presence_cues
+from refseg.training.gate import Gate, GateSamples, apply_gate, fit_gate, gate_samples
 
 
 def made(count: int = 300, seed: int = 0) -> GateSamples:
@@ -34,7 +34,7 @@ def test_what_tells_good_choices_from_bad_ones_is_found() -> None:
     samples, fresh = made(), made(seed=1)
     gate = fit_gate(samples)
     assert gate.weight[2] > 3 * gate.weight[[0, 1, 3, 4, 5, 6]].abs().max() and gate.certainty > 0
-    logits = mixed(fresh.dense, fresh.region, (fresh.cues @ gate.weight + gate.bias).sigmoid(), gate.certainty)
+    logits = mixed_logits(fresh.dense, fresh.region, (fresh.cues @ gate.weight + gate.bias).sigmoid(), gate.certainty)
     right = ((logits > 0) == (fresh.target > 0)).flatten(1).all(1).float().mean()
     assert right > 0.9
     again = fit_gate(samples)
@@ -53,7 +53,7 @@ def test_what_is_fitted_is_what_the_network_computes() -> None:
         evidence = network.evidence(encoded, output.selected, index)
         assert evidence is not None
         gate = network.gate(presence_cues(output.selected)).sigmoid().squeeze(1)
-        torch.testing.assert_close(mixed(output.dense, evidence[:, 0], gate, network.certainty), output.logits)
+        torch.testing.assert_close(mixed_logits(output.dense, evidence[:, 0], gate, network.certainty), output.logits)
     assert network.certainty.item() == 2.5 and network.gate.bias.item() == pytest.approx(0.3)
 
 

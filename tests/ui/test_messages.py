@@ -1,6 +1,7 @@
 import pytest
 
-from refseg.ui.messages import Choice, Message, about_finding, about_words, messages_html, quoted, replace_word
+from refseg.errors import VideoError
+from refseg.ui.messages import INTERNAL, Choice, Message, about_finding, about_words, failure, messages_html, quoted, replace_word
 
 ATTACK = '<img src=x onerror="alert(1)">'
 
@@ -68,3 +69,12 @@ def test_replace_word(expression: str, word: str, changed: str) -> None:
 
 def test_replacement_is_not_a_pattern() -> None:
     assert replace_word("a b", "b", r"\1") == r"a \1"
+
+
+def test_a_failure_names_what_a_person_can_mend() -> None:
+    assert failure(VideoError("choose another clip")) == Message("choose another clip", "error")
+
+
+def test_a_fault_of_the_program_goes_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    message = failure(ZeroDivisionError("secret"))
+    assert message == Message(INTERNAL, "error") and "secret" in caplog.text

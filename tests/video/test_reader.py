@@ -20,11 +20,11 @@ SOURCES = ("decord", "pyav")
 
 
 def source_of(kind: str, path: Path) -> FrameSource:
-    info, total = probe(path), len(frame_times(path))
+    info, stamps = probe(path), frame_times(path)
     if kind == "pyav":
-        return PyavSource(info)
+        return PyavSource(info, stamps)
     pytest.importorskip("decord")
-    return DecordSource(info, total)
+    return DecordSource(info, len(stamps))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_frames_by_index(kind: str, indices: list[int], clip: Path) -> None:
 
 def test_a_jump_far_ahead_lands_on_the_frame(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "long.mp4", numbered(59) + numbered(59) + numbered(59))
-    source = PyavSource(probe(path))
+    source = PyavSource(probe(path), frame_times(path))
     first, second = source.frames([3, 173])
     source.close()
     assert (number_of(first), number_of(second)) == pytest.approx((3, 173 - 118), abs=0.7)
@@ -157,13 +157,13 @@ def test_huge_frames_are_refused(clip: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_without_decord_pyav_takes_over(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "decord", None)
-    source = open_source(probe(clip), 40)
+    source = open_source(probe(clip), frame_times(clip))
     assert isinstance(source, PyavSource)
     source.close()
 
 
 def test_decord_is_not_trusted_where_it_sees_another_clip(clip: Path) -> None:
-    source = open_source(probe(clip), 41)
+    source = open_source(probe(clip), np.arange(41) / 25)
     assert isinstance(source, PyavSource)
     source.close()
 

@@ -27,12 +27,6 @@ function numbers(text) {
 
 const level = () => Math.log(settings.threshold / (1 - settings.threshold)) * value.steps;
 
-function pixel(colour, alpha) {
-  const number = parseInt(colour.slice(1), 16);
-  const [red, green, blue] = [number >> 16, (number >> 8) & 255, number & 255];
-  return ((Math.round(alpha * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
-}
-
 async function pull() {
   if (pulling) return;
   pulling = true;
@@ -90,30 +84,17 @@ function drawMask(frame) {
   const cut = level(), scale = cells / box.side;
   const inside = new Uint8Array(width * height);
   const columns = Array.from({ length: width }, (_, x) => tap((box.left + ((x + 0.5) / width) * box.width) * scale - 0.5, cells));
-  let count = 0;
   for (let y = 0; y < height; y++) {
     const [a, b, v] = tap((box.top + ((y + 0.5) / height) * box.height) * scale - 0.5, cells);
     for (let x = 0; x < width; x++) {
       const [c, d, u] = columns[x];
       const above = codes[a * cells + c] * (1 - u) + codes[a * cells + d] * u;
       const below = codes[b * cells + c] * (1 - u) + codes[b * cells + d] * u;
-      if (above * (1 - v) + below * v >= cut) {
-        inside[y * width + x] = 1;
-        count++;
-      }
+      inside[y * width + x] = above * (1 - v) + below * v >= cut;
     }
   }
-  const fill = pixel(settings.colour, settings.opacity), line = pixel(settings.colour, 1);
-  const reach = Math.max(1, Math.round(Math.max(width, height) / 320));
-  const image = pen.createImageData(width, height), pixels = new Uint32Array(image.data.buffer);
-  const covered = (x, y) => inside[Math.min(Math.max(y, 0), height - 1) * width + Math.min(Math.max(x, 0), width - 1)];
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if (!inside[y * width + x]) continue;
-      const edge = settings.outline && !(covered(x - reach, y) && covered(x + reach, y) && covered(x, y - reach) && covered(x, y + reach));
-      pixels[y * width + x] = edge ? line : fill;
-    }
-  }
+  const image = pen.createImageData(width, height);
+  const count = paint(image, inside, 1, settings);
   pen.putImageData(image, 0, 0);
   return count / inside.length;
 }

@@ -14,48 +14,13 @@ let refined = null;
 let generation = 0;
 let scheduled = false;
 
-async function grey(source, width, height) {
-  const image = new Image();
-  image.src = source;
-  await image.decode();
-  const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(image, 0, 0, width, height);
-  const rgba = context.getImageData(0, 0, width, height).data;
-  const values = new Uint8Array(width * height);
-  for (let i = 0; i < values.length; i++) values[i] = rgba[4 * i];
-  return values;
-}
-
-function pixel(colour, alpha) {
-  const value = parseInt(colour.slice(1), 16);
-  const [red, green, blue] = [value >> 16, (value >> 8) & 255, value & 255];
-  return ((Math.round(alpha * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
-}
-
 function draw() {
   scheduled = false;
   if (!probability) return;
-  const { width, height } = overlay;
   const values = refined ?? probability;
   const level = refined ? 128 : settings.threshold * 255;
-  const covered = (x, y) => values[Math.min(Math.max(y, 0), height - 1) * width + Math.min(Math.max(x, 0), width - 1)] >= level;
-  const fill = pixel(settings.colour, settings.opacity);
-  const line = pixel(settings.colour, 1);
-  const reach = Math.max(1, Math.round(Math.max(width, height) / 320));
-  const frame = pen.createImageData(width, height);
-  const pixels = new Uint32Array(frame.data.buffer);
-  let count = 0;
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const i = y * width + x;
-      if (values[i] < level) continue;
-      count++;
-      const edge = settings.outline &&
-        !(covered(x - reach, y) && covered(x + reach, y) && covered(x, y - reach) && covered(x, y + reach));
-      pixels[i] = edge ? line : fill;
-    }
-  }
+  const frame = pen.createImageData(overlay.width, overlay.height);
+  const count = paint(frame, values, level, settings);
   pen.putImageData(frame, 0, 0);
   const share = (100 * count) / values.length;
   area.textContent = `${share < 10 ? share.toFixed(1) : Math.round(share)} %`;

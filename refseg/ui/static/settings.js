@@ -1,4 +1,4 @@
-(threshold, opacity, colour, outline) => {
+(widget) => (threshold, opacity, colour, outline) => {
   const detail = { threshold, opacity, colour, outline };
-  document.querySelector("#rs-result .rs-result")?.dispatchEvent(new CustomEvent("settings", { detail }));
+  document.querySelector(widget)?.dispatchEvent(new CustomEvent("settings", { detail }));
 }

@@ -1,0 +1,290 @@
+"""A person's place at a project: one picture before them, the things they do to it, and the way back. Every change is on disk when a method returns."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refseg.annotation.edits import REPAIRS, draw_stroke
+from refseg.annotation.grabcut import Box, Point, cut_out, refine_with_clicks
+from refseg.annotation.history import History, Step
+from refseg.annotation.proposals import Proposal, Propose, layer_of
+from refseg.annotation.records import MAX_LAYERS, STATES, Layer, PictureRecord, State, checked, now
+from refseg.annotation.store import Entry, Project
+from refseg.data.masks import BoolMask, decode_rle, encode_rle
+from refseg.errors import ConflictError, ProjectError
+from refseg.images import load_image
+from refseg.overlap import iou
+
+COLOURS = ("#ff3d7f", "#00c2e0", "#ff8a00", "#7bd500", "#8b5cf6", "#ffd400", "#ff5a36", "#22a06b")
+KEPT_MAPS = 24  # probability maps that are kept for the picture at hand
+
+Refine = Callable[[NDArray[np.uint8], NDArray[np.float32], float], BoolMask]
+"""(image, probability, threshold) -> mask: refinement by the picture's edges, where there is one."""
+
+
+class Desk:
+    """One picture at a time, several layers on it, and a history.
+
+    turn: to be held by who calls, where several threads do; nothing here takes it.
+    """
+
+    def __init__(self, project: Project, propose: Propose | None = None, refine: Refine | None = None, author: str = "") -> None:
+        self.project, self.author = project, author
+        self.history = History()
+        self.turn = threading.RLock()
+        self.notes: tuple[str, ...] = ()
+        self._propose, self._refine = propose, refine
+        self._record: PictureRecord | None = None
+        self._image: NDArray[np.uint8] | None = None
+        self._proposals: dict[str, Proposal] = {}
+        self._agreement: dict[tuple[str, str], float] = {}
+        self._revisions: dict[str, int] = {}  # of the pictures in the history, as they were last seen here
+
+    @property
+    def record(self) -> PictureRecord:
+        """The picture at hand. Raises ProjectError while there is none."""
+        if self._record is None:
+            raise ProjectError("no picture is open: choose one from the list")
+        return self._record
+
+    @property
+    def opened(self) -> bool:
+        """Whether there is a picture at hand."""
+        return self._record is not None
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """Its pixels, uint8 (H, W, 3). Raises ImageError where the file is gone or not the one that was added."""
+        if self._image is None:
+            image = load_image(self.project.picture_path(self.record))
+            expected = self.record.height, self.record.width
+            if image.shape[:2] != expected:
+                raise ProjectError(
+                    f"{self.record.name} has {image.shape[1]} x {image.shape[0]} pixels now, expected {expected[1]} x {expected[0]}:"
+                    " put the old picture back, its masks belong to it"
+                )
+            self._image = image
+        return self._image
+
+    @property
+    def agreement(self) -> tuple[float, int]:
+        """Mean IoU between what the model drew and what the person left, over the masks judged at this desk, and how many these are."""
+        values = list(self._agreement.values())
+        return (float(np.mean(values)) if values else 0.0), len(values)
+
+    def probability(self, id_: str) -> NDArray[np.float32] | None:
+        """The model's map (H, W) of a layer, as long as it is at hand."""
+        proposal = self._proposals.get(id_)
+        return None if proposal is None else proposal.probability
+
+    # --- which picture
+
+    def open(self, name: str) -> None:
+        """Take a picture from the list, as it is on disk now."""
+        record = self.project.record(name)
+        if self._revisions.get(name, record.revision) != record.revision:
+            self.history.forget(name)
+        self._take(record)
+
+    def move(self, by: int, states: Sequence[State] = STATES, hardest_first: bool = False) -> None:
+        """To the picture `by` places further in the queue; the ends are ends. Raises ProjectError when the queue is empty."""
+        queue = [entry.name for entry in self.queue(states, hardest_first)]
+        if not queue:
+            raise ProjectError("there is no picture in this list: add some, or choose other states")
+        here = self._record.name if self._record else None
+        place = queue.index(here) + by if here in queue else 0
+        self.open(queue[min(max(place, 0), len(queue) - 1)])
+
+    def queue(self, states: Sequence[State] = STATES, hardest_first: bool = False) -> list[Entry]:
+        """The list; the picture at hand stays in it, whatever became of its state, so that "next" has a place to start from."""
+        here = self._record.name if self._record else None
+        return [entry for entry in self.project.queue(STATES, hardest_first) if entry.state in states or entry.name == here]
+
+    # --- the model
+
+    def find(self, expression: str, threshold: float | None = None) -> Layer:
+        """Ask the model; its answer is a layer of its own, whatever is there already. Raises RefsegError for an unusable expression."""
+        if self._propose is None:
+            raise ProjectError("no model is at hand here: draw the mask, or open the project on a page that has one")
+        text = " ".join(expression.split())
+        (proposal,) = self._propose(self.image, [text])
+        layer = layer_of(proposal, text, self.new_id(), free_colour(self.record), self.author, threshold)
+        state: State = "model" if self.record.state == "new" else self.record.state
+        self._save(replace(self.record.with_layer(layer), state=state), proposal.notes)
+        while len(self._proposals) >= KEPT_MAPS:
+            self._proposals.pop(next(iter(self._proposals)))
+        self._proposals[layer.id] = proposal
+        return layer
+
+    def set_threshold(self, id_: str, threshold: float) -> None:
+        """Cut the model's map elsewhere, as long as nobody has corrected the mask. Raises ProjectError where that cannot be."""
+        layer, proposal = self.record.layer(id_), self._proposals.get(id_)
+        if proposal is None:
+            raise ProjectError("the model's map of this mask is no longer at hand: run its expression again")
+        if not 0 < threshold < 1:
+            raise ProjectError(f"got the threshold {threshold}, expected a number between 0 and 1")
+        mask = encode_rle(proposal.probability >= threshold)
+        if layer.model_mask is not None:
+            raise ProjectError("this mask has been corrected: run its expression again to choose another threshold")
+        self._replace(
+            replace(layer, mask=mask, absent=False, origin=replace(layer.origin, threshold=threshold, refinement=None), updated=now())
+        )
+
+    # --- the hand
+
+    def draw(self, id_: str | None, points: NDArray[np.floating], radius: float, add: bool) -> Layer:
+        """A stroke of the brush or the eraser; on a new layer without an id. See `draw_stroke`."""
+        return self._correct(id_, lambda mask: draw_stroke(mask, points, radius, add))
+
+    def click(self, id_: str | None, positive: Sequence[Point], negative: Sequence[Point]) -> Layer:
+        """See `refine_with_clicks`."""
+        probability = None if id_ is None else self.probability(id_)
+        return self._correct(id_, lambda mask: refine_with_clicks(self.image, mask, positive, negative, probability))
+
+    def box(self, id_: str | None, box: Box) -> Layer:
+        """See `cut_out`."""
+        return self._correct(id_, lambda _: cut_out(self.image, box))
+
+    def repair(self, id_: str, how: str) -> Layer:
+        """One of `REPAIRS`, or "edges": refinement by the picture's edges (CRF) started from the mask."""
+        if how == "edges":
+            refine = self._refine
+            if refine is None:
+                raise ProjectError("refinement by edges is not available here: use clicks or a box")
+            return self._correct(id_, lambda mask: refine(self.image, _soft(mask), 0.5))
+        if how not in REPAIRS:
+            raise ProjectError(f"got the repair {how!r}, expected one of {', '.join(REPAIRS)} or edges")
+        return self._correct(id_, REPAIRS[how])
+
+    # --- what is said of it
+
+    def describe(self, id_: str | None, **values: Any) -> Layer:
+        """Other expressions, category, colour, hidden or absent; an absent thing loses its mask. Without an id: a new layer."""
+        unknown = set(values) - {"expressions", "category", "colour", "hidden", "absent"}
+        if unknown:
+            raise ProjectError(f"got {sorted(unknown)}, expected expressions, category, colour, hidden or absent")
+        layer = self._layer(id_)
+        if values.get("absent"):
+            layer = layer.ruled_out()
+        changed = checked(replace(layer, **values, updated=now()), self.record)
+        self._replace(changed, judged="absent" in values)
+        return changed
+
+    def delete(self, id_: str) -> None:
+        """A layer goes away; `undo` brings it back."""
+        self.record.layer(id_)
+        self._save(self.record.without_layer(id_))
+
+    def mark(self, state: State) -> None:
+        """Accepted, skipped, or one of the other states."""
+        if state not in STATES:
+            raise ProjectError(f"got the state {state!r}, expected one of {', '.join(STATES)}")
+        self._save(replace(self.record, state=state))
+        if state == "accepted":
+            self._judge(self.record.layers)
+
+    # --- the way back
+
+    def undo(self) -> bool:
+        """Takes the last step back, going to its picture; False where there is none."""
+        step = self.history.last_done()
+        if step is None:
+            return False
+        self._restore(step.before)
+        self.history.undone()
+        return True
+
+    def redo(self) -> bool:
+        """Does the step again that was taken back last; False where there is none."""
+        step = self.history.last_undone()
+        if step is None:
+            return False
+        self._restore(step.after)
+        self.history.redone()
+        return True
+
+    def new_id(self) -> str:
+        """A name for a layer that no other of this picture has, nor had before it was deleted."""
+        return secrets.token_hex(4)
+
+    def take_proposals(self, name: str, expressions: Sequence[str], proposals: Sequence[Proposal]) -> tuple[PictureRecord, PictureRecord]:
+        """Layers for expressions about any picture, as `find` adds them; returns the picture before and after, for one step over many pictures."""
+        before = after = self._record if self._record is not None and self._record.name == name else self.project.record(name)
+        for text, proposal in zip(expressions, proposals, strict=True):
+            after = after.with_layer(layer_of(proposal, text, self.new_id(), free_colour(after), self.author))
+        after = self._written(replace(after, state="model" if after.state == "new" else after.state))
+        if self._record is not None and self._record.name == name:
+            self._record = after
+        return before, after
+
+    def _restore(self, records: Iterable[PictureRecord]) -> None:
+        for wanted in records:
+            self._take(self._written(replace(wanted, revision=self._revisions[wanted.name])))
+
+    def _take(self, record: PictureRecord) -> None:
+        """Put a picture on the desk, as it is on disk."""
+        if self._record is None or self._record.name != record.name:
+            self._image, self._proposals = None, {}
+        self._record, self.notes = record, ()
+        self._revisions[record.name] = record.revision
+
+    def _written(self, record: PictureRecord) -> PictureRecord:
+        """Saved, its revision noted. Where somebody else saved it meanwhile, its steps can no longer be taken back."""
+        try:
+            saved = self.project.save(record)
+        except ConflictError:
+            self.history.forget(record.name)
+            raise
+        self._revisions[record.name] = saved.revision
+        return saved
+
+    def _layer(self, id_: str | None) -> Layer:
+        if id_ is not None:
+            return self.record.layer(id_)
+        if len(self.record.layers) >= MAX_LAYERS:
+            raise ProjectError(f"{self.record.name} has {MAX_LAYERS} masks already, which is the most: delete some")
+        return Layer(self.new_id(), colour=free_colour(self.record), author=self.author, created=now(), updated=now())
+
+    def _correct(self, id_: str | None, change: Callable[[BoolMask], BoolMask]) -> Layer:
+        layer = self._layer(id_)
+        before = layer.pixels()
+        mask = np.zeros((self.record.height, self.record.width), np.bool_) if before is None else before
+        corrected = layer.drawn(change(mask))
+        self._replace(corrected, judged=True)
+        self._judge([corrected])
+        return corrected
+
+    def _replace(self, layer: Layer, judged: bool = False) -> None:
+        """Save a changed layer; a person who has judged it has corrected the picture."""
+        state: State = "corrected" if judged else self.record.state
+        self._save(replace(self.record.with_layer(layer), state=state))
+
+    def _save(self, record: PictureRecord, notes: tuple[str, ...] = ()) -> None:
+        before = self.record
+        saved = self._written(record)
+        self.history.add(Step(((before, saved),)))
+        self._record, self.notes = saved, notes
+
+    def _judge(self, layers: Iterable[Layer]) -> None:
+        for layer in layers:
+            drawn = layer.model_drew()
+            if drawn is not None and layer.mask is not None:
+                self._agreement[self.record.name, layer.id] = iou(decode_rle(drawn), decode_rle(layer.mask))
+
+
+def free_colour(record: PictureRecord) -> str:
+    """The colour that the fewest of its layers have."""
+    used = [layer.colour for layer in record.layers]
+    return min(COLOURS, key=used.count)
+
+
+def _soft(mask: BoolMask) -> NDArray[np.float32]:
+    """A mask as a probability that edges may still argue with."""
+    return np.asarray(np.where(mask, 0.8, 0.2), dtype=np.float32)

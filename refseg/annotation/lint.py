@@ -1,0 +1,219 @@
+"""What in a project looks like a mistake: told to a person, who decides. Nothing here changes or refuses anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from refseg.annotation.records import Layer, PictureRecord
+from refseg.annotation.sides import Extent, contradicts, said_side
+from refseg.annotation.store import Project
+from refseg.annotation.twins import SeenPictures
+from refseg.data.masks import BoolMask, box_of
+from refseg.data.store import PackedMask
+from refseg.errors import DataError, ImageError, ProjectError
+from refseg.language import words_of
+from refseg.overlap import iou
+
+Kind = Literal[
+    "unreadable",
+    "empty mask",
+    "no sentence",
+    "empty sentence",
+    "absent with mask",
+    "absent and present",
+    "same sentence",
+    "drawn twice",
+    "wrong side",
+    "crumbs",
+    "same picture",
+    "not looked at",
+]
+KINDS: dict[Kind, str] = {
+    "unreadable": "that cannot be read",
+    "empty mask": "without a mask, not marked absent",
+    "no sentence": "without a sentence",
+    "empty sentence": "with a sentence that has no word",
+    "absent with mask": "marked absent, with a mask",
+    "absent and present": "said to be absent and drawn",
+    "same sentence": "several things for one sentence",
+    "drawn twice": "the same thing drawn twice",
+    "wrong side": "left and right perhaps swapped",
+    "crumbs": "tiny specks in a mask",
+    "same picture": "a picture that comes twice",
+    "not looked at": "not looked at yet",
+}
+SAME_THING = 0.9  # IoU from which two masks are one thing drawn twice
+SPECK = 1e-4  # share of the picture below which a piece of a mask is a speck, beside one of ten times that size
+MANY_SPECKS = 5
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """Something to look at.  picture: its name.  layers: ids of those concerned, none where it is about the picture.  text: for a person."""
+
+    picture: str
+    kind: Kind
+    layers: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class _Thing:
+    """A layer with a mask that is not empty: what is needed of the mask to compare it with others."""
+
+    layer: Layer
+    mask: PackedMask
+    area: int
+    extent: Extent
+    specks: int
+
+
+def lint(project: Project, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
+    """Everything about the pictures that are not skipped, sorted. progress(done, pictures) is called after each; what it raises ends the search.
+
+    Every mask is decoded once and one picture's are held at a time; pictures are decoded only where others have their size. Raises ProjectError.
+    """
+    entries, seen = project.entries, SeenPictures()
+    findings: list[Finding] = []
+    for done, entry in enumerate(entries, start=1):
+        if entry.state != "skipped":
+            record = project.record(entry.name)
+            findings += [*lint_record(record), *_picture_findings(project, record, seen)]
+        if progress is not None:
+            progress(done, len(entries))
+    return sorted(findings)
+
+
+def lint_record(record: PictureRecord) -> list[Finding]:
+    """What can be said of one picture without the picture itself, sorted."""
+    findings, things = [], []
+    for layer in record.layers:
+        try:
+            thing = _thing(layer)
+        except DataError as error:
+            findings.append(Finding(record.name, "unreadable", (layer.id,), f"the mask of {_called(layer)} cannot be read: {error}"))
+            continue
+        if thing is not None and not layer.absent:
+            things.append(thing)
+        findings += [Finding(record.name, kind, (layer.id,), text) for kind, text in _layer_findings(layer, thing)]
+    found = [*_same_things(things), *_wrong_sides(things), *_said_twice(record.layers, things)]
+    findings += [Finding(record.name, kind, layers, text) for kind, layers, text in found]
+    if record.state in ("new", "model"):
+        text = "nobody has worked on it yet" if record.state == "new" else "the model's masks have not been looked at yet"
+        findings.append(Finding(record.name, "not looked at", (), f"{text}: accept or skip it"))
+    return sorted(findings)
+
+
+def summary(findings: Sequence[Finding]) -> list[str]:
+    """A line for each kind found, in the order of `KINDS`: how often, and the first case."""
+    lines = []
+    for kind, what in KINDS.items():
+        cases = [finding for finding in findings if finding.kind == kind]
+        if cases:
+            lines.append(f"{len(cases)} x {what}, first {cases[0].picture}: {cases[0].text}")
+    return lines
+
+
+def _thing(layer: Layer) -> _Thing | None:
+    """What is drawn; None for nothing. Raises DataError for run lengths that do not fit."""
+    mask = layer.pixels()
+    box = None if mask is None else box_of(mask)
+    if mask is None or box is None:
+        return None
+    left, top, right, bottom = box
+    inner, width = mask[top:bottom, left:right], mask.shape[1]
+    area = int(np.count_nonzero(inner))
+    centre = float(inner.sum(axis=0) @ (np.arange(left, right) + 0.5)) / area
+    extent = Extent(left / width, centre / width, right / width)
+    return _Thing(layer, PackedMask.of(mask), area, extent, _specks(inner, mask.size))
+
+
+def _specks(mask: BoolMask, pixels: int) -> int:
+    """Pieces of a mask below `SPECK` of a picture of so many pixels; 0 where no piece is large."""
+    _, _, statistics, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(mask).view(np.uint8), connectivity=8)
+    areas = statistics[1:, cv2.CC_STAT_AREA]
+    return int((areas < SPECK * pixels).sum()) if areas.max() >= 10 * SPECK * pixels else 0
+
+
+def _layer_findings(layer: Layer, thing: _Thing | None) -> Iterator[tuple[Kind, str]]:
+    called = _called(layer)
+    if layer.absent and thing is not None:
+        yield "absent with mask", f"{called} is marked absent but has a mask: remove the mark or the mask"
+    if not layer.absent and thing is None:
+        yield "empty mask", f"nothing is drawn for {called}: draw it, mark it absent, or remove it"
+    if not layer.expressions:
+        yield "no sentence", f"no sentence means {called}: write one, or remove it"
+    for text in layer.expressions:
+        if not words_of(text):
+            yield "empty sentence", f"{called} has the sentence {text[:40]!r}, which has no word: write one, or remove it"
+    if thing is not None and thing.specks >= MANY_SPECKS:
+        yield "crumbs", f"the mask of {called} has {thing.specks} specks beside it: remove small pieces"
+
+
+def _same_things(things: Sequence[_Thing]) -> Iterator[tuple[Kind, tuple[str, ...], str]]:
+    for one, other in combinations(things, 2):
+        if _is_same(one, other):
+            text = f"{_called(one.layer)} and {_called(other.layer)} have nearly the same mask: put their sentences together and remove one"
+            yield "drawn twice", (one.layer.id, other.layer.id), text
+
+
+def _is_same(one: _Thing, other: _Thing) -> bool:
+    """IoU of at least `SAME_THING`; the masks are compared only where areas and boxes allow that."""
+    width, height = (max(0, min(one.mask.box[k + 2], other.mask.box[k + 2]) - max(one.mask.box[k], other.mask.box[k])) for k in (0, 1))
+    most = min(one.area, other.area, width * height)
+    return most >= SAME_THING * (one.area + other.area - most) and iou(one.mask.unpack(), other.mask.unpack()) >= SAME_THING
+
+
+def _said_twice(layers: Sequence[Layer], things: Sequence[_Thing]) -> Iterator[tuple[Kind, tuple[str, ...], str]]:
+    """Sentences, as the tokeniser reads them, that mean several things, or something that is there and is said not to be."""
+    meant: dict[str, list[_Thing]] = {}
+    for thing in things:
+        for said in {" ".join(words_of(text)): None for text in thing.layer.expressions if words_of(text)}:
+            meant.setdefault(said, []).append(thing)
+    for said, several in meant.items():
+        if any(not _is_same(one, other) for one, other in combinations(several, 2)):
+            text = f'"{said}" means {len(several)} things: tell them apart in words, or leave it if it means all of them'
+            yield "same sentence", tuple(thing.layer.id for thing in several), text
+    for layer in layers:
+        for said in {" ".join(words_of(text)): None for text in layer.expressions} if layer.absent else ():
+            if said in meant:
+                text = f'"{said}" is marked absent, and something is drawn for it: one of the two is wrong'
+                yield "absent and present", (layer.id, *(thing.layer.id for thing in meant[said])), text
+
+
+def _wrong_sides(things: Sequence[_Thing]) -> Iterator[tuple[Kind, tuple[str, ...], str]]:
+    for thing in things:
+        alike = [one.extent for one in things if one is not thing and _category(one.layer) == _category(thing.layer)]
+        for sentence in thing.layer.expressions:
+            said = said_side(sentence)
+            if said is not None and contradicts(said, thing.extent, alike):
+                is_on = "right" if said.side == "left" else "left"
+                where = f"the {is_on}most of its kind drawn here" if alike else f"on the {is_on} of the picture"
+                text = f'"{sentence[:80]}" says {said.side}, but its mask is {where}: check which is meant, or if the picture was mirrored'
+                yield "wrong side", (thing.layer.id,), text
+
+
+def _category(layer: Layer) -> str:
+    return " ".join(layer.category.casefold().split())
+
+
+def _picture_findings(project: Project, record: PictureRecord, seen: SeenPictures) -> Iterator[Finding]:
+    try:
+        twin = seen.twin_of(record.name, project.picture_path(record), (record.height, record.width))
+    except (ImageError, ProjectError, OSError) as error:
+        yield Finding(record.name, "unreadable", (), f"the picture cannot be read: {error}")
+        return
+    if twin is not None:
+        yield Finding(record.name, "same picture", (), f"it is the same picture as {twin}: skip or remove one")
+
+
+def _called(layer: Layer) -> str:
+    """A layer as a person knows it: by its first sentence, else its category, else its number."""
+    sentence = next((text for text in layer.expressions if text.strip()), "")
+    return f'"{sentence[:80]}"' if sentence else f"the {layer.category[:80]} ({layer.id})" if layer.category else f"mask {layer.id}"

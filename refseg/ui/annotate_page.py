@@ -1,0 +1,213 @@
+"""What the annotation tab's script can ask for. One request does one thing at a desk and is answered with what has changed."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from refseg.annotation.batch import Progress, find_everywhere
+from refseg.annotation.desk import Desk, Refine
+from refseg.annotation.records import STATES, Layer, State
+from refseg.errors import InputError
+from refseg.inference import crf
+from refseg.ui import requests as ask
+from refseg.ui.annotate_files import Files
+from refseg.ui.annotate_view import View, entries_of
+from refseg.ui.messages import failure
+from refseg.ui.pictures import jpeg_uri, reduced_image
+from refseg.ui.proposer import Proposer
+from refseg.ui.requests import Request
+from refseg.ui.runner import Runner
+from refseg.ui.session import CAPACITY
+from refseg.ui.shelf import Shelf
+
+MAX_EXPRESSIONS = 50  # of a batch, or of a thing
+WITHOUT_TURN = ("next", "export", "progress", "detail")  # they take long, or are asked for meanwhile; what they touch takes the turn itself
+
+
+class Seat:
+    """One window's place: its desk, what its script has been told, its list and its batch."""
+
+    def __init__(self, key: str, desk: Desk, proposer: Proposer) -> None:
+        self.key, self.desk, self.proposer = key, desk, proposer
+        self.view, self.files = View(), Files(desk.project)
+        self.states: tuple[State, ...] = STATES
+        self.hardest_first = False
+        self.batch: Iterator[Progress] | None = None
+
+
+class AnnotatePage:
+    """The tab's server side. Seats are kept in memory, at most `CAPACITY`; losing one loses no work but the history of undo."""
+
+    def __init__(self, runner: Runner, shelf: Shelf) -> None:
+        self._runner, self._shelf = runner, shelf
+        self._seats: OrderedDict[tuple[str, str], Seat] = OrderedDict()
+        self._lock = threading.Lock()
+        self._actions: dict[str, Callable[[Seat, Request], dict[str, Any] | None]] = {
+            "enter": self._enter,
+            "list": self._list,
+            "open": lambda seat, request: seat.desk.open(ask.text(request, "name")),
+            "move": lambda seat, request: seat.desk.move(ask.whole(request, "by"), seat.states, seat.hardest_first),
+            "find": lambda seat, request: _layer(seat.desk.find(ask.text(request, "expression"))),
+            "threshold": lambda seat, request: seat.desk.set_threshold(ask.text(request, "layer"), ask.number(request, "value")),
+            "draw": self._draw,
+            "click": self._click,
+            "box": self._box,
+            "repair": lambda seat, request: _layer(seat.desk.repair(ask.text(request, "layer"), ask.text(request, "how"))),
+            "describe": self._describe,
+            "delete": lambda seat, request: seat.desk.delete(ask.text(request, "layer")),
+            "mark": self._mark,
+            "undo": lambda seat, request: {"moved": seat.desk.undo()},
+            "redo": lambda seat, request: {"moved": seat.desk.redo()},
+            "add": self._add,
+            "batch": self._batch,
+            "next": self._next,
+            "detail": self._detail,
+            "look": lambda seat, request: None,
+            "stop": self._stop,
+            "import": lambda seat, request: seat.files.take(ask.text(request, "format"), ask.uploaded(request)),
+            "export": lambda seat, request: seat.files.export(ask.text(request, "format")),
+            "progress": lambda seat, request: seat.files.progress(),
+        }
+
+    def desk(self, request: Any) -> dict[str, Any]:
+        """Does what `request["do"]` says. A failure is answered with one sentence under "error"; nothing is lost by it."""
+        try:
+            if not isinstance(request, dict):
+                raise InputError("got no request: reload the page")
+            return self._answer(request)
+        except Exception as error:
+            return {"error": failure(error).text}
+
+    def _answer(self, request: Request) -> dict[str, Any]:
+        do = ask.text(request, "do")
+        if do == "start":
+            return {"projects": self._shelf.names(), "listed": self._shelf.listed, "place": self._shelf.place, **self._abilities()}
+        if do == "create":
+            return {"key": self._shelf.create(ask.text(request, "name"))}
+        action = self._actions.get(do)
+        if action is None:
+            raise InputError(f"got the request {do[:40]!r}, expected one of {', '.join(self._actions)}: reload the page")
+        seat = self._seat(ask.text(request, "key"), ask.text(request, "window"))
+        if do in WITHOUT_TURN:
+            return action(seat, request) or {}
+        with seat.desk.turn:
+            told = action(seat, request) or {}
+            return {**seat.view.of(seat.desk), **told}
+
+    def _abilities(self) -> dict[str, Any]:
+        return {"edges": crf.available(), "exports": Files.exports(), "imports": Files.imports()}
+
+    def _seat(self, key: str, window: str) -> Seat:
+        with self._lock:
+            seat = self._seats.get((key, window))
+            if seat is None:
+                proposer = Proposer(self._runner)
+                refine: Refine | None = crf.refine_mask if crf.available() else None
+                seat = self._seats[key, window] = Seat(key, Desk(self._shelf.open(key), proposer, refine), proposer)
+                while len(self._seats) > CAPACITY:
+                    self._seats.popitem(last=False)
+            self._seats.move_to_end((key, window))
+            return seat
+
+    # --- each of these is one request
+
+    def _enter(self, seat: Seat, request: Request) -> dict[str, Any]:
+        """The page was loaded: everything anew, as it is on disk."""
+        seat.view.forget()
+        seat.desk.project.refresh()
+        name = request.get("name")
+        known = [entry.name for entry in seat.desk.project.entries]
+        if known:
+            here = seat.desk.record.name if seat.desk.opened else None
+            seat.desk.open(next(one for one in (name, here, known[0]) if one in known))
+        return {"project": seat.desk.project.name, **self._list(seat, request)}
+
+    def _list(self, seat: Seat, request: Request) -> dict[str, Any]:
+        states = tuple(state for state in STATES if state in (request.get("states") or STATES))
+        seat.states, seat.hardest_first = states or STATES, ask.flag(request, "hardest")
+        return _listed(seat)
+
+    def _draw(self, seat: Seat, request: Request) -> dict[str, Any]:
+        points = np.asarray(ask.points(request, "points"), dtype=np.float64)
+        return _layer(seat.desk.draw(ask.maybe_text(request, "layer"), points, ask.number(request, "radius"), ask.flag(request, "add")))
+
+    def _click(self, seat: Seat, request: Request) -> dict[str, Any]:
+        place = ask.points(request, "points")
+        positive, negative = (place, []) if ask.flag(request, "add") else ([], place)
+        return _layer(seat.desk.click(ask.maybe_text(request, "layer"), positive, negative))
+
+    def _box(self, seat: Seat, request: Request) -> dict[str, Any]:
+        (left, top), (right, bottom) = ask.points(request, "points", 2)
+        return _layer(seat.desk.box(ask.maybe_text(request, "layer"), (left, top, right, bottom)))
+
+    def _describe(self, seat: Seat, request: Request) -> dict[str, Any]:
+        values = {name: request[name] for name in ("category", "colour") if isinstance(request.get(name), str)}
+        values |= {name: request[name] for name in ("hidden", "absent") if isinstance(request.get(name), bool)}
+        if "expressions" in request:
+            values["expressions"] = tuple(ask.texts(request, "expressions", MAX_EXPRESSIONS))
+        return _layer(seat.desk.describe(ask.maybe_text(request, "layer"), **values))
+
+    def _mark(self, seat: Seat, request: Request) -> None:
+        seat.desk.mark(_state(ask.text(request, "state")))
+        if ask.flag(request, "on"):
+            seat.desk.move(1, seat.states, seat.hardest_first)
+
+    def _add(self, seat: Seat, request: Request) -> dict[str, Any]:
+        record = seat.desk.project.add_picture(ask.uploaded(request), name=ask.text(request, "name"))
+        if not seat.desk.opened:
+            seat.desk.open(record.name)
+        return {"added": record.name, **(_listed(seat) if ask.flag(request, "last") else {})}
+
+    def _batch(self, seat: Seat, request: Request) -> dict[str, Any]:
+        said = ask.texts(request, "expressions", MAX_EXPRESSIONS)
+        if not said:
+            raise InputError("got no expression, expected one at least: write one a line")
+        names = [entry.name for entry in seat.desk.project.queue(seat.states, seat.hardest_first)]
+        self._stop(seat, request)
+        seat.batch = find_everywhere(seat.desk, Proposer(self._runner), names, said)
+        return self._next(seat, request)
+
+    def _detail(self, seat: Seat, request: Request) -> dict[str, Any]:
+        """A part of the picture from closer by: what the screen has room for of the box [[left, top], [right, bottom]]."""
+        (left, top), (right, bottom) = ask.points(request, "points", 2)
+        with seat.desk.turn:
+            name, image = seat.desk.record.name, seat.desk.image
+        height, width = image.shape[:2]
+        box = max(0, int(left)), max(0, int(top)), min(width, int(right) + 1), min(height, int(bottom) + 1)
+        if box[0] >= box[2] or box[1] >= box[3]:
+            raise InputError(f"got the box {box}, expected one inside the picture of {width} x {height}")
+        part = np.ascontiguousarray(image[box[1] : box[3], box[0] : box[2]])
+        return {"name": name, "box": box, "uri": jpeg_uri(reduced_image(part))}
+
+    def _next(self, seat: Seat, request: Request) -> dict[str, Any]:
+        progress = next(seat.batch, None) if seat.batch is not None else None
+        if progress is None:
+            return self._stop(seat, request)
+        told = {"done": progress.done, "total": progress.total, "added": progress.added, "problems": list(progress.problems)}
+        return {"batch": told}
+
+    def _stop(self, seat: Seat, request: Request) -> dict[str, Any]:
+        """Ends a batch, as one step for the history; what it found stays."""
+        batch, seat.batch = seat.batch, None
+        if batch is not None:
+            batch.close()  # type: ignore[attr-defined]  # a generator
+        return {"batch": None, **_listed(seat)}
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    """The layer that a request was about, for the script to select."""
+    return {"layer": layer.id}
+
+
+def _state(name: str) -> State:
+    for state in STATES:
+        if state == name:
+            return state
+    raise InputError(f"got the state {name[:40]!r}, expected one of {', '.join(STATES)}")
+
+
+def _listed(seat: Seat) -> dict[str, Any]:
+    return {"entries": entries_of(seat.desk.queue(seat.states, seat.hardest_first)), "total": len(seat.desk.project.entries)}

@@ -1,0 +1,57 @@
+"""Asks the page's network on behalf of annotation."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refseg.annotation.proposals import Proposal
+from refseg.annotation.records import Origin
+from refseg.ui.messages import about_finding, about_words
+from refseg.ui.runner import Runner
+from refseg.version import __version__
+
+if TYPE_CHECKING:
+    from refseg.inference.predictor import EncodedImage
+    from refseg.inference.segmentation import Segmentation
+
+
+class Proposer:
+    """A `Propose` around one `Runner`; keeps the features of the picture that it was asked about last."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._last: tuple[NDArray[np.uint8], EncodedImage | None] | None = None
+
+    def __call__(self, image: NDArray[np.uint8], expressions: Sequence[str]) -> list[Proposal]:
+        """Raises ExpressionError and what else the predictor raises."""
+        encoded = self._last[1] if self._last is not None and self._last[0] is image else None
+        proposals = []
+        for expression in expressions:
+            answer = self._runner.run(image, expression, encoded)
+            encoded = answer.encoded
+            proposals.append(proposal_of(answer.segmentation, self._runner.predictor.name))
+        self._last = image, encoded
+        return proposals
+
+
+def proposal_of(found: "Segmentation", model: str) -> Proposal:
+    """An answer of the network as annotation sees it. model: its name, `user/name@revision` for one of the Hub."""
+    name, _, revision = model.partition("@")
+    known = sum(token not in found.unknown for token in found.tokens)
+    notes = [message.text for message in about_words(found.unknown, {}, found.dropped, known)]
+    if found.absent:
+        notes.append(
+            f"The model takes this for absent (it is {found.presence:.0%} sure that it is there): another threshold shows what it saw."
+        )
+    else:
+        notes += [message.text for message in about_finding(found.peak, found.threshold, None, False)]
+    return Proposal(
+        mask=found.mask(),
+        probability=found.probability,
+        doubt=found.doubt,
+        origin=Origin(name, revision or f"refseg {__version__}", found.threshold, "none"),
+        absent=found.absent,
+        notes=tuple(notes),
+    )

@@ -1,0 +1,231 @@
+// The picture with its masks: drawing, zooming, and the tools. Positions are in pixels of the view, which is the picture reduced for the screen.
+
+const board = find("board"), paper = find("sheet"), photo = find("photo"), canvas = find("layers"), draft = find("draft");
+const pen = canvas.getContext("2d"), pencil = draft.getContext("2d");
+const OPACITY = 0.45, WIDEST = 24;
+
+let picture = null; // what the server says of it
+let layers = [];
+let masks = new Map(); // id -> { values, image } of the view's size
+let active = null; // id of the layer that tools work on
+let tool = "brush";
+let brush = 16; // radius, in pixels of the screen
+let zoom = { scale: 1, x: 0, y: 0 };
+let stroke = null;
+
+const layer = (id) => layers.find((one) => one.id === id);
+const reduction = () => picture.width / picture.view[0];
+
+async function receiveMasks(fresh) {
+  const [width, height] = picture.view;
+  const name = picture.name;
+  await Promise.all(
+    Object.entries(fresh ?? {}).map(async ([id, uri]) => {
+      const values = uri ? await grey(uri, width, height) : new Uint8Array(width * height);
+      if (picture?.name === name) masks.set(id, { values, image: null });
+    }),
+  );
+  for (const id of [...masks.keys()]) if (!layer(id)) masks.delete(id);
+}
+
+// A layer's mask as a picture of its own, made when it has changed.
+function painted(one) {
+  const mask = masks.get(one.id);
+  if (!mask) return null;
+  const look = `${one.colour} ${one.id === active}`;
+  if (mask.image && mask.look === look) return mask.image;
+  const [width, height] = picture.view;
+  const image = new OffscreenCanvas(width, height), context = image.getContext("2d");
+  const frame = context.createImageData(width, height);
+  mask.count = paint(frame, mask.values, 128, { colour: one.colour, opacity: one.id === active ? OPACITY : OPACITY / 2, outline: true });
+  context.putImageData(frame, 0, 0);
+  Object.assign(mask, { image, look });
+  return image;
+}
+
+function draw() {
+  if (!picture) return;
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  for (const one of [...layers.filter(({ id }) => id !== active), ...layers.filter(({ id }) => id === active)]) {
+    const image = one.hidden ? null : painted(one);
+    if (image) pen.drawImage(image, 0, 0);
+  }
+  const mask = masks.get(active);
+  root.dataset.area = mask?.count === undefined ? "" : ((100 * mask.count) / mask.values.length).toFixed(3);
+}
+
+// --- zoom
+
+function place() {
+  detailLater();
+  paper.style.transform = `translate(${zoom.x}px, ${zoom.y}px) scale(${zoom.scale})`;
+  paper.style.setProperty("--scale", zoom.scale);
+  root.dataset.zoom = zoom.scale.toFixed(3);
+}
+
+function fit() {
+  if (!picture) return;
+  const [width, height] = picture.view;
+  const scale = Math.min(board.clientWidth / width, board.clientHeight / height) || 1;
+  zoom = { scale, x: (board.clientWidth - width * scale) / 2, y: (board.clientHeight - height * scale) / 2 };
+  place();
+}
+
+// From close by the picture is shown at its own size: the part that is seen is fetched when the hand has come to rest.
+let resting = null;
+function detailLater() {
+  clearTimeout(resting);
+  const detail = find("detail");
+  if (!picture || reduction() <= 1 || zoom.scale * (window.devicePixelRatio || 1) < 1.2) return (detail.hidden = true);
+  resting = setTimeout(async () => {
+    const seen = [[0, 0], [board.clientWidth, board.clientHeight]].map(([x, y]) => inPicture([(x - zoom.x) / zoom.scale, (y - zoom.y) / zoom.scale]));
+    const answer = await askNow("detail", { points: seen }).catch(() => null);
+    if (!answer || answer.name !== picture?.name) return;
+    const [left, top, right, bottom] = answer.box.map((value) => value / reduction());
+    Object.assign(detail.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px` });
+    detail.src = answer.uri;
+    await detail.decode().catch(() => null);
+    detail.hidden = false;
+  }, 200);
+}
+
+function zoomBy(factor, x = board.clientWidth / 2, y = board.clientHeight / 2) {
+  const scale = Math.min(Math.max(zoom.scale * factor, 0.02), WIDEST);
+  zoom = { scale, x: x - ((x - zoom.x) * scale) / zoom.scale, y: y - ((y - zoom.y) * scale) / zoom.scale };
+  place();
+}
+
+board.addEventListener("wheel", (event) => {
+  event.preventDefault();
+  const box = board.getBoundingClientRect();
+  zoomBy(Math.exp(-event.deltaY / 400), event.clientX - box.left, event.clientY - box.top);
+}, { passive: false });
+new ResizeObserver(() => picture && !stroke && fit()).observe(board);
+
+// --- tools
+
+function where(event) {
+  const box = board.getBoundingClientRect();
+  return [(event.clientX - box.left - zoom.x) / zoom.scale, (event.clientY - box.top - zoom.y) / zoom.scale];
+}
+
+const inPicture = ([x, y]) => [x * reduction(), y * reduction()];
+const radius = () => brush / zoom.scale; // in pixels of the view
+
+function choose(name) {
+  tool = name;
+  root.dataset.tool = name;
+  for (const button of root.querySelectorAll("[data-tool]")) button.setAttribute("aria-pressed", button.dataset.tool === name);
+  pencil.clearRect(0, 0, draft.width, draft.height);
+}
+
+function clean() {
+  pencil.clearRect(0, 0, draft.width, draft.height);
+}
+
+// A round mark into the mask at hand, so that the hand sees at once what the server will answer in a moment.
+function stamp(values, [x, y], reach, value) {
+  const [width, height] = picture.view;
+  for (let row = Math.max(0, Math.floor(y - reach)); row <= Math.min(height - 1, y + reach); row++) {
+    const half = Math.sqrt(Math.max(0, reach * reach - (row + 0.5 - y) ** 2));
+    const first = Math.max(0, Math.ceil(x - half - 0.5)), last = Math.min(width - 1, Math.floor(x + half - 0.5));
+    if (last >= first) values.fill(value, row * width + first, row * width + last + 1);
+  }
+}
+
+function paintAlong(to) {
+  const from = stroke.points.at(-1) ?? to, reach = Math.max(0.6, radius());
+  const steps = Math.max(1, Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) / Math.max(1, reach / 3)));
+  for (let step = 1; step <= steps; step++) {
+    const share = step / steps;
+    stamp(stroke.values, [from[0] + (to[0] - from[0]) * share, from[1] + (to[1] - from[1]) * share], reach, stroke.add ? 255 : 0);
+  }
+  stroke.points.push(to);
+  const mask = masks.get(stroke.id);
+  if (mask) mask.image = null;
+  if (!stroke.scheduled) {
+    stroke.scheduled = true;
+    requestAnimationFrame(() => {
+      if (stroke) stroke.scheduled = false;
+      draw();
+    });
+  }
+}
+
+function begin(event) {
+  if (!picture || event.button > 1) return;
+  document.activeElement?.blur(); // keys are for the tools again
+  const start = where(event);
+  const moving = tool === "pan" || event.button === 1 || event.altKey || held.has(" ");
+  board.setPointerCapture(event.pointerId);
+  if (moving) {
+    stroke = { kind: "pan", x: event.clientX - zoom.x, y: event.clientY - zoom.y };
+  } else if (tool === "brush" || tool === "eraser") {
+    if (tool === "eraser" && !layer(active)) return tell("Choose a mask first: the eraser needs one.", "info");
+    const id = layer(active) ? active : "";
+    if (!masks.has(id)) masks.set(id, { values: new Uint8Array(picture.view[0] * picture.view[1]), image: null });
+    if (!id) layers = [...layers, { id: "", colour: "#ff3d7f", expressions: [] }];
+    if (!id) active = "";
+    stroke = { kind: "draw", id, add: tool === "brush" && !event.shiftKey, points: [], values: masks.get(id).values };
+    paintAlong(start);
+  } else {
+    stroke = { kind: tool, start, end: start, add: tool === "plus" ? !event.shiftKey : event.shiftKey };
+  }
+  event.preventDefault();
+}
+
+function move(event) {
+  if (!picture) return;
+  const here = where(event);
+  clean();
+  if (stroke?.kind === "pan") {
+    zoom = { ...zoom, x: event.clientX - stroke.x, y: event.clientY - stroke.y };
+    return place();
+  }
+  if (stroke?.kind === "draw") paintAlong(here);
+  pencil.lineWidth = 1.5 / zoom.scale;
+  pencil.strokeStyle = "#fff";
+  pencil.shadowColor = "#000";
+  pencil.shadowBlur = 2;
+  if (stroke?.kind === "box") {
+    stroke.end = here;
+    const [[x, y], [u, v]] = [stroke.start, here];
+    pencil.strokeRect(Math.min(x, u), Math.min(y, v), Math.abs(u - x), Math.abs(v - y));
+  } else if (tool === "brush" || tool === "eraser") {
+    pencil.beginPath();
+    pencil.arc(here[0], here[1], Math.max(0.6, radius()), 0, 2 * Math.PI);
+    pencil.stroke();
+  }
+}
+
+function end() {
+  const done = stroke;
+  stroke = null;
+  clean();
+  if (!done || done.kind === "pan") return;
+  const id = layer(active)?.id || null;
+  if (done.kind === "draw") {
+    const points = done.points.map(inPicture);
+    ask("draw", { layer: done.id || null, points, radius: Math.max(0.6, radius()) * reduction(), add: done.add }).then(follow);
+  } else if (done.kind === "box") {
+    ask("box", { layer: id, points: [done.start, done.end].map(inPicture) }).then(follow);
+  } else {
+    ask("click", { layer: id, points: [inPicture(done.start)], add: done.add }).then(follow);
+  }
+}
+
+// A correction of no layer has made one: go on with it.
+function follow(answer) {
+  if (answer?.layer && answer.layer !== active) select(answer.layer);
+}
+
+board.addEventListener("pointerdown", (event) => event.target.closest("button") || begin(event));
+board.addEventListener("pointermove", move);
+board.addEventListener("pointerup", end);
+board.addEventListener("pointercancel", () => {
+  stroke = null;
+  clean();
+});
+board.addEventListener("pointerleave", () => stroke || clean());
+find("size").addEventListener("input", (event) => (brush = Number(event.target.value)));
+for (const button of root.querySelectorAll("[data-tool]")) button.addEventListener("click", () => choose(button.dataset.tool));

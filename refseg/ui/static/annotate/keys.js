@@ -1,0 +1,65 @@
+// Keys, and the sheet that lists them.
+
+const held = new Set();
+const by = (what, details = {}) => () => ask(what, details);
+const KEYS = [
+  ["B", "brush (Shift erases)", () => choose("brush")],
+  ["E", "eraser", () => choose("eraser")],
+  ["P", "point: belongs to it", () => choose("plus")],
+  ["M", "point: does not", () => choose("minus")],
+  ["X", "box", () => choose("box")],
+  ["H", "move the picture (or hold Space)", () => choose("pan")],
+  ["[", "smaller brush", () => resize(1 / 1.25)],
+  ["]", "larger brush", () => resize(1.25)],
+  ["F", "whole picture", fit],
+  ["+", "zoom in", () => zoomBy(1.25)],
+  ["-", "zoom out", () => zoomBy(0.8)],
+  ["/", "say what to find", () => find("sentence").focus()],
+  ["1 … 9", "choose a mask", null],
+  ["N", "a new empty mask", () => act("blank")],
+  ["V", "show or hide the mask", () => layer(active) && ask("describe", { layer: active, hidden: !layer(active).hidden })],
+  ["R", "ask the model again", () => layer(active)?.expressions.length && ask("find", { expression: layer(active).expressions[0] }).then(follow)],
+  ["Delete", "delete the mask", () => layer(active) && ask("delete", { layer: active })],
+  ["→", "next picture", () => act("forth"), "ArrowRight"],
+  ["←", "picture before", () => act("back"), "ArrowLeft"],
+  ["A", "accept and go on", () => act("accept")],
+  ["S", "skip", () => act("skip")],
+  ["Ctrl Z", "undo", null],
+  ["Ctrl Y", "do again (or Ctrl Shift Z)", null],
+  ["?", "this sheet", () => act("sheet")],
+];
+
+function resize(factor) {
+  brush = Math.min(120, Math.max(1, brush * factor));
+  find("size").value = brush;
+}
+
+find("keys").querySelector("dl").append(...KEYS.flatMap(([name, text]) => [make("dt", {}, make("kbd", { textContent: name })), make("dd", { textContent: text })]));
+
+function pressed(event) {
+  if (!root.isConnected) return document.removeEventListener("keydown", pressed);
+  if (root.dataset.state !== "work" || !root.offsetParent || find("keys").open) return;
+  const typing = event.target.closest?.("input:not([type=range], [type=checkbox], [type=color]), textarea, select");
+  if (typing) return event.key === "Escape" && typing.blur();
+  const name = event.key.length === 1 ? event.key.toUpperCase() : event.key;
+  if (event.ctrlKey || event.metaKey) {
+    if (name === "Z" || name === "Y") {
+      event.preventDefault();
+      ask(name === "Y" || event.shiftKey ? "redo" : "undo");
+    }
+    return;
+  }
+  if (event.altKey) return;
+  if (name === " ") {
+    held.add(" ");
+    return event.preventDefault();
+  }
+  if (/^[1-9]$/.test(name)) return layers[name - 1] && select(layers[name - 1].id);
+  const known = KEYS.find(([shown, , does, key]) => does && (key ?? shown) === name);
+  if (!known) return;
+  event.preventDefault();
+  known[2]();
+}
+
+document.addEventListener("keydown", pressed);
+document.addEventListener("keyup", (event) => held.delete(event.key));

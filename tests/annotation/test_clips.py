@@ -1,0 +1,44 @@
+"""Frames of a clip in a project."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from refseg.annotation.clips import take_frames
+from refseg.annotation.records import Layer, Origin
+from refseg.annotation.store import Project
+from refseg.data.masks import encode_rle
+from refseg.images import load_image
+from refseg.video.reader import open_clip
+from refseg.video.sampling import Sampling
+from tests.inference.test_video import moving
+from tests.video.clips import make_clip
+
+
+def test_frames_become_pictures_and_a_second_thing_lies_beside_the_first(tmp_path: Path) -> None:
+    frames = moving(8)
+    height, width = frames[0].shape[:2]
+    clip = open_clip(str(make_clip(tmp_path / "c.mp4", frames, rate=10)), Sampling(stride=2))
+    project = Project.create(tmp_path / "p")
+
+    def drawn(number: int) -> Layer:
+        mask = np.zeros((height, width), bool)
+        mask[:, : number + 1] = True
+        return Layer(f"layer {number}", ("the ball",), mask=encode_rle(mask), origin=Origin("tiny"))
+
+    taken = list(take_frames(project, clip, "my clip", [1, 3], drawn))
+    assert [(record.name, record.clip, record.frame) for record in taken] == [
+        ("my_clip-00002.png", "my clip", 2),
+        ("my_clip-00006.png", "my clip", 6),
+    ]
+    read = {frame.index: frame.image for frame in clip.frames()}
+    for record, number in zip(taken, (1, 3), strict=True):
+        np.testing.assert_array_equal(load_image(project.picture_path(record)), read[record.frame])
+        assert record.layers[0].pixels().sum() == (number + 1) * height and record.state == "model"
+    project.save(replace(taken[0], state="accepted"))
+    again = list(take_frames(project, clip, "my clip", [0, 1], lambda number: replace(drawn(number), id="second")))
+    assert [len(record.layers) for record in again] == [1, 2] and again[1].state == "accepted"
+    assert len(project.entries) == 3
+    other = list(take_frames(project, clip, "my  clip", [1], drawn))
+    assert other[0].name != "my_clip-00002.png" and len(other[0].layers) == 1

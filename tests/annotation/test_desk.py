@@ -1,0 +1,220 @@
+"""A person's work at a desk: what is saved, what can be taken back, what two windows do to each other."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from refseg.annotation.batch import find_everywhere
+from refseg.annotation.desk import Desk
+from refseg.annotation.history import LIMIT
+from refseg.annotation.proposals import Proposal
+from refseg.annotation.records import Origin, picture_to_json
+from refseg.annotation.store import Project
+from refseg.errors import ConflictError, ExpressionError, ProjectError
+
+SIZE = (40, 60)
+
+
+class Model:
+    """Takes the left half for everything, but for what is said to be absent; counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, image: np.ndarray, expressions: Sequence[str]) -> list[Proposal]:
+        self.asked += expressions
+        if "" in expressions:
+            raise ExpressionError("got no words")
+        return [self.proposal(image, text) for text in expressions]
+
+    def proposal(self, image: np.ndarray, text: str) -> Proposal:
+        probability = np.full(image.shape[:2], 0.2, np.float32)
+        probability[:, : image.shape[1] // 2] = 0.7
+        probability[:10, :10] = 0.95
+        absent = "elephant" in text
+        mask = np.zeros_like(probability, bool) if absent else probability >= 0.5
+        return Proposal(mask, probability, 0.25, Origin("tiny", "1", 0.5, "none"), absent, ("a note",))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = Project.create(tmp_path / "project")
+    for number in range(4):
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(np.random.default_rng(number).integers(0, 255, (*SIZE, 3), dtype=np.uint8)).save(path)
+        made.add_picture(path)
+    return made
+
+
+@pytest.fixture
+def desk(project: Project) -> Desk:
+    made = Desk(project, Model(), author="ann")
+    made.open("0.png")
+    return made
+
+
+def on_disk(desk: Desk) -> dict:
+    return picture_to_json(Project.open(desk.project.folder).record(desk.record.name))
+
+
+def without_revision(values: dict) -> dict:
+    return {name: value for name, value in values.items() if name != "revision"}
+
+
+def test_each_finding_is_a_layer_of_its_own_with_where_it_comes_from(desk: Desk) -> None:
+    first, second = desk.find("  the dog "), desk.find("the dog")
+    record = Project.open(desk.project.folder).record("0.png")
+    assert [layer.id for layer in record.layers] == [first.id, second.id] and record.state == "model"
+    layer = record.layers[0]
+    assert layer.expressions == ("the dog",) and layer.origin == Origin("tiny", "1", 0.5, "none")
+    assert (layer.doubt, layer.author, layer.changed) == (0.25, "ann", 0.0) and layer.created
+    assert layer.colour != record.layers[1].colour and layer.pixels().sum() == 40 * 30 and desk.notes == ("a note",)
+
+
+def test_what_the_model_takes_for_absent_is_a_layer_without_a_mask_until_a_threshold_overrules_it(desk: Desk) -> None:
+    layer = desk.find("the elephant")
+    assert layer.absent and layer.mask is None
+    desk.set_threshold(layer.id, 0.9)
+    found = desk.record.layer(layer.id)
+    assert not found.absent and found.pixels().sum() == 100 and found.origin.threshold == 0.9
+
+
+def test_corrections_keep_the_models_own_mask_beside_them(desk: Desk) -> None:
+    layer = desk.find("the dog")
+    own = layer.pixels()
+    corrected = desk.draw(layer.id, np.array([[5.5, 5.5], [5.5, 30.5]]), 3, add=False)
+    saved = Project.open(desk.project.folder).record("0.png").layer(layer.id)
+    np.testing.assert_array_equal(saved.pixels(), corrected.pixels())
+    assert desk.record.state == "corrected" and saved.changed == pytest.approx((own ^ saved.pixels()).mean())
+    desk.repair(layer.id, "fill")
+    again = desk.record.layer(layer.id)
+    np.testing.assert_array_equal(again.model_drew() and own, own)
+    agreement, judged = desk.agreement
+    assert judged == 1 and agreement == pytest.approx((own & again.pixels()).sum() / (own | again.pixels()).sum())
+    with pytest.raises(ProjectError, match="has been corrected"):
+        desk.set_threshold(layer.id, 0.3)
+
+
+def test_everything_can_be_taken_back_and_done_again(desk: Desk) -> None:
+    """A hundred steps of all kinds over two pictures: back to the beginning and forth to the end, on disk."""
+    rng = np.random.default_rng(0)
+    states = [(desk.record.name, without_revision(on_disk(desk)))]
+    for step in range(110):
+        if step == 50:
+            desk.open("1.png")
+        if step % 10 == 0:
+            layer = desk.find(f"thing {step}")
+        elif step % 10 == 4:
+            desk.describe(layer.id, expressions=("one", "two"), category="dog", colour="#00ff00", hidden=True)
+        elif step % 10 == 5:
+            desk.repair(layer.id, "smooth")
+        elif step % 10 == 6:
+            desk.describe(layer.id, absent=True)
+        elif step % 10 == 7:
+            desk.mark("accepted")
+        elif step % 10 == 9:
+            desk.delete(layer.id)
+        else:
+            desk.draw(layer.id, rng.uniform(0, 40, (3, 2)), 4, add=bool(step % 2))
+        states.append((desk.record.name, without_revision(on_disk(desk))))
+    assert desk.history.undoable == 110 and LIMIT >= 100
+    for name, wanted in reversed([state for state, after in pairwise(states) if state[0] == after[0]]):
+        assert desk.undo()
+        assert (desk.record.name, without_revision(on_disk(desk))) == (name, wanted)
+        if name == "1.png" and not wanted["layers"]:
+            assert desk.undo()  # the last step on the picture before
+            break
+    while desk.undo():
+        pass
+    assert without_revision(on_disk(desk)) == states[0][1]
+    while desk.redo():
+        pass
+    assert without_revision(on_disk(desk)) == states[-1][1] and desk.record.name == "1.png"
+    assert not desk.redo()
+    desk.undo()
+    desk.mark("skipped")
+    assert not desk.redo()  # something new was done
+
+
+def test_two_windows_on_one_picture_are_noticed_and_nothing_is_overwritten(desk: Desk, project: Project) -> None:
+    other = Desk(Project.open(project.folder), Model())
+    other.open("0.png")
+    mine = desk.find("the dog")
+    with pytest.raises(ConflictError, match="another window"):
+        other.find("the cat")
+    assert [layer.id for layer in Project.open(project.folder).record("0.png").layers] == [mine.id]
+    other.open("0.png")
+    other.find("the cat")
+    with pytest.raises(ConflictError):
+        desk.undo()  # would take the other's work away
+    assert len(Project.open(project.folder).record("0.png").layers) == 2
+    assert not desk.undo()
+
+
+def test_moving_about_and_the_hardest_first(desk: Desk) -> None:
+    desk.move(-1)
+    assert desk.record.name == "0.png"
+    desk.find("the dog")  # doubt 0.25; the others are unknown, which is as bad as can be
+    assert [entry.name for entry in desk.queue(hardest_first=True)] == ["1.png", "2.png", "3.png", "0.png"]
+    desk.move(5)
+    assert desk.record.name == "3.png"
+    desk.mark("skipped")
+    desk.open("1.png")
+    assert [entry.name for entry in desk.queue(("new",))] == ["1.png", "2.png"]
+    desk.mark("accepted")
+    desk.move(1, ("new",))
+    assert desk.record.name == "2.png"
+    with pytest.raises(ProjectError, match="no picture in this list"):
+        Desk(desk.project).move(1, ("corrected",))
+
+
+def test_a_batch_adds_what_is_missing_says_what_failed_and_is_one_step(desk: Desk, project: Project) -> None:
+    project.picture_path(project.record("2.png")).unlink()
+    desk.find("the dog")
+    model = Model()
+    names = [entry.name for entry in project.entries]
+    told = list(find_everywhere(desk, model, names, ["the dog", " the  dog", "a cat", " "]))
+    assert [one.done for one in told] == [0, 1, 2, 3, 4] and told[-1].added == 5
+    assert model.asked == ["a cat", "the dog", "a cat", "the dog", "a cat"]
+    assert len(told[-1].problems) == 1 and "2.png" in told[-1].problems[0] and "gone" in told[-1].problems[0]
+    assert [len(layer.layers) for layer in map(project.record, names)] == [2, 2, 0, 2]
+    assert desk.undo() and [len(layer.layers) for layer in map(project.record, names)] == [1, 0, 0, 0]
+    desk.open("0.png")
+    assert len(desk.record.layers) == 1 and desk.redo()
+    assert [len(layer.layers) for layer in map(project.record, names)] == [2, 2, 0, 2]
+
+
+def test_a_batch_that_is_stopped_keeps_what_it_found(desk: Desk, project: Project) -> None:
+    batch = find_everywhere(desk, Model(), ["0.png", "1.png", "3.png"], ["a cat"])
+    next(batch), next(batch)
+    desk.mark("accepted")  # the picture at hand goes on being worked at meanwhile
+    batch.close()
+    assert [len(project.record(name).layers) for name in ("0.png", "1.png", "3.png")] == [1, 0, 0]
+    assert project.record("0.png").state == "accepted" and desk.history.undoable == 2
+
+
+def test_what_cannot_be_done_is_said(desk: Desk, project: Project) -> None:
+    with pytest.raises(ProjectError, match="no picture is open"):
+        Desk(project, Model()).find("x")
+    with pytest.raises(ProjectError, match="no mask 'x'"):
+        desk.delete("x")
+    with pytest.raises(ExpressionError):
+        desk.find("  ")
+    layer = desk.describe(None, expressions=("a",))
+    for values in ({"expressions": ("x" * 2000,)}, {"colour": "red"}, {"size": 3}):
+        with pytest.raises(ProjectError):
+            desk.describe(layer.id, **values)
+    for how in ("magic", "edges"):
+        with pytest.raises(ProjectError):
+            desk.repair(layer.id, how)
+    with pytest.raises(ProjectError, match="no longer at hand"):
+        desk.set_threshold(layer.id, 0.5)
+    Image.fromarray(np.zeros((3, 3, 3), np.uint8)).save(project.folder / "pictures" / "1.png")
+    desk.open("1.png")
+    with pytest.raises(ProjectError, match="3 x 3 pixels now"):
+        desk.find("the dog")
+    assert not desk.record.layers

@@ -1,0 +1,105 @@
+"""A person at the annotation tab."""
+
+import base64
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from refseg.annotation.records import PictureRecord
+from refseg.annotation.store import Project
+from tests.browser.visitor import Site, Visitor
+
+
+class Annotator(Visitor):
+    """Works in the project of one name."""
+
+    tab, upload_box, expression_box, messages, widget = "Annotate", ".rs-work", ".rs-ask-desk", ".rs-tell", ".rs-desk"
+
+    def __init__(self, page: Any, site: Site, project: str, query: str = "") -> None:
+        super().__init__(page, site, query)
+        self.project = project
+        self.page.wait_for_selector(".rs-desk[data-ready]")
+
+    def enter_tab(self) -> None:
+        self.page.get_by_role("tab", name="Annotate").click()
+        self.page.wait_for_selector(".rs-desk[data-ready]")
+
+    def create(self) -> None:
+        self.page.fill(".rs-create-name", self.project)
+        self.page.click(".rs-create button")
+        self.page.wait_for_selector('.rs-desk[data-state="work"]')
+
+    def add(self, *photos: Path) -> None:
+        before = self.page.locator(".rs-entry").count()
+        self.page.set_input_files(".rs-add", [str(photo) for photo in photos])
+        self.page.wait_for_function("count => document.querySelectorAll('.rs-entry').length === count", arg=before + len(photos))
+        self.ready()
+
+    def ready(self) -> None:
+        """All that was asked has been answered and drawn."""
+        self.page.wait_for_function(
+            "() => { const d = document.querySelector('.rs-desk'); return d.dataset.state === 'work' && (d.dataset.busy ?? '0') === '0' }"
+        )
+
+    def done(self, action: Any) -> None:
+        """Do something that the server answers, and wait for the answer."""
+        before = self.turn()
+        action()
+        self.page.wait_for_function("before => Number(document.querySelector('.rs-desk').dataset.turn) > before", arg=before)
+        self.ready()
+
+    def turn(self) -> int:
+        return int(self.noted("turn") or 0)
+
+    def ask(self, expression: str) -> None:
+        self.done(lambda: self.say(expression))
+
+    def press(self, key: str) -> None:
+        """A key for the tools."""
+        self.page.evaluate("document.activeElement?.blur()")
+        self.page.keyboard.press(key)
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """A place of the picture, as shares of its sides, on the screen."""
+        box = self.page.locator(".rs-layers").bounding_box()
+        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+    def drag(self, *places: tuple[float, float]) -> None:
+        self.page.mouse.move(*self.place(*places[0]))
+        self.page.mouse.down()
+        for one in places[1:]:
+            self.page.mouse.move(*self.place(*one), steps=4)
+        self.done(self.page.mouse.up)
+
+    def click(self, x: float, y: float) -> None:
+        self.page.mouse.move(*self.place(x, y))
+        self.page.mouse.down()
+        self.done(self.page.mouse.up)
+
+    def record(self, name: str | None = None) -> PictureRecord:
+        """What is on the disk."""
+        project = Project.open(self.site.projects / self.project)
+        return project.record(name or self.noted("picture"))
+
+    def pixels(self) -> np.ndarray:
+        """The layers as drawn, RGBA (H, W, 4)."""
+        uri = self.page.evaluate("document.querySelector('.rs-layers').toDataURL()")
+        return np.asarray(Image.open(BytesIO(base64.b64decode(uri.split(",", 1)[1]))).convert("RGBA"))
+
+    def export(self, format_: str) -> bytes:
+        if not self.page.locator('[data-pane="export"]').is_visible():
+            self.page.click('[data-open="export"]')
+        self.page.select_option(".rs-export-format", format_)
+        with self.page.expect_download() as info:
+            self.page.click('[data-pane="export"] button')
+        assert info.value.suggested_filename == f"{self.project}-{format_}.zip"
+        return Path(info.value.path()).read_bytes()
+
+    def hears(self, *texts: str) -> None:
+        """Waits until the page says all of that."""
+        self.page.wait_for_function(
+            "texts => texts.every((text) => document.querySelector('.rs-tell').textContent.includes(text))", arg=list(texts)
+        )

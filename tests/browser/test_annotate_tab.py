@@ -1,0 +1,259 @@
+"""The annotation tab as a person uses it: from an expression to a data set that other tools read."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from refseg.annotation.store import Project
+from refseg.data.refcoco import read_refcoco
+from tests.browser.annotator import Annotator
+from tests.browser.visitor import PATIENCE, Site
+from tests.video.clips import make_clip
+
+Open = Callable[..., Annotator]
+
+
+@pytest.fixture
+def sit(browser: Any, site: Site, request: pytest.FixtureRequest) -> Iterator[Open]:
+    """A person at the tab, in a project of the test's own; one context is one browser with its memory."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    context.set_default_timeout(PATIENCE)
+    project = request.node.name[5:60].strip("_")
+
+    def open_(**options: Any) -> Annotator:
+        return Annotator(context.new_page(), site, project, **options)
+
+    yield open_
+    context.close()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Three pictures, one larger than what the browser is sent."""
+    paths = []
+    for name, size in (("small", (120, 160)), ("large", (1300, 2000)), ("tall", (200, 90))):
+        noise = np.random.default_rng(len(name)).integers(0, 255, (size[0] // 10 + 1, size[1] // 10 + 1, 3), dtype=np.uint8)
+        Image.fromarray(noise).resize((size[1], size[0])).save(tmp_path / f"{name}.png")
+        paths.append(tmp_path / f"{name}.png")
+    return paths
+
+
+def test_from_two_expressions_to_a_data_set(sit: Open, photos: list[Path], tmp_path: Path) -> None:
+    person = sit()
+    person.create()
+    person.add(photos[1])
+    person.ask("the red ball")
+    person.ask("the dog on the left")
+    first, second = person.record().layers
+    assert [first.expressions, second.expressions] == [("the red ball",), ("the dog on the left",)]
+
+    model = second.pixels() if not second.absent else np.zeros((1300, 2000), bool)
+    add = bool(model.mean() < 0.5)
+    person.press("b" if add else "e")
+    person.drag((0.3, 0.3), (0.6, 0.3), (0.6, 0.6))
+    drawn = person.record().layers[1]
+    assert drawn.pixels()[780, 1200] == add and (drawn.pixels() != model).any() and drawn.model_mask is not None
+    assert person.record().state == "corrected"
+    assert "model vs. you" in person.page.inner_text(".rs-agreement")
+    np.testing.assert_array_equal(person.record().layers[0].pixels(), first.pixels())
+
+    person.done(lambda: person.press("Control+z"))
+    back = person.record().layers[1]
+    assert back.absent == second.absent and ((back.pixels() == second.pixels()).all() if second.mask else back.mask is None)
+    person.done(lambda: person.press("Control+y"))
+    np.testing.assert_array_equal(person.record().layers[1].pixels(), drawn.pixels())
+
+    before = person.pixels()
+    person.page.reload()
+    person.enter_tab()
+    person.ready()
+    person.page.wait_for_selector(".rs-thing")
+    assert person.page.locator(".rs-thing").count() == 2
+    np.testing.assert_array_equal(person.pixels(), before)
+
+    with zipfile.ZipFile(io.BytesIO(person.export("coco"))) as archive:
+        archive.extractall(tmp_path / "coco")
+    from pycocotools.coco import COCO
+
+    coco = COCO(str(tmp_path / "coco" / "instances.json"))
+    masks = [layer.pixels() for layer in person.record().layers if layer.mask is not None]
+    annotations = coco.loadAnns(coco.getAnnIds())
+    assert len(annotations) == sum(mask.any() for mask in masks)
+    for annotation, mask in zip(annotations, [mask for mask in masks if mask.any()], strict=True):
+        np.testing.assert_array_equal(coco.annToMask(annotation) > 0, mask)
+        assert annotation["area"] == mask.sum()
+    with zipfile.ZipFile(io.BytesIO(person.export("refcoco"))) as archive:
+        archive.extractall(tmp_path / "refcoco")
+    dataset = read_refcoco(tmp_path / "refcoco")
+    assert "the dog on the left" in {text for referent in dataset.referents for text in referent.sentences}
+    assert not person.errors
+
+
+def test_a_mask_by_hand_alone_with_points_a_box_and_repairs(sit: Open, photos: list[Path]) -> None:
+    person = sit()
+    person.create()
+    person.add(photos[0])
+    person.press("b")
+    person.drag((0.2, 0.2), (0.2, 0.6), (0.5, 0.6), (0.5, 0.2), (0.2, 0.2))
+    (layer,) = person.record().layers
+    ring = layer.pixels()
+    assert layer.origin.model is None and ring.any() and not ring[int(0.4 * 120), int(0.35 * 160)]
+    person.done(lambda: person.page.click('[data-repair="fill"]'))
+    assert person.record().layers[0].pixels()[int(0.4 * 120), int(0.35 * 160)]
+    person.press("m")
+    person.click(0.35, 0.4)
+    assert not person.record().layers[0].pixels()[int(0.4 * 120), int(0.35 * 160)]
+    person.press("p")
+    person.click(0.8, 0.8)
+    assert person.record().layers[0].pixels()[int(0.8 * 120), int(0.8 * 160)]
+    person.done(lambda: person.press("n"))
+    person.press("x")
+    person.drag((0.5, 0.5), (0.9, 0.95))
+    boxed = person.record().layers[1].pixels()
+    assert not boxed[: int(0.48 * 120)].any() and not boxed[:, : int(0.48 * 160)].any()
+    person.done(lambda: person.press("Delete"))
+    assert len(person.record().layers) == 1
+    assert not person.errors
+
+
+def test_zoom_shows_the_picture_closer_and_tools_still_hit(sit: Open, photos: list[Path]) -> None:
+    person = sit()
+    person.create()
+    person.add(photos[1])
+    board = person.page.locator(".rs-board").bounding_box()
+    person.page.mouse.move(board["x"] + 40, board["y"] + board["height"] / 2)
+    for _ in range(6):
+        person.page.mouse.wheel(0, -150)
+    person.page.wait_for_selector(".rs-detail:not([hidden])")
+    assert float(person.noted("zoom")) > 1.5
+    person.press("b")
+    x, y = 0.065, 0.5
+    person.click(x, y)
+    mask = person.record().layers[0].pixels()
+    ys, xs = np.nonzero(mask)
+    assert abs(xs.mean() - x * 2000) < 8 and abs(ys.mean() - y * 1300) < 8 and xs.max() - xs.min() < 40
+    person.press("f")
+    assert float(person.noted("zoom")) < 1
+    person.page.wait_for_selector(".rs-detail", state="hidden")
+    assert not person.errors
+
+
+def test_words_for_a_thing_are_kept_and_shown_as_text(sit: Open, photos: list[Path]) -> None:
+    person = sit()
+    person.create()
+    person.add(photos[0])
+    person.done(lambda: person.press("n"))
+    box = person.page.locator(".rs-said").first
+    box.fill("<img src=x onerror=alert(1)> ball")
+    person.done(lambda: box.press("Enter"))
+    second = person.page.locator(".rs-said").nth(1)
+    second.fill("another sentence")
+    person.done(lambda: second.press("Enter"))
+    category = person.page.locator(".rs-category")
+    category.fill("ball")
+    person.done(lambda: category.press("Enter"))
+    person.done(lambda: person.page.click("[data-absent]"))
+    (layer,) = person.record().layers
+    assert layer.expressions == ("<img src=x onerror=alert(1)> ball", "another sentence") and layer.category == "ball" and layer.absent
+    assert "<img src=x" in person.page.inner_text(".rs-title") and person.page.locator(".rs-rows img").count() == 0
+    assert not person.errors
+
+
+def test_the_list_the_keys_and_a_batch(sit: Open, photos: list[Path], site: Site) -> None:
+    person = sit()
+    person.create()
+    person.add(*photos)
+    person.done(lambda: person.press("ArrowRight"))
+    assert person.noted("picture") == "large.png"
+    person.done(lambda: person.press("s"))
+    assert person.record("large.png").state == "skipped"
+    assert person.noted("picture") == "tall.png"
+    person.done(lambda: person.press("a"))
+    assert person.record("tall.png").state == "accepted"
+    person.page.click('[data-open="batch"]')
+    person.page.fill(".rs-batch-text", "the red ball\nthe dog")
+    person.page.click('[data-pane="batch"] button[type="submit"]')
+    person.hears("6 masks in 3 of 3 pictures")
+    assert [len(person.record(name).layers) for name in ("small.png", "large.png", "tall.png")] == [2, 2, 2]
+    person.ready()
+    person.done(lambda: person.press("Control+z"))
+    assert [len(person.record(name).layers) for name in ("small.png", "large.png", "tall.png")] == [0, 0, 0]
+    person.press("?")
+    assert "do again" in person.page.inner_text("dialog.rs-keys")
+    person.page.keyboard.press("Escape")
+    person.page.select_option(".rs-states", "skipped")
+    person.page.wait_for_function("() => document.querySelectorAll('.rs-entry').length <= 2")
+    assert not person.errors
+
+
+def test_two_windows_notice_each_other(sit: Open, photos: list[Path]) -> None:
+    one = sit()
+    one.create()
+    one.add(photos[0])
+    two = sit()  # the same browser: it knows the project
+    two.ready()
+    two.page.wait_for_selector(".rs-entry")
+    one.ask("the red ball")
+    two.page.fill(".rs-sentence", "the dog")
+    two.page.press(".rs-sentence", "Enter")
+    two.hears("another window")
+    two.page.wait_for_selector(".rs-thing")  # what the first has done is there now
+    assert [layer.expressions for layer in one.record().layers] == [("the red ball",)]
+    two.ask("the dog")
+    assert len(one.record().layers) == 2
+
+
+def test_a_zip_comes_in_and_files_that_are_no_pictures_do_not(sit: Open, photos: list[Path], tmp_path: Path, site: Site) -> None:
+    person = sit()
+    person.create()
+    person.add(photos[0])
+    person.press("b")
+    person.drag((0.3, 0.3), (0.6, 0.6))
+    mask = person.record().layers[0].pixels()
+    path = tmp_path / "out.zip"
+    path.write_bytes(person.export("coco"))
+    person.page.click('[data-open="import"]')
+    person.page.select_option(".rs-import-format", "coco")
+    person.page.set_input_files(".rs-import-file", str(path))
+    person.hears("1 masks in 1 pictures")
+    names = [entry.name for entry in Project.open(site.projects / person.project).entries]
+    assert names == ["small.png", "small-2.png"]
+    np.testing.assert_array_equal(person.record("small-2.png").layers[0].pixels(), mask)
+    (tmp_path / "broken.png").write_text("no picture")
+    person.page.set_input_files(".rs-add", str(tmp_path / "broken.png"))
+    person.hears("1 of 1 files were not added", "broken.png")
+    person.page.set_input_files(".rs-import-file", str(photos[0]))
+    person.hears("zip")
+
+
+def test_a_frame_of_a_clip_arrives(sit: Open, site: Site, tmp_path: Path) -> None:
+    person = sit()
+    person.create()
+    frames = [np.full((48, 64, 3), 40 * number, np.uint8) for number in range(4)]
+    clip = make_clip(tmp_path / "clip.mp4", frames, rate=10)
+    page = person.page
+    page.get_by_role("tab", name="Video").click()
+    page.set_input_files("#rs-clip input[type=file]", str(clip))
+    page.wait_for_selector("#rs-plan p")
+    page.locator("#rs-clip-expression textarea, #rs-clip-expression input").first.fill("the ball")
+    page.click("#rs-run")
+    page.wait_for_function(
+        "() => { const d = document.querySelector('.rs-player').dataset; return d.state === 'done' && d.frames === '4' }"
+    )
+    page.locator(".rs-scrub").fill("2")
+    page.click("#rs-send-frame")
+    page.wait_for_selector("#rs-clip-messages .rs-message")
+    assert "1 frame is in the project" in page.inner_text("#rs-clip-messages")
+    person.enter_tab()
+    page.wait_for_selector(".rs-entry")
+    project = Project.open(site.projects / person.project)
+    record = project.record(project.entries[0].name)
+    assert record.frame == 2 and record.layers[0].expressions == ("the ball",)
+    assert json.dumps(person.errors) == "[]"
