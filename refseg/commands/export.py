@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-FORMATS = ("coco", "coco-polygons", "refcoco", "grefcoco", "ytvos", "png", "yolo", "voc")
+FORMATS = ("coco", "coco-polygons", "refcoco", "grefcoco", "ytvos", "png", "yolo", "voc", "labelme", "datasets")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ PATH is a folder or a .zip. The project is made where it does not exist; picture
 import argparse
 from pathlib import Path
 
-FORMATS = ("coco", "refcoco", "grefcoco", "ytvos", "png", "yolo", "voc")
+FORMATS = ("coco", "refcoco", "grefcoco", "ytvos", "png", "yolo", "voc", "labelme", "datasets")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Protocol
 
 from refseg.annotation.formats.coco import export_coco, export_coco_polygons, import_coco
+from refseg.annotation.formats.datasets import export_datasets, import_datasets
 from refseg.annotation.formats.grefcoco import export_grefcoco, import_grefcoco
+from refseg.annotation.formats.labelme import export_labelme, import_labelme
 from refseg.annotation.formats.pngs import export_png, import_png
 from refseg.annotation.formats.refcoco import export_refcoco, import_refcoco
 from refseg.annotation.formats.voc import export_voc, import_voc
@@ -36,6 +38,8 @@ EXPORTERS: dict[str, Exporter] = {
     "png": export_png,
     "yolo": export_yolo,
     "voc": export_voc,
+    "labelme": export_labelme,
+    "datasets": export_datasets,
 }
 IMPORTERS: dict[str, Importer] = {
     "coco": import_coco,
@@ -45,6 +49,8 @@ IMPORTERS: dict[str, Importer] = {
     "png": import_png,
     "yolo": import_yolo,
     "voc": import_voc,
+    "labelme": import_labelme,
+    "datasets": import_datasets,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -57,6 +58,14 @@ def inside(root: Path, name: str, said_in: Path) -> Path:
     return path
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that none can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def texts(value: Any, where: str) -> list[str]:
     """A list of texts, less blank ones; None counts as an empty list. Raises DataError."""
     if value is None:
@@ -71,18 +80,29 @@ def label_map(path: Path, height: int, width: int) -> NDArray[np.uint8]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DataError(f"{path} has more than {MAX_BYTES:,} bytes, expected a PNG of numbers")
-        with Image.open(path, formats=["PNG"]) as picture:
-            if picture.size != (width, height):
-                raise DataError(f"{path} has {picture.size[0]} x {picture.size[1]} pixels, its picture {width} x {height}: mend it")
+        labels = png_numbers(path.read_bytes(), str(path), height, width)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}): expected a PNG") from error
+    if labels.shape != (height, width):
+        raise DataError(f"{path} has {labels.shape[1]} x {labels.shape[0]} pixels, its picture {width} x {height}: mend it")
+    return labels
+
+
+def png_numbers(data: bytes, name: str, height: int, width: int) -> NDArray[np.uint8]:
+    """The numbers (h, w), h <= height and w <= width, of an indexed or grey PNG; name: for what is said of a damaged one. Raises DataError."""
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+            if picture.size[0] > width or picture.size[1] > height:
+                raise DataError(f"{name} has {picture.size[0]} x {picture.size[1]} pixels, its picture {width} x {height}: mend it")
             if picture.mode not in ("P", "L", "1"):
                 raise DataError(
-                    f"{path} has colours ({picture.mode}), expected an indexed or a grey PNG of 8 bits, in which pixels are numbers"
+                    f"{name} has colours ({picture.mode}), expected an indexed or a grey PNG of 8 bits, in which pixels are numbers"
                 )
             return np.array(picture, dtype=np.uint8)
     except DataError:
         raise
     except Exception as error:  # a decoder raises whatever a damaged file makes it stumble over
-        raise DataError(f"{path} cannot be read ({' '.join(str(error).split())[:120]}): expected a PNG that is whole") from error
+        raise DataError(f"{name} cannot be read ({' '.join(str(error).split())[:120]}): expected a PNG that is whole") from error
 
 
 def read_text(path: Path) -> str:

@@ -20,7 +20,7 @@ from xml.parsers import expat
 import numpy as np
 
 from refseg.annotation.formats.pictures import DEFAULT_SPLIT, UNNAMED, Pictures, finished, portable, said
-from refseg.annotation.formats.reading import inside, label_map, new_layer, read_text, take
+from refseg.annotation.formats.reading import inside, is_file, label_map, new_layer, read_text, take
 from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.records import Layer, PictureRecord
 from refseg.annotation.sinks import Sink
@@ -144,14 +144,14 @@ def _splits(root: Path) -> dict[str, str]:
 
 def _take(root: Path, project: Project, name: str, split: str) -> int:
     said_in = root / "ImageSets"
-    ending = next((ending for ending in ENDINGS[1:] if _is_file(root / f"JPEGImages/{name}{ending}")), ENDINGS[0])
+    ending = next((ending for ending in ENDINGS[1:] if is_file(root / f"JPEGImages/{name}{ending}")), ENDINGS[0])
     path = inside(root, f"JPEGImages/{name}{ending}", said_in)
     xml, numbers = f"Annotations/{name}.xml", f"SegmentationObject/{name}.png"
-    known = read_xml(inside(root, xml, said_in)) if _is_file(root / xml) else Element("annotation")
+    known = read_xml(inside(root, xml, said_in)) if is_file(root / xml) else Element("annotation")
     things = known.findall("object")
 
     def layers(height: int, width: int) -> Iterator[Layer]:
-        if _is_file(root / numbers):
+        if is_file(root / numbers):
             labels = label_map(inside(root, numbers, said_in), height, width)
             for number in np.unique(labels[(labels > 0) & (labels < VOID)]).tolist():
                 thing = things[number - 1] if number <= len(things) else Element("object")
@@ -161,13 +161,6 @@ def _take(root: Path, project: Project, name: str, split: str) -> int:
             yield new_layer(f"absent-{number}", None, _expressions(absent), absent=True)
 
     return take(project, path, layers, split=split)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name too long
-        return False
 
 
 def _expressions(thing: Element) -> list[str]:
