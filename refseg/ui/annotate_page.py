@@ -116,6 +116,8 @@ class AnnotatePage:
 
     def _enter(self, seat: Seat, request: Request) -> dict[str, Any]:
         """The page was loaded: everything anew, as it is on disk."""
+        if "author" in request:
+            seat.desk.author = ask.text(request, "author", 100)
         seat.view.forget()
         seat.desk.project.refresh()
         name = request.get("name")

@@ -47,6 +47,7 @@ def photos(tmp_path: Path) -> list[Path]:
 
 def test_from_two_expressions_to_a_data_set(sit: Open, photos: list[Path], tmp_path: Path) -> None:
     person = sit()
+    person.page.fill(".rs-author", "Ann")
     person.create()
     person.add(photos[1])
     person.ask("the red ball")
@@ -54,6 +55,7 @@ def test_from_two_expressions_to_a_data_set(sit: Open, photos: list[Path], tmp_p
     first, second = person.record().layers
     assert [first.expressions, second.expressions] == [("the red ball",), ("the dog on the left",)]
 
+    assert first.author == "Ann"
     model = second.pixels() if not second.absent else np.zeros((1300, 2000), bool)
     add = bool(model.mean() < 0.5)
     person.press("b" if add else "e")

@@ -63,18 +63,17 @@ for (const button of root.querySelectorAll("[data-do]")) button.addEventListener
 
 // --- which project
 
-function remembered() {
+function remembered(what) {
   try {
-    return localStorage.getItem(STORED);
+    return localStorage.getItem(STORED[what]) ?? "";
   } catch {
-    return null; // storage may be forbidden: then a project is found by its name alone
+    return ""; // storage may be forbidden: then a project is found by its name alone
   }
 }
 
-function rememberKey(value) {
+function keep(what, value) {
   try {
-    if (value) localStorage.setItem(STORED, value);
-    else localStorage.removeItem(STORED);
+    localStorage.setItem(STORED[what], value);
   } catch {
     return;
   }
@@ -82,8 +81,8 @@ function rememberKey(value) {
 
 async function enter(chosen) {
   key = chosen;
-  const answer = await askNow("enter", listing());
-  rememberKey(chosen);
+  const answer = await askNow("enter", { ...listing(), author: find("author").value.trim() });
+  keep("project", chosen);
   root.dataset.state = "work";
   picture = null;
   await receive(answer);
@@ -91,7 +90,7 @@ async function enter(chosen) {
 
 async function leave() {
   await waiting;
-  rememberKey(null);
+  keep("project", "");
   await start();
 }
 
@@ -108,11 +107,13 @@ async function start() {
     ...about.projects.map((name) => make("li", {}, make("button", { textContent: name, onclick: () => enter(name).catch((error) => tell(error.message, "error")) }))),
   );
   root.dataset.state = "start";
-  const known = remembered();
-  if (known) await enter(known).catch(() => rememberKey(null));
+  find("author").value = remembered("author");
+  const known = remembered("project");
+  if (known) await enter(known).catch(() => keep("project", ""));
   root.dataset.ready = "true";
 }
 
+find("author").addEventListener("change", (event) => keep("author", event.target.value.trim()));
 find("create").addEventListener("submit", async (event) => {
   event.preventDefault();
   const box = find("create-name");

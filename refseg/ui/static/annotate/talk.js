@@ -2,7 +2,7 @@
 
 const root = element.querySelector(".rs-desk");
 const find = (name) => root.querySelector(`.rs-${name}`);
-const STORED = "refseg-project";
+const STORED = { project: "refseg-project", author: "refseg-author" };
 const identity = crypto.randomUUID?.() ?? String(Math.random()).slice(2);
 
 let key = null; // of the project
