@@ -1,4 +1,4 @@
-"""Draws the page's example scenes: `python assets/make_examples.py` writes assets/examples/{marbles,balloons,boats}.jpg and rolling.mp4.
+"""Draws the page's example scenes: `python -m assets.make_examples` writes assets/examples/{marbles,balloons,boats}.jpg and sailing.mp4.
 
 Everything is computed here with a fixed seed, so the pictures are this project's own and come out the same each time.
 """
@@ -88,16 +88,6 @@ def marbles(generator: np.random.Generator) -> Field:
     return canvas
 
 
-def rolling(generator: np.random.Generator) -> Iterator[Field]:
-    """A red ball rolls past a green one and behind a blue one, frame by frame."""
-    x, y = grid()
-    canvas = ball(table(generator, x, y), x, y, (0.52, 0.50), 0.10, (0.12, 0.52, 0.30))
-    for time in np.linspace(0, 1, FRAMES):
-        place = 0.12 + 1.2 * time - 0.15 * np.sin(np.pi * time) / np.pi
-        frame = ball(canvas, x, y, (float(place), 0.60), 0.13, (0.80, 0.10, 0.10))
-        yield ball(frame, x, y, (0.98, 0.74), 0.16, (0.10, 0.28, 0.72))
-
-
 def balloon(canvas: Field, x: Field, y: Field, centre: tuple[float, float], size: float, stripes: Sequence[Colour]) -> Field:
     """A hot-air balloon with vertical gores and a basket."""
     dx, dy = (x - centre[0]) / size, (y - centre[1]) / size
@@ -153,9 +143,8 @@ def boat(canvas: Field, x: Field, y: Field, centre: tuple[float, float], size: f
     return canvas
 
 
-def boats(generator: np.random.Generator) -> Field:
-    """Three sailing boats on the sea in the evening."""
-    x, y = grid()
+def evening(generator: np.random.Generator, x: Field, y: Field) -> Field:
+    """The sea under a low sun, with a boat far out."""
     sky = gradient(y, [(0.0, (0.20, 0.32, 0.52)), (0.32, (0.86, 0.62, 0.50)), (0.5, (0.99, 0.83, 0.56))])
     sky = lay(sky, np.exp(-(((x - 0.78) ** 2 + (y - 0.44) ** 2) / 0.012)) * 0.8, (1.0, 0.95, 0.78))
     haze = smooth(0.45, 0.8, noise(generator, x.shape, 12, 3) * 0.6 + noise(generator, x.shape, 30, 9) * 0.4) * (1 - smooth(0.2, 0.42, y))
@@ -163,9 +152,23 @@ def boats(generator: np.random.Generator) -> Field:
     waves = noise(generator, x.shape, 150, 26)
     sea = gradient(y, [(0.5, (0.92, 0.72, 0.52)), (0.62, (0.46, 0.47, 0.56)), (1.0, (0.10, 0.22, 0.38))]) * (0.86 + 0.28 * waves)[..., None]
     canvas = lay(sky, smooth(0.499, 0.501, y), sea)
-    canvas = boat(canvas, x, y, (0.93, 0.535), 0.07, (0.30, 0.22, 0.26), (0.97, 0.90, 0.80))
-    canvas = boat(canvas, x, y, (0.42, 0.66), 0.19, (0.55, 0.12, 0.12), (0.99, 0.96, 0.90))
+    return boat(canvas, x, y, (0.93, 0.535), 0.07, (0.30, 0.22, 0.26), (0.97, 0.90, 0.80))
+
+
+def boats(generator: np.random.Generator) -> Field:
+    """Three sailing boats on the sea in the evening."""
+    x, y = grid()
+    canvas = boat(evening(generator, x, y), x, y, (0.42, 0.66), 0.19, (0.55, 0.12, 0.12), (0.99, 0.96, 0.90))
     return boat(canvas, x, y, (1.20, 0.74), 0.21, (0.10, 0.20, 0.36), (0.86, 0.30, 0.18))
+
+
+def sailing(generator: np.random.Generator) -> Iterator[Field]:
+    """The same sea, frame by frame: a white sail goes behind a red one from left to right."""
+    x, y = grid()
+    sea = evening(generator, x, y)
+    for time in np.linspace(0, 1, FRAMES):
+        canvas = boat(sea, x, y, (0.20 + 1.05 * float(time), 0.66), 0.19, (0.55, 0.12, 0.12), (0.99, 0.96, 0.90))
+        yield boat(canvas, x, y, (0.98 - 0.1 * float(time), 0.76), 0.22, (0.10, 0.20, 0.36), (0.86, 0.30, 0.18))
 
 
 def finish(canvas: Field, generator: np.random.Generator) -> Image.Image:
@@ -180,8 +183,8 @@ def main() -> None:
         generator = np.random.default_rng(number)
         finish(draw(generator), generator).save(FOLDER / f"{draw.__name__}.jpg", quality=92)
     generator = np.random.default_rng(3)
-    with write_clip(FOLDER / "rolling.mp4", RATE) as clip:
-        for number, canvas in enumerate(rolling(generator)):
+    with write_clip(FOLDER / "sailing.mp4", RATE) as clip:
+        for number, canvas in enumerate(sailing(generator)):
             clip.add(np.asarray(finish(canvas, generator).resize((480, 320), Image.Resampling.BOX)), number / RATE)
 
 

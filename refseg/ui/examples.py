@@ -26,12 +26,11 @@ def find_examples(drawn: Path = DRAWN) -> list[Example]:
     photos = Path(str(resources.files("gradio"))) / "media_assets" / "images"
     portrait = Path(str(resources.files("matplotlib"))) / "mpl-data" / "sample_data" / "grace_hopper.jpg"
     candidates = [
-        Example(photos / "lion.jpg", "the lion in front"),
+        Example(photos / "lion.jpg", "the lion"),
         Example(photos / "cheetah.jpg", "the running cheetah"),
         Example(portrait, "the woman"),
-        Example(photos / "tower.jpg", "the tower"),
-        Example(drawn / "marbles.jpg", "red ball on the left"),
-        Example(drawn / "balloons.jpg", "big balloon on the left"),
+        Example(photos / "cheetah1.jpg", "the cheetah"),
+        Example(drawn / "balloons.jpg", "the balloon on the right"),
         Example(drawn / "boats.jpg", "the boat on the right"),
     ]
     return [example for example in candidates if example.path.is_file()]
@@ -39,7 +38,7 @@ def find_examples(drawn: Path = DRAWN) -> list[Example]:
 
 def find_clips(drawn: Path = DRAWN) -> list[Example]:
     """The same for clips."""
-    candidates = [Example(drawn / "rolling.mp4", "the red ball")]
+    candidates = [Example(drawn / "sailing.mp4", "the red boat")]
     return [example for example in candidates if example.path.is_file()]
 
 
