@@ -129,7 +129,7 @@ def test_examples_are_only_those_present(tmp_path: Path) -> None:
 
 def test_drawn_examples_are_shown() -> None:
     drawn = [example for example in find_examples() if example.path.parent.name == "examples"]
-    assert len(drawn) == 3
+    assert len(drawn) == 2
     html = examples_html([Example(drawn[0].path, ATTACK)])
     assert html.count("<img") == 1 and 'data-number="0"' in html
 
