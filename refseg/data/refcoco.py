@@ -4,7 +4,8 @@
     ROOT/expressions.json   a list of RefCOCO refs: {"ref_id", "ann_id", "image_id", "split", "sentences": [{"sent": ...}, ...]}
     ROOT/images/            the pictures
 
-An image's split is its own `split`, else that of the refs about it. Files are read as data from strangers: whatever does not fit
+A ref with "no_target": true has no "ann_id": its sentences mean nothing that is in the picture, as in gRefCOCO. An image's split is its own `split`, else
+that of the refs about it. Files are read as data from strangers: whatever does not fit
 is a `DataError` that names the file and the entry.
 """
 
@@ -64,6 +65,15 @@ class Referent:
     split: str = ""
 
 
+@dataclass(frozen=True)
+class Absence:
+    """Expressions that mean nothing that is in a picture."""
+
+    image_id: int
+    sentences: tuple[str, ...]
+    split: str = ""
+
+
 class RefCocoDataset:
     """Pictures, instances and referents of one split (or all); made by `read_refcoco`."""
 
@@ -74,11 +84,13 @@ class RefCocoDataset:
         instances: Iterable[Instance],
         referents: Iterable[Referent],
         categories: Iterable[str],
+        absences: Iterable[Absence] = (),
     ) -> None:
         self.root = root
         self.images: tuple[ImageRecord, ...] = tuple(images)
         self.categories: tuple[str, ...] = tuple(categories)
         self.referents: tuple[Referent, ...] = tuple(referents)
+        self.absences: tuple[Absence, ...] = tuple(absences)
         self._instances: dict[int, list[Instance]] = defaultdict(list)
         for instance in instances:
             self._instances[instance.image_id].append(instance)
@@ -96,6 +108,10 @@ class RefCocoDataset:
     def referents_of(self, image: ImageRecord) -> tuple[Referent, ...]:
         """The objects of a picture that expressions mean, in file order."""
         return tuple(self._referents.get(image.id, ()))
+
+    def absent_of(self, image: ImageRecord) -> tuple[str, ...]:
+        """Expressions that mean nothing that is in a picture, in file order."""
+        return tuple(text for absence in self.absences if absence.image_id == image.id for text in absence.sentences)
 
     def path_of(self, image: ImageRecord) -> Path:
         """Path of the picture's file. Raises DataError when its name leads out of ROOT/images or the file is missing."""
@@ -121,7 +137,10 @@ class RefCocoDataset:
         if not images:
             known = ", ".join(sorted({image.split for image in self.images if image.split})) or "none"
             raise DataError(f"{self.root}: got the split {split!r}, expected one of those there: {known}")
-        return RefCocoDataset(self.root, images, (i for k in kept for i in self._instances.get(k, ())), referents, self.categories)
+        absences = [a for a in self.absences if a.split == split and a.image_id in kept]
+        return RefCocoDataset(
+            self.root, images, (i for k in kept for i in self._instances.get(k, ())), referents, self.categories, absences
+        )
 
 
 def read_refcoco(root: str | Path, split: str | None = None) -> RefCocoDataset:
@@ -140,8 +159,8 @@ def read_refcoco(root: str | Path, split: str | None = None) -> RefCocoDataset:
     split_of_refs = {ref["image_id"]: ref["split"] for ref in refs if _has_split(ref)}
     images = _images(instances_file, coco, split_of_refs)
     instances = _instances(instances_file, coco, names, images)
-    referents = _referents(expressions_file, refs, instances, images)
-    dataset = RefCocoDataset(root, images.values(), instances.values(), referents, names.values())
+    referents, absences = _referents(expressions_file, refs, instances, images)
+    dataset = RefCocoDataset(root, images.values(), instances.values(), referents, names.values(), absences)
     return dataset if split is None else dataset.subset(split)
 
 
@@ -250,23 +269,35 @@ def _instances(path: Path, coco: Mapping[str, Any], names: Mapping[int, str], im
     return instances
 
 
-def _referents(path: Path, refs: list[Any], instances: Mapping[int, Instance], images: Mapping[int, ImageRecord]) -> list[Referent]:
-    referents = []
+def _referents(
+    path: Path, refs: list[Any], instances: Mapping[int, Instance], images: Mapping[int, ImageRecord]
+) -> tuple[list[Referent], list[Absence]]:
+    referents, absences = [], []
     for entry in _entries(path, "refs", refs):
+        if entry.get("no_target") is True:
+            image_id = entry.integer("image_id")
+            if image_id not in images:
+                raise entry.fail(f"has image_id = {image_id}, expected the id of one of the images")
+            absences.append(Absence(image_id, _sentences(entry), entry.text("split", images[image_id].split)))
+            continue
         instance = instances.get(entry.integer("ann_id"))
         if instance is None:
             raise entry.fail(f"has ann_id = {entry.get('ann_id')}, expected the id of one of the annotations in instances.json")
         if entry.get("image_id") is not None and entry.integer("image_id") != instance.image_id:
             raise entry.fail(f"has image_id = {entry.get('image_id')}, expected {instance.image_id}, the image of annotation {instance.id}")
-        sentences = entry.get("sentences")
-        if not isinstance(sentences, list) or not sentences:
-            raise entry.fail("has no list of sentences, expected at least one")
-        texts = []
-        for sentence in sentences:
-            text = sentence.get("sent") if isinstance(sentence, Mapping) else None
-            if not isinstance(text, str) or not text.strip():
-                raise entry.fail(f"has the sentence {sentence!r}, expected an object with a text `sent`")
-            texts.append(text)
         split = entry.text("split", images[instance.image_id].split)
-        referents.append(Referent(entry.integer("ref_id"), instance, tuple(texts), split))
-    return referents
+        referents.append(Referent(entry.integer("ref_id"), instance, _sentences(entry), split))
+    return referents, absences
+
+
+def _sentences(entry: _Entry) -> tuple[str, ...]:
+    sentences = entry.get("sentences")
+    if not isinstance(sentences, list) or not sentences:
+        raise entry.fail("has no list of sentences, expected at least one")
+    texts = []
+    for sentence in sentences:
+        text = sentence.get("sent") if isinstance(sentence, Mapping) else None
+        if not isinstance(text, str) or not text.strip():
+            raise entry.fail(f"has the sentence {sentence!r}, expected an object with a text `sent`")
+        texts.append(text)
+    return tuple(texts)
