@@ -13,7 +13,8 @@ from refseg.data.scenes import Scene
 from refseg.data.templates import KINDS, make_templates
 from refseg.errors import DataError
 
-# "natural" are sentences people wrote about the picture, "borrowed" are sentences about something that is not in it.
+# "natural" are sentences people wrote about the picture, "borrowed" are those of other pictures about something that is not in it, "absent" those made or
+# written to mean nothing in it.
 DEFAULT_MIX: Mapping[str, float] = {
     "natural": 0.60,
     "category": 0.07,
@@ -84,6 +85,8 @@ class ExpressionChooser:
             offers.setdefault(template.kind, []).append(((template.text,), template.objects))
         if "natural" in wanted and scene.referents:
             offers["natural"] = [(referent.sentences, (referent.index,)) for referent in scene.referents]
+        if "absent" in wanted and scene.absent:
+            offers.setdefault("absent", []).append((scene.absent, ()))
         if "borrowed" in wanted and scene.complete and self._borrowed:
             candidates = (self._borrowed[int(i)] for i in rng.integers(len(self._borrowed), size=8))
             present = set(facts.members)

@@ -4,23 +4,22 @@
     ROOT/expressions.json   a list of RefCOCO refs: {"ref_id", "ann_id", "image_id", "split", "sentences": [{"sent": ...}, ...]}
     ROOT/images/            the pictures
 
-An image's split is its own `split`, else that of the refs about it. Files are read as data from strangers: whatever does not fit
+A ref with "no_target": true has no "ann_id": its sentences mean nothing that is in the picture, as in gRefCOCO. An image's split is its own `split`, else
+that of the refs about it. Files are read as data from strangers: whatever does not fit
 is a `DataError` that names the file and the entry.
 """
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from refseg.data.entries import Entry, entries_of, read_json
 from refseg.data.masks import MAX_MASK_PIXELS, BoolMask, segmentation_to_mask
 from refseg.errors import DataError
-
-MAX_JSON_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,15 @@ class Referent:
     typed: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Absence:
+    """Expressions that mean nothing that is in a picture."""
+
+    image_id: int
+    sentences: tuple[str, ...]
+    split: str = ""
+
+
 class RefCocoDataset:
     """Pictures, instances and referents of one split (or all); made by `read_refcoco`."""
 
@@ -75,11 +83,16 @@ class RefCocoDataset:
         instances: Iterable[Instance],
         referents: Iterable[Referent],
         categories: Iterable[str],
+        absences: Iterable[Absence] = (),
     ) -> None:
         self.root = root
         self.images: tuple[ImageRecord, ...] = tuple(images)
         self.categories: tuple[str, ...] = tuple(categories)
         self.referents: tuple[Referent, ...] = tuple(referents)
+        self.absences: tuple[Absence, ...] = tuple(absences)
+        self._absences: dict[int, list[Absence]] = defaultdict(list)
+        for absence in self.absences:
+            self._absences[absence.image_id].append(absence)
         self._instances: dict[int, list[Instance]] = defaultdict(list)
         for instance in instances:
             self._instances[instance.image_id].append(instance)
@@ -97,6 +110,10 @@ class RefCocoDataset:
     def referents_of(self, image: ImageRecord) -> tuple[Referent, ...]:
         """The objects of a picture that expressions mean, in file order."""
         return tuple(self._referents.get(image.id, ()))
+
+    def absent_of(self, image: ImageRecord) -> tuple[str, ...]:
+        """Expressions that mean nothing that is in a picture, in file order."""
+        return tuple(text for absence in self._absences.get(image.id, ()) for text in absence.sentences)
 
     def path_of(self, image: ImageRecord) -> Path:
         """Path of the picture's file. Raises DataError when its name leads out of ROOT/images or the file is missing."""
@@ -126,7 +143,10 @@ class RefCocoDataset:
         if not images:
             known = ", ".join(sorted({image.split for image in self.images if image.split})) or "none"
             raise DataError(f"{self.root}: got the split {split!r}, expected one of those there: {known}")
-        return RefCocoDataset(self.root, images, (i for k in kept for i in self._instances.get(k, ())), referents, self.categories)
+        absences = [a for a in self.absences if a.split == split and a.image_id in kept]
+        return RefCocoDataset(
+            self.root, images, (i for k in kept for i in self._instances.get(k, ())), referents, self.categories, absences
+        )
 
 
 def read_refcoco(root: str | Path, split: str | None = None) -> RefCocoDataset:
@@ -145,8 +165,8 @@ def read_refcoco(root: str | Path, split: str | None = None) -> RefCocoDataset:
     split_of_refs = {ref["image_id"]: ref["split"] for ref in refs if _has_split(ref)}
     images = _images(instances_file, coco, split_of_refs)
     instances = _instances(instances_file, coco, names, images)
-    referents = _referents(expressions_file, refs, instances, images)
-    dataset = RefCocoDataset(root, images.values(), instances.values(), referents, names.values())
+    referents, absences = _referents(expressions_file, refs, instances, images)
+    dataset = RefCocoDataset(root, images.values(), instances.values(), referents, names.values(), absences)
     return dataset if split is None else dataset.subset(split)
 
 
@@ -162,54 +182,8 @@ def read_instances(root: str | Path) -> RefCocoDataset:
     return RefCocoDataset(root, images.values(), _instances(file, coco, names, images).values(), (), names.values())
 
 
-def read_json(path: Path) -> Any:
-    """A JSON file of bounded size. Raises DataError."""
-    try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise DataError(f"{path}: got {path.stat().st_size} bytes, expected at most {MAX_JSON_BYTES}")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}), expected a readable file of the RefCOCO layout") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is not valid JSON ({error}), expected a file of the RefCOCO layout") from error
-
-
-class _Entry:
-    """One JSON object of a list, with typed access whose errors name the file and the entry."""
-
-    def __init__(self, path: Path, kind: str, position: int, value: Any) -> None:
-        self._where = f"{path}: {kind}[{position}]"
-        if not isinstance(value, Mapping):
-            raise DataError(f"{self._where} is a JSON {type(value).__name__}, expected an object")
-        self._value = value
-
-    def fail(self, message: str) -> DataError:
-        return DataError(f"{self._where} {message}")
-
-    def integer(self, key: str, low: int | None = None) -> int:
-        value = self._value.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or (low is not None and value < low):
-            raise self.fail(f"has {key} = {value!r}, expected a whole number" + (f" of at least {low}" if low is not None else ""))
-        return value
-
-    def text(self, key: str, default: str | None = None) -> str:
-        value = self._value.get(key, default)
-        if not isinstance(value, str) or (default is None and not value.strip()):
-            raise self.fail(f"has {key} = {value!r}, expected a text")
-        return value
-
-    def get(self, key: str) -> Any:
-        return self._value.get(key)
-
-
-def _entries(path: Path, kind: str, values: Any) -> Iterable[_Entry]:
-    if not isinstance(values, list):
-        raise DataError(f"{path}: {kind} is a JSON {type(values).__name__}, expected a list")
-    return (_Entry(path, kind, position, value) for position, value in enumerate(values))
-
-
 def _categories(path: Path, coco: Mapping[str, Any]) -> dict[int, str]:
-    return {entry.integer("id"): entry.text("name") for entry in _entries(path, "categories", coco.get("categories"))}
+    return {entry.integer("id"): entry.text("name") for entry in entries_of(path, "categories", coco.get("categories"))}
 
 
 def _has_split(ref: Any) -> bool:
@@ -218,7 +192,7 @@ def _has_split(ref: Any) -> bool:
 
 def _images(path: Path, coco: Mapping[str, Any], split_of_refs: Mapping[int, str]) -> dict[int, ImageRecord]:
     images: dict[int, ImageRecord] = {}
-    for entry in _entries(path, "images", coco.get("images")):
+    for entry in entries_of(path, "images", coco.get("images")):
         key = entry.integer("id")
         if key in images:
             raise entry.fail(f"repeats id {key}, expected each id once")
@@ -240,7 +214,7 @@ def _images(path: Path, coco: Mapping[str, Any], split_of_refs: Mapping[int, str
 
 def _instances(path: Path, coco: Mapping[str, Any], names: Mapping[int, str], images: Mapping[int, ImageRecord]) -> dict[int, Instance]:
     instances: dict[int, Instance] = {}
-    for entry in _entries(path, "annotations", coco.get("annotations")):
+    for entry in entries_of(path, "annotations", coco.get("annotations")):
         key, image, category = entry.integer("id"), entry.integer("image_id"), entry.integer("category_id")
         if key in instances:
             raise entry.fail(f"repeats id {key}, expected each id once")
@@ -255,25 +229,39 @@ def _instances(path: Path, coco: Mapping[str, Any], names: Mapping[int, str], im
     return instances
 
 
-def _referents(path: Path, refs: list[Any], instances: Mapping[int, Instance], images: Mapping[int, ImageRecord]) -> list[Referent]:
-    referents = []
-    for entry in _entries(path, "refs", refs):
+def _referents(
+    path: Path, refs: list[Any], instances: Mapping[int, Instance], images: Mapping[int, ImageRecord]
+) -> tuple[list[Referent], list[Absence]]:
+    referents, absences = [], []
+    for entry in entries_of(path, "refs", refs):
+        if entry.get("no_target") is True:
+            image_id = entry.integer("image_id")
+            if image_id not in images:
+                raise entry.fail(f"has image_id = {image_id}, expected the id of one of the images")
+            absences.append(Absence(image_id, _sentences(entry)[0], entry.text("split", images[image_id].split)))
+            continue
         instance = instances.get(entry.integer("ann_id"))
         if instance is None:
             raise entry.fail(f"has ann_id = {entry.get('ann_id')}, expected the id of one of the annotations in instances.json")
         if entry.get("image_id") is not None and entry.integer("image_id") != instance.image_id:
             raise entry.fail(f"has image_id = {entry.get('image_id')}, expected {instance.image_id}, the image of annotation {instance.id}")
-        sentences = entry.get("sentences")
-        if not isinstance(sentences, list) or not sentences:
-            raise entry.fail("has no list of sentences, expected at least one")
-        texts, typed = [], []
-        for sentence in sentences:
-            text = sentence.get("sent") if isinstance(sentence, Mapping) else None
-            if not isinstance(text, str) or not text.strip():
-                raise entry.fail(f"has the sentence {sentence!r}, expected an object with a text `sent`")
-            raw = sentence.get("raw")
-            texts.append(text)
-            typed.append(raw if isinstance(raw, str) and raw.strip() else text)
         split = entry.text("split", images[instance.image_id].split)
-        referents.append(Referent(entry.integer("ref_id"), instance, tuple(texts), split, tuple(typed)))
-    return referents
+        texts, typed = _sentences(entry)
+        referents.append(Referent(entry.integer("ref_id"), instance, texts, split, typed))
+    return referents, absences
+
+
+def _sentences(entry: Entry) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The sentences as the data set cleaned them, and as they were typed where it says."""
+    sentences = entry.get("sentences")
+    if not isinstance(sentences, list) or not sentences:
+        raise entry.fail("has no list of sentences, expected at least one")
+    texts, typed = [], []
+    for sentence in sentences:
+        text = sentence.get("sent") if isinstance(sentence, Mapping) else None
+        if not isinstance(text, str) or not text.strip():
+            raise entry.fail(f"has the sentence {sentence!r}, expected an object with a text `sent`")
+        raw = sentence.get("raw")
+        texts.append(text)
+        typed.append(raw if isinstance(raw, str) and raw.strip() else text)
+    return tuple(texts), tuple(typed)

@@ -54,7 +54,7 @@ class Scene:
 
     `exhaustive`: the categories of which every instance in the picture is labelled, so that counting and comparing make sense.
     `complete`: every object of the `listed` categories is labelled, so a listed category without object is absent.
-    `flippable` is False where left and right in names are the thing's own (a car's left mirror).
+    `absent`: sentences that mean nothing that is in the picture.  `flippable` is False where left and right in names are the thing's own (a car's left mirror).
     """
 
     image: UintImage
@@ -65,6 +65,7 @@ class Scene:
     exhaustive: frozenset[str] = frozenset()
     flippable: bool = True
     name: str = ""
+    absent: tuple[str, ...] = ()
 
     def union(self, indices: Iterable[int]) -> BoolMask:
         """Bool mask (H, W) of several objects together; empty for no index."""
@@ -152,6 +153,7 @@ class RefCocoScenes(SceneSource):
             exhaustive=frozenset() if record.source in PARTLY_LABELLED else categories - crowds,
             flippable=not any(has_own_sides(category) for category in categories),
             name=f"{self._dataset.root.name}/{record.file_name}",
+            absent=self._dataset.absent_of(record),
         )
 
 

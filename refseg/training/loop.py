@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,15 @@ from refseg.models.network import ReferringNetwork
 from refseg.training.calibrate import calibrate
 from refseg.training.categories import COCO_CATEGORIES
 from refseg.training.gate import apply_gate, fit_gate, gate_samples
-from refseg.training.initialise import initialise_compact
 from refseg.training.recipe import Phase, Recipe, load_recipe
 from refseg.training.region_memory import load_memory, remember, save_memory
+from refseg.training.report import Comparison
 from refseg.training.schedule import parameter_groups, warm_cosine
+from refseg.training.start import Start, begin
 from refseg.training.state import load_state, save_state
 from refseg.training.tasks import ClipTask, ExpressionTask, InstanceTask, SelectionTask, Task, sampler_for
-from refseg.training.vocabulary import build_vocabulary, frequent_words
 
-LOG_EVERY, SAVE_EVERY = 10, 100
+LOG_EVERY = 10
 
 
 @dataclass
@@ -40,48 +40,58 @@ class Run:
     """One run in progress."""
 
     recipe: Recipe
+    start: Start
     network: ReferringNetwork
     average: ReferringNetwork
-    vocabulary: Vocabulary
     data: Path
     output: Path
     device: torch.device
     step: int = 0
 
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words of the network's table."""
+        return self.start.vocabulary
+
 
 def train_from_recipe(
-    recipe: str, data: Path, output: Path, *, resume: bool = False, steps: int | None = None, device: str = "auto"
+    recipe: str, data: Path, output: Path, *, resume: bool = False, steps: int | None = None, device: str = "auto", model: str | None = None
 ) -> Path:
     """Train and write the checkpoint folder `output`/checkpoint; returns it.
 
     data: the folder that the recipe's sources and initialisation are relative to.  steps: stop after that many (of all phases) instead of the
-    recipe's own number.  Raises DataError for unusable recipes or data.
+    recipe's own number.  model: what to go on from instead of the recipe's model.  Raises DataError for unusable recipes or data.
     """
     plan = load_recipe(recipe)
     output.mkdir(parents=True, exist_ok=True)
     sources = [open_source(data, spec) for spec in plan.sources]
-    initialisation = data / plan.initialisation if plan.initialisation else None
-    torch.manual_seed(plan.seed)
-    sentences = (sentence for source in sources for _, sentence in source.expressions)
-    vocabulary = build_vocabulary(sentences, frequent_words(initialisation), plan.vocabulary_words)
-    network = ReferringNetwork(plan.network, len(vocabulary))
-    if initialisation is not None:
-        initialise_compact(network, vocabulary, initialisation)
-    average = ReferringNetwork(plan.network, len(vocabulary))
-    average.load_state_dict(network.state_dict())
+    start = begin(plan, sources, data, model)
+    average = ReferringNetwork(start.network.config, len(start.vocabulary))
+    average.load_state_dict(start.network.state_dict())
     place = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-    run = Run(plan, _placed(network, place), _placed(average, place), vocabulary, data, output, place)
+    run = Run(plan, start, _placed(start.network, place), _placed(average, place), data, output, place)
+    comparison = None
+    if plan.measured is not None and start.model is not None:
+        comparison = Comparison(start.model, read_refcoco(data / plan.measured, "val"), place, _told("measuring"))
     last = min(plan.steps, steps or plan.steps)
     while run.step < last:
         _train_phase(run, sources, last, resume)
         resume = False  # the state is read once; later phases go on from memory
-    if run.step == plan.steps and plan.gate and plan.network.regions:
-        datasets = [(read_refcoco(data / folder, "val"), weight) for folder, weight in plan.gate.items()]
+    folder = _finished(run)
+    if comparison is not None:
+        print(comparison.conclude(folder, output, sum(len(source.scenes) for source in sources)), flush=True)
+    return folder
+
+
+def _finished(run: Run) -> Path:
+    """The checkpoint, with what is fitted on held-back pictures when the last step is done."""
+    plan, presence = run.recipe, run.start.presence
+    if run.step == plan.steps and plan.gate and run.network.config.regions:
+        datasets = [(read_refcoco(run.data / folder, "val"), weight) for folder, weight in plan.gate.items()]
         apply_gate(run.average, fit_gate(gate_samples(run.average, run.vocabulary, datasets)))
-    if run.step == plan.steps and plan.calibration is not None and plan.network.presence:
-        held_back = read_refcoco(data / plan.calibration, "val")
-        return _write_checkpoint(run, calibrate(run.average, run.vocabulary, held_back))
-    return _write_checkpoint(run)
+    if run.step == plan.steps and plan.calibration is not None and run.network.config.presence:
+        presence = calibrate(run.average, run.vocabulary, read_refcoco(run.data / plan.calibration, "val"))
+    return _write_checkpoint(run, presence)
 
 
 def _placed(network: ReferringNetwork, device: torch.device) -> ReferringNetwork:
@@ -90,12 +100,12 @@ def _placed(network: ReferringNetwork, device: torch.device) -> ReferringNetwork
     return placed
 
 
-def _write_checkpoint(run: Run, presence: PresenceCalibration | None = None) -> Path:
+def _write_checkpoint(run: Run, presence: PresenceCalibration | None) -> Path:
     """The moving average as it is now, in `output`/checkpoint."""
     folder = run.output / "checkpoint"
     folder.mkdir(exist_ok=True)
-    training = {"recipe": run.recipe.name, "steps": run.step, "seed": run.recipe.seed}
-    save_checkpoint(folder, run.average, run.vocabulary, training, presence=presence)
+    training = {"recipe": run.recipe.name, "steps": run.step, "seed": run.recipe.seed, **run.start.record}
+    save_checkpoint(folder, run.average, run.vocabulary, training, threshold=run.start.threshold, presence=presence)
     return folder
 
 
@@ -109,6 +119,7 @@ def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume:
         optimiser = _optimiser(run, optimiser)
     index, start = run.recipe.at(run.step)
     phase = run.recipe.phases[index]
+    phase = phase if phase.image_size else replace(phase, image_size=run.network.config.image_size)
     run.network.train()
     if phase.task == "clips" and start == 0:
         run.network.load_state_dict(run.average.state_dict())  # the network that is kept is the one to be added to
@@ -122,7 +133,10 @@ def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume:
 
 def _choose_trained(network: ReferringNetwork, phase: Phase) -> None:
     """Which parameters the phase may change; a phase of clips leaves the answers about single pictures as they are, to the bit."""
-    network.requires_grad_(phase.task != "clips")
+    network.requires_grad_(phase.task != "clips" and not phase.trained)
+    for name, part in network.named_children():
+        if name in phase.trained:
+            part.requires_grad_(True)
     network.backbone.requires_grad_(phase.backbone_rate > 0)
     if phase.task == "clips":
         if not network.config.cross_frame:
@@ -135,7 +149,7 @@ def _choose_trained(network: ReferringNetwork, phase: Phase) -> None:
 def _save(run: Run, optimiser: torch.optim.Optimizer) -> None:
     """The state to resume from, and the checkpoint."""
     save_state(run.output, run.network, run.average, optimiser, {"step": run.step, "recipe": run.recipe.name})
-    _write_checkpoint(run)
+    _write_checkpoint(run, run.start.presence)
 
 
 def _train_steps(run: Run, task: Task[Any], optimiser: torch.optim.Optimizer, batches: Iterable[tuple[int, Any]], phase: Phase) -> None:
@@ -148,13 +162,13 @@ def _train_steps(run: Run, task: Task[Any], optimiser: torch.optim.Optimizer, ba
         figures = _step(run, task, optimiser, batch, within)
         run.step += 1
         meter.update(figures)
-        if run.step % SAVE_EVERY == 0:
+        if run.step % run.recipe.save_every == 0:
             _save(run, optimiser)
 
 
 def _task(run: Run, sources: Sequence[TrainingSource], phase: Phase, seed: int) -> Task[Any]:
     """What the phase teaches."""
-    tokeniser = Tokeniser(run.vocabulary, run.recipe.network.max_words)
+    tokeniser = Tokeniser(run.vocabulary, run.network.config.max_words)
     borrowed = [pair for source in sources for pair in source.expressions]
     if phase.task == "selection":
         chooser = ExpressionChooser(phase.mix, borrowed)

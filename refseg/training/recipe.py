@@ -21,9 +21,11 @@ class Phase:
     """A stretch of training with one resolution and one set of rates.
 
     steps: optimiser steps.  images, expressions: per step and per picture; instances: masks of single objects, at most, per picture.
-    image_size: side of the letterboxed picture.  task: "expressions" trains the whole network (without its region branch where `regions` is
-    False), "instances" the masks of single objects, "selection" the choice among the candidate regions, from memory, "clips" cross-frame
-    self-attention and nothing else, on windows of `images` frames; see `refseg.training.tasks`.
+    image_size: side of the letterboxed picture, 0 for the network's own.
+    task: "expressions" trains the whole network (without its region branch where `regions` is False), "instances" the masks of single objects,
+    "selection" the choice among the candidate regions, from memory, "clips" cross-frame self-attention and nothing else, on windows of `images` frames;
+    see `refseg.training.tasks`.
+    trained: names of the network's modules that change; empty: all but what the task and the rates leave as it is.
     imagined: share of pictures that a selection phase puts together, see `refseg.training.imagined`.
     rate, region_rate, backbone_rate, table_rate: AdamW's peak rates; a backbone rate of 0 freezes the backbone, which then costs a third; the region
     branch goes at `rate` where region_rate is None.
@@ -40,6 +42,7 @@ class Phase:
     table_rate: float
     task: Literal["expressions", "instances", "selection", "clips"] = "expressions"
     regions: bool = True
+    trained: tuple[str, ...] = ()
     instances: int = 0
     imagined: float = 0.0
     region_rate: float | None = None
@@ -50,25 +53,40 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """network: configuration.  sources: what pictures and expressions are drawn from.  clips: sequences for phases of clips, None for none.
+    """network: configuration, None for a recipe that goes on from a model.  sources: what pictures and expressions are drawn from.  clips: sequences for
+    phases of clips, None for none.
     initialisation: folder of public weights, relative to the data root, or None to start from random tensors.
+    model: the model to go on from, "embedded", a checkpoint folder or a Hub repository, with its network, its words and its threshold; None for a new one.
+    measured: the source on whose `val` split the model is measured before the first and after the last step, see `refseg.training.report`.
     gate: sources, and their weights, on whose `val` splits it is fitted, when the last step is done, how far a choice among the regions is trusted.
     calibration: the source whose `val` split the presence score is calibrated on when the last step is done (its pictures must be labelled completely).
     vocabulary_words: size of the frequent-word part of the vocabulary.  average: decay of the moving average of the weights that is kept.
+    save_every: steps between two states to resume from.
     """
 
     name: str
-    network: NetworkConfig
+    network: NetworkConfig | None
     sources: tuple[SourceSpec, ...]
     phases: tuple[Phase, ...]
     clips: ClipSpec | None = None
     initialisation: str | None = None
+    model: str | None = None
+    measured: str | None = None
     gate: Mapping[str, float] = field(default_factory=dict)
     calibration: str | None = None
     vocabulary_words: int = 20_000
     loss: LossWeights = field(default_factory=LossWeights)
     average: float = 0.998
     seed: int = 0
+    save_every: int = 100
+
+    def __post_init__(self) -> None:
+        if (self.network is None) == (self.model is None):
+            raise DataError(
+                f"recipe {self.name!r} has the network {self.network} and the model {self.model!r}, expected exactly one of the two"
+            )
+        if self.measured is not None and self.model is None:
+            raise DataError(f"recipe {self.name!r} compares a new model on {self.measured!r} with nothing: leave `measured` out")
 
     @property
     def steps(self) -> int:

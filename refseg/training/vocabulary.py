@@ -16,6 +16,13 @@ def build_vocabulary(sentences: Iterable[str], frequent: Iterable[str], size: in
     return Vocabulary([PAD_WORD, UNK_WORD, *ordered, *rest])
 
 
+def add_words(vocabulary: Vocabulary, sentences: Iterable[str]) -> Vocabulary:
+    """A vocabulary with the words of `sentences` that it lacks at its end, the most frequent first."""
+    counts = Counter(word for sentence in sentences for word in words_of(sentence, vocabulary) if word not in vocabulary)
+    new = sorted(counts, key=lambda word: (-counts[word], word))
+    return Vocabulary([*(vocabulary.word(index) for index in range(len(vocabulary))), *new])
+
+
 def frequent_words(folder: Path | None) -> list[str]:
     """The words of the GloVe table in `folder`, most frequent first; none where there is no such table."""
     path = folder / "glove_6b_words.txt" if folder is not None else None

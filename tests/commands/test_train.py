@@ -18,7 +18,7 @@ def test_train_is_called_with_what_was_asked_for(tmp_path: Path, capsys: Capture
     monkeypatch.setattr(refseg.training.loop, "train_from_recipe", train)
     base = ["train", "--recipe", "compact", "--data", str(tmp_path), "--output", str(tmp_path / "run"), "--device", "cpu"]
     assert main([*base, "--resume", "--steps", "7"]) == 0
-    assert calls == [(("compact", tmp_path, tmp_path / "run"), {"resume": True, "steps": 7, "device": "cpu"})]
+    assert calls == [(("compact", tmp_path, tmp_path / "run"), {"resume": True, "steps": 7, "device": "cpu", "model": None})]
     assert capsys.readouterr().out.strip() == str(tmp_path / "run" / "checkpoint")
 
 

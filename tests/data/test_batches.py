@@ -110,6 +110,14 @@ def test_absent_and_borrowed_mean_nothing(tokeniser):
     assert {text for text, kind in zip(batch.texts, batch.kinds, strict=True) if kind == "borrowed"} == {"the red train"}
 
 
+def test_what_people_say_is_absent_means_nothing(tokeniser):
+    scene = dataclasses.replace(scenes()[1], absent=("the cat on the left", "a zebra"), complete=False)
+    batch = next(TrainingSampler([([scene], 1.0)], tokeniser, image_size=64, mix={"natural": 1.0, "absent": 1.0}, images_per_batch=20))
+    kinds = np.array(batch.kinds)
+    assert set(batch.kinds) == {"natural", "absent"} and not batch.masks[kinds == "absent"].any() and batch.masks[kinds == "natural"].any()
+    assert {batch.texts[k] for k in np.flatnonzero(kinds == "absent")} == {"the cat on the left", "the cat on the right", "a zebra"}
+
+
 def test_mix(tokeniser):
     mix = {"natural": 3.0, "category": 1.0, "order": 0.0}
     sampler = TrainingSampler([(scenes(), 1.0)], tokeniser, image_size=32, images_per_batch=50, mix=mix, augmentation=None)

@@ -56,6 +56,17 @@ def test_split_keeps_its_images_and_referents(tmp_path):
         read_refcoco(tmp_path, split="test")
 
 
+def test_sentences_about_what_is_absent(tmp_path):
+    absent = {"ref_id": 2, "ann_id": -1, "image_id": 2, "no_target": True, "sentences": [{"sent": "the cat"}, {"sent": "a cat"}]}
+    dataset = read_refcoco(write(tmp_path, refs=[*REFS, absent]))
+    assert [dataset.absent_of(image) for image in dataset.images] == [(), ("the cat", "a cat")]
+    assert [referent.ref_id for referent in dataset.referents] == [0, 1]
+    val = read_refcoco(tmp_path, "val")
+    assert val.absent_of(val.images[0]) == ("the cat", "a cat") and not read_refcoco(tmp_path, "train").absences
+    with pytest.raises(DataError, match=r"refs\[2\] has image_id = 7"):
+        read_refcoco(write(tmp_path, refs=[*REFS, {**absent, "image_id": 7}]))
+
+
 def test_path_must_stay_inside_images(tmp_path):
     coco = copy.deepcopy(COCO)
     write(tmp_path)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from refseg.training.vocabulary import build_vocabulary, frequent_words
+from refseg.training.vocabulary import add_words, build_vocabulary, frequent_words
 
 
 def test_words_of_the_data_and_the_most_frequent_ones() -> None:
@@ -19,6 +19,19 @@ def test_the_same_data_gives_the_same_indices_in_any_order() -> None:
         for order in (sentences, sentences[::-1])
     ]
     assert indices[0] == indices[1] and 1 not in indices[0]
+
+
+def test_new_words_come_last() -> None:
+    known = build_vocabulary(["a t-shirt"], [], 0)
+    more = add_words(known, ["the b T-shirt", "the c"])
+    assert [more.word(index) for index in range(len(more))] == [
+        "<pad>",
+        "<unk>",
+        *(known.word(i) for i in range(2, len(known))),
+        "the",
+        "b",
+        "c",
+    ]
 
 
 def test_repeated_frequent_words_count_once() -> None:

@@ -17,7 +17,8 @@ from refseg.annotation.formats.refcoco import sentence
 from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.sinks import Sink, write_json
 from refseg.annotation.store import Project
-from refseg.data.refcoco import read_instances, read_json
+from refseg.data.entries import read_json
+from refseg.data.refcoco import read_instances
 from refseg.errors import DataError
 
 NO_TARGET = -1  # in place of an annotation's id

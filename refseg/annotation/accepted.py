@@ -1,0 +1,131 @@
+"""The accepted pictures of a project as a data set: one part to train on, one held back to measure with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refseg.annotation.records import Layer, PictureRecord
+from refseg.annotation.sinks import open_sink, write_json
+from refseg.annotation.store import Project
+from refseg.data.masks import BoolMask, encode_rle
+from refseg.errors import DataError, ProjectError
+from refseg.language import words_of
+
+HELD_BACK = 0.2
+LEAST = 5  # pictures with something drawn and said
+UNNAMED, SEVERAL = "object", "several things"  # categories
+
+
+def export_accepted(project: Project, folder: Path, progress: Callable[[int, int], None] | None = None) -> None:
+    """Write the accepted pictures into a new or empty folder, in the layout of `refseg.data.refcoco` with the splits "train" and "val" (see `held_back`).
+
+    Sentences that mean several things of a picture mean all of them together; those of absent things mean nothing; those without a word are left out.
+    progress(done, pictures) is called after each. Raises ProjectError where fewer than `LEAST` accepted pictures have a mask and a sentence, or a mask
+    cannot be read, ImageError where a picture is gone.
+    """
+    names = [entry.name for entry in project.entries if entry.state == "accepted"]
+    told = {record.name: record.split for record in map(project.record, names) if any(_is_told(layer) for layer in record.layers)}
+    if len(told) < LEAST:
+        raise ProjectError(
+            f"{project.folder} has {len(told)} accepted pictures with a mask and a sentence, expected at least {LEAST}, to train on and to measure "
+            f"with: accept more"
+        )
+    back, values = held_back(told), _Values()
+    with open_sink(folder) as sink:
+        for done, name in enumerate(names, start=1):
+            record = project.record(name)
+            values.add_picture(record, "val" if name in back else "train")
+            sink.copy(f"images/{name}", project.picture_path(record))
+            if progress is not None:
+                progress(done, len(names))
+        write_json(sink, "instances.json", values.instances())
+        write_json(sink, "expressions.json", values.refs)
+
+
+def held_back(splits: Mapping[str, str]) -> frozenset[str]:
+    """Which pictures of {name: split} are measured with and never trained on.
+
+    Those whose split says that they are not for training; where none does, those whose name has a hash in the lowest `HELD_BACK` of all hashes, so that
+    a picture stays where it is when others are added; one at least, half of all at most.
+    """
+    kept_apart = frozenset(name for name, split in splits.items() if split not in ("", "train"))
+    if kept_apart and len(kept_apart) < len(splits):
+        return kept_apart
+    place = {name: int.from_bytes(hashlib.sha256(name.encode("utf-8")).digest()[:8], "big") / 2**64 for name in splits}
+    count = min(max(1, sum(share < HELD_BACK for share in place.values())), len(splits) // 2)
+    return frozenset(sorted(splits, key=lambda name: (place[name], name))[:count])
+
+
+@dataclass
+class _Values:
+    """instances.json and expressions.json as they grow."""
+
+    images: list[dict[str, Any]] = field(default_factory=list)
+    annotations: list[dict[str, Any]] = field(default_factory=list)
+    refs: list[dict[str, Any]] = field(default_factory=list)
+    categories: dict[str, int] = field(default_factory=dict)
+
+    def add_picture(self, record: PictureRecord, split: str) -> None:
+        """A picture, what is drawn in it and what is said of it."""
+        number = len(self.images) + 1
+        self.images.append({"id": number, "file_name": record.name, "width": record.width, "height": record.height, "split": split})
+        masks = {layer.id: mask for layer in record.layers if (mask := _mask(record, layer)) is not None}
+        wording = {said: text for layer in record.layers for said, text in _sentences(layer).items()}
+        meant: dict[str, tuple[str, ...]] = {}  # words -> ids of the layers
+        for layer in record.layers:
+            for said in _sentences(layer) if layer.id in masks else ():
+                meant[said] = (*meant.get(said, ()), layer.id)
+        for layer in record.layers:
+            if layer.id in masks:
+                alone = [wording[said] for said, ids in meant.items() if ids == (layer.id,)]
+                self._add_thing(masks[layer.id], layer.category or UNNAMED, alone)
+        for several in dict.fromkeys(ids for ids in meant.values() if len(ids) > 1):
+            together: BoolMask = np.logical_or.reduce([masks[id_] for id_ in several])
+            self._add_thing(together, SEVERAL, [wording[said] for said, ids in meant.items() if ids == several])
+        absent = {said: text for layer in record.layers if layer.absent for said, text in _sentences(layer).items() if said not in meant}
+        if absent:
+            self._say(list(absent.values()), no_target=True)
+
+    def _add_thing(self, mask: BoolMask, category: str, sentences: Sequence[str]) -> None:
+        number = len(self.annotations) + 1
+        category_id = self.categories.setdefault(category, len(self.categories) + 1)
+        values = {"id": number, "image_id": len(self.images), "category_id": category_id, "segmentation": encode_rle(mask), "iscrowd": 0}
+        self.annotations.append(values)
+        if sentences:
+            self._say(sentences, ann_id=number)
+
+    def _say(self, sentences: Sequence[str], **about: Any) -> None:
+        image = self.images[-1]
+        said = [{"sent": text} for text in sentences]
+        self.refs.append({"ref_id": len(self.refs) + 1, "image_id": image["id"], "split": image["split"], "sentences": said, **about})
+
+    def instances(self) -> dict[str, Any]:
+        """What instances.json holds."""
+        categories = [{"id": number, "name": name} for name, number in self.categories.items()]
+        return {"images": self.images, "annotations": self.annotations, "categories": categories}
+
+
+def _is_told(layer: Layer) -> bool:
+    return layer.mask is not None and not layer.absent and bool(_sentences(layer))
+
+
+def _sentences(layer: Layer) -> dict[str, str]:
+    """By their words, as the tokeniser reads them; those without any are left out."""
+    return {" ".join(words): text for text in layer.expressions if (words := words_of(text))}
+
+
+def _mask(record: PictureRecord, layer: Layer) -> BoolMask | None:
+    """What is drawn, None for nothing."""
+    if layer.absent:
+        return None
+    try:
+        mask = layer.pixels()
+    except DataError as error:
+        raise ProjectError(f"a mask of {record.name} is damaged: {error}") from error
+    return mask if mask is not None and mask.any() else None

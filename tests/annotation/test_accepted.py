@@ -1,0 +1,133 @@
+"""What is accepted in a project, as a data set: what comes along, what it means, and what is held back."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refseg.annotation.accepted import HELD_BACK, LEAST, export_accepted, held_back
+from refseg.annotation.records import Layer
+from refseg.annotation.store import Project
+from refseg.data.masks import encode_rle
+from refseg.data.refcoco import RefCocoDataset, read_refcoco
+from refseg.data.scenes import RefCocoScenes
+from refseg.errors import ProjectError
+
+SHAPE = (40, 60)
+
+
+def box(left: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    mask = np.zeros(SHAPE, bool)
+    mask[10:30, left : left + 10] = True
+    return mask
+
+
+def layer(id_: str, left: int | None, *said: str, **known: Any) -> Layer:
+    return Layer(id_, said, mask=None if left is None else encode_rle(box(left)), **known)
+
+
+DOG = layer("1", 5, "the dog", category="dog")
+
+
+def add(project: Project, tmp_path: Path, name: str, *layers: Layer, state: Any = "accepted", split: str = "") -> None:
+    path = tmp_path / name
+    path.write_bytes(cv2.imencode(".png", np.full((*SHAPE, 3), len(project.entries), np.uint8))[1].tobytes())
+    project.save(replace(project.add_picture(path), layers=layers, state=state, split=split))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Five accepted pictures of a dog."""
+    made = Project.create(tmp_path / "project")
+    for number in range(LEAST):
+        add(made, tmp_path, f"dog {number}.png", DOG)
+    return made
+
+
+def written(project: Project, tmp_path: Path) -> RefCocoDataset:
+    export_accepted(project, tmp_path / "out")
+    return read_refcoco(tmp_path / "out")
+
+
+def test_only_what_is_accepted_comes_along(project: Project, tmp_path: Path) -> None:
+    for state in ("new", "model", "corrected", "skipped"):
+        add(project, tmp_path, f"{state}.png", DOG, state=state)
+    dataset = written(project, tmp_path)
+    assert [image.file_name for image in dataset.images] == [f"dog_{number}.png" for number in range(LEAST)]
+    assert {image.split for image in dataset.images} == {"train", "val"} == {referent.split for referent in dataset.referents}
+    for image in dataset.images:
+        (referent,) = dataset.referents_of(image)
+        assert referent.sentences == ("the dog",) and referent.instance.category == "dog"
+        np.testing.assert_array_equal(referent.instance.mask(*SHAPE), box(5))
+        assert dataset.path_of(image).read_bytes() == project.picture_path(project.record(image.file_name)).read_bytes()
+
+
+def test_what_sentences_mean(project: Project, tmp_path: Path) -> None:
+    layers = (
+        layer("1", 5, "Both dogs!", "left dog", "?"),
+        layer("2", 30, "both dogs", "right dog"),
+        layer("3", 45),
+        layer("4", None, "the elephant", "left dog", absent=True),
+        layer("5", None, "nothing drawn"),
+        replace(layer("6", 5, "emptied"), mask=encode_rle(np.zeros(SHAPE, bool))),
+    )
+    add(project, tmp_path, "many.png", *layers)
+    dataset = written(project, tmp_path)
+    image = dataset.images[-1]
+    meant = {text: referent.instance.mask(*SHAPE) for referent in dataset.referents_of(image) for text in referent.sentences}
+    assert set(meant) == {"both dogs", "left dog", "right dog"}
+    np.testing.assert_array_equal(meant["both dogs"], box(5) | box(30))
+    np.testing.assert_array_equal(meant["right dog"], box(30))
+    assert dataset.absent_of(image) == ("the elephant",)
+    assert len(dataset.instances_of(image)) == 4
+
+
+def test_the_scenes_of_it_know_what_is_absent(project: Project, tmp_path: Path) -> None:
+    add(project, tmp_path, "empty.png", layer("1", None, "the elephant", absent=True))
+    export_accepted(project, tmp_path / "out")
+    scene = RefCocoScenes(tmp_path / "out", "train")[-1]
+    assert scene.name.endswith("empty.png") and scene.absent == ("the elephant",) and not scene.referents
+
+
+def test_too_few_pictures(project: Project, tmp_path: Path) -> None:
+    project.save(replace(project.record("dog_0.png"), layers=(replace(DOG, expressions=("...",)),)))
+    with pytest.raises(ProjectError, match="has 4 accepted pictures with a mask and a sentence, expected at least 5"):
+        written(project, tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_mask_is_named(project: Project, tmp_path: Path) -> None:
+    damaged = replace(DOG, mask={"size": list(SHAPE), "counts": "\x7f"})
+    project.save(replace(project.record("dog_0.png"), layers=(damaged,)))
+    with pytest.raises(ProjectError, match=r"a mask of dog_0\.png is damaged"):
+        written(project, tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+names = st.lists(st.text(min_size=1, max_size=8), min_size=2, max_size=20, unique=True)
+
+
+@given(names)
+def test_some_are_held_back_and_most_are_not(chosen: list[str]) -> None:
+    back = held_back(dict.fromkeys(chosen, ""))
+    assert 1 <= len(back) <= len(chosen) / 2
+    assert back == held_back(dict.fromkeys(reversed(chosen), "train"))
+
+
+def test_about_a_fifth_is_held_back_and_stays_so_when_others_come() -> None:
+    many = {f"{number}.jpg": "" for number in range(2000)}
+    back = held_back(many)
+    assert abs(len(back) / 2000 - HELD_BACK) < 0.03
+    some = dict(list(many.items())[:500])
+    assert held_back(some) == back & some.keys()
+
+
+def test_pictures_of_another_split_are_never_trained_on() -> None:
+    splits = {"a": "train", "b": "test", "c": "", "d": "val", "e": "train"}
+    assert held_back(splits) == {"b", "d"}
+    assert len(held_back(dict.fromkeys("abcdef", "val"))) in (1, 2, 3), "where all say so, by their names"
