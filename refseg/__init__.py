@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from refseg.version import __version__
 
 if TYPE_CHECKING:
+    from refseg import explain
     from refseg.errors import InputError, RefsegError, UnavailableError
     from refseg.images import load_image
     from refseg.inference.predictor import EncodedImage, Predictor
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from refseg.language import Tokeniser, Vocabulary
     from refseg.video.sampling import Sampling
 
+_PARTS = {"explain"}
 _WHERE = {
     "EncodedImage": "refseg.inference.predictor",
     "InputError": "refseg.errors",
@@ -50,11 +52,14 @@ __all__ = [
     "VideoPredictor",
     "Vocabulary",
     "__version__",
+    "explain",
     "load_image",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        return importlib.import_module(f"refseg.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'refseg' has no attribute {name!r}")
     return getattr(importlib.import_module(_WHERE[name]), name)

@@ -147,6 +147,24 @@ class Expression:
         """Whether the expression had more words than are used."""
         return bool(self.dropped)
 
+    def without(self, position: int) -> "Expression | None":
+        """This expression but for the word at that `position` of `tokens`, as if it had been typed so; None where no word would be left.
+
+        Words beyond the limit do not move up: only the one word is gone. Raises IndexError.
+        """
+        if not 0 <= position < len(self.tokens):
+            raise IndexError(f"got the word {position} of an expression of {len(self.tokens)}")
+        tokens = self.tokens[:position] + self.tokens[position + 1 :]
+        ids = self.ids[:position] + self.ids[position + 1 :]
+        if not tokens:
+            return None
+        return Expression(" ".join(tokens), tokens, ids, _unknown_of(tokens, ids))
+
+
+def _unknown_of(words: Sequence[str], ids: Sequence[int]) -> tuple[str, ...]:
+    """Each unknown word once, in order."""
+    return tuple(dict.fromkeys(word for word, index in zip(words, ids, strict=True) if index == UNK))
+
 
 class Tokeniser:
     """Expressions -> index arrays, for one vocabulary and at most `max_words` words."""
@@ -172,8 +190,7 @@ class Tokeniser:
             raise ExpressionError("the expression holds no word, only symbols: type what you mean in words, e.g. the dog on the left")
         kept = words[: self.max_words]
         ids = tuple(self.vocabulary.index(word) for word in kept)
-        unknown = tuple(dict.fromkeys(word for word, index in zip(kept, ids, strict=True) if index == UNK))
-        return Expression(text, tuple(kept), ids, unknown, tuple(words[self.max_words :]))
+        return Expression(text, tuple(kept), ids, _unknown_of(kept, ids), tuple(words[self.max_words :]))
 
     def batch(self, expressions: Sequence[Expression]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """tokens (B, T) padded with PAD and valid (B, T), T the longest of the batch."""

@@ -20,11 +20,12 @@ ALLOWED = {
     "video": FOUNDATION | {"video"},
     "data": FOUNDATION | {"data", "video"},
     "inference": FOUNDATION | {"inference", "models", "video"},
+    "explain": FOUNDATION | {"explain", "inference", "models"},
     "annotation": FOUNDATION | {"annotation", "data", "video"},
     "evaluation": FOUNDATION | {"evaluation", "data", "models", "inference"},
     "training": FOUNDATION | {"training", "data", "models", "inference", "evaluation"},
-    "ui": FOUNDATION | {"ui", "annotation", "data", "inference", "models", "video"},
-    "commands": FOUNDATION | {"commands", "annotation", "data", "video", "inference", "training", "evaluation"},
+    "ui": FOUNDATION | {"ui", "annotation", "data", "explain", "inference", "models", "video"},
+    "commands": FOUNDATION | {"commands", "annotation", "data", "explain", "video", "inference", "training", "evaluation"},
 }
 
 

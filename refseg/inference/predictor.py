@@ -149,17 +149,21 @@ class Predictor:
                     features = network.encode(pixels, windows)  # half precision overflowed
         return EncodedImage(image, letterbox, features, self.name)
 
-    def segment(self, encoded: EncodedImage, expressions: Sequence[str]) -> list[Segmentation]:
+    def check(self, encoded: EncodedImage) -> None:
+        """Raises InputError for a picture that another model has encoded."""
+        if encoded.model != self.name or encoded.letterbox.size != self.config.image_size:
+            raise InputError(f"the picture was encoded by the model {encoded.model}, expected {self.name}: encode it again")
+
+    def segment(self, encoded: EncodedImage, expressions: Sequence[str | Expression]) -> list[Segmentation]:
         """One answer per expression, all in one pass (or in passes of as many as fit into memory); the backbone does not run.
 
-        An answer does not depend, but for rounding, on what is asked with it. Raises ExpressionError for the first expression that cannot be used,
-        InputError for a picture that another model has encoded.
+        expressions: as typed, or already read by this predictor's tokeniser. An answer does not depend, but for rounding, on what is asked with it.
+        Raises ExpressionError for the first expression that cannot be used, InputError for a picture that another model has encoded.
         """
         if isinstance(expressions, str):
             raise InputError(f"got the text {expressions[:40]!r}, expected a list of expressions: put it into brackets")
-        if encoded.model != self.name or encoded.letterbox.size != self.config.image_size:
-            raise InputError(f"the picture was encoded by the model {encoded.model}, expected {self.name}: encode it again")
-        read = [self.tokeniser.encode(text) for text in expressions]
+        self.check(encoded)
+        read = [text if isinstance(text, Expression) else self.tokeniser.encode(text) for text in expressions]
         answers: list[Segmentation] = []
         chunk = self._chunk(encoded)
         for start in range(0, len(read), chunk):

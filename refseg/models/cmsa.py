@@ -58,6 +58,15 @@ class Attended(NamedTuple):
     word_maps: Tensor
 
 
+class AttendedFrom(NamedTuple):
+    """What one position p attends to, pooled over the words n of the query with the weights a_n of Eq. 4.
+
+    words (K, T): sum_n a_n beta_pn(n'), rows sum to 1, padded words 0;  places (K, P): sum_n a_n alpha_pn(p'), rows sum to 1."""
+
+    words: Tensor
+    places: Tensor
+
+
 class CrossModalSelfAttention(nn.Module):
     """One level of CMSA: visual features, words and coordinates in, pooled multimodal features out."""
 
@@ -85,8 +94,7 @@ class CrossModalSelfAttention(nn.Module):
         """Attend from K expressions, words (K, T, C_l) and valid (K, T), to their pictures: `image` of K entries, or of one for all of them."""
         with torch.autocast(words.device.type, enabled=False):
             words = at_least_float32(words).masked_fill(~valid.unsqueeze(-1), 0)
-            qe, ke, xe = self.word_qkv(words).chunk(3, dim=-1)  # each (K, T, d)
-            qe = qe * self.scale
+            qe, ke, xe = self._word_parts(words)
             beta = self._word_softmax(image, qe, ke, valid)
             a = self._word_weights(beta, valid)
             if self.pooling == "max":
@@ -95,6 +103,24 @@ class CrossModalSelfAttention(nn.Module):
             pooled = self._pooled_positions(image, qe, a) + shares @ xe  # (K, P, d)
             features = self.output(pooled).add_(self._residual(image, torch.einsum("kn,knc->kc", a, words)))
             return Attended(features, a, shares.transpose(1, 2))
+
+    def attention_from(self, image: ImageParts, words: Tensor, valid: Tensor, position: int) -> AttendedFrom:
+        """Both factors of a[(p,n),(p',n')] for the queries of one position p, 0 <= p < P; arguments else as of `forward`.
+
+        The same a_n are used whatever the pooling; with "max" they weigh nothing in the answer.
+        """
+        with torch.autocast(words.device.type, enabled=False):
+            words = at_least_float32(words).masked_fill(~valid.unsqueeze(-1), 0)
+            qe, ke, _ = self._word_parts(words)
+            beta = self._word_softmax(image, qe, ke, valid)
+            a = self._word_weights(beta, valid)
+            alpha = ((image.queries[:, position].unsqueeze(1) + qe) @ image.keys.transpose(1, 2)).softmax(-1)  # (K, T, P)
+            return AttendedFrom(torch.einsum("kn,knm->km", a, beta[:, :, position]), torch.einsum("kn,knp->kp", a, alpha))
+
+    def _word_parts(self, words: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The words' share of queries (scaled), keys and values, (K, T, C_l) -> each (K, T, d)."""
+        qe, ke, xe = self.word_qkv(words).chunk(3, dim=-1)
+        return qe * self.scale, ke, xe
 
     def _word_softmax(self, image: ImageParts, qe: Tensor, ke: Tensor, valid: Tensor) -> Tensor:
         """beta (K, T, P, T'): softmax over the words n' of q_pn . ke_n'; zero for padded keys, of no meaning for padded queries n."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from refseg.models.backbones import Backbone, BackboneFeatures, DetectorSegmenterPair, DilatedResNet101, PlainBackbone
 from refseg.models.cfsa import CrossFrameSelfAttention, Pooled, add_response
-from refseg.models.cmsa import CrossModalSelfAttention, Pooling
+from refseg.models.cmsa import AttendedFrom, CrossModalSelfAttention, Pooling
 from refseg.models.encoded import EncodedImages, NetworkOutput, SeenImages
 from refseg.models.features import COORDINATES, VisualFeatures, WordFeatures, at_least_float32, coordinate_features
 from refseg.models.fusion import GatedFusion
@@ -225,7 +225,7 @@ class ReferringNetwork(nn.Module):
         selected: a choice among the regions to be taken instead of the network's own."""
         h, w = encoded.grid
         if image_index is None:
-            image_index = torch.arange(len(tokens), device=tokens.device) % len(encoded.parts[0].features)
+            image_index = _in_order(encoded, tokens)
         words = self.words(tokens, valid)  # (K, T, C_l)
         attended = [
             attention(parts.select(image_index), words, valid) for attention, parts in zip(self.attention, encoded.parts, strict=True)
@@ -254,6 +254,21 @@ class ReferringNetwork(nn.Module):
             dense=dense,
             selected=selected,
         )
+
+    def attention_from(
+        self, encoded: EncodedImages, tokens: Tensor, valid: Tensor, position: int, image_index: Tensor | None = None
+    ) -> AttendedFrom:
+        """What one position of the grid, row * w + column, attends to on every level, exactly as `attend` has it: words (K, L, T), places
+        (K, L, h, w), each level sums to 1. Arguments as of `attend`."""
+        if image_index is None:
+            image_index = _in_order(encoded, tokens)
+        words = self.words(tokens, valid)
+        levels = [
+            cast(CrossModalSelfAttention, attention).attention_from(parts.select(image_index), words, valid, position)
+            for attention, parts in zip(self.attention, encoded.parts, strict=True)
+        ]
+        places = torch.stack([level.places for level in levels], dim=1).unflatten(-1, encoded.grid)
+        return AttendedFrom(torch.stack([level.words for level in levels], dim=1), places)
 
     def forward(
         self, images: Tensor, tokens: Tensor, valid: Tensor, image_index: Tensor | None = None, windows: Tensor | None = None
@@ -291,6 +306,11 @@ class ReferringNetwork(nn.Module):
             pooled.append(features.new_zeros(len(features), PRESENCE_CUES))  # a picture encoded without its regions
         logit: Tensor = self.presence(torch.cat(pooled, dim=1)).squeeze(1)
         return logit
+
+
+def _in_order(encoded: EncodedImages, tokens: Tensor) -> Tensor:
+    """The k-th picture for the k-th expression; one picture for all of them."""
+    return torch.arange(len(tokens), device=tokens.device) % len(encoded.parts[0].features)
 
 
 def _region_gate() -> nn.Linear:

@@ -1,0 +1,32 @@
+"""Why this mask: what each word does to it, what each place attends to, what else could have been meant.
+
+    from refseg import Predictor, explain, load_image
+
+    predictor = Predictor.load()
+    encoded = predictor.encode(load_image("photo.jpg"))
+    why = explain.explain(predictor, encoded, "the dog on the left")
+    for word in why.ranked():
+        print(word.text, word.iou, word.presence_change)
+
+What the network attends to comes with every answer: `Segmentation.word_attention` (Eq. 4), `word_maps`, `memory_gates` and `reset_gates` (Eq. 6) and
+`response`. Here is what takes further computation: answers without one of the words, the attention of a single position, comparisons.
+"""
+
+from refseg.explain.candidates import Candidate, find_candidates
+from refseg.explain.compare import Comparison, Consistency, compare, consistency
+from refseg.explain.explanation import Explanation, WordLeftOut, explain
+from refseg.explain.point import PointAttention, attention_at
+
+__all__ = [
+    "Candidate",
+    "Comparison",
+    "Consistency",
+    "Explanation",
+    "PointAttention",
+    "WordLeftOut",
+    "attention_at",
+    "compare",
+    "consistency",
+    "explain",
+    "find_candidates",
+]
