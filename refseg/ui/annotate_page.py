@@ -12,11 +12,11 @@ from refseg.annotation.desk import Desk, Refine
 from refseg.annotation.records import STATES, Layer, State
 from refseg.errors import InputError
 from refseg.inference import crf
+from refseg.pictures import jpeg_uri, reduced_image
 from refseg.ui import requests as ask
 from refseg.ui.annotate_files import Files
 from refseg.ui.annotate_view import View, entries_of
 from refseg.ui.messages import failure
-from refseg.ui.pictures import jpeg_uri, reduced_image
 from refseg.ui.proposer import Proposer
 from refseg.ui.requests import Request
 from refseg.ui.runner import Runner

@@ -6,7 +6,7 @@ from refseg.annotation.desk import Desk
 from refseg.annotation.records import Layer
 from refseg.annotation.store import Entry
 from refseg.data.masks import decode_rle
-from refseg.ui.pictures import grey_uri, jpeg_uri, reduced_image, reduced_map, view_size
+from refseg.pictures import grey_uri, jpeg_uri, reduced_image, reduced_map, view_size
 
 
 class View:

@@ -5,7 +5,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.ui.pictures import MAP_VIEW, coloured, jpeg_uri, legend_gradient, reduced_image, reduced_map
+from refseg.pictures import MAP_VIEW, coloured, jpeg_uri, legend_gradient, place_of_maximum, reduced_image, reduced_map
 
 
 def map_html(title: str, explanation: str, values: NDArray[np.floating], image: NDArray[np.uint8]) -> str:
@@ -19,14 +19,6 @@ def map_html(title: str, explanation: str, values: NDArray[np.floating], image: 
         f'<span class="rs-legend" aria-hidden="true"><span>0</span><i style="background:{legend_gradient()}"></i><span>1</span></span>'
         "</figcaption></figure>"
     )
-
-
-def place_of_maximum(values: NDArray[np.floating]) -> str:
-    """Where a map (H, W) is highest, in words: "at the top left", "in the middle"."""
-    row, column = np.unravel_index(int(values.argmax()), values.shape)
-    vertical = ("top", "", "bottom")[min(2, int(3 * row / values.shape[0]))]
-    horizontal = ("left", "", "right")[min(2, int(3 * column / values.shape[1]))]
-    return f"at the {f'{vertical} {horizontal}'.strip()}" if vertical or horizontal else "in the middle"
 
 
 def facts_html(size: tuple[int, int], peak: float, seconds: float, place: str, reused: bool) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from refseg.errors import ImageError
 from refseg.images import load_image
+from refseg.pictures import grey_uri, jpeg_uri, reduced_image, reduced_map
 from refseg.ui.examples import Example
 from refseg.ui.figures import facts_html, map_html
 from refseg.ui.heatmap import heatmap_html
@@ -26,7 +27,6 @@ from refseg.ui.messages import (
     messages_html,
     replace_word,
 )
-from refseg.ui.pictures import grey_uri, jpeg_uri, reduced_image, reduced_map
 from refseg.ui.runner import Answer, Runner
 from refseg.ui.session import Session
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from refseg.images import Letterbox
 from refseg.inference.timeline import Timeline
 from refseg.inference.video import FrameResult
-from refseg.ui.pictures import reduced_image
+from refseg.pictures import reduced_image
 from refseg.ui.session import Folder
 from refseg.video.reader import Clip
 

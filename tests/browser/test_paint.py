@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from refseg.pictures import grey_uri
 from refseg.rendering import edge, parse_colour
-from refseg.ui.pictures import grey_uri
 from refseg.ui.theme import script
 
 pytestmark = pytest.mark.browser

@@ -1,4 +1,4 @@
-"""Pictures and maps as the browser gets them: reduced, encoded, inside the page (no file is left anywhere)."""
+"""Pictures and maps as a browser gets them: reduced, encoded, inside the page (no file is left anywhere)."""
 
 from base64 import b64encode
 
@@ -69,3 +69,11 @@ def legend_gradient(stops: int = 9) -> str:
     codes = np.linspace(0, 255, stops).round().astype(np.uint8)[None]
     colours = cv2.applyColorMap(codes, cv2.COLORMAP_VIRIDIS)[0, :, ::-1]
     return f"linear-gradient(90deg, {', '.join(f'rgb({r} {g} {b})' for r, g, b in colours)})"
+
+
+def place_of_maximum(values: NDArray[np.floating]) -> str:
+    """Where a map (H, W) is highest, in words: "at the top left", "in the middle"."""
+    row, column = np.unravel_index(int(values.argmax()), values.shape)
+    vertical = ("top", "", "bottom")[min(2, int(3 * row / values.shape[0]))]
+    horizontal = ("left", "", "right")[min(2, int(3 * column / values.shape[1]))]
+    return f"at the {f'{vertical} {horizontal}'.strip()}" if vertical or horizontal else "in the middle"
