@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from refseg.files import replacing
 from refseg.images import save_png
@@ -30,7 +29,7 @@ class Downloads:
         """mask.png: 8-bit, 0 or 255."""
 
         def write(session: Session, found: "Segmentation", path: Path) -> None:
-            save_png(path, _mask(found, threshold, refine).astype(np.uint8) * 255)
+            save_png(path, session.mask(threshold, refine).astype(np.uint8) * 255)
 
         return _save(session, "mask.png", write)
 
@@ -38,7 +37,7 @@ class Downloads:
         """overlay.png: the picture with the mask on it, as the page shows it."""
 
         def write(session: Session, found: "Segmentation", path: Path) -> None:
-            save_png(path, overlay(session.image, _mask(found, threshold, refine), colour, opacity, outline))
+            save_png(path, overlay(session.image, session.mask(threshold, refine), colour, opacity, outline))
 
         return _save(session, "overlay.png", write)
 
@@ -46,7 +45,7 @@ class Downloads:
         """result.json: as `python -m refseg segment` writes it, its mask being mask.png."""
 
         def write(session: Session, found: "Segmentation", path: Path) -> None:
-            entry = segmentation_entry(found, _mask(found, threshold, refine), "mask.png", threshold)
+            entry = segmentation_entry(found, session.mask(threshold, refine), "mask.png", threshold)
             record = {"image": session.name, "model": self._model, "segmentations": [entry]}
             with replacing(path) as temporary:
                 temporary.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
@@ -58,8 +57,3 @@ def _save(session: Session | None, name: str, write: Callable[[Session, "Segment
     if session is None or session.segmentation is None:
         return nothing_to_save()
     return save_file(session.folder, name, partial(write, session, session.segmentation))
-
-
-def _mask(found: "Segmentation", threshold: float, refine: bool) -> NDArray[np.bool_]:
-    mask: NDArray[np.bool_] = found.mask(float(threshold), refine="crf" if refine else "none")
-    return mask

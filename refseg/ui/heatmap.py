@@ -24,8 +24,9 @@ def heatmap_html(words: Sequence[str], attention: NDArray[np.floating], unknown:
     top = float(attention.max(initial=0.0)) or 1.0
     heads = "".join(_head(word, word in unknown) for word in words)
     rows = "".join(
-        f'<tr><th scope="row">{name}</th>{"".join(_cell(word, float(value), top) for word, value in zip(words, row, strict=True))}</tr>'
-        for name, row in zip(level_names(len(attention)), attention, strict=True)
+        f'<tr><th scope="row">{name}</th>{"".join(_cell((level, place), word, float(value), top) for place, (word, value) in row)}</tr>'
+        for level, name in enumerate(level_names(len(attention)))
+        for row in [enumerate(zip(words, attention[level], strict=True))]
     )
     return (
         '<div class="rs-scroll" tabindex="0" role="region" aria-label="Attention per word and level"><table class="rs-heatmap">'
@@ -39,7 +40,8 @@ def _head(word: str, unknown: bool) -> str:
     return f'<th scope="col"{mark}>{escape(word)}</th>'
 
 
-def _cell(word: str, value: float, top: float) -> str:
+def _cell(where: tuple[int, int], word: str, value: float, top: float) -> str:
     share = max(0.0, value / top)
     strong = " rs-strong" if share > 0.85 else ""
-    return f'<td class="rs-cell{strong}" style="--share:{share:.3f}" title="{escape(word)}: {value:.3f}"><span>{value:.2f}</span></td>'
+    place = f'role="button" tabindex="0" data-level="{where[0]}" data-word="{where[1]}"'
+    return f'<td class="rs-cell{strong}" {place} style="--share:{share:.3f}" title="{escape(word)}: {value:.3f}"><span>{value:.2f}</span></td>'

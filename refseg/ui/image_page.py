@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.errors import ImageError
+from refseg.explain.candidates import find_candidates
 from refseg.images import load_image
 from refseg.pictures import grey_uri, jpeg_uri, reduced_image, reduced_map
 from refseg.ui.examples import Example
-from refseg.ui.figures import facts_html, map_html
-from refseg.ui.heatmap import heatmap_html
+from refseg.ui.figures import facts_html
 from refseg.ui.messages import (
     NO_EXPRESSION,
     NO_PICTURE,
@@ -29,6 +29,8 @@ from refseg.ui.messages import (
 )
 from refseg.ui.runner import Answer, Runner
 from refseg.ui.session import Session
+from refseg.ui.why_page import EMPTY as NOTHING
+from refseg.ui.why_page import WhyPage
 
 if TYPE_CHECKING:
     from refseg.inference.segmentation import Segmentation
@@ -45,16 +47,15 @@ class Shown(NamedTuple):
     result: dict[str, Any]
     messages: str
     facts: str
-    attention: str
-    maps: str
+    why: dict[str, Any]
     session: Session | None
 
 
 class ImagePage:
     """The image tab's callbacks around one `Runner`."""
 
-    def __init__(self, runner: Runner, examples: Sequence[Example] = ()) -> None:
-        self._runner = runner
+    def __init__(self, runner: Runner, why: WhyPage, examples: Sequence[Example] = ()) -> None:
+        self._runner, self._why = runner, why
         self._examples = {str(number): example for number, example in enumerate(examples)}
 
     def open_picture(self, picture: Picture, session: Session | None) -> Shown | None:
@@ -72,7 +73,7 @@ class ImagePage:
             fresh = fresh.encoded_as(self._runner.encode(fresh.image))
         except Exception as error:
             return _cleared(failure(error))
-        return Shown(_plain(fresh), "", "", "", "", fresh)
+        return Shown(_plain(fresh), "", "", NOTHING, fresh)
 
     def segment(self, picture: Picture, expression: str, threshold: float, refine: bool, session: Session | None) -> Shown:
         """Finds what `expression` means. What was shown before goes away even when this fails, for it would belong to other words."""
@@ -82,7 +83,7 @@ class ImagePage:
                 return _cleared(Message(NO_PICTURE, "error"))
             if not isinstance(expression, str) or not expression.strip():
                 current = current.answered(None)
-                return Shown(_plain(current), messages_html([Message(NO_EXPRESSION, "error")]), "", "", "", current)
+                return Shown(_plain(current), messages_html([Message(NO_EXPRESSION, "error")]), "", NOTHING, current)
         except Exception as error:
             return _cleared(failure(error))
         try:
@@ -90,13 +91,23 @@ class ImagePage:
             current = current.encoded_as(answer.encoded).answered(answer.segmentation)
             return self._shown(current, answer, float(threshold), refine)
         except Exception as error:
-            return Shown(_plain(current), messages_html([failure(error)]), "", "", "", current.answered(None))
+            return Shown(_plain(current), messages_html([failure(error)]), "", NOTHING, current.answered(None))
 
     def refine(self, threshold: float, refine: bool, session: Session | None) -> dict[str, Any]:
         """The result with its edges refined, or as the network drew it; the network does not run."""
         if session is None or session.segmentation is None:
             return EMPTY if session is None else _plain(session)
         return _masked(session, session.segmentation, float(threshold), refine)
+
+    def choose_part(self, choice: Mapping[str, Any], threshold: float, refine: bool, session: Session | None) -> Any:
+        """The result with one of its candidates alone, or with all of them for the number 0; what the script of "Why" shows stays."""
+        if session is None or session.segmentation is None:
+            return EMPTY if session is None else _plain(session), session
+        number = choice.get("number")
+        parts = find_candidates(session.segmentation, float(threshold))
+        chosen = next((part.mask for part in parts if part.number == number), None)
+        session = self._why.follow(session.choosing(chosen))
+        return _masked(session, session.segmentation, float(threshold), refine), session
 
     def choose_word(self, expression: str, choice: Mapping[str, Any]) -> str:
         """`expression` with an unknown word replaced by the one that was pressed."""
@@ -124,23 +135,18 @@ class ImagePage:
         known = sum(token not in found.unknown for token in found.tokens)
         messages = about_words(found.unknown, found.suggestions, found.dropped, known)
         messages += about_finding(found.peak, threshold, found.presence, found.absent)
-        maps = [
-            map_html("Probability", "that a place belongs to the thing meant.", found.probability, session.image),
-            map_html("Response", "of the strongest feature before the mask is drawn.", found.response, session.image),
-        ]
         return Shown(
             _masked(session, found, threshold, refine),
             messages_html(messages),
             facts_html(session.image.shape[:2], found.peak, answer.seconds, self._runner.place, answer.reused),
-            heatmap_html(found.tokens, found.word_attention, found.unknown),
-            f'<div class="rs-maps">{"".join(maps)}</div>',
+            self._why.value(session),
             session,
         )
 
 
 def _cleared(message: Message | None = None) -> Shown:
     """The page without a picture."""
-    return Shown(EMPTY, messages_html([message] if message else []), "", "", "", None)
+    return Shown(EMPTY, messages_html([message] if message else []), "", NOTHING, None)
 
 
 def _plain(session: Session) -> dict[str, Any]:
@@ -158,11 +164,12 @@ def _plain(session: Session) -> dict[str, Any]:
 
 def _masked(session: Session, found: "Segmentation", threshold: float, refine: bool) -> dict[str, Any]:
     """The picture with all the browser needs to draw the mask."""
-    refined = grey_uri(reduced_map(found.mask(threshold, refine="crf"))) if refine else None
+    refined = grey_uri(reduced_map(session.mask(threshold, refine=True))) if refine else None
+    probability = found.probability if session.chosen is None else np.where(session.chosen, found.probability, np.float32(0))
     return {
         **_plain(session),
         "state": "mask",
-        "probability": grey_uri(reduced_map(found.probability)),
+        "probability": grey_uri(reduced_map(probability)),
         "refined": refined,
         "alt": f"the picture with what was found for: {found.expression}",
     }

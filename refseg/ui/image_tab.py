@@ -13,6 +13,8 @@ from refseg.ui.overlay_controls import OverlayControls, build_overlay_controls, 
 from refseg.ui.runner import Runner
 from refseg.ui.session import TIME_TO_LIVE, Session, close_session
 from refseg.ui.theme import script, static_text
+from refseg.ui.why_page import WhyPage
+from refseg.ui.why_tab import build_why
 
 RESULT = """
 <div class="rs-result" data-state="empty">
@@ -21,7 +23,6 @@ RESULT = """
   <p class="rs-empty">What you name lights up here.</p>
 </div>
 """
-HINT = '<p class="rs-hint">Find something first: then this shows which words and places counted.</p>'
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,7 @@ class Answer:
     save_mask: gr.Button
     save_overlay: gr.Button
     save_result: gr.Button
-    attention: gr.HTML
-    maps: gr.HTML
+    why: gr.HTML
 
 
 def build_image_tab(runner: Runner, examples: Sequence[Example], unavailable: str | None) -> None:
@@ -55,13 +55,14 @@ def build_image_tab(runner: Runner, examples: Sequence[Example], unavailable: st
 
     unavailable: why edges cannot be refined on this machine, None when they can.
     """
+    why = WhyPage(runner)
     with gr.Row(elem_classes="rs-columns"):
         with gr.Column(scale=5, min_width=320, elem_classes="rs-ask"):
             question = _question(examples)
         with gr.Column(scale=7, min_width=320, elem_classes="rs-answer"):
-            answer = _answer(runner.predictor.threshold, unavailable)
+            answer = _answer(runner.predictor.threshold, unavailable, why)
     session = gr.State(None, time_to_live=TIME_TO_LIVE, delete_callback=close_session)
-    page = ImagePage(runner, examples)
+    page = ImagePage(runner, why, examples)
     _connect_network(page, question, answer, session)
     _connect_controls(page, answer, session)
     _connect_files(Downloads(runner.predictor.name), question, answer, session)
@@ -91,7 +92,7 @@ def _question(examples: Sequence[Example]) -> Question:
     return Question(picture, expression, find, messages, gallery)
 
 
-def _answer(threshold: float, unavailable: str | None) -> Answer:
+def _answer(threshold: float, unavailable: str | None, why: WhyPage) -> Answer:
     result = gr.HTML(
         {**EMPTY, "settings": first_settings(threshold)},
         html_template=RESULT,
@@ -108,9 +109,8 @@ def _answer(threshold: float, unavailable: str | None) -> Answer:
             for name, text in (("mask", "Mask PNG"), ("overlay", "Overlay PNG"), ("result", "result.json"))
         )
     with gr.Accordion("Why this mask", open=False, elem_id="rs-why"):
-        attention = gr.HTML(HINT)
-        maps = gr.HTML("")
-    return Answer(result, controls, refine, facts, mask, overlay, record, attention, maps)
+        explained = build_why(why)
+    return Answer(result, controls, refine, facts, mask, overlay, record, explained)
 
 
 def _refine(unavailable: str | None) -> gr.Checkbox:
@@ -128,7 +128,7 @@ def _refine(unavailable: str | None) -> gr.Checkbox:
 
 def _connect_network(page: ImagePage, question: Question, answer: Answer, session: gr.State) -> None:
     """What may run the network: one at a time, whoever asks. Uploads are taken as files (`preprocess=False`), for `load_image` to decode."""
-    shown = [answer.result, question.messages, answer.facts, answer.attention, answer.maps, session]
+    shown = [answer.result, question.messages, answer.facts, answer.why, session]
     network: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 1, "preprocess": False, "show_progress": "minimal"}
     segment: dict[str, Any] = {
         "fn": page.segment,
@@ -165,6 +165,11 @@ def _connect_controls(page: ImagePage, answer: Answer, session: gr.State) -> Non
     def follow_threshold(threshold: float, refine: bool, current: Session | None) -> Any:
         return page.refine(threshold, refine, current) if refine else gr.skip()
 
+    def choose_part(threshold: float, refine: bool, current: Session | None, event: gr.EventData) -> Any:
+        return page.choose_part(_choice(event), threshold, refine, current)
+
+    chosen = [answer.result, session]
+    answer.why.select(choose_part, [threshold, refine, session], chosen, api_visibility="private", show_progress="hidden")
     edges: dict[str, Any] = {"inputs": [threshold, refine, session], "outputs": answer.result, "show_progress": "minimal"}
     refine.change(page.refine, api_name="refine", **edges)
     threshold.release(follow_threshold, api_visibility="private", **edges)

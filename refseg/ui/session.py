@@ -1,5 +1,6 @@
 """What one visitor's tab holds between two events."""
 
+import secrets
 import shutil
 import weakref
 from dataclasses import dataclass, field, replace
@@ -8,6 +9,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 import numpy as np
+from gradio.utils import get_upload_folder
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ class Folder:
     def file(self, name: str) -> Path:
         """Where to write the file `name`; a later one of that name replaces it."""
         if self._path is None:
+            if self._root is not None:
+                self._root.mkdir(parents=True, exist_ok=True)
             self._path = Path(mkdtemp(prefix="refseg-", dir=self._root))
             weakref.finalize(self, shutil.rmtree, self._path, ignore_errors=True)
         return self._path / name
@@ -47,7 +51,8 @@ class Session:
     """A picture, its features and the last answer about it; never shared between visitors.
 
     source: the uploaded file.  name: what the visitor called it.  image: uint8 (H, W, 3).  encoded: None where features cannot be kept.
-    run: how often something new was shown, so that the browser can tell two equal results apart.
+    run: how often something new was shown, so that the browser can tell two equal results apart.  shared: files that the page's script may fetch.
+    token: names the session to that script; nobody can guess another's.  chosen: the part (H, W) of the mask that the visitor means, None for all.
     """
 
     source: str
@@ -57,6 +62,9 @@ class Session:
     segmentation: "Segmentation | None" = None
     run: int = 0
     folder: Folder = field(default_factory=Folder, repr=False)
+    shared: Folder = field(default_factory=lambda: Folder(Path(get_upload_folder())), repr=False)
+    token: str = field(default_factory=secrets.token_urlsafe, repr=False)
+    chosen: NDArray[np.bool_] | None = field(default=None, repr=False)
 
     def encoded_as(self, encoded: "EncodedImage | None") -> "Session":
         """The same session with the picture's features."""
@@ -64,10 +72,21 @@ class Session:
 
     def answered(self, segmentation: "Segmentation | None") -> "Session":
         """The same session after one more run; None when that run failed."""
-        return replace(self, segmentation=segmentation, run=self.run + 1)
+        return replace(self, segmentation=segmentation, run=self.run + 1, chosen=None)
+
+    def choosing(self, part: NDArray[np.bool_] | None) -> "Session":
+        """The same session, of whose mask only a part is meant."""
+        return replace(self, chosen=part, run=self.run + 1)
+
+    def mask(self, threshold: float, refine: bool) -> NDArray[np.bool_]:
+        """The mask (H, W) as the visitor has it. There must be an answer."""
+        assert self.segmentation is not None  # noqa: S101  who asks has looked
+        mask: NDArray[np.bool_] = self.segmentation.mask(float(threshold), refine="crf" if refine else "none")
+        return mask if self.chosen is None else mask & self.chosen
 
 
 def close_session(session: Session | None) -> None:
     """Removes a session's files; for Gradio to call when it deletes the state."""
     if session is not None:
         session.folder.remove()
+        session.shared.remove()

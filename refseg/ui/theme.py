@@ -10,6 +10,7 @@ from refseg.rendering import DEFAULT_COLOUR
 from refseg.ui.session import CAPACITY
 
 STATIC = Path(__file__).parent / "static"
+STYLES = ("page.css", "why.css", "annotate/desk.css")
 MASK_COLOURS = [
     ("pink", DEFAULT_COLOUR),
     ("orange", "#ff8a00"),
@@ -102,7 +103,7 @@ def launch_options(**options: Any) -> dict[str, Any]:
     """Keyword arguments for `Blocks.launch`; `options` are added or replace them."""
     return {
         "theme": theme(),
-        "css": static_text("page.css") + static_text("annotate/desk.css") + swatches(),
+        "css": "".join(map(static_text, STYLES)) + swatches(),
         "footer_links": ["api", "settings"],
         "run_history": False,
         "max_file_size": "500mb",

@@ -121,11 +121,7 @@ pane("export").addEventListener("submit", async (event) => {
   try {
     await waiting;
     const { path, name, masks: count, lint } = await askNow("export", { format: find("export-format").value });
-    const { root: base, api_prefix: prefix } = window.gradio_config;
-    const link = make("a", { href: `${base}${prefix}/file=${path}`, download: name });
-    document.body.append(link);
-    link.click();
-    link.remove();
+    take(path, name);
     tell(`${name}: ${count} masks.`, "info", lint);
   } catch (error) {
     tell(error.message, "error");
