@@ -6,12 +6,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-LEVELS = ("early features", "middle features", "late features")
-
-
-def level_names(levels: int) -> tuple[str, ...]:
-    """Names of the levels of `word_attention`, from the backbone's first to its last."""
-    return LEVELS if levels == len(LEVELS) else tuple(f"level {i + 1}" for i in range(levels))
+from refseg.explain.wording import level_names
 
 
 def heatmap_html(words: Sequence[str], attention: NDArray[np.floating], unknown: Sequence[str] = ()) -> str:

@@ -1,0 +1,32 @@
+"""What explanations call things: the same on the page, in figures and in reports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from refseg.inference.segmentation import Segmentation
+
+LEVELS = ("early features", "middle features", "late features")
+
+
+def level_names(levels: int) -> tuple[str, ...]:
+    """Names of the levels of `word_attention`, from the backbone's first to its last."""
+    return LEVELS if levels == len(LEVELS) else tuple(f"level {i + 1}" for i in range(levels))
+
+
+def verdict(answer: Segmentation) -> str:
+    """One sentence about whether the thing named is in the picture; empty where the model does not say."""
+    if answer.presence is None:
+        return ""
+    if answer.absent:
+        return f"Maybe not in this picture: the model is only {answer.presence:.0%} sure that it is there."
+    return f"The model is {answer.presence:.0%} sure that it is in this picture."
+
+
+def signed(change: float | None) -> str:
+    """A change of a probability with its sign and two decimals, a true minus; a dash where it is not known."""
+    if change is None:
+        return "\u2013"
+    text = f"{change:+.2f}".replace("-", "\u2212")
+    return "0.00" if text[1:] == "0.00" else text
