@@ -37,6 +37,8 @@ def _head(word: str, unknown: bool) -> str:
 
 def _cell(where: tuple[int, int], word: str, value: float, top: float) -> str:
     share = max(0.0, value / top)
-    strong = " rs-strong" if share > 0.85 else ""
+    strong = " rs-strong" if share > 0.6 else ""
     place = f'role="button" tabindex="0" data-level="{where[0]}" data-word="{where[1]}"'
-    return f'<td class="rs-cell{strong}" {place} style="--share:{share:.3f}" title="{escape(word)}: {value:.3f}"><span>{value:.2f}</span></td>'
+    return (
+        f'<td class="rs-cell{strong}" {place} style="--share:{share:.3f}" title="{escape(word)}: {value:.3f}"><span>{value:.2f}</span></td>'
+    )

@@ -103,11 +103,11 @@ class ImagePage:
         """The result with one of its candidates alone, or with all of them for the number 0; what the script of "Why" shows stays."""
         if session is None or session.segmentation is None:
             return EMPTY if session is None else _plain(session), session
-        number = choice.get("number")
-        parts = find_candidates(session.segmentation, float(threshold))
+        number, found = choice.get("number"), session.segmentation
+        parts = find_candidates(found, float(threshold))
         chosen = next((part.mask for part in parts if part.number == number), None)
         session = self._why.follow(session.choosing(chosen))
-        return _masked(session, session.segmentation, float(threshold), refine), session
+        return _masked(session, found, float(threshold), refine), session
 
     def choose_word(self, expression: str, choice: Mapping[str, Any]) -> str:
         """`expression` with an unknown word replaced by the one that was pressed."""

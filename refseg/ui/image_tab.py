@@ -38,7 +38,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """The right column: the mask, its files, and why."""
+    """The right column: the mask and its files."""
 
     result: gr.HTML
     controls: OverlayControls
@@ -47,7 +47,6 @@ class Answer:
     save_mask: gr.Button
     save_overlay: gr.Button
     save_result: gr.Button
-    why: gr.HTML
 
 
 def build_image_tab(runner: Runner, examples: Sequence[Example], unavailable: str | None) -> None:
@@ -60,11 +59,13 @@ def build_image_tab(runner: Runner, examples: Sequence[Example], unavailable: st
         with gr.Column(scale=5, min_width=320, elem_classes="rs-ask"):
             question = _question(examples)
         with gr.Column(scale=7, min_width=320, elem_classes="rs-answer"):
-            answer = _answer(runner.predictor.threshold, unavailable, why)
+            answer = _answer(runner.predictor.threshold, unavailable)
+    with gr.Accordion("Why this mask", open=False, elem_id="rs-why"):
+        reasons = build_why(why)
     session = gr.State(None, time_to_live=TIME_TO_LIVE, delete_callback=close_session)
     page = ImagePage(runner, why, examples)
-    _connect_network(page, question, answer, session)
-    _connect_controls(page, answer, session)
+    _connect_network(page, question, answer, reasons, session)
+    _connect_controls(page, answer, reasons, session)
     _connect_files(Downloads(runner.predictor.name), question, answer, session)
 
 
@@ -92,7 +93,7 @@ def _question(examples: Sequence[Example]) -> Question:
     return Question(picture, expression, find, messages, gallery)
 
 
-def _answer(threshold: float, unavailable: str | None, why: WhyPage) -> Answer:
+def _answer(threshold: float, unavailable: str | None) -> Answer:
     result = gr.HTML(
         {**EMPTY, "settings": first_settings(threshold)},
         html_template=RESULT,
@@ -108,9 +109,7 @@ def _answer(threshold: float, unavailable: str | None, why: WhyPage) -> Answer:
             gr.Button(text, size="sm", min_width=100, elem_id=f"rs-save-{name}")
             for name, text in (("mask", "Mask PNG"), ("overlay", "Overlay PNG"), ("result", "result.json"))
         )
-    with gr.Accordion("Why this mask", open=False, elem_id="rs-why"):
-        explained = build_why(why)
-    return Answer(result, controls, refine, facts, mask, overlay, record, explained)
+    return Answer(result, controls, refine, facts, mask, overlay, record)
 
 
 def _refine(unavailable: str | None) -> gr.Checkbox:
@@ -126,9 +125,9 @@ def _refine(unavailable: str | None) -> gr.Checkbox:
     )
 
 
-def _connect_network(page: ImagePage, question: Question, answer: Answer, session: gr.State) -> None:
+def _connect_network(page: ImagePage, question: Question, answer: Answer, reasons: gr.HTML, session: gr.State) -> None:
     """What may run the network: one at a time, whoever asks. Uploads are taken as files (`preprocess=False`), for `load_image` to decode."""
-    shown = [answer.result, question.messages, answer.facts, answer.why, session]
+    shown = [answer.result, question.messages, answer.facts, reasons, session]
     network: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 1, "preprocess": False, "show_progress": "minimal"}
     segment: dict[str, Any] = {
         "fn": page.segment,
@@ -157,7 +156,7 @@ def _connect_network(page: ImagePage, question: Question, answer: Answer, sessio
     question.gallery.click(choose_example, None, [picture, expression], **local).then(api_visibility="private", **segment)
 
 
-def _connect_controls(page: ImagePage, answer: Answer, session: gr.State) -> None:
+def _connect_controls(page: ImagePage, answer: Answer, reasons: gr.HTML, session: gr.State) -> None:
     """The overlay follows its controls in the browser alone; refined edges come from here, when a control is let go."""
     threshold, refine = answer.controls.threshold, answer.refine
     answer.controls.connect("#rs-result .rs-result")
@@ -169,7 +168,7 @@ def _connect_controls(page: ImagePage, answer: Answer, session: gr.State) -> Non
         return page.choose_part(_choice(event), threshold, refine, current)
 
     chosen = [answer.result, session]
-    answer.why.select(choose_part, [threshold, refine, session], chosen, api_visibility="private", show_progress="hidden")
+    reasons.select(choose_part, [threshold, refine, session], chosen, api_visibility="private", show_progress="hidden")
     edges: dict[str, Any] = {"inputs": [threshold, refine, session], "outputs": answer.result, "show_progress": "minimal"}
     refine.change(page.refine, api_name="refine", **edges)
     threshold.release(follow_threshold, api_visibility="private", **edges)

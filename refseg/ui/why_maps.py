@@ -46,7 +46,11 @@ def scaled_map(values: NDArray[np.float32], image: NDArray[np.uint8]) -> dict[st
     """A map (H, W) of shares drawn from 0 to its largest value, which is "top"."""
     small = reduced_map(values, MAP_VIEW)
     top = max(float(small.max()), 1e-12)
-    return {**_facts(values, small), "uri": jpeg_uri(coloured(small / np.float32(top), reduced_image(image, MAP_VIEW))), "top": float(f"{top:.3g}")}
+    return {
+        **_facts(values, small),
+        "uri": jpeg_uri(coloured(small / np.float32(top), reduced_image(image, MAP_VIEW))),
+        "top": float(f"{top:.3g}"),
+    }
 
 
 def classes_uri(both: NDArray[np.bool_], first: NDArray[np.bool_], second: NDArray[np.bool_]) -> str:
@@ -54,7 +58,7 @@ def classes_uri(both: NDArray[np.bool_], first: NDArray[np.bool_], second: NDArr
     codes = np.zeros(both.shape, np.uint8)
     for mask, code in zip((both, first, second), CLASSES, strict=True):
         codes[mask] = code
-    height, width = view_size(*both.shape, MAP_VIEW)
+    height, width = view_size(both.shape[0], both.shape[1], MAP_VIEW)
     _, data = cv2.imencode(".png", cv2.resize(codes, (width, height), interpolation=cv2.INTER_NEAREST))
     return f"data:image/png;base64,{b64encode(data.tobytes()).decode('ascii')}"
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from refseg.errors import InputError, UnavailableError
+from refseg.explain.wording import level_names
 from refseg.ui import requests as ask
-from refseg.ui.heatmap import heatmap_html, level_names
+from refseg.ui.heatmap import heatmap_html
 from refseg.ui.messages import failure
 from refseg.ui.requests import Request
 from refseg.ui.runner import Runner
@@ -79,7 +80,9 @@ class WhyPage:
                 raise InputError("this answer is no longer at hand: find it again")
             action = self._actions.get(ask.text(request, "do"))
             if action is None:
-                raise InputError(f"got the request {str(request['do'])[:40]!r}, expected one of {', '.join(self._actions)}: reload the page")
+                raise InputError(
+                    f"got the request {str(request['do'])[:40]!r}, expected one of {', '.join(self._actions)}: reload the page"
+                )
             return action(session, session.segmentation, request)
         except Exception as error:
             return {"error": failure(error).text}
@@ -172,7 +175,9 @@ class WhyPage:
 
         path = _file(session, "report.html")
         settings = {"device": self._runner.place}
-        write_report(path, self._explanation(session, found), picture_name=session.name, model=self._runner.predictor.name, settings=settings)
+        write_report(
+            path, self._explanation(session, found), picture_name=session.name, model=self._runner.predictor.name, settings=settings
+        )
         return {"path": str(path), "name": path.name}
 
     def _figure(self, session: Session, found: "Segmentation", request: Request) -> dict[str, Any]:

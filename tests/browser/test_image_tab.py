@@ -29,8 +29,10 @@ def test_from_a_photo_to_the_files(visit: Visit, site: Site, photo: Path) -> Non
     visitor.wait_area(99, 100)
     visitor.set_slider("opacity", 0.2)
     visitor.page.wait_for_function("() => document.querySelector('.rs-overlay').getContext('2d').getImageData(5, 5, 1, 1).data[3] === 51")
+    assert site.calls == asked, "a control of the overlay asked the network"
     visitor.page.click("#rs-why button")
-    visitor.page.wait_for_selector(".rs-heatmap")
+    visitor.page.wait_for_selector(".rs-reasons[data-without]")
+    asked = dict(site.calls)
     assert visitor.page.locator(".rs-heatmap thead th").all_text_contents() == ["blue", "dog"]
 
     name, data = visitor.download("mask")
@@ -105,9 +107,9 @@ def test_nothing_sticks_out(visit: Visit, photo: Path, width: int, query: str) -
 
 def test_an_example_is_one_press(visit: Visit, site: Site) -> None:
     visitor = visit(PictureVisitor)
-    visitor.page.locator(".rs-example", has_text="big balloon on the left").click()
+    visitor.page.locator(".rs-example", has_text="the balloon on the right").click()
     visitor.page.wait_for_selector(".rs-result[data-area]")
-    assert visitor.page.locator("#rs-expression textarea, #rs-expression input").first.input_value() == "big balloon on the left"
+    assert visitor.page.locator("#rs-expression textarea, #rs-expression input").first.input_value() == "the balloon on the right"
     assert visitor.errors == []
 
 

@@ -1,4 +1,5 @@
 import gc
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,14 @@ from refseg.ui.image_page import EMPTY, ImagePage
 from refseg.ui.messages import INTERNAL, NO_EXPRESSION, NO_PICTURE
 from refseg.ui.runner import Runner
 from refseg.ui.session import Folder, Session, close_session
+from refseg.ui.why_page import WhyPage
 from tests.ui.fakes import FakePredictor
 
 ATTACK = '<img src=x onerror="alert(1)">'
+
+
+def page_around(runner: Runner, examples: Sequence[Example] = ()) -> ImagePage:
+    return ImagePage(runner, WhyPage(runner), examples)
 
 
 @pytest.fixture
@@ -24,7 +30,7 @@ def predictor() -> FakePredictor:
 
 @pytest.fixture
 def page(predictor: FakePredictor) -> ImagePage:
-    return ImagePage(Runner(predictor))  # type: ignore[arg-type]
+    return page_around(Runner(predictor))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -66,7 +72,7 @@ def test_segment_without_opening_first_works(page: ImagePage, picture: dict[str,
     shown = segment(page, picture, "the red ball")
     assert shown.result["state"] == "mask" and shown.session.segmentation.mask().sum() == 200
     assert "60 × 40" in shown.facts and shown.messages == ""
-    assert shown.attention.count("rs-cell") == 9
+    assert shown.why["heatmap"].count("rs-cell") == 9 and shown.why["words"] == ["the", "red", "ball"]
 
 
 def test_another_picture_starts_anew(page: ImagePage, predictor: FakePredictor, picture: dict[str, Any], tmp_path: Path) -> None:
@@ -126,7 +132,7 @@ def test_errors_of_the_model_are_shown_and_others_are_not(
 
 def test_user_text_is_escaped_everywhere(page: ImagePage, picture: dict[str, Any]) -> None:
     shown = segment(page, picture, f"the red {ATTACK} ${{alert(1)}} {{{{constructor}}}}")
-    for html in (shown.messages, shown.facts, shown.attention, shown.maps):
+    for html in (shown.messages, shown.facts, shown.why["heatmap"]):
         assert "<img src=x" not in html
 
 
@@ -146,7 +152,7 @@ def test_refine_does_not_run_the_network(page: ImagePage, predictor: FakePredict
 
 
 def test_examples_can_be_chosen_and_others_cannot(predictor: FakePredictor, picture: dict[str, Any]) -> None:
-    page = ImagePage(Runner(predictor), [Example(Path(picture["path"]), "the red ball")])  # type: ignore[arg-type]
+    page = page_around(Runner(predictor), [Example(Path(picture["path"]), "the red ball")])  # type: ignore[arg-type]
     image, text = page.choose_example({"number": "0"})
     assert image is not None and image.shape == (40, 60, 3) and text == "the red ball"
     for number in ("1", "-1", "x", None):
@@ -168,7 +174,7 @@ def test_a_remote_network_gets_numpy_and_keeps_nothing(predictor: FakePredictor,
         seen.append((type(image), list(expressions)))
         return predictor.segment(predictor.encode(image), expressions)  # type: ignore[arg-type]
 
-    page = ImagePage(Runner(predictor, compute))  # type: ignore[arg-type]
+    page = page_around(Runner(predictor, compute))  # type: ignore[arg-type]
     opened = page.open_picture(picture, None)
     assert opened is not None
     session = opened.session

@@ -128,7 +128,7 @@ find("scene").addEventListener("click", async (event) => {
       return make("div", { className: "rs-row" }, make("button", { textContent: value.levels[number], title: "show the places", onclick: () => show(number) }), ...bars);
     }),
   );
-  root.dataset.point = `${answer.x.toFixed(3)} ${answer.y.toFixed(3)}`;
+  root.dataset.point = `${answer.x} ${answer.y}`;
   show(answer.words.length - 1);
 });
 
@@ -210,7 +210,7 @@ find("against").querySelector("textarea").addEventListener("keydown", (event) =>
 // --- which of several
 
 async function listPieces() {
-  const answer = await ask("candidates");
+  const answer = await ask("candidates", { threshold: Number(document.querySelector("#rs-threshold input[type=range]").value) });
   const box = find("pieces");
   box.replaceChildren();
   if (!answer) return;
@@ -267,6 +267,12 @@ function receive(next) {
   look();
 }
 
+// Other pieces appear at another threshold.
+let moving = null;
+document.querySelector("#rs-result .rs-result").addEventListener("settings", () => {
+  clearTimeout(moving);
+  moving = setTimeout(() => seen && listPieces(), 300);
+});
 new IntersectionObserver(look).observe(root);
 watch("value", () => receive(props.value));
 receive(props.value);
