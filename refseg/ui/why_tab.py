@@ -17,7 +17,7 @@ def build_why(page: WhyPage) -> gr.HTML:
     return gr.HTML(
         EMPTY,
         html_template=static_text("why.html"),
-        js_on_load=script("paint.js", "files.js", "why.js"),
+        js_on_load=script("paint.js", "files.js", "elements.js", "why.js"),
         server_functions=[why],
         elem_id="rs-why-widget",
         container=False,

@@ -19,14 +19,6 @@ async function ask(what, details = {}) {
   return answer.error ? null : answer;
 }
 
-function make(tag, properties = {}, ...children) {
-  const { data = {}, ...rest } = properties;
-  const made = Object.assign(document.createElement(tag), { ...(tag === "button" ? { type: "button" } : {}), ...rest });
-  Object.assign(made.dataset, data);
-  made.append(...children);
-  return made;
-}
-
 const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
 const level = () => Number(find("level").value);
 

@@ -2,14 +2,6 @@
 
 const rows = find("rows");
 
-function make(tag, properties = {}, ...children) {
-  const { data = {}, ...rest } = properties;
-  const made = Object.assign(document.createElement(tag), { ...(tag === "button" ? { type: "button" } : {}), ...rest });
-  Object.assign(made.dataset, data);
-  made.append(...children);
-  return made;
-}
-
 function select(id) {
   active = id;
   for (const mask of masks.values()) mask.image = null;
