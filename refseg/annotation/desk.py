@@ -23,7 +23,7 @@ from refseg.images import load_image
 from refseg.overlap import iou
 
 COLOURS = ("#ff3d7f", "#00c2e0", "#ff8a00", "#7bd500", "#8b5cf6", "#ffd400", "#ff5a36", "#22a06b")
-KEPT_MAPS = 24  # probability maps that are kept for the picture at hand
+KEPT_BYTES = 128_000_000  # of the probability maps of the picture at hand; the last one is kept whatever its size
 
 Refine = Callable[[NDArray[np.uint8], NDArray[np.float32], float], BoolMask]
 """(image, probability, threshold) -> mask: refinement by the picture's edges, where there is one."""
@@ -84,6 +84,10 @@ class Desk:
         proposal = self._proposals.get(id_)
         return None if proposal is None else proposal.probability
 
+    def rest(self) -> None:
+        """Let go of what is large; it is read again when it is needed. The model's maps are not: a threshold then needs another run."""
+        self._image, self._proposals = None, {}
+
     # --- which picture
 
     def open(self, name: str) -> None:
@@ -118,9 +122,9 @@ class Desk:
         layer = layer_of(proposal, text, self.new_id(), free_colour(self.record), self.author, threshold)
         state: State = "model" if self.record.state == "new" else self.record.state
         self._save(replace(self.record.with_layer(layer), state=state), proposal.notes)
-        while len(self._proposals) >= KEPT_MAPS:
-            self._proposals.pop(next(iter(self._proposals)))
         self._proposals[layer.id] = proposal
+        while len(self._proposals) > 1 and sum(one.probability.nbytes for one in self._proposals.values()) > KEPT_BYTES:
+            self._proposals.pop(next(iter(self._proposals)))
         return layer
 
     def set_threshold(self, id_: str, threshold: float) -> None:

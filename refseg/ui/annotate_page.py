@@ -23,6 +23,7 @@ from refseg.ui.runner import Runner
 from refseg.ui.session import CAPACITY
 from refseg.ui.shelf import Shelf
 
+AWAKE = 8  # seats that keep their picture, its features and the model's maps: some hundred megabytes each for large ones
 MAX_EXPRESSIONS = 50  # of a batch, or of a thing
 WITHOUT_TURN = ("next", "export", "progress", "detail")  # they take long, or are asked for meanwhile; what they touch takes the turn itself
 
@@ -36,6 +37,13 @@ class Seat:
         self.states: tuple[State, ...] = STATES
         self.hardest_first = False
         self.batch: Iterator[Progress] | None = None
+
+    def rest(self) -> None:
+        """Somebody who has not asked for long: keeps the place and the history, not the pictures."""
+        if self.desk.turn.acquire(blocking=False):
+            self.desk.rest()
+            self.proposer.rest()
+            self.desk.turn.release()
 
 
 class AnnotatePage:
@@ -110,6 +118,8 @@ class AnnotatePage:
                 while len(self._seats) > CAPACITY:
                     self._seats.popitem(last=False)
             self._seats.move_to_end((key, window))
+            for idle in list(self._seats.values())[:-AWAKE]:
+                idle.rest()
             return seat
 
     # --- each of these is one request

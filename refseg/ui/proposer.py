@@ -24,6 +24,10 @@ class Proposer:
         self._runner = runner
         self._last: tuple[NDArray[np.uint8], EncodedImage | None] | None = None
 
+    def rest(self) -> None:
+        """Let go of the features."""
+        self._last = None
+
     def __call__(self, image: NDArray[np.uint8], expressions: Sequence[str]) -> list[Proposal]:
         """Raises ExpressionError and what else the predictor raises."""
         encoded = self._last[1] if self._last is not None and self._last[0] is image else None

@@ -14,7 +14,7 @@ import pytest
 from refseg.annotation.records import Layer
 from refseg.annotation.store import Project
 from refseg.data.masks import encode_rle
-from refseg.ui.annotate_page import AnnotatePage
+from refseg.ui.annotate_page import AWAKE, AnnotatePage
 from refseg.ui.runner import Runner
 from refseg.ui.shelf import Shelf
 from tests.ui.fakes import COLOURS, FakePredictor
@@ -174,6 +174,17 @@ def test_what_nobody_should_ask_is_refused_in_a_sentence(request_: Any, client: 
     answer = client.page.desk(request_)
     assert set(answer) == {"error"} and "Something went wrong" not in answer["error"]
     assert Project.open(tmp_path / "projects" / "dogs").record("photo.png").revision == 1
+
+
+def test_seats_that_rest_keep_their_place_and_their_history(client: Client, page: AnnotatePage, tmp_path: Path) -> None:
+    client("find", expression="the red ball")
+    for number in range(AWAKE):
+        Client(page, client.key, f"other {number}")("enter")
+    (seat,) = [seat for (_, window), seat in page._seats.items() if window == "one"]
+    assert seat.desk._image is None and not seat.desk._proposals and seat.proposer._last is None
+    layer = Project.open(tmp_path / "projects" / "dogs").record("photo.png").layers[0].id
+    assert "no longer at hand" in client("threshold", layer=layer, value=0.3)["error"]
+    assert client("find", expression="the red ball on the left")["undo"] == 2
 
 
 def test_a_file_that_is_no_picture_is_refused_and_the_rest_goes_on(client: Client, uploads: Path) -> None:
