@@ -11,15 +11,21 @@ Z = E G^T,
 
     sum_n a_n sum_p' alpha_pn(p') xv_p' = [E * ((a/Z) G)] Xv,
 
-which costs O(P^2 (d + T)) instead of O(T^2 P^2 d). What depends on the picture alone (`ImageParts`) is computed once for any number of expressions.
+which costs O(P^2 (d + T)) instead of O(T^2 P^2 d). The words collapse alike: with A = exp(Qv Ke^T - rowmax), B = exp(Qe Ke^T - rowmax), N = A B^T,
+
+    sum_n a_n beta_pn(n') = [A * ((a/N) B)],   sum_p beta_pn(n') = B * [(1/N)^T A].
+
+What depends on the picture alone (`ImageParts`) is computed once for any number of expressions.
 
 Deviations from the paper: the attention that a word receives (Eq. 4) is divided by P before the softmax, as the plain sum would saturate it;
 the logits carry a learnable scale, initially 1/sqrt(d); padded words are neither queries nor keys.
 """
 
+from functools import reduce
 from typing import Literal, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from refseg.models.features import at_least_float32
@@ -47,6 +53,12 @@ class ImageParts(NamedTuple):
         if len(self.features) == 1:
             return self
         return ImageParts(*(part.index_select(0, index) for part in self))
+
+    def split(self, together: int, count: int) -> "list[ImageParts]":
+        """The pictures of `count` expressions, so many `together`, as views; the single one for all of them."""
+        if len(self.features) == 1:
+            return [self] * -(-count // together)
+        return [ImageParts(*parts) for parts in zip(*(part.split(together) for part in self), strict=True)]
 
 
 class Attended(NamedTuple):
@@ -95,13 +107,12 @@ class CrossModalSelfAttention(nn.Module):
         with torch.autocast(words.device.type, enabled=False):
             words = at_least_float32(words).masked_fill(~valid.unsqueeze(-1), 0)
             qe, ke, xe = self._word_parts(words)
-            beta = self._word_softmax(image, qe, ke, valid)
-            a = self._word_weights(beta, valid)
+            a, shares = self._attended_words(image, qe, ke, valid)
             if self.pooling == "max":
-                return self._max_pooled(image, words, (qe, xe), beta, valid, a)
-            shares = _pooled_words(a, beta)  # (K, P, T')
+                beta = self._word_softmax(image.queries, qe, ke, valid)
+                return Attended(self._max_pooled(image, words, (qe, xe), beta, valid), a, shares.transpose(1, 2))
             pooled = self._pooled_positions(image, qe, a) + shares @ xe  # (K, P, d)
-            features = self.output(pooled).add_(self._residual(image, torch.einsum("kn,knc->kc", a, words)))
+            features = self._with_residual(pooled, image, torch.einsum("kn,knc->kc", a, words))
             return Attended(features, a, shares.transpose(1, 2))
 
     def attention_from(self, image: ImageParts, words: Tensor, valid: Tensor, position: int) -> AttendedFrom:
@@ -112,40 +123,64 @@ class CrossModalSelfAttention(nn.Module):
         with torch.autocast(words.device.type, enabled=False):
             words = at_least_float32(words).masked_fill(~valid.unsqueeze(-1), 0)
             qe, ke, _ = self._word_parts(words)
-            beta = self._word_softmax(image, qe, ke, valid)
-            a = self._word_weights(beta, valid)
-            alpha = ((image.queries[:, position].unsqueeze(1) + qe) @ image.keys.transpose(1, 2)).softmax(-1)  # (K, T, P)
-            return AttendedFrom(torch.einsum("kn,knm->km", a, beta[:, :, position]), torch.einsum("kn,knp->kp", a, alpha))
+            a, _ = self._attended_words(image, qe, ke, valid)
+            query = image.queries[:, position : position + 1]  # (K, 1, d)
+            alpha = ((query + qe) @ image.keys.transpose(1, 2)).softmax(-1)  # (K, T, P)
+            beta = self._word_softmax(query, qe, ke, valid)  # (K, T, 1, T')
+            return AttendedFrom(_pooled_words(a, beta).squeeze(1), torch.einsum("kn,knp->kp", a, alpha))
 
     def _word_parts(self, words: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The words' share of queries (scaled), keys and values, (K, T, C_l) -> each (K, T, d)."""
+        """The words' share of queries (scaled), keys and values, (K, T, C_l) -> each (K, T, d). Raises ValueError for no words at all."""
+        if not words.shape[1]:
+            raise ValueError(f"words must hold at least one word, got shape {tuple(words.shape)}")
         qe, ke, xe = self.word_qkv(words).chunk(3, dim=-1)
         return qe * self.scale, ke, xe
 
-    def _word_softmax(self, image: ImageParts, qe: Tensor, ke: Tensor, valid: Tensor) -> Tensor:
-        """beta (K, T, P, T'): softmax over the words n' of q_pn . ke_n'; zero for padded keys, of no meaning for padded queries n."""
-        between_words = (qe @ ke.transpose(1, 2)).masked_fill(~valid.unsqueeze(1), float("-inf"))  # (K, T, T')
-        return ((image.queries @ ke.transpose(1, 2)).unsqueeze(1) + between_words.unsqueeze(2)).softmax(-1)
+    def _attended_words(self, image: ImageParts, qe: Tensor, ke: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """a (K, T), see `_word_weights`, and sum_n a_n beta_pn(n') (K, P, T'), whose rows sum to 1, by the product form where float32 holds it."""
+        padded = ~valid.unsqueeze(1)
+        by_position = _peaked_at_one((image.queries @ ke.transpose(1, 2)).masked_fill(padded, float("-inf")))  # A (K, P, T')
+        by_word = _peaked_at_one((qe @ ke.transpose(1, 2)).masked_fill(padded, float("-inf")))  # B (K, T, T')
+        normaliser = by_position @ by_word.transpose(1, 2)  # N (K, P, T)
+        if bool(normaliser.amin() < SMALLEST_NORMALISER):
+            beta = self._word_softmax(image.queries, qe, ke, valid)
+            a = self._word_weights(beta.mean(2), valid)
+            return a, _pooled_words(a, beta)
+        inverse = normaliser.reciprocal()
+        a = self._word_weights(by_word * (inverse.transpose(1, 2) @ by_position) / inverse.shape[1], valid)
+        return a, by_position * ((a.unsqueeze(1) * inverse) @ by_word)
 
-    def _word_weights(self, beta: Tensor, valid: Tensor) -> Tensor:
-        """a (K, T) over the words: softmax of the attention received (Eq. 4, divided by P), or uniform for average pooling."""
+    @staticmethod
+    def _word_softmax(queries: Tensor, qe: Tensor, ke: Tensor, valid: Tensor) -> Tensor:
+        """beta (K, T, P, T') of queries (K, P, d): softmax over the words n' of q_pn . ke_n'; zero for padded keys, of no meaning for padded queries n."""
+        between_words = (qe @ ke.transpose(1, 2)).masked_fill(~valid.unsqueeze(1), float("-inf"))  # (K, T, T')
+        return ((queries @ ke.transpose(1, 2)).unsqueeze(1) + between_words.unsqueeze(2)).softmax(-1)
+
+    def _word_weights(self, paid: Tensor, valid: Tensor) -> Tensor:
+        """a (K, T): softmax of the attention that each word receives (Eq. 4, divided by P), or uniform for average pooling.
+
+        paid (K, T, T'): what the queries of word n pay to word n', (1/P) sum_p beta_pn(n')."""
         if self.pooling == "average":
-            return valid.to(beta.dtype) / valid.sum(1, keepdim=True)
-        received = torch.einsum("kn,knm->km", valid.to(beta.dtype), beta.mean(2))  # (K, T'), mean 1 over valid words
+            return valid.to(paid.dtype) / valid.sum(1, keepdim=True)
+        received = torch.einsum("kn,knm->km", valid.to(paid.dtype), paid)  # (K, T'), mean 1 over valid words
         return received.masked_fill(~valid, float("-inf")).softmax(-1)
 
     def _pooled_positions(self, image: ImageParts, qe: Tensor, a: Tensor) -> Tensor:
         """sum_n a_n sum_p' alpha_pn(p') xv_p', shape (K, P, d), by the product form where float32 holds it."""
         g = _peaked_at_one(qe @ image.keys.transpose(1, 2))  # (K, T, P)
-        z = image.exponentials @ g.transpose(1, 2)  # (K, P, T); at least 1 for padded words, whose qe is zero
-        lost = z.flatten(1).amin(1) < SMALLEST_NORMALISER
-        if not bool(lost.any()):
-            return ((a.unsqueeze(1) / z) @ g * image.exponentials) @ image.values
+        # One product for a single picture; at least 1 for padded words, whose qe is zero.
+        z = g @ image.exponentials.squeeze(0).mT  # (K, T, P)
+        lost = (z.flatten(1).amin(1) < SMALLEST_NORMALISER).tolist()
+        weights = (a.unsqueeze(-1) / z).mT  # (K, P, T)
+        # The P x P matrix of one expression stays in a CPU's cache, those of all do not: one by one takes half the time. Gradients keep them all.
+        together = 1 if any(lost) or (a.is_cpu and not torch.is_grad_enabled()) else len(a)
         pooled = []
-        for k in range(len(a)):
-            one = image.select(torch.tensor([k], device=a.device))
-            pieces = self._pooled_positions_exactly if bool(lost[k]) else self._pooled_positions
-            pooled.append(pieces(one, qe[k : k + 1], a[k : k + 1]))
+        for start, part in zip(range(0, len(a), together), image.split(together, len(a)), strict=True):
+            some = slice(start, start + together)
+            if lost[start]:
+                pooled.append(self._pooled_positions_exactly(part, qe[some], a[some]))
+            else:
+                pooled.append(_times(weights[some] @ g[some], part.exponentials) @ part.values)
         return torch.cat(pooled)
 
     def _pooled_positions_exactly(self, image: ImageParts, qe: Tensor, a: Tensor) -> Tensor:
@@ -157,31 +192,34 @@ class CrossModalSelfAttention(nn.Module):
         """sum_p' alpha_pn(p') xv_p' of one word, qe_n (K, d) -> (K, P, d)."""
         return ((image.queries + qe_n.unsqueeze(1)) @ image.keys.transpose(1, 2)).softmax(-1) @ image.values
 
-    def _residual(self, image: ImageParts, word: Tensor) -> Tensor:
-        """f_p of one (pooled) word, word (K, C_l) -> (K, P, C_v + C_l + 8) in the order of Eq. 1."""
-        features = image.features.expand(len(word), -1, -1)
-        v, s = features[..., : self.visual], features[..., self.visual :]
-        return torch.cat([v, word.unsqueeze(1).expand(-1, v.shape[1], -1), s], dim=-1)
+    def _with_residual(self, response: Tensor, image: ImageParts, word: Tensor) -> Tensor:
+        """W response + b + f_p of one (pooled) word: response (K, P, d), word (K, C_l) -> (K, P, C_v + C_l + 8) in the order of Eq. 1."""
+        v, s = image.features[..., : self.visual], image.features[..., self.visual :]
+        seen = torch.cat([v, word.new_zeros(*v.shape[:2], word.shape[1]), s], dim=-1)
+        said = F.pad(word, (v.shape[-1], s.shape[-1])) + self.output.bias
+        residual = seen + said.unsqueeze(1)  # (K, P, C), by far the largest here: the product is added in its place
+        return residual.flatten(0, 1).addmm_(response.flatten(0, 1), self.output.weight.T).view_as(residual)
 
-    def _max_pooled(
-        self, image: ImageParts, words: Tensor, parts: tuple[Tensor, Tensor], beta: Tensor, valid: Tensor, a: Tensor
-    ) -> Attended:
-        """Maximum over the words of f^_pn, per channel: the per-word path."""
+    def _max_pooled(self, image: ImageParts, words: Tensor, parts: tuple[Tensor, Tensor], beta: Tensor, valid: Tensor) -> Tensor:
+        """Maximum over the words of f^_pn, per channel: the per-word path. (K, P, C_v + C_l + 8)."""
         qe, xe = parts
-        features: Tensor | None = None
-        for n in range(words.shape[1]):
+
+        def of_word(n: int) -> Tensor:
             response = self._positions_of_word(image, qe[:, n]) + beta[:, n] @ xe
-            f_n = self.output(response) + self._residual(image, words[:, n])
-            f_n = f_n.masked_fill(~valid[:, n, None, None], float("-inf"))
-            features = f_n if features is None else torch.maximum(features, f_n)
-        if features is None:
-            raise ValueError(f"words must hold at least one word, got shape {tuple(words.shape)}")
-        return Attended(features, a, _pooled_words(a, beta).transpose(1, 2))
+            f_n = self._with_residual(response, image, words[:, n])
+            return f_n.masked_fill(~valid[:, n, None, None], float("-inf"))
+
+        return reduce(torch.maximum, (of_word(n) for n in range(words.shape[1])))
 
 
 def _peaked_at_one(logits: Tensor) -> Tensor:
     """exp(logits - rowmax), in place of the logits: the largest entry of each row is 1. The maximum cancels, so no gradient goes through it."""
     return logits.sub_(logits.detach().amax(-1, keepdim=True)).exp_()
+
+
+def _times(first: Tensor, second: Tensor) -> Tensor:
+    """The product, in place of the first where no gradient needs it."""
+    return first * second if torch.is_grad_enabled() else first.mul_(second)
 
 
 def _pooled_words(a: Tensor, beta: Tensor) -> Tensor:

@@ -41,10 +41,10 @@ class GatedFusion(nn.Module):
             x = [x_i * gain[:, :, None, None] for x_i, gain in zip(x, gains, strict=True)]
         memory = [gate(x_i).sigmoid() for gate, x_i in zip(self.memory, x, strict=True)]
         reset = [gate(x_i).sigmoid() for gate, x_i in zip(self.reset, x, strict=True)]
-        offered = [gamma * m * x_i for gamma, m, x_i in zip(self.gamma, memory, x, strict=True)]
-        everything = sum(offered[1:], offered[0])
+        offered = [gamma * m for gamma, m in zip(self.gamma, memory, strict=True)]
+        everything = sum(share * x_i for share, x_i in zip(offered, x, strict=True))
         fused = []
         for x_i, m, r, own in zip(x, memory, reset, offered, strict=True):
-            g = (1 - m) * x_i + (everything - own)
-            fused.append(r * g.tanh() + (1 - r) * x_i)
+            g = torch.addcmul(everything, 1 - m - own, x_i)  # (1 - m) X, and what all levels offer but for its own
+            fused.append(x_i.lerp(g.tanh(), r))
         return Fused(sum(fused[1:], fused[0]), torch.cat(memory, dim=1), torch.cat(reset, dim=1))

@@ -238,7 +238,10 @@ class ReferringNetwork(nn.Module):
             selected = self.select(encoded.described, tokens, valid, image_index)
         evidence = None if selected is None else self.evidence(encoded, selected, image_index)
         if self.refinement is not None:
-            x = self.refinement(x, [detail.index_select(0, image_index) for detail in encoded.details], evidence)
+            details = (
+                encoded.details if len(encoded.details[0]) == 1 else [detail.index_select(0, image_index) for detail in encoded.details]
+            )
+            x = self.refinement(x, details, evidence)
         dense = logits = self.prediction(x).squeeze(1)
         if selected is not None and evidence is not None:
             gate = self.gate(presence_cues(selected)).sigmoid().squeeze(1)

@@ -21,12 +21,12 @@ class ResidualContext(nn.Module):
         self.far_norm = nn.GroupNorm(8, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.near_norm(self.near(x)))
-        return F.relu(x + self.far_norm(self.far(y)))
+        y = F.relu(self.near_norm(self.near(x)), inplace=True)
+        return F.relu(x + self.far_norm(self.far(y)), inplace=True)
 
 
 class Refinement(nn.Module):
-    """features (K, X, h, w) and details ((K, D_8, 2h, 2w), (K, D_4, 4h, 4w)) -> (K, out, 4h, 4w).
+    """features (K, X, h, w) and details ((K, D_8, 2h, 2w), (K, D_4, 4h, 4w)), or those of one picture for all K, -> (K, out, 4h, 4w).
 
     Each stage adds the enlarged response to the picture's own details and filters the sum once. What depends on the picture alone (`project`) is
     computed once for all its expressions. evidence: channels of a map (K, evidence, 4h, 4w) that joins at every stage, 0 for none.
@@ -51,8 +51,10 @@ class Refinement(nn.Module):
     def forward(self, features: Tensor, details: Sequence[Tensor], evidence: Tensor | None = None) -> Tensor:
         x: Tensor = self.context(features)
         for stage, (narrow, filter_, norm, detail) in enumerate(zip(self.narrow, self.filter, self.norm, details, strict=True)):
-            joined = F.interpolate(narrow(x), size=detail.shape[-2:], mode="bilinear", align_corners=False) + detail
+            # In place where nothing else holds the tensor: these are the largest maps of the network.
+            joined = F.interpolate(narrow(x), size=detail.shape[-2:], mode="bilinear", align_corners=False).add_(detail)
             if evidence is not None:
-                joined = joined + self.evidence[stage](F.adaptive_avg_pool2d(evidence, (detail.shape[-2], detail.shape[-1])))
-            x = F.relu(norm(filter_(F.relu(joined))))
+                size = (detail.shape[-2], detail.shape[-1])
+                joined.add_(self.evidence[stage](evidence if evidence.shape[-2:] == size else F.adaptive_avg_pool2d(evidence, size)))
+            x = F.relu(norm(filter_(F.relu(joined, inplace=True))), inplace=True)
         return x

@@ -93,6 +93,20 @@ def exact_path(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return taken
 
 
+@pytest.fixture
+def word_softmax(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts the softmaxes over words that are written out: the list grows by one each."""
+    taken: list[int] = []
+    original = CrossModalSelfAttention._word_softmax
+
+    def counted(*arguments: Tensor) -> Tensor:
+        taken.append(1)
+        return original(*arguments)
+
+    monkeypatch.setattr(CrossModalSelfAttention, "_word_softmax", staticmethod(counted))
+    return taken
+
+
 @pytest.mark.parametrize("pooling", POOLINGS)
 @settings(max_examples=15, deadline=None)
 @given(
@@ -108,6 +122,8 @@ def test_values_and_gradients_are_those_of_the_definition(
     got, expected = case.run(), case.naive()
     assert got.features.dtype == torch.float64
     assert_same(got, expected, 1e-10)
+    with torch.no_grad():
+        assert_same(case.run(), expected, 1e-10)
     assert_same_gradients(case.gradients(case.run), case.gradients(case.naive), 1e-10)
 
 
@@ -124,6 +140,8 @@ def test_each_expression_attends_to_its_own_picture() -> None:
     assert_same(case.run(), case.naive(), 1e-10)
     case.index = torch.tensor([1, 1, 0, 1])
     assert_same(case.run(), case.naive(), 1e-10)
+    with torch.no_grad():
+        assert_same(case.run(), case.naive(), 1e-10)
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
@@ -178,10 +196,10 @@ def test_no_picture_is_copied_for_the_expressions_about_it() -> None:
 
 
 @pytest.mark.parametrize("sharpness", [30.0, 100.0, 1000.0])
-def test_sharp_logits_are_exact_by_the_log_domain_path(sharpness: float, exact_path: list[int]) -> None:
+def test_sharp_logits_are_exact_by_the_log_domain_path(sharpness: float, exact_path: list[int], word_softmax: list[int]) -> None:
     case = Case((4, 4), (5, 3), sharpness=sharpness)
     got = case.run()
-    assert exact_path == [1, 1], "the case is not sharp enough to test what it is for"
+    assert exact_path == [1, 1] and word_softmax == [1], "the case is not sharp enough to test what it is for"
     assert_same(got, case.naive(), 1e-9)
     gradients = case.gradients(case.run)
     assert all(gradient.isfinite().all() for gradient in gradients.values())
@@ -211,9 +229,9 @@ def test_only_the_expressions_that_underflow_take_the_log_domain_path(exact_path
     assert_same_gradients(case.gradients(case.run), case.gradients(case.naive), 1e-8)
 
 
-def test_flat_logits_never_take_the_log_domain_path(exact_path: list[int]) -> None:
+def test_flat_logits_never_take_the_log_domain_path(exact_path: list[int], word_softmax: list[int]) -> None:
     Case((4, 4), (4, 5, 3)).run()
-    assert exact_path == []
+    assert exact_path == word_softmax == []
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
@@ -256,8 +274,9 @@ def test_unknown_pooling_is_refused() -> None:
         CrossModalSelfAttention(VISUAL, WORDS, 8, WIDTH, "sum")  # type: ignore[arg-type]
 
 
-def test_no_words_at_all_are_refused_by_max_pooling() -> None:
-    layer = CrossModalSelfAttention(VISUAL, WORDS, 8, WIDTH, "max")
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_no_words_at_all_are_refused(pooling: Pooling) -> None:
+    layer = CrossModalSelfAttention(VISUAL, WORDS, 8, WIDTH, pooling)
     image = layer.encode(torch.randn(1, 4, VISUAL), coordinate_features(2, 2))
     with pytest.raises(ValueError, match="at least one word"):
         layer(image, torch.zeros(1, 0, WORDS), torch.zeros(1, 0, dtype=torch.bool))
