@@ -7,6 +7,7 @@ setup(
     package_dir={"refseg.checkpoints": "checkpoints"},
     package_data={
         "refseg.checkpoints": ["config.json", "model.safetensors", "vocabulary.txt", "README.md"],
+        "refseg.explain": ["static/*"],
         "refseg.ui": ["static/*", "static/annotate/*"],
     },
 )

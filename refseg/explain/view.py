@@ -18,3 +18,8 @@ def reduced(answer: Segmentation, limit: int) -> Segmentation:
         return answer
     height, width = image.shape[:2]
     return replace(answer, image=image, letterbox=replace(answer.letterbox, height=height, width=width))
+
+
+def in_view_of(answer: Segmentation, other: Segmentation) -> Segmentation:
+    """An answer about the same picture as `other`, at the size of `other`, with which it shares the reduced picture."""
+    return replace(answer, image=other.image, letterbox=other.letterbox)

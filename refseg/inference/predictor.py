@@ -62,7 +62,8 @@ class Predictor:
     """A network and its vocabulary on one device; may be used from several threads, which take turns.
 
     The network is put into evaluation mode and moved.  device: see `choose_device`.  precision: see `choose_precision`.  threshold: the default for
-    masks.  presence: how sure the network's presence logit is.  name: what results call the model.  Raises DeviceError.
+    masks.  presence: how sure the network's presence logit is.  name: what results call the model.  weights: SHA-256 of their file, where that is known.
+    Raises DeviceError.
     """
 
     def __init__(
@@ -75,8 +76,9 @@ class Predictor:
         threshold: float = 0.5,
         presence: PresenceCalibration | None = None,
         name: str = "embedded",
+        weights: str | None = None,
     ) -> None:
-        self.vocabulary, self.threshold, self.name = vocabulary, threshold, name
+        self.vocabulary, self.threshold, self.name, self.weights = vocabulary, threshold, name, weights
         self.presence = presence or PresenceCalibration()
         self.tokeniser = Tokeniser(vocabulary, network.config.max_words)
         self._network = network.eval()
@@ -95,7 +97,17 @@ class Predictor:
         network, vocabulary, config = load_checkpoint(source.folder)
         presence = PresenceCalibration.from_dict(config["presence"]) if "presence" in config else None
         threshold = float(config["threshold"])
-        return cls(network, vocabulary, device=device, precision=precision, threshold=threshold, presence=presence, name=source.name)
+        weights = config.get("weights_sha256")
+        return cls(
+            network,
+            vocabulary,
+            device=device,
+            precision=precision,
+            threshold=threshold,
+            presence=presence,
+            name=source.name,
+            weights=weights,
+        )
 
     def place(self, device: str) -> "Predictor":
         """Move the network; pictures encoded before are moved when they are next used. Returns self; raises DeviceError."""

@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,13 +172,17 @@ class WhyPage:
 
     def _report(self, session: Session, found: "Segmentation", request: Request) -> dict[str, Any]:
         """The report as a file that the browser may fetch."""
-        from refseg.explain.report import write_report
+        from refseg.explain.report import report_html, write_report
 
         path = _file(session, "report.html")
-        settings = {"device": self._runner.place}
-        write_report(
-            path, self._explanation(session, found), picture_name=session.name, model=self._runner.predictor.name, settings=settings
+        html = report_html(
+            self._explanation(session, found),
+            picture_name=session.name,
+            model=self._runner.predictor.name,
+            settings={"Device": self._runner.place},
+            date=date.today().isoformat(),
         )
+        write_report(path, html)
         return {"path": str(path), "name": path.name}
 
     def _figure(self, session: Session, found: "Segmentation", request: Request) -> dict[str, Any]:

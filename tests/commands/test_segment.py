@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import refseg.explain.record
 import refseg.rendering
 from refseg.cli import main
 from refseg.images import load_image, save_png
@@ -88,6 +89,56 @@ def test_refinement_where_it_is_missing(segment: Segment, picture: Path, tmp_pat
 def test_only_unknown_words_still_answer(segment: Segment, picture: Path, tmp_path: Path) -> None:
     assert segment(picture, "--expression", "florp glorb") == 0
     assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["segmentations"][0]["unknown"] == ["florp", "glorb"]
+
+
+def test_explain_adds_why(segment: Segment, picture: Path, tmp_path: Path) -> None:
+    expression = ["--expression", "the red florp"]
+    assert segment(picture, *expression, output=tmp_path / "plain") == 0
+    assert segment(picture, *expression, "--explain") == 0
+    out = tmp_path / "out"
+    words = [f"word_{word:02d}" for word in range(3)]
+    maps = {f"maps/{kind}_level_{level}.png" for kind in (*words, "memory_gate", "reset_gate") for level in (1, 2, 3)}
+    added = {"explain.json", "report.html", "maps", "maps/probability.png", "maps/response.png"} | maps
+    assert tree(out) == tree(tmp_path / "plain") | added
+    plain, found = (
+        json.loads((folder / "result.json").read_text(encoding="utf-8"))["segmentations"][0] for folder in (tmp_path / "plain", out)
+    )
+    assert list(found) == list(plain) and found["peak"] == pytest.approx(plain["peak"], abs=1e-4), "the answer does not depend on --explain"
+    np.testing.assert_allclose(found["word_attention"], plain["word_attention"], atol=1e-4)
+    why = json.loads((out / "explain.json").read_text(encoding="utf-8"))
+    assert list(why) == ["words", "attention", "leave_one_out", "presence"]
+    assert why["words"] == ["the", "red", "florp"] and why["attention"] == found["word_attention"]
+    assert [(list(one), one["word"]) for one in why["leave_one_out"]] == [
+        (["word", "iou", "presence_change"], word) for word in why["words"]
+    ]
+    assert all(0 <= one["iou"] <= 1 and -1 <= one["presence_change"] <= 1 for one in why["leave_one_out"])
+    assert 0 <= why["presence"] <= 1
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert all(text in report for text in ("picture.png", "tiny", "float32", "SHA-256", "UTC", "does not know \u201cflorp\u201d"))
+
+
+def test_explain_of_several_expressions(segment: Segment, picture: Path, tmp_path: Path) -> None:
+    assert segment(picture, "--expression", "red circle", "--expression", "dog", "--explain", "--threshold", "0.3") == 0
+    out = tmp_path / "out"
+    whole = json.loads((out / "explain.json").read_text(encoding="utf-8"))
+    each = [json.loads((out / "explain" / name / "explain.json").read_text(encoding="utf-8")) for name in ("000", "001")]
+    assert whole == {"explanations": each} and [one["words"] for one in each] == [["red", "circle"], ["dog"]]
+    assert {"report.html", "explain/000/report.html", "explain/001/report.html", "explain/001/maps/response.png"} <= tree(out)
+    assert "maps" not in tree(out)
+    assert "explain/001/report.html" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_explain_writes_all_or_nothing(segment: Segment, picture: Path, tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
+    assert segment(picture, "--expression", "dog", "--expression", "!?", "--explain") == 2
+    assert "the expression " in complaint(capsys)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(refseg.explain.record, "report_html", full)
+    assert segment(picture, "--expression", "dog", "--explain") == 2
+    assert "No space left on device" in complaint(capsys)
+    assert tree(tmp_path) == {"picture.png"}
 
 
 def test_unusable_models_devices_and_outputs(picture: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -1,0 +1,90 @@
+"""What is laid over the picture in a report: maps and masks as small pictures in data URIs, and the picture itself within a budget."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from refseg.explain.candidates import Candidate
+from refseg.pictures import coloured, jpeg_uri, reduced_image, reduced_map
+from refseg.rendering import DEFAULT_COLOUR, edge, parse_colour
+
+Paint = tuple[int, int, int, int]
+"""Red, green, blue and opacity, 0..255."""
+
+PICTURE_BYTES = 700_000  # of the picture's data URI at most; photos stay far below at the first of the steps
+PICTURE_STEPS = ((1280, 85), (1280, 70), (960, 70), (800, 60), (640, 50), (480, 40))  # longest side in pixels, JPEG quality
+
+MASK = parse_colour(DEFAULT_COLOUR)
+KEPT, LOST, GAINED = (255, 255, 255), (245, 130, 32), (41, 151, 255)  # told apart by those who see no red or green, too
+
+
+def picture_uri(image: NDArray[np.uint8], budget: int = PICTURE_BYTES) -> str:
+    """RGB uint8 (H, W, 3) as a JPEG of at most 1280 pixels a side, in at most `budget` bytes: pictures that do not compress become smaller, to 480."""
+    for limit, quality in PICTURE_STEPS:
+        image = reduced_image(image, limit)
+        uri = jpeg_uri(image, quality)
+        if len(uri) <= budget:
+            break
+    return uri
+
+
+def map_uri(values: NDArray[np.floating]) -> str:
+    """A map (H, W) in 0..1 in the colours of `refseg.pictures.coloured`, as a JPEG without the picture below."""
+    alone = np.asarray(values, dtype=np.float32)
+    return jpeg_uri(coloured(alone, np.zeros((*alone.shape, 3), np.uint8), strength=1), 70)
+
+
+def mask_uri(mask: NDArray[np.bool_]) -> str:
+    """A mask (H, W) as the page shows it, half transparent with its edge drawn, on nothing."""
+    codes = mask.astype(np.uint8)
+    codes[edge(mask, max(1, round(max(mask.shape) / 320)))] = 2
+    return _painted_uri(codes, [(*MASK, 0), (*MASK, 128), (*MASK, 255)])
+
+
+def changes_uri(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> str:
+    """What stays (white), goes (orange) and comes (blue) from one mask (H, W) to the next, on nothing."""
+    codes = np.where(before & after, 1, np.where(before, 2, np.where(after, 3, 0))).astype(np.uint8)
+    return _painted_uri(codes, [(*KEPT, 0), (*KEPT, 120), (*LOST, 225), (*GAINED, 225)])
+
+
+def candidates_uri(candidates: Sequence[Candidate], mask: str, shape: tuple[int, int]) -> str:
+    """The mask (`mask_uri` of it) with a numbered frame around each candidate, as an SVG; shape: (height, width) of their masks."""
+    height, width = shape
+    line = max(height, width) / 320
+    size = 14 * line
+    frames = []
+    for candidate in candidates:
+        left, top, right, bottom = candidate.box
+        # Inside the frame's corner, so that the number of a thing at the picture's border is seen.
+        frames.append(
+            f'<rect x="{left}" y="{top}" width="{right - left}" height="{bottom - top}" fill="none" stroke="#fff" stroke-width="{line:.2f}"/>'
+            f'<rect x="{left}" y="{top}" width="{1.1 * size:.1f}" height="{1.2 * size:.1f}" fill="#fff"/>'
+            f'<text x="{left + 0.55 * size:.1f}" y="{top + 0.98 * size:.1f}" text-anchor="middle" font-family="sans-serif" font-weight="700"'
+            f' font-size="{size:.1f}" fill="#1c1917">{candidate.number}</text>'
+        )
+    drawing = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" preserveAspectRatio="none">'
+        f'<image href="{escape(mask)}" width="{width}" height="{height}" preserveAspectRatio="none"/>{"".join(frames)}</svg>'
+    )
+    return f"data:image/svg+xml;base64,{b64encode(drawing.encode()).decode('ascii')}"
+
+
+def small_mask(mask: NDArray[np.bool_], limit: int) -> NDArray[np.bool_]:
+    """A mask (H, W) with its longest side at most `limit`: a pixel is in it where at least half of what it stands for is."""
+    return np.asarray(reduced_map(mask, limit) >= 0.5)
+
+
+def _painted_uri(codes: NDArray[np.uint8], paints: Sequence[Paint]) -> str:
+    """Codes (H, W), each the place of its paint, as a PNG of just these colours."""
+    picture = Image.fromarray(codes).convert("P")
+    picture.putpalette([value for paint in paints for value in paint[:3]])
+    file = io.BytesIO()
+    picture.save(file, format="PNG", optimize=True, bits=2, transparency=bytes(paint[3] for paint in paints))
+    return f"data:image/png;base64,{b64encode(file.getvalue()).decode('ascii')}"

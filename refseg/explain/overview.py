@@ -1,0 +1,45 @@
+"""One page for several explanations of a picture: each mask in small, and the way to its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refseg.explain.explanation import Explanation
+from refseg.explain.layers import mask_uri
+from refseg.explain.report import decided_mask, page_html
+from refseg.explain.view import reduced
+from refseg.explain.wording import verdict
+from refseg.pictures import jpeg_uri
+
+SIZE = 480  # longest side of the small pictures, in pixels
+
+
+def overview_html(
+    explanations: Sequence[Explanation], links: Sequence[str], *, picture_name: str, masks: Sequence[NDArray[np.bool_]] | None = None
+) -> str:
+    """A page that needs nothing else but the reports it leads to.
+
+    links: of the reports, relative to the page, one for each explanation, all of the same picture.  masks: what was decided for, as in `report_html`.
+    Raises ValueError when there are none, or not as many links or masks.
+    """
+    if not explanations:
+        raise ValueError("at least one explanation expected, got none")
+    items = []
+    given: Sequence[NDArray[np.bool_] | None] = masks or [None] * len(explanations)
+    for explanation, link, mask in zip(explanations, links, given, strict=True):
+        answer = explanation.segmentation
+        view = reduced(answer, SIZE)
+        decided = decided_mask(explanation, view, mask)
+        share = f"{float(decided.mean()):.1%} of the picture"
+        items.append(
+            f'<li><a href="{escape(link)}"><div class="picture"><img src="{mask_uri(decided)}" alt="The mask: {share}"></div>'
+            f"<h2>{escape(answer.expression)}</h2><p>{share}. {escape(verdict(answer))}</p></a></li>"
+        )
+    title = f"Why these masks: {picture_name}"
+    picture = jpeg_uri(reduced(explanations[0].segmentation, SIZE).image, 80)
+    body = f'<header><p class="kicker">Why these masks</p><h1>{escape(picture_name)}</h1></header><ul class="answers">{"".join(items)}</ul>'
+    return page_html(title, body, f":root{{--shown:url({picture})}}")

@@ -1,0 +1,130 @@
+"""Explanations as files: explain.json, maps and reports, the same from the command line and from Python."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refseg.errors import InputError
+from refseg.explain.explanation import Explanation
+from refseg.explain.overview import overview_html
+from refseg.explain.report import report_html, write_report
+from refseg.explain.view import reduced
+from refseg.files import replacing
+from refseg.images import save_png
+from refseg.inference.segmentation import Segmentation
+
+RECORD, MAPS, REPORT = "explain.json", "maps", "report.html"
+
+
+def explanation_entry(explanation: Explanation) -> dict[str, Any]:
+    """What explain.json says of one expression of T words, of JSON types.
+
+    words: the T tokens.  attention: L lists of T weights, a of Eq. 4, each list of sum 1.  leave_one_out: for each word, in their order, iou (0..1) of the
+    masks with and without it and presence_change (-1..1, null where it is not known).  presence: 0..1, null where the model does not say.
+    """
+    answer = explanation.segmentation
+    return {
+        "words": list(answer.tokens),
+        "attention": [[round(float(weight), 6) for weight in level] for level in answer.word_attention],
+        "leave_one_out": [
+            {"word": word.text, "iou": round(word.iou, 6), "presence_change": _rounded(word.presence_change)}
+            for word in explanation.left_out
+        ],
+        "presence": _rounded(answer.presence),
+    }
+
+
+def maps_of(answer: Segmentation) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """The name and the values, (h, w) in 0..1, of each map, at the resolution at which the network saw the picture, or the picture's own where it is smaller.
+
+    probability, response; word_00_level_1 ...: share of its attention that a place pays to the first word on the first level; memory_gate_level_1 ...,
+    reset_gate_level_1 ...: gates of Eq. 6. One at a time: together they may be large.
+    """
+    seen = reduced(answer, answer.letterbox.size)
+    yield "probability", seen.probability
+    yield "response", seen.response
+    for level in range(len(answer.word_maps)):
+        for word in range(len(answer.tokens)):
+            yield f"word_{word:02d}_level_{level + 1}", seen.word_map(level, word)
+        yield f"memory_gate_level_{level + 1}", seen.letterbox.inverse(answer.memory_gates[level])
+        yield f"reset_gate_level_{level + 1}", seen.letterbox.inverse(answer.reset_gates[level])
+
+
+def write_explanation(
+    folder: Path,
+    explanation: Explanation,
+    *,
+    picture_name: str,
+    model: str,
+    settings: Mapping[str, str] | None = None,
+    date: str = "",
+    mask: NDArray[np.bool_] | None = None,
+) -> None:
+    """explain.json, maps/*.png (8-bit grey, 255 for 1; see `maps_of`) and report.html into a folder, which is made where it does not exist.
+
+    The rest as in `report_html`. Raises ImageError or InputError for a place that cannot be written.
+    """
+    _made(folder / MAPS)
+    for name, values in maps_of(explanation.segmentation):
+        save_png(folder / MAPS / f"{name}.png", np.round(np.clip(values, 0, 1) * 255).astype(np.uint8))
+    page = report_html(explanation, picture_name=picture_name, model=model, settings=settings, date=date, mask=mask)
+    write_report(folder / REPORT, page)
+    _write_json(folder / RECORD, explanation_entry(explanation))
+
+
+def write_explanations(
+    folder: Path,
+    explanations: Sequence[Explanation],
+    masks: Sequence[NDArray[np.bool_]],
+    *,
+    picture_name: str,
+    model: str,
+    settings: Mapping[str, str] | None = None,
+    date: str = "",
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Those of one picture: a single one as `write_explanation` writes it; of several each in a folder of its own, explain/000 and so on, and above them
+    explain.json, {"explanations": [...]} of the same objects in the same order, and report.html, which leads to theirs.
+
+    progress is called with done and total. Raises as `write_explanation`.
+    """
+    about = {"picture_name": picture_name, "model": model, "date": date}
+    several = len(explanations) > 1
+    places = [Path("explain", f"{number:03d}") if several else Path() for number in range(len(explanations))]
+    for number, (place, explanation, mask) in enumerate(zip(places, explanations, masks, strict=True), start=1):
+        write_explanation(folder / place, explanation, settings=settings, mask=mask, **about)
+        if progress is not None:
+            progress(number, len(explanations))
+    if several:
+        links = [(place / REPORT).as_posix() for place in places]
+        write_report(folder / REPORT, overview_html(explanations, links, picture_name=picture_name, masks=masks))
+        _write_json(folder / RECORD, {"explanations": [explanation_entry(explanation) for explanation in explanations]})
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _made(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(f"cannot write {path}: {error.strerror or error}; give a folder that exists and may be written")
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

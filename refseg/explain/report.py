@@ -1,0 +1,171 @@
+"""An explanation as one HTML file that needs nothing else: it opens from the disk, asks no network, and can be sent to anyone."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Mapping
+from functools import cache
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refseg.errors import InputError
+from refseg.explain.explanation import Explanation
+from refseg.explain.layers import PICTURE_BYTES, mask_uri, picture_uri, small_mask
+from refseg.explain.sections import (
+    Layer,
+    candidates_html,
+    expression_html,
+    facts_html,
+    gates_html,
+    heatmap_html,
+    left_out_html,
+    legends_html,
+    map_layer,
+    presence_html,
+    word_maps_html,
+    word_notes_html,
+)
+from refseg.explain.view import reduced
+from refseg.files import replacing
+from refseg.inference.record import encodable
+from refseg.inference.segmentation import Segmentation
+from refseg.pictures import jpeg_uri
+from refseg.version import __version__
+
+STATIC = Path(__file__).parent / "static"
+MOST_BYTES = 1_900_000  # of a page, but for its style and script
+MASK_SIZE = 960  # longest side, in pixels, of the mask, of
+CHANGES_SIZE = 480  # what changes without a word, and of
+MAP_SIZE = 240  # a map, whose cells are four to ten pixels then
+HINT = '<p class="hint">Words are shaded by the attention they receive. Press one to see where from; press any small picture to see it large.</p>'
+
+
+def report_html(
+    explanation: Explanation,
+    *,
+    picture_name: str,
+    model: str,
+    settings: Mapping[str, str] | None = None,
+    date: str = "",
+    mask: NDArray[np.bool_] | None = None,
+) -> str:
+    """The report: picture with mask, words, presence, the heatmap of Eq. 4, all maps, gates, words left out, candidates, and how it was made.
+
+    picture_name, model: as they are to be named.  settings: further facts, such as "Device": "cpu".  date: as it is to be shown; none without one.
+    mask: bool (H, W) that was decided for, e.g. a refined one; the answer's own at the explanation's threshold without it.
+    All texts are escaped. Pictures are reduced: under 2 MB whatever the picture's size. Raises ValueError for a mask of another size.
+    """
+    answer = explanation.segmentation
+    view = reduced(answer, MASK_SIZE)
+    decided = decided_mask(explanation, view, mask)
+    small = reduced(answer, MAP_SIZE)
+    share = float((decided if mask is None else mask).mean())
+    found = view.mask(explanation.threshold)
+    layers = [
+        _mask_layer(decided, found, share),
+        map_layer("probability", "Probability that a place belongs to the thing meant", small.probability),
+        map_layer("response", "Response of the strongest feature before the mask is drawn", small.response),
+    ]
+    sections = {
+        "Which words counted": heatmap_html(answer),
+        "What each word does": left_out_html(explanation, reduced(answer, CHANGES_SIZE)),
+        "Which one is meant": candidates_html(explanation, mask_uri(found)),
+        "Where it responded": f'<div class="three">{"".join(layer.html(layer.title) for layer in layers)}</div>',
+        "Where each word is attended from": word_maps_html(small),
+        "What passes between the levels": gates_html(small),
+        "How it was made": facts_html(_facts(explanation, share, picture_name, model, settings or {}, date)),
+    }
+    head = f'<header><p class="kicker">Why this mask</p><h1>{expression_html(answer)}</h1>{HINT}{word_notes_html(answer)}{presence_html(answer)}</header>'
+    body = "".join(f"<section><h2>{title}</h2>{content}</section>" for title, content in sections.items() if content)
+    grey = f":root{{--grey:url({_grey_uri(small.image)})}}"
+    picture = picture_uri(answer.image, min(PICTURE_BYTES, MOST_BYTES - len(head) - len(body) - len(grey) - len(layers[0].uri)))
+    stage = _stage_html(picture, layers[0], answer.image.shape[:2], answer.expression)
+    return page_html(f"Why this mask: {answer.expression}", f'{head}<div class="columns">{stage}<div class="body">{body}</div></div>', grey)
+
+
+def decided_mask(explanation: Explanation, view: Segmentation, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """The mask that counts at the size of `view`, a reduced answer: `mask` (H, W) of the whole picture, or the answer's own. Raises ValueError."""
+    answer = explanation.segmentation
+    if mask is None:
+        return view.mask(None if explanation.threshold == answer.threshold else explanation.threshold)
+    if mask.shape != answer.image.shape[:2]:
+        raise ValueError(f"a mask of shape {answer.image.shape[:2]} expected, got {mask.shape}")
+    return small_mask(mask, max(view.image.shape[:2]))
+
+
+def write_report(path: str | Path, html: str) -> None:
+    """Write a page of `report_html` or `overview_html`, UTF-8, atomically. Raises InputError for a place that cannot be written."""
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(encodable(html), encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}; give a folder that exists and may be written") from error
+
+
+def page_html(title: str, body: str, style: str = "") -> str:
+    """A whole page around `body`; a policy in it forbids the browser to fetch anything, and to run any script but ours."""
+    script = _static("report.js")
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    policy = (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<title>{escape(title)}</title>\n'
+        f"<style>{_static('report.css')}{style}</style>\n</head>\n<body>\n<main>{body}</main>\n"
+        f"<footer>refseg {escape(__version__)}</footer>\n<script>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+def _mask_layer(decided: NDArray[np.bool_], found: NDArray[np.bool_], share: float) -> Layer:
+    """What was decided for; where that is nothing, what was found and decided against."""
+    if decided.any():
+        return Layer("mask", "mask", mask_uri(decided), "The mask", f"The mask covers {share:.1%} of the picture")
+    rest = "what reaches the threshold all the same is shown" if found.any() else "nothing reaches the threshold"
+    title = f"The mask is empty; {rest}"
+    return Layer("mask", "mask", mask_uri(found), title, title)
+
+
+def _stage_html(picture: str, layer: Layer, shape: tuple[int, int], expression: str) -> str:
+    """The large picture (height, width) with a layer on it."""
+    height, width = shape
+    return (
+        f'<div class="stand"><figure id="stage" data-kind="{layer.kind}" style="--ratio:{width / height:.4f}"><div class="picture">'
+        f'<img src="{picture}" width="{width}" height="{height}" alt="The picture">'
+        f'<img id="over" src="{layer.uri}" alt="{escape(layer.alt)}, found for: {escape(expression)}"></div>'
+        f'<figcaption><p id="caption" aria-live="polite">{escape(layer.title)}</p>{legends_html()}</figcaption></figure></div>'
+    )
+
+
+def _facts(explanation: Explanation, share: float, picture_name: str, model: str, settings: Mapping[str, str], date: str) -> dict[str, str]:
+    answer = explanation.segmentation
+    height, width = answer.image.shape[:2]
+    return {
+        "Expression": answer.expression,
+        "Picture": picture_name,
+        "Size": f"{width} \u00d7 {height}",
+        "Mask": f"{share:.1%} of the picture",
+        "Highest probability": f"{answer.peak:.2f}",
+        "Doubt, 0 to 1": f"{answer.doubt:.2f}",
+        "Threshold": f"{explanation.threshold:g}",
+        "Model": model,
+        **settings,
+        "refseg": __version__,
+        **({"Date": date} if date else {}),
+    }
+
+
+def _grey_uri(image: NDArray[np.uint8]) -> str:
+    """What lies under the small maps: the picture (h, w, 3) without its colours."""
+    grey = np.round(image @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
+    return jpeg_uri(np.repeat(grey[..., None], 3, axis=2), 80)
+
+
+@cache
+def _static(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")

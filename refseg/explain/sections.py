@@ -1,0 +1,219 @@
+"""The parts of a report, as markup. Every text that comes from a person, a file or the model is escaped here.
+
+A *layer* is a small picture with a name (`id`): the script lays the one that was pressed over the large picture; without a script the link leads to it, and
+the style sheet shows it large where it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refseg.explain.explanation import Explanation, WordLeftOut
+from refseg.explain.layers import candidates_uri, changes_uri, map_uri
+from refseg.explain.view import in_view_of
+from refseg.explain.wording import level_names, signed, verdict
+from refseg.inference.segmentation import Segmentation
+from refseg.pictures import legend_gradient, place_of_maximum
+
+Kind = Literal["mask", "map", "changes", "picture"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """id: its anchor.  kind: which legend it needs.  uri: the picture.  title: what it shows, plain text.  alt: the same for those who cannot see it.
+    top: the value of a map's brightest colour."""
+
+    id: str
+    kind: Kind
+    uri: str
+    title: str
+    alt: str
+    top: float = 1.0
+
+    def html(self, caption: str = "") -> str:
+        """The small picture, which can be pressed, with a caption of plain text."""
+        below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+        return (
+            f'<figure id="{self.id}" class="layer" data-kind="{self.kind}" data-title="{escape(self.title)}" data-top="{self.top:.2f}">'
+            f'<a href="#{self.id}"><img src="{self.uri}" alt="{escape(self.alt)}"></a>{below}</figure>'
+        )
+
+
+def map_layer(name: str, title: str, values: NDArray[np.floating], top: float = 1.0) -> Layer:
+    """A map (H, W) from 0 to `top`."""
+    alt = f"{title}: between {float(values.min()):.2f} and {float(values.max()):.2f}, highest {place_of_maximum(values)}"
+    return Layer(name, "map", map_uri(values / top), title, alt, top)
+
+
+def expression_html(answer: Segmentation) -> str:
+    """The words as read, shaded by their attention on average over the levels; each leads to the map of the level on which it counts most."""
+    shares = answer.word_attention.mean(0)
+    most = answer.word_attention.argmax(0)
+    top = float(shares.max()) or 1.0
+    words = []
+    for place, word in enumerate(answer.tokens):
+        unknown = word in answer.unknown
+        note = ", not in the vocabulary" if unknown else ""
+        words.append(
+            f'<a class="word{" unknown" if unknown else ""}" style="--share:{shares[place] / top:.3f}" href="#{word_map_id(most[place], place)}"'
+            f' title="{shares[place]:.2f} of the attention{note}">{escape(word)}</a>'
+        )
+    return " ".join(words)
+
+
+def word_notes_html(answer: Segmentation) -> str:
+    """What of the expression could not be read: unknown words and words beyond the limit."""
+    notes = []
+    for word in answer.unknown:
+        near = ", ".join(answer.suggestions.get(word, ()))
+        notes.append(f"The model does not know \u201c{word}\u201d" + (f"; words spelled alike: {near}." if near else "."))
+    if answer.dropped:
+        notes.append(f"Longer than the model reads; left out: \u201c{' '.join(answer.dropped)}\u201d.")
+    return "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
+
+
+def presence_html(answer: Segmentation) -> str:
+    """The verdict in a sentence, with a bar; nothing where the model does not say."""
+    if answer.presence is None:
+        return ""
+    return (
+        f'<p class="presence{" absent" if answer.absent else ""}"><span class="bar" aria-hidden="true"><i style="width:{answer.presence:.1%}"></i></span>'
+        f"{escape(verdict(answer))}</p>"
+    )
+
+
+def heatmap_html(answer: Segmentation) -> str:
+    """The table of Eq. 4: a row for each level, a column for each word; each cell leads to the map of its word on its level."""
+    top = float(answer.word_attention.max()) or 1.0
+    heads = "".join(f'<th scope="col"{_unknown(word, answer)}>{escape(word)}</th>' for word in answer.tokens)
+    rows = []
+    for level, name in enumerate(level_names(len(answer.word_attention))):
+        cells = []
+        for place, word in enumerate(answer.tokens):
+            share = float(answer.word_attention[level, place])
+            strong = " strong" if share > 0.6 * top else ""
+            link = f'<a href="#{word_map_id(level, place)}" title="{escape(word)}, {name}">{share:.2f}</a>'
+            cells.append(f'<td class="cell{strong}" style="--share:{share / top:.3f}">{link}</td>')
+        rows.append(f'<tr><th scope="row">{name}</th>{"".join(cells)}</tr>')
+    return (
+        '<p class="about" id="about-attention">The share of the attention that each word receives on each level; a row sums to 1 (Eq. 4).</p>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="Attention per word and level">'
+        f'<table class="heatmap" aria-describedby="about-attention"><thead><tr><td></td>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )
+
+
+def word_maps_html(small: Segmentation) -> str:
+    """For each word, where it is attended from on each level; all on one scale from 0 to the greatest share. small: a reduced answer."""
+    names = level_names(len(small.word_maps))
+    top = float(small.word_maps.max()) or 1.0
+    rows = []
+    for place, word in enumerate(small.tokens):
+        layers = [
+            map_layer(word_map_id(level, place), f"Where \u201c{word}\u201d is attended from, {name}", small.word_map(level, place), top)
+            for level, name in enumerate(names)
+        ]
+        rows.append(f'<th scope="row"{_unknown(word, small)}>{escape(word)}</th>{_cells(layers)}')
+    return _maps_table(names, rows, f"The share of its attention that a place pays to the word, from 0 (dark) to {top:.2f} (bright).")
+
+
+def gates_html(small: Segmentation) -> str:
+    """Memory and reset gates of Eq. 6, per level. small: a reduced answer."""
+    names = level_names(len(small.memory_gates))
+    rows = []
+    for kind, gates in (("memory", small.memory_gates), ("reset", small.reset_gates)):
+        layers = [
+            map_layer(f"{kind}-{level}", f"{kind.capitalize()} gate, {name}", small.letterbox.inverse(gates[level]))
+            for level, name in enumerate(names)
+        ]
+        rows.append(f'<th scope="row">{kind} gate</th>{_cells(layers)}')
+    return _maps_table(names, rows, "The gates of Eq. 6, from 0 (dark, closed) to 1 (bright, open).")
+
+
+def _cells(layers: Sequence[Layer]) -> str:
+    return "".join(f"<td>{layer.html()}</td>" for layer in layers)
+
+
+def _maps_table(columns: Sequence[str], rows: Sequence[str], about: str) -> str:
+    heads = "".join(f'<th scope="col">{name}</th>' for name in columns)
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f'<p class="about">{about}</p><table class="maps"><thead><tr><td></td>{heads}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def left_out_html(explanation: Explanation, small: Segmentation) -> str:
+    """The words ranked by what leaving them out changes. small: the reduced answer, at whose size the changes are shown."""
+    before = small.mask(explanation.threshold)
+    rows = []
+    for rank, word in enumerate(explanation.ranked(), start=1):
+        answer = word.segmentation
+        after = np.zeros_like(before) if answer is None else in_view_of(answer, small).mask(explanation.threshold)
+        title = f"Without \u201c{word.text}\u201d"
+        alt = f"{title}: {_percent(before & ~after)} of the picture leave the mask, {_percent(after & ~before)} come to it"
+        layer = Layer(f"without-{word.word}", "changes", changes_uri(before, after), title, alt)
+        rows.append(_left_out_row(rank, word, layer))
+    return (
+        '<p class="about" id="about-words">The answer without the word: how much of the mask changes (1 \u2212 IoU), and by how much the presence does.</p>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="Words left out"><table class="ranked" aria-describedby="about-words">'
+        '<thead><tr><td></td><th scope="col">without</th><th scope="col" class="wide">change</th><th scope="col" class="iou">IoU</th>'
+        f'<th scope="col">presence</th><th scope="col">pixels</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )
+
+
+def _left_out_row(rank: int, word: WordLeftOut, layer: Layer) -> str:
+    alone = " <small>nothing is left to ask</small>" if word.segmentation is None else ""
+    return (
+        f'<tr data-layer="{layer.id}"><td>{rank}</td><th scope="row"><a href="#{layer.id}">{escape(word.text)}</a>{alone}</th>'
+        f'<td class="wide"><span class="bar" aria-hidden="true"><i style="width:{word.change:.1%}"></i></span>{word.change:.2f}</td>'
+        f'<td class="iou">{word.iou:.2f}</td><td>{signed(word.presence_change)}</td><td>{layer.html()}</td></tr>'
+    )
+
+
+def candidates_html(explanation: Explanation, mask: str) -> str:
+    """The separate pieces of the mask to choose from; nothing where it is one thing. mask: the picture of the mask at the explanation's threshold."""
+    candidates = explanation.candidates
+    if len(candidates) < 2:
+        return ""
+    layer = Layer(
+        "candidates",
+        "mask",
+        candidates_uri(candidates, mask, explanation.segmentation.image.shape[:2]),
+        f"{len(candidates)} separate pieces",
+        f"The mask with {len(candidates)} numbered frames",
+    )
+    items = "".join(f"<li>{one.score:.0%} probable on average, {one.share:.0%} of the mask</li>" for one in candidates)
+    return f'<div class="beside">{layer.html()}<ol>{items}</ol></div>'
+
+
+def facts_html(facts: Mapping[str, str]) -> str:
+    """Names and values, both plain text."""
+    return (
+        f'<dl class="facts">{"".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items())}</dl>'
+    )
+
+
+def legends_html(kinds: Sequence[Kind] = ("mask", "map", "changes")) -> str:
+    """One legend for each kind of layer; the style sheet shows the one that belongs to what is shown."""
+    legends = {
+        "mask": '<span class="key mask">the mask</span>',
+        "map": f'<span>0</span><i style="background:{legend_gradient()}"></i><span class="top">1</span>',
+        "changes": '<span class="key kept">stays</span><span class="key lost">goes without the word</span><span class="key gained">comes without it</span>',
+    }
+    return "".join(f'<p class="legend" data-for="{kind}" aria-hidden="true">{legends[kind]}</p>' for kind in kinds)
+
+
+def word_map_id(level: int, word: int) -> str:
+    """Anchor of the map of a word on a level."""
+    return f"map-{int(level)}-{int(word)}"
+
+
+def _unknown(word: str, answer: Segmentation) -> str:
+    return ' class="unknown" title="not in the vocabulary"' if word in answer.unknown else ""
+
+
+def _percent(mask: NDArray[np.bool_]) -> str:
+    return f"{float(mask.mean()):.1%}"
