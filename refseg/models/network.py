@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from refseg.models.backbones import Backbone, BackboneFeatures, DetectorSegmenterPair, DilatedResNet101, PlainBackbone
@@ -16,6 +15,7 @@ from refseg.models.encoded import EncodedImages, NetworkOutput, SeenImages
 from refseg.models.features import COORDINATES, VisualFeatures, WordFeatures, at_least_float32, coordinate_features
 from refseg.models.fusion import GatedFusion
 from refseg.models.instances import InstanceMasks
+from refseg.models.presence import PresenceHead
 from refseg.models.refinement import Refinement
 from refseg.models.regions import Regions, propose_regions
 from refseg.models.selection import (
@@ -154,11 +154,7 @@ class ReferringNetwork(nn.Module):
             Refinement(config.channels, self.backbone.detail_channels, config.refinement, evidence) if config.refinement else None
         )
         self.prediction = nn.Conv2d(config.channels if self.refinement is None else self.refinement.channels, 1, 3, padding=1)  # Eq. 7
-        cues = PRESENCE_CUES if config.regions else 0
-        self.presence = nn.Linear(2 * config.channels + cues, 1) if config.presence else None
-        if self.presence is not None and cues:
-            with torch.no_grad():
-                self.presence.weight[0, 2 * config.channels + MARGIN_CUE] = 2.0  # a good guess from the start
+        self.presence = PresenceHead(config.channels, bool(config.regions)) if config.presence else None
         if config.regions:
             self.instances = InstanceMasks(self.backbone.level_channels[0], *self.backbone.detail_channels)
             self.selection = RegionSelection(config.embedding, self.backbone.classes, sum(self.backbone.appearance_channels))
@@ -253,7 +249,7 @@ class ReferringNetwork(nn.Module):
             features=fused.features,
             memory_gates=fused.memory_gates,
             reset_gates=fused.reset_gates,
-            presence=self._presence(fused.features, selected),
+            presence=None if self.presence is None else self.presence.logit(fused.features, selected),
             dense=dense,
             selected=selected,
         )
@@ -297,18 +293,6 @@ class ReferringNetwork(nn.Module):
         cells = encoded.details[-1].shape[-1]  # at stride 4
         boxes, masks = encoded.regions.boxes[image_index], at_least_float32(encoded.instances[image_index]).sigmoid()
         return region_evidence(selected.logits, boxes, masks, 4 * cells, cells)
-
-    def _presence(self, features: Tensor, selected: Selected | None) -> Tensor | None:
-        """Strongest and mean response of each fused channel, and how sure the selection is -> logit (K,)."""
-        if self.presence is None:
-            return None
-        pooled = [F.relu(features).amax((2, 3)), features.mean((2, 3))]
-        if selected is not None:
-            pooled.append(presence_cues(selected).to(features.dtype))
-        elif self.config.regions:
-            pooled.append(features.new_zeros(len(features), PRESENCE_CUES))  # a picture encoded without its regions
-        logit: Tensor = self.presence(torch.cat(pooled, dim=1)).squeeze(1)
-        return logit
 
 
 def _in_order(encoded: EncodedImages, tokens: Tensor) -> Tensor:
