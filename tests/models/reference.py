@@ -12,11 +12,14 @@ from refseg.models.fusion import GatedFusion
 
 
 class Response(NamedTuple):
-    """features (P, C_v + C_l + 8);  word_attention (T,);  word_maps (T, P)."""
+    """features (P, C_v + C_l + 8);  word_attention (T,);  word_maps (T, P);  pairs (P, T, P, T): a[(p,n),(p',n')];
+    places (P, P): sum_n a_n sum_n' a[(p,n),(p',n')]."""
 
     features: Tensor
     word_attention: Tensor
     word_maps: Tensor
+    pairs: Tensor
+    places: Tensor
 
 
 def multimodal_features(visual: Tensor, words: Tensor, coordinates: Tensor) -> Tensor:
@@ -42,17 +45,24 @@ def attention(layer: CrossModalSelfAttention, visual: Tensor, words: Tensor, coo
     # Eq. 5, or the mean or the maximum over the words
     pooled = response.amax(1) if layer.pooling == "max" else (attended[:, None] * response).sum(1)
     maps = (attended[None, :, None] * pairs.sum(2)).sum(1).T
-    return Response(pooled, attended, maps)
+    places = (attended[None, :, None] * pairs.sum(3)).sum(1)
+    return Response(pooled, attended, maps, pairs, places)
 
 
-def fusion(layer: GatedFusion, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """Eq. 6 position by position, levels of (C, h, w) -> features (X, h, w), memory and reset gates (L, h, w)."""
+def fusion(layer: GatedFusion, levels: Sequence[Tensor], sentences: Sequence[Tensor] = ()) -> tuple[Tensor, Tensor, Tensor]:
+    """Eq. 6 position by position, levels of (C, h, w) -> features (X, h, w), memory and reset gates (L, h, w); sentences (C_l,) for a modulated one."""
+    gains = [torch.ones(())] * len(levels)
+    if layer.modulate is not None:
+        gains = [1 + torch.tanh(scale.weight @ e + scale.bias) for scale, e in zip(layer.modulate, sentences, strict=True)]
     _, h, w = levels[0].shape
     features = torch.empty(layer.project[0].out_channels, h, w)
     memory, reset = torch.empty(2, len(levels), h, w)
     for y in range(h):
         for x in range(w):
-            inputs = [project.weight[:, :, 0, 0] @ f[:, y, x] + project.bias for project, f in zip(layer.project, levels, strict=True)]
+            inputs = [
+                gain * (project.weight[:, :, 0, 0] @ f[:, y, x] + project.bias)
+                for project, f, gain in zip(layer.project, levels, gains, strict=True)
+            ]
             m = [torch.sigmoid(gate.weight.flatten() @ own + gate.bias)[0] for gate, own in zip(layer.memory, inputs, strict=True)]
             r = [torch.sigmoid(gate.weight.flatten() @ own + gate.bias)[0] for gate, own in zip(layer.reset, inputs, strict=True)]
             total = torch.zeros(len(inputs[0]))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from refseg.models.cmsa import Attended, CrossModalSelfAttention, Pooling
+from refseg.models.cmsa import Attended, AttendedFrom, CrossModalSelfAttention, Pooling
 from refseg.models.features import coordinate_features
 from tests.models import reference
 
@@ -53,6 +53,11 @@ class Case:
             attention.append(torch.nn.functional.pad(one.word_attention, (0, padding)))
             maps.append(torch.nn.functional.pad(one.word_maps, (0, 0, 0, padding)))
         return Attended(torch.stack(features), torch.stack(attention), torch.stack(maps))
+
+    def run_from(self, position: int) -> AttendedFrom:
+        return self.layer.attention_from(
+            self.layer.encode(self.visual, self.coordinates).select(self.index), self.words, self.valid, position
+        )
 
     def gradients(self, compute: Callable[[], Attended]) -> dict[str, Tensor]:
         """Gradients of a fixed random weighting of all three outputs w.r.t. both inputs and every parameter."""
@@ -262,6 +267,41 @@ def test_shares_are_shares(pooling: Pooling, sharpness: float) -> None:
     torch.testing.assert_close(got.word_maps.sum(1), torch.ones(3, 12, dtype=torch.float64))
     assert (got.word_attention >= 0).all() and (got.word_maps >= 0).all()
     assert got.word_attention[1].min() > 0
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@settings(max_examples=15, deadline=None)
+@given(
+    grid=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    lengths=st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple),
+    sharpness=st.sampled_from([0.1, 1.0, 4.0, 300.0]),
+    seed=st.integers(0, 1000),
+    where=st.floats(0, 1, exclude_max=True),
+)
+def test_the_attention_of_one_position_is_that_of_the_definition(
+    pooling: Pooling, grid: tuple[int, int], lengths: tuple[int, ...], sharpness: float, seed: int, where: float
+) -> None:
+    case = Case(grid, lengths, pictures=len(lengths), pooling=pooling, sharpness=sharpness, seed=seed)
+    position = int(where * grid[0] * grid[1])
+    with torch.no_grad():
+        got, maps = case.run_from(position), case.run().word_maps
+        for k, length in enumerate(lengths):
+            one = reference.attention(case.layer, case.visual[k], case.words[k, :length], case.coordinates)
+            torch.testing.assert_close(got.places[k], one.places[position], rtol=1e-9, atol=1e-9)
+            torch.testing.assert_close(got.words[k, :length], one.word_maps[:, position], rtol=1e-9, atol=1e-9)
+            assert not got.words[k, length:].any()
+    torch.testing.assert_close(got.words, maps[:, :, position], rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(got.places.sum(1), torch.ones(len(lengths), dtype=torch.float64))
+
+
+def test_the_attention_of_a_pair_is_the_product_of_its_factors() -> None:
+    """A single query word has the weight 1, so both marginals of its attention are seen as they are."""
+    case = Case((2, 3), (1,), sharpness=3.0)
+    with torch.no_grad():
+        pairs = reference.attention(case.layer, case.visual[0], case.words[0], case.coordinates).pairs
+        for position in range(6):
+            got = case.run_from(position)
+            torch.testing.assert_close(torch.outer(got.places[0], got.words[0]), pairs[position, 0])
 
 
 def test_average_pooling_weighs_words_alike() -> None:

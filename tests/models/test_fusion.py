@@ -15,13 +15,14 @@ def make(levels: int = 3, modulated: bool = False, scale: float = 3.0) -> tuple[
     return layer, [scale * torch.randn(2, 6, 3, 2) for _ in range(levels)], [torch.randn(2, 4) for _ in range(levels)]
 
 
+@pytest.mark.parametrize("modulated", [False, True])
 @pytest.mark.parametrize("levels", [2, 3, 4])
-def test_equals_the_loop_over_positions(levels: int) -> None:
-    layer, maps, sentences = make(levels)
+def test_equals_the_loop_over_positions(levels: int, modulated: bool) -> None:
+    layer, maps, sentences = make(levels, modulated)
     with torch.no_grad():
         fused = layer(maps, sentences)
         for k in range(2):
-            features, memory, reset = reference.fusion(layer, [level[k] for level in maps])
+            features, memory, reset = reference.fusion(layer, [level[k] for level in maps], [sentence[k] for sentence in sentences])
             torch.testing.assert_close(fused.features[k], features, rtol=1e-5, atol=1e-5)
             torch.testing.assert_close(fused.memory_gates[k], memory)
             torch.testing.assert_close(fused.reset_gates[k], reset)
