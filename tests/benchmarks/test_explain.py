@@ -1,16 +1,28 @@
 """What an explanation costs: the kinds are measured in turn, and the table compares each with a cold answer."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.explain import COLD, EXPRESSION, main, maps, measure, summary
 from refseg.inference.predictor import Predictor
 from refseg.language import words_of
+
+
+@pytest.fixture(autouse=True)
+def same_threads_afterwards() -> Iterator[None]:
+    """The command decides how many threads its process has; here that is everybody's process."""
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    yield
+    torch.set_num_threads(before[0])
+    cv2.setNumThreads(before[1])
 
 
 def test_the_command_prints_the_table(
