@@ -214,6 +214,11 @@ class Letterbox:
         return columns.start, rows.start, columns.stop, rows.stop
 
     @property
+    def scaled(self) -> "Letterbox":
+        """That of the scaled picture itself: its inverse leaves maps at the size at which the picture lies in the square."""
+        return Letterbox(*self.inner, self.size)
+
+    @property
     def scale(self) -> tuple[float, float]:
         """(x, y) factors from the picture to the square; they differ by rounding only."""
         return self.inner[1] / self.width, self.inner[0] / self.height

@@ -203,6 +203,7 @@ def test_letterbox_geometry(height: int, width: int, size: int) -> None:
     np.testing.assert_allclose(box.inverse_points(box.forward_points(points)), points, atol=1e-9)
     np.testing.assert_allclose(box.forward_points(points)[1], (box.left + w, box.top + h))
     np.testing.assert_allclose(box.forward_points(points)[:2].ravel(), box.corners)
+    assert (box.scaled.height, box.scaled.width) == box.scaled.inner == box.inner and box.scaled.window == box.window
 
 
 @given(st.floats(-1, 1), st.floats(-1, 1), st.integers(40, 300), st.integers(40, 300))

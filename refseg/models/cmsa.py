@@ -62,7 +62,7 @@ class ImageParts(NamedTuple):
 
 
 class Attended(NamedTuple):
-    """features (K, P, C_v + C_l + 8): the pooled multimodal features f^;  word_attention (K, T): a of Eq. 4, rows sum to 1;
+    """features (K, P, C_v + C_l + 8): the pooled multimodal features f^, or (K, P, X) of their projection;  word_attention (K, T): a of Eq. 4, rows sum to 1;
     word_maps (K, T, P): share sum_n a_n beta_pn(n') of its attention that position p pays to word n', sums to 1 over the words."""
 
     features: Tensor
@@ -102,17 +102,23 @@ class CrossModalSelfAttention(nn.Module):
             q = q * self.scale
             return ImageParts(features, q, k, x, _peaked_at_one(q @ k.transpose(1, 2)))
 
-    def forward(self, image: ImageParts, words: Tensor, valid: Tensor) -> Attended:
-        """Attend from K expressions, words (K, T, C_l) and valid (K, T), to their pictures: `image` of K entries, or of one for all of them."""
+    def forward(self, image: ImageParts, words: Tensor, valid: Tensor, projection: nn.Conv2d | None = None) -> Attended:
+        """Attend from K expressions, words (K, T, C_l) and valid (K, T), to their pictures: `image` of K entries, or of one for all of them.
+
+        projection: W_x of Eq. 6, 1 x 1, to be applied to f^. It is linear after linear: the wide f^ need not be made at all.
+        """
         with torch.autocast(words.device.type, enabled=False):
             words = at_least_float32(words).masked_fill(~valid.unsqueeze(-1), 0)
             qe, ke, xe = self._word_parts(words)
             a, shares = self._attended_words(image, qe, ke, valid)
             if self.pooling == "max":
                 beta = self._word_softmax(image.queries, qe, ke, valid)
-                return Attended(self._max_pooled(image, words, (qe, xe), beta, valid), a, shares.transpose(1, 2))
-            pooled = self._pooled_positions(image, qe, a) + shares @ xe  # (K, P, d)
-            features = self._with_residual(pooled, image, torch.einsum("kn,knc->kc", a, words))
+                features = self._max_pooled(image, words, (qe, xe), beta, valid)
+                if projection is not None:
+                    features = F.linear(features, projection.weight[:, :, 0, 0], projection.bias)
+            else:
+                pooled = self._pooled_positions(image, qe, a) + shares @ xe  # (K, P, d)
+                features = self._with_residual(pooled, image, torch.einsum("kn,knc->kc", a, words), projection)
             return Attended(features, a, shares.transpose(1, 2))
 
     def attention_from(self, image: ImageParts, words: Tensor, valid: Tensor, position: int) -> AttendedFrom:
@@ -192,13 +198,22 @@ class CrossModalSelfAttention(nn.Module):
         """sum_p' alpha_pn(p') xv_p' of one word, qe_n (K, d) -> (K, P, d)."""
         return ((image.queries + qe_n.unsqueeze(1)) @ image.keys.transpose(1, 2)).softmax(-1) @ image.values
 
-    def _with_residual(self, response: Tensor, image: ImageParts, word: Tensor) -> Tensor:
-        """W response + b + f_p of one (pooled) word: response (K, P, d), word (K, C_l) -> (K, P, C_v + C_l + 8) in the order of Eq. 1."""
-        v, s = image.features[..., : self.visual], image.features[..., self.visual :]
-        seen = torch.cat([v, word.new_zeros(*v.shape[:2], word.shape[1]), s], dim=-1)
-        said = F.pad(word, (v.shape[-1], s.shape[-1])) + self.output.bias
-        residual = seen + said.unsqueeze(1)  # (K, P, C), by far the largest here: the product is added in its place
-        return residual.flatten(0, 1).addmm_(response.flatten(0, 1), self.output.weight.T).view_as(residual)
+    def _with_residual(self, response: Tensor, image: ImageParts, word: Tensor, projection: nn.Conv2d | None = None) -> Tensor:
+        """f^ = W response + b + f_p of one (pooled) word, or its projection: response (K, P, d), word (K, C_l) -> (K, P, C), in the order of Eq. 1."""
+        seen, said = image.features, word
+        weight: Tensor = self.output.weight
+        bias: Tensor = self.output.bias
+        begin, end = self.visual, self.visual + word.shape[1]  # of the word among the channels of f_p
+        if projection is None:
+            seen = torch.cat([seen[..., :begin], word.new_zeros(*seen.shape[:2], end - begin), seen[..., begin:]], dim=-1)
+            said = F.pad(word, (begin, len(weight) - end))
+        else:
+            narrow = projection.weight[:, :, 0, 0]  # (X, C)
+            seen = seen @ torch.cat([narrow[:, :begin], narrow[:, end:]], dim=1).T
+            said = word @ narrow[:, begin:end].T
+            weight, bias = narrow @ weight, F.linear(bias, narrow, projection.bias)
+        features = seen + (said + bias).unsqueeze(1)  # (K, P, C), by far the largest here: the product is added in its place
+        return features.flatten(0, 1).addmm_(response.flatten(0, 1), weight.T).view_as(features)
 
     def _max_pooled(self, image: ImageParts, words: Tensor, parts: tuple[Tensor, Tensor], beta: Tensor, valid: Tensor) -> Tensor:
         """Maximum over the words of f^_pn, per channel: the per-word path. (K, P, C_v + C_l + 8)."""

@@ -34,8 +34,11 @@ class GatedFusion(nn.Module):
         self.gamma = nn.Parameter(torch.ones(levels))
 
     def forward(self, levels: Sequence[Tensor], sentences: Sequence[Tensor]) -> Fused:
-        """levels: L maps (K, C, h, w); sentences: L attended sentences (K, C_l)."""
-        x = [project(level) for project, level in zip(self.project, levels, strict=True)]
+        """levels: L maps f^i (K, C, h, w); sentences: L attended sentences (K, C_l)."""
+        return self.fuse([project(level) for project, level in zip(self.project, levels, strict=True)], sentences)
+
+    def fuse(self, x: Sequence[Tensor], sentences: Sequence[Tensor]) -> Fused:
+        """The same from L projected maps X^i (K, X, h, w) on."""
         if self.modulate is not None:
             gains = (1 + modulate(sentence).tanh() for modulate, sentence in zip(self.modulate, sentences, strict=True))
             x = [x_i * gain[:, :, None, None] for x_i, gain in zip(x, gains, strict=True)]
@@ -46,5 +49,5 @@ class GatedFusion(nn.Module):
         fused = []
         for x_i, m, r, own in zip(x, memory, reset, offered, strict=True):
             g = torch.addcmul(everything, 1 - m - own, x_i)  # (1 - m) X, and what all levels offer but for its own
-            fused.append(x_i.lerp(g.tanh(), r))
+            fused.append(x_i + r * (g.tanh() - x_i))
         return Fused(sum(fused[1:], fused[0]), torch.cat(memory, dim=1), torch.cat(reset, dim=1))

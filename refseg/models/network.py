@@ -224,11 +224,12 @@ class ReferringNetwork(nn.Module):
             image_index = _in_order(encoded, tokens)
         words = self.words(tokens, valid)  # (K, T, C_l)
         attended = [
-            attention(parts.select(image_index), words, valid) for attention, parts in zip(self.attention, encoded.parts, strict=True)
+            attention(parts.select(image_index), words, valid, projection)
+            for attention, parts, projection in zip(self.attention, encoded.parts, self.fusion.project, strict=True)
         ]
-        maps = [level.features.transpose(1, 2).unflatten(-1, (h, w)) for level in attended]  # (K, C, h, w) per level
+        maps = [level.features.transpose(1, 2).unflatten(-1, (h, w)) for level in attended]  # X^i (K, X, h, w) per level
         sentences = [torch.einsum("kt,ktc->kc", level.word_attention, words) for level in attended]
-        fused = self.fusion(maps, sentences)
+        fused = self.fusion.fuse(maps, sentences)
         x = fused.features
         if selected is None and encoded.described is not None:
             selected = self.select(encoded.described, tokens, valid, image_index)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -15,6 +15,7 @@ from tests.explain.answers import answer_with
 PROBABILITIES = arrays(np.float32, (7, 9), elements=st.floats(0.0625, 0.9375, width=32))
 
 
+@settings(deadline=None)
 @given(one=PROBABILITIES, other=PROBABILITIES, threshold=st.floats(0.1, 0.9))
 def test_three_disjoint_parts_of_the_union(one: np.ndarray, other: np.ndarray, threshold: float) -> None:
     first, second = answer_with(one), answer_with(other)

@@ -161,6 +161,7 @@ def test_an_explanation_can_go_to_another_process(sharp_predictor: Predictor, en
     np.testing.assert_array_equal(there.left_out[2].lost, explanation.left_out[2].lost)
 
 
+@settings(deadline=None)
 @given(changes=st.lists(st.tuples(st.floats(0, 1), st.none() | st.floats(-1, 1)), max_size=8))
 def test_ranking(changes: list[tuple[float, float | None]]) -> None:
     answer = answer_with(np.full((2, 2), 0.5, np.float32))
@@ -177,7 +178,7 @@ def test_ranking(changes: list[tuple[float, float | None]]) -> None:
                 assert one.word < following.word
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     text=st.text(max_size=60) | st.lists(st.sampled_from(["the", "dog's", "T-Shirt", "left-hand", "Ünïcode", "42", "florp"])).map(" ".join)
 )

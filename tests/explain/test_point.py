@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refseg.errors import ExpressionError, InputError
@@ -14,6 +14,7 @@ from refseg.inference.predictor import EncodedImage, Predictor
 SIDES = st.integers(1, 3000)
 
 
+@settings(deadline=None)
 @given(height=SIDES, width=SIDES, grid=st.sampled_from([(4, 4), (32, 32), (40, 40), (1, 1)]), data=st.data())
 def test_the_cell_holds_the_point(height: int, width: int, grid: tuple[int, int], data: st.DataObject) -> None:
     letterbox = Letterbox(height, width, 320)
@@ -27,6 +28,7 @@ def test_the_cell_holds_the_point(height: int, width: int, grid: tuple[int, int]
     assert row * side - 1e-6 <= down <= (row + 1) * side + 1e-6
 
 
+@settings(deadline=None)
 @given(height=SIDES, width=SIDES)
 def test_cells_follow_the_point(height: int, width: int) -> None:
     """From left to right and from top to bottom cells never go back, and the border around the picture is never hit from within."""

@@ -140,6 +140,25 @@ def test_float32_agrees_with_the_definition(pooling: Pooling) -> None:
     assert_same_gradients(case.gradients(case.run), case.gradients(case.naive), 1e-5)
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("pictures", [1, 3])
+def test_features_are_projected_as_if_afterwards(pooling: Pooling, pictures: int) -> None:
+    case = Case(lengths=(2, 5, 4), pictures=pictures, pooling=pooling)
+    projection = torch.nn.Conv2d(VISUAL + WORDS + 8, 9, 1).double()
+    wide = case.run()
+    afterwards = projection(wide.features.transpose(1, 2).unflatten(-1, (3, 4))).flatten(2).transpose(1, 2)
+    image = case.layer.encode(case.visual, case.coordinates).select(case.index)
+    at_once = case.layer(image, case.words, case.valid, projection)
+    assert_same(at_once, wide._replace(features=afterwards), 1e-12)
+    leaves = [*case.layer.parameters(), *projection.parameters()]
+    for one, other in zip(
+        torch.autograd.grad(at_once.features.square().sum(), leaves, materialize_grads=True),
+        torch.autograd.grad(afterwards.square().sum(), leaves, materialize_grads=True),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
 def test_each_expression_attends_to_its_own_picture() -> None:
     case = Case(lengths=(3, 4, 2, 4), pictures=2)
     assert_same(case.run(), case.naive(), 1e-10)
