@@ -185,7 +185,9 @@ class Predictor:
     def answer(self, encoded: EncodedImage, expressions: Sequence[Expression], selected: Selected | None = None) -> list[Segmentation]:
         """What `segment` does for as many expressions as fit into one pass, already read; selected: see `ReferringNetwork.attend`."""
         output, strongest = self._attend(encoded, expressions, selected)
-        return [self._segmentation(encoded, expression, output, strongest, row) for row, expression in enumerate(expressions)]
+        unknown = {word for expression in expressions for word in expression.unknown}  # variants of one expression share them
+        nearest = {word: self.vocabulary.nearest(word) for word in unknown}
+        return [self._segmentation(encoded, expression, output, strongest, row, nearest) for row, expression in enumerate(expressions)]
 
     def _chunk(self, encoded: EncodedImage) -> int:
         """Expressions to one pass: each holds about three maps of every level's multimodal features, and its word attention."""
@@ -218,7 +220,13 @@ class Predictor:
             return _on_cpu(kept), strongest
 
     def _segmentation(
-        self, encoded: EncodedImage, expression: Expression, output: NetworkOutput, strongest: Tensor, row: int
+        self,
+        encoded: EncodedImage,
+        expression: Expression,
+        output: NetworkOutput,
+        strongest: Tensor,
+        row: int,
+        nearest: dict[str, list[str]],
     ) -> Segmentation:
         words = len(expression.tokens)
         return Segmentation(
@@ -228,7 +236,7 @@ class Predictor:
             tokens=expression.tokens,
             unknown=expression.unknown,
             dropped=expression.dropped,
-            suggestions={word: self.vocabulary.nearest(word) for word in expression.unknown},
+            suggestions={word: list(nearest[word]) for word in expression.unknown},
             threshold=self.threshold,
             presence=None if output.presence is None else self.presence.probability(float(output.presence[row])),
             presence_threshold=self.presence.threshold,

@@ -119,6 +119,15 @@ def test_unknown_repeated_and_too_many_words(sharp_predictor: Predictor, encoded
     assert last is not None and last.tokens == ("dog",) * 19 and last.dropped == ()
 
 
+def test_an_unknown_word_is_looked_up_once(sharp_predictor: Predictor, encoded: EncodedImage, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up: list[str] = []
+    monkeypatch.setattr(Vocabulary, "nearest", lambda _, word: looked_up.append(word) or [word])
+    explanation = explain(sharp_predictor, encoded, "the florp dog on the left")
+    assert looked_up == ["florp"]
+    assert explanation.segmentation.suggestions == {"florp": ["florp"]}
+    assert [bool(one.segmentation.suggestions) for one in explanation.left_out if one.segmentation] == [True, False, True, True, True, True]
+
+
 def test_a_verdict_of_absence_leaves_the_masks_alone(sharp_predictor: Predictor, encoded: EncodedImage, threshold: float) -> None:
     before = explain(sharp_predictor, encoded, EXPRESSION, threshold)
     calibrated = Predictor(sharp_predictor._network, sharp_predictor.vocabulary, device="cpu", precision="float32", name="sharp")
