@@ -186,11 +186,12 @@ class Desk:
         self.record.layer(id_)
         self._save(self.record.without_layer(id_))
 
-    def mark(self, state: State) -> None:
-        """Accepted, skipped, or one of the other states."""
-        if state not in STATES:
-            raise ProjectError(f"got the state {state!r}, expected one of {', '.join(STATES)}")
-        self._save(replace(self.record, state=state))
+    def mark(self, state: str) -> None:
+        """Accepted, skipped, or one of the other states. Raises ProjectError for what is none."""
+        known = next((one for one in STATES if one == state), None)
+        if known is None:
+            raise ProjectError(f"got the state {state[:40]!r}, expected one of {', '.join(STATES)}")
+        self._save(replace(self.record, state=known))
         if state == "accepted":
             self._judge(self.record.layers)
 

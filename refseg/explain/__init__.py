@@ -13,7 +13,7 @@ What the network attends to comes with every answer: `Segmentation.word_attentio
 """
 
 from refseg.explain.candidates import Candidate, find_candidates
-from refseg.explain.compare import Comparison, Consistency, compare, consistency
+from refseg.explain.compare import Comparison, Consistency, agreement, compare, consistency
 from refseg.explain.explanation import Explanation, WordLeftOut, explain
 from refseg.explain.point import PointAttention, attention_at
 
@@ -24,6 +24,7 @@ __all__ = [
     "Explanation",
     "PointAttention",
     "WordLeftOut",
+    "agreement",
     "attention_at",
     "compare",
     "consistency",

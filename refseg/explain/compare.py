@@ -61,7 +61,11 @@ def consistency(predictor: Predictor, encoded: EncodedImage, expressions: Sequen
     if len(expressions) < 2:
         raise InputError(f"got {len(expressions)} expressions, expected at least two to compare")
     answers = predictor.segment(encoded, expressions)
-    masks = [answer.seen_mask(predictor.threshold if threshold is None else threshold) for answer in answers]
+    return agreement([answer.seen_mask(predictor.threshold if threshold is None else threshold) for answer in answers])
+
+
+def agreement(masks: Sequence[NDArray[np.bool_]]) -> Consistency:
+    """The same of two masks or more that are at hand, bool (H, W) all."""
     table = np.eye(len(masks))
     for i, one in enumerate(masks):
         for j in range(i):

@@ -31,8 +31,8 @@ WITHOUT_TURN = ("next", "export", "progress", "detail")  # they take long, or ar
 class Seat:
     """One window's place: its desk, what its script has been told, its list and its batch."""
 
-    def __init__(self, key: str, desk: Desk, proposer: Proposer) -> None:
-        self.key, self.desk, self.proposer = key, desk, proposer
+    def __init__(self, desk: Desk, proposer: Proposer) -> None:
+        self.desk, self.proposer = desk, proposer
         self.view, self.files = View(), Files(desk.project)
         self.states: tuple[State, ...] = STATES
         self.hardest_first = False
@@ -67,13 +67,12 @@ class AnnotatePage:
             "describe": self._describe,
             "delete": lambda seat, request: seat.desk.delete(ask.text(request, "layer")),
             "mark": self._mark,
-            "undo": lambda seat, request: {"moved": seat.desk.undo()},
-            "redo": lambda seat, request: {"moved": seat.desk.redo()},
+            "undo": self._undo,
+            "redo": self._redo,
             "add": self._add,
             "batch": self._batch,
             "next": self._next,
             "detail": self._detail,
-            "look": lambda seat, request: None,
             "stop": self._stop,
             "import": lambda seat, request: seat.files.take(ask.text(request, "format"), ask.uploaded(request)),
             "export": lambda seat, request: seat.files.export(ask.text(request, "format")),
@@ -114,7 +113,7 @@ class AnnotatePage:
             if seat is None:
                 proposer = Proposer(self._runner)
                 refine: Refine | None = crf.refine_mask if crf.available() else None
-                seat = self._seats[key, window] = Seat(key, Desk(self._shelf.open(key), proposer, refine), proposer)
+                seat = self._seats[key, window] = Seat(Desk(self._shelf.open(key), proposer, refine), proposer)
                 while len(self._seats) > CAPACITY:
                     self._seats.popitem(last=False)
             self._seats.move_to_end((key, window))
@@ -138,7 +137,8 @@ class AnnotatePage:
         return {"project": seat.desk.project.name, **self._list(seat, request)}
 
     def _list(self, seat: Seat, request: Request) -> dict[str, Any]:
-        states = tuple(state for state in STATES if state in (request.get("states") or STATES))
+        wanted = ask.texts(request, "states", len(STATES)) if request.get("states") else STATES
+        states = tuple(state for state in STATES if state in wanted)
         seat.states, seat.hardest_first = states or STATES, ask.flag(request, "hardest")
         return _listed(seat)
 
@@ -163,9 +163,15 @@ class AnnotatePage:
         return _layer(seat.desk.describe(ask.maybe_text(request, "layer"), **values))
 
     def _mark(self, seat: Seat, request: Request) -> None:
-        seat.desk.mark(_state(ask.text(request, "state")))
+        seat.desk.mark(ask.text(request, "state"))
         if ask.flag(request, "on"):
             seat.desk.move(1, seat.states, seat.hardest_first)
+
+    def _undo(self, seat: Seat, request: Request) -> None:
+        seat.desk.undo()
+
+    def _redo(self, seat: Seat, request: Request) -> None:
+        seat.desk.redo()
 
     def _add(self, seat: Seat, request: Request) -> dict[str, Any]:
         record = seat.desk.project.add_picture(ask.uploaded(request), name=ask.text(request, "name"))
@@ -214,12 +220,5 @@ def _layer(layer: Layer) -> dict[str, Any]:
     return {"layer": layer.id}
 
 
-def _state(name: str) -> State:
-    for state in STATES:
-        if state == name:
-            return state
-    raise InputError(f"got the state {name[:40]!r}, expected one of {', '.join(STATES)}")
-
-
 def _listed(seat: Seat) -> dict[str, Any]:
-    return {"entries": entries_of(seat.desk.queue(seat.states, seat.hardest_first)), "total": len(seat.desk.project.entries)}
+    return {"entries": entries_of(seat.desk.queue(seat.states, seat.hardest_first))}

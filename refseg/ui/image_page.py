@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.errors import ImageError
-from refseg.explain.candidates import find_candidates
+from refseg.explain import find_candidates
 from refseg.images import load_image
 from refseg.pictures import grey_uri, jpeg_uri, reduced_image, reduced_map
 from refseg.ui.examples import Example
@@ -106,7 +106,7 @@ class ImagePage:
         number, found = choice.get("number"), session.segmentation
         parts = find_candidates(found, float(threshold))
         chosen = next((part.mask for part in parts if part.number == number), None)
-        session = self._why.follow(session.choosing(chosen))
+        session = self._why.know(session.choosing(chosen))
         return _masked(session, found, float(threshold), refine), session
 
     def choose_word(self, expression: str, choice: Mapping[str, Any]) -> str:

@@ -41,8 +41,7 @@ class Proposer:
 
 
 def proposal_of(found: "Segmentation", model: str) -> Proposal:
-    """An answer of the network as annotation sees it. model: its name, `user/name@revision` for one of the Hub."""
-    name, _, revision = model.partition("@")
+    """An answer of the network as annotation sees it. model: its name, see `origin_of`."""
     known = sum(token not in found.unknown for token in found.tokens)
     notes = [message.text for message in about_words(found.unknown, {}, found.dropped, known)]
     if found.absent:
@@ -55,7 +54,13 @@ def proposal_of(found: "Segmentation", model: str) -> Proposal:
         mask=found.mask(),
         probability=found.probability,
         doubt=found.doubt,
-        origin=Origin(name, revision or f"refseg {__version__}", found.threshold, "none"),
+        origin=origin_of(model, found.threshold),
         absent=found.absent,
         notes=tuple(notes),
     )
+
+
+def origin_of(model: str, threshold: float) -> Origin:
+    """Where an unrefined mask of the model `name` or `name@revision` comes from; an embedded one has refseg's version for a revision."""
+    name, _, revision = model.partition("@")
+    return Origin(name, revision or f"refseg {__version__}", threshold, "none")

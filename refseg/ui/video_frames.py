@@ -5,15 +5,15 @@ from secrets import token_hex
 from typing import NamedTuple
 
 from refseg.annotation.clips import take_frames
-from refseg.annotation.records import Layer, Origin, now
+from refseg.annotation.records import Layer, now
 from refseg.annotation.store import Project
 from refseg.data.masks import encode_rle
 from refseg.errors import ProjectError
 from refseg.ui.messages import NO_RESULT, Message, failure, messages_html
 from refseg.ui.progress import progress_html
+from refseg.ui.proposer import origin_of
 from refseg.ui.shelf import Shelf
 from refseg.ui.video_run import VideoRun
-from refseg.version import __version__
 
 
 class Sent(NamedTuple):
@@ -72,7 +72,6 @@ class FrameSender:
 def layer_of_frame(run: VideoRun, number: int, threshold: float, colour: str) -> Layer:
     """What the run has drawn in a frame. A frame in which the model takes the thing for absent keeps that verdict."""
     moment = run.timeline.moments[number]
-    model, _, revision = run.model.partition("@")
     return Layer(
         token_hex(4),
         (run.expression,),
@@ -80,7 +79,7 @@ def layer_of_frame(run: VideoRun, number: int, threshold: float, colour: str) ->
         absent=moment.absent,
         mask=None if moment.absent else encode_rle(run.mask(number, threshold)),
         doubt=min(1.0, max(0.0, 1.0 - moment.peak * (1.0 if moment.steadiness is None else moment.steadiness))),
-        origin=Origin(model, revision or f"refseg {__version__}", threshold, "none"),
+        origin=origin_of(run.model, threshold),
         created=now(),
         updated=now(),
     )

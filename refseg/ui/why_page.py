@@ -3,12 +3,13 @@
 import weakref
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from refseg.errors import InputError, UnavailableError
+from refseg.explain import Explanation, agreement, attention_at, compare, explain, find_candidates
+from refseg.explain.report import report_html, write_report
 from refseg.explain.wording import level_names
 from refseg.ui import requests as ask
 from refseg.ui.heatmap import heatmap_html
@@ -19,7 +20,6 @@ from refseg.ui.session import Session
 from refseg.ui.why_maps import classes_uri, map_of, scaled_map
 
 if TYPE_CHECKING:
-    from refseg.explain import Explanation
     from refseg.inference.predictor import EncodedImage
     from refseg.inference.segmentation import Segmentation
 
@@ -33,7 +33,7 @@ class WhyPage:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._sessions: weakref.WeakValueDictionary[str, Session] = weakref.WeakValueDictionary()
-        self._explanations: weakref.WeakKeyDictionary[Session, Explanation] = weakref.WeakKeyDictionary()
+        self._explanations: weakref.WeakKeyDictionary[Segmentation, Explanation] = weakref.WeakKeyDictionary()
         self._actions: dict[str, Callable[[Session, Segmentation, Request], dict[str, Any]]] = {
             "map": self._map,
             "point": self._point,
@@ -50,7 +50,7 @@ class WhyPage:
         found = session.segmentation
         if found is None:
             return EMPTY
-        self._sessions[session.token] = session
+        self.know(session)
         return {
             "state": "ready",
             "token": session.token,
@@ -63,12 +63,9 @@ class WhyPage:
             "absent": found.absent,
         }
 
-    def follow(self, session: Session) -> Session:
-        """The same visitor's session after a choice among its parts: asked for by the same token, explained as before."""
-        before = self._sessions.get(session.token)
+    def know(self, session: Session) -> Session:
+        """From now on this session is asked for by its token."""
         self._sessions[session.token] = session
-        if before is not None and before in self._explanations:
-            self._explanations[session] = self._explanations[before]
         return session
 
     def why(self, request: Any) -> dict[str, Any]:
@@ -96,8 +93,6 @@ class WhyPage:
 
     def _point(self, session: Session, found: "Segmentation", request: Request) -> dict[str, Any]:
         """What the place x, y (shares of the picture's sides, 0..1) attends to."""
-        from refseg.explain import attention_at
-
         height, width = session.image.shape[:2]
         x, y = (min(max(ask.number(request, name), 0.0), 1.0 - 1e-9) for name in ("x", "y"))
         attended = attention_at(self._runner.predictor, self._encoded(session), found.expression, x * width, y * height)
@@ -130,16 +125,14 @@ class WhyPage:
 
     def _compare(self, session: Session, found: "Segmentation", request: Request) -> dict[str, Any]:
         """The answer beside that to another expression; with several, how far all of them agree."""
-        from refseg.explain import compare
-
         texts = ask.texts(request, "expressions", MAX_PARAPHRASES)
         if not texts:
             raise InputError("got no expression to compare with: write one, or several, one a line")
         threshold = ask.number(request, "threshold") if "threshold" in request else found.threshold
         encoded = self._encoded(session)
         others = self._runner.predictor.segment(encoded, texts)
-        pairs = [compare(found, other, threshold) for other in others]
-        first, other = pairs[0], others[0]
+        other = others[0]
+        first = compare(found, other, threshold)
         told: dict[str, Any] = {
             "iou": round(first.iou, 4),
             "presence": None if other.presence is None else round(other.presence, 4),
@@ -148,13 +141,17 @@ class WhyPage:
             "text": other.expression,
         }
         if len(texts) > 1:
-            told["agreement"] = agreement([found, *others], threshold)
+            agreed = agreement([one.mask(threshold) for one in (found, *others)])
+            iou = [[round(float(one), 3) for one in row] for row in agreed.iou]
+            told["agreement"] = {
+                "texts": [found.expression, *(one.expression for one in others)],
+                "iou": iou,
+                "mean": round(agreed.mean, 3),
+            }
         return told
 
     def _candidates(self, session: Session, found: "Segmentation", request: Request) -> dict[str, Any]:
         """The strong pieces of the mask; boxes in shares of the picture's sides."""
-        from refseg.explain import find_candidates
-
         height, width = session.image.shape[:2]
         threshold = ask.number(request, "threshold") if "threshold" in request else None
         sides = np.array([width, height, width, height])
@@ -172,9 +169,7 @@ class WhyPage:
 
     def _report(self, session: Session, found: "Segmentation", request: Request) -> dict[str, Any]:
         """The report as a file that the browser may fetch."""
-        from refseg.explain.report import report_html, write_report
-
-        path = _file(session, "report.html")
+        path = session.shared.file("report.html")
         html = report_html(
             self._explanation(session, found),
             picture_name=session.name,
@@ -187,38 +182,22 @@ class WhyPage:
 
     def _figure(self, session: Session, found: "Segmentation", request: Request) -> dict[str, Any]:
         """The heatmap of Eq. 4 as a figure: png, svg or pdf."""
-        from refseg.explain.figures import attention_figure, save_figure
+        from refseg.explain.figures import attention_figure, save_figure  # brings matplotlib
 
         kind = ask.text(request, "kind")
         if kind not in ("png", "svg", "pdf"):
             raise InputError(f"got the kind of figure {kind[:20]!r}, expected png, svg or pdf")
-        path = _file(session, f"attention.{kind}")
+        path = session.shared.file(f"attention.{kind}")
         save_figure(attention_figure(found.tokens, found.word_attention), path)
         return {"path": str(path), "name": path.name}
 
-    def _explanation(self, session: Session, found: "Segmentation") -> "Explanation":
-        from refseg.explain import explain
-
-        known = self._explanations.get(session)
+    def _explanation(self, session: Session, found: "Segmentation") -> Explanation:
+        known = self._explanations.get(found)
         if known is None:
-            known = self._explanations[session] = explain(self._runner.predictor, self._encoded(session), found.expression)
+            known = self._explanations[found] = explain(self._runner.predictor, self._encoded(session), found.expression)
         return known
 
     def _encoded(self, session: Session) -> "EncodedImage":
         if session.encoded is None:
             raise UnavailableError("this needs the picture's features, which cannot be kept where the GPU is lent for one answer at a time")
         return session.encoded
-
-
-def agreement(answers: "list[Segmentation]", threshold: float) -> dict[str, Any]:
-    """IoU of each pair of answers, and the mean over the pairs."""
-    from refseg.explain import compare
-
-    table = [[round(compare(one, other, threshold).iou, 3) for other in answers] for one in answers]
-    pairs = [table[i][j] for i in range(len(table)) for j in range(i)]
-    return {"texts": [answer.expression for answer in answers], "iou": table, "mean": round(float(np.mean(pairs)), 3)}
-
-
-def _file(session: Session, name: str) -> Path:
-    """A file of the session where the browser may fetch it; the folder's name cannot be guessed."""
-    return session.shared.file(name)

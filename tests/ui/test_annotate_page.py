@@ -87,7 +87,7 @@ def test_each_thing_is_told_once(client: Client) -> None:
     first = client("find", expression="the red ball")
     second = client("find", expression="the red ball on the left")
     assert set(first["masks"]) == {first["layer"]} and set(second["masks"]) == {second["layer"]} and "uri" not in second["picture"]
-    assert client("look")["masks"] == {}
+    assert client("list")["masks"] == {}
     again = client("enter")
     assert set(again["masks"]) == {first["layer"], second["layer"]} and again["picture"]["uri"].startswith("data:image/jpeg")
     assert again["entries"] == [["photo.png", "model", 2, 0.25]]
