@@ -26,7 +26,6 @@ def find_examples(drawn: Path = DRAWN) -> list[Example]:
     photos = Path(str(resources.files("gradio"))) / "media_assets" / "images"
     portrait = Path(str(resources.files("matplotlib"))) / "mpl-data" / "sample_data" / "grace_hopper.jpg"
     candidates = [
-        Example(photos / "lion.jpg", "the lion"),
         Example(photos / "cheetah.jpg", "the running cheetah"),
         Example(portrait, "the woman"),
         Example(photos / "cheetah1.jpg", "the cheetah"),

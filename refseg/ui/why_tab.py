@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from refseg.pictures import legend_gradient
 from refseg.ui.theme import script, static_text
 from refseg.ui.why_page import EMPTY, WhyPage
 
@@ -16,7 +17,7 @@ def build_why(page: WhyPage) -> gr.HTML:
 
     return gr.HTML(
         EMPTY,
-        html_template=static_text("why.html"),
+        html_template=static_text("why.html").replace("LEGEND", legend_gradient()),
         js_on_load=script("paint.js", "files.js", "elements.js", "why.js"),
         server_functions=[why],
         elem_id="rs-why-widget",

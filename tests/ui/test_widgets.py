@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from refseg.ui.examples import Example, examples_html, find_examples
-from refseg.ui.figures import facts_html, map_html
+from refseg.ui.figures import facts_html
 from refseg.ui.heatmap import heatmap_html
+from refseg.ui.why_maps import plain_map
 
 ATTACK = '<img src=x onerror="alert(1)">'
 
@@ -61,8 +62,8 @@ def test_heatmap_refuses_another_size() -> None:
 def test_map_is_described_in_words() -> None:
     values = np.zeros((30, 30), np.float32)
     values[2, 27] = 0.8
-    html = map_html(ATTACK, "why", values, np.zeros((30, 30, 3), np.uint8))
-    assert "highest at the top right" in html and "0.80" in html and ATTACK not in html
+    told = plain_map(values, np.zeros((30, 30, 3), np.uint8))
+    assert told["where"] == "at the top right" and told["high"] == 0.8 and told["low"] == 0.0
 
 
 def test_facts_are_escaped() -> None:
