@@ -26,7 +26,8 @@ from benchmarks.memory import peak_resident_bytes, reset_peak
 from refseg import Predictor, Vocabulary
 from refseg.evaluation.tables import table
 from refseg.inference.video import VideoPredictor
-from refseg.models.network import LEVELS, NetworkConfig, ReferringNetwork
+from refseg.models.config import LEVELS, NetworkConfig
+from refseg.models.network import ReferringNetwork
 from refseg.models.sliding import SlidingAttention
 from refseg.video.reader import Frame
 

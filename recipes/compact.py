@@ -9,7 +9,7 @@ Cost and score: see README.md beside this file.
 
 from refseg.data.choices import DEFAULT_MIX
 from refseg.data.sources import ClipSpec, SourceSpec
-from refseg.models.network import NetworkConfig
+from refseg.models.config import NetworkConfig
 from refseg.training.recipe import Phase, Recipe
 
 FROZEN = {"backbone_rate": 0.0}

@@ -218,6 +218,10 @@ class Letterbox:
         """That of the scaled picture itself: its inverse leaves maps at the size at which the picture lies in the square."""
         return Letterbox(*self.inner, self.size)
 
+    def of_cells(self, cells: int) -> "Letterbox":
+        """The same picture in a square of `cells` x `cells`: its window is the part of a network's grid that the picture fills."""
+        return Letterbox(self.height, self.width, cells)
+
     @property
     def scale(self) -> tuple[float, float]:
         """(x, y) factors from the picture to the square; they differ by rounding only."""

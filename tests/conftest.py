@@ -35,7 +35,8 @@ def sample_image() -> NDArray[np.uint8]:
 def tiny_network(tiny_vocabulary: Vocabulary) -> "ReferringNetwork":
     import torch
 
-    from refseg.models.network import NetworkConfig, ReferringNetwork
+    from refseg.models.config import NetworkConfig
+    from refseg.models.network import ReferringNetwork
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)

@@ -139,12 +139,8 @@ class Project:
         with _writing(self.folder):
             return self._write(_readable(record))
 
-    def remove_picture(self, name: str) -> None:
-        """Take a picture out of the project, its copy with it."""
-        self.remove_pictures([name])
-
     def remove_pictures(self, names: Iterable[str]) -> None:
-        """The same for many at once."""
+        """Take pictures out of the project, their copies with them."""
         for name in names:
             record = self.record(name)
             with _writing(self.folder):

@@ -23,7 +23,8 @@ from refseg.errors import CheckpointError
 from refseg.inference.calibration import PresenceCalibration
 from refseg.language import Vocabulary
 from refseg.models.cmsa import Pooling
-from refseg.models.network import NetworkConfig, ReferringNetwork
+from refseg.models.config import NetworkConfig
+from refseg.models.network import ReferringNetwork
 
 FORMAT = 1
 CONFIG, WEIGHTS, VOCABULARY, CARD = "config.json", "model.safetensors", "vocabulary.txt", "README.md"

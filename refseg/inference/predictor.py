@@ -21,8 +21,9 @@ from refseg.inference.hub import resolve_model
 from refseg.inference.segmentation import Segmentation
 from refseg.language import Expression, Tokeniser, Vocabulary
 from refseg.models.cmsa import ImageParts
+from refseg.models.config import NetworkConfig
 from refseg.models.encoded import EncodedImages, NetworkOutput
-from refseg.models.network import NetworkConfig, ReferringNetwork
+from refseg.models.network import ReferringNetwork
 from refseg.models.regions import Regions
 from refseg.models.selection import DescribedRegions, Selected
 

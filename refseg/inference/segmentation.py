@@ -78,8 +78,7 @@ class Segmentation:
     @cached_property
     def doubt(self) -> float:
         """How unsure this answer is, 0..1: see `doubt_of`."""
-        cells = Letterbox(self.letterbox.height, self.letterbox.width, self.logits.shape[0])
-        return doubt_of(self.logits[cells.window], self.threshold, self.presence)
+        return doubt_of(self.logits[self.letterbox.of_cells(len(self.logits)).window], self.threshold, self.presence)
 
     @cached_property
     def response(self) -> FloatArray:

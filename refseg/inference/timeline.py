@@ -72,11 +72,6 @@ class Timeline:
         self.moments.append(moment)
         return moment
 
-    def next_doubtful(self, after: int) -> int | None:
-        """Number of the first doubtful frame after `after`, from the start again where none follows; None where there is none."""
-        doubtful = [moment.number for moment in self.moments if moment.doubtful]
-        return next((number for number in doubtful if number > after), doubtful[0] if doubtful else None)
-
 
 def timeline_record(
     timeline: Timeline,

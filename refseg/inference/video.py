@@ -18,9 +18,10 @@ from refseg.inference.predictor import EncodedImage, Predictor
 from refseg.inference.segmentation import Segmentation
 from refseg.language import Expression
 from refseg.models.cfsa import Pooled
+from refseg.models.config import LEVELS
 from refseg.models.encoded import SeenImages
 from refseg.models.linking import link_choices
-from refseg.models.network import LEVELS, ReferringNetwork
+from refseg.models.network import ReferringNetwork
 from refseg.models.selection import Selected
 from refseg.models.sliding import SlidingAttention, window_around
 from refseg.video.reader import Frame, open_clip

@@ -10,7 +10,7 @@ from typing import Literal
 from refseg.data.choices import DEFAULT_MIX
 from refseg.data.sources import ClipSpec, SourceSpec
 from refseg.errors import DataError
-from refseg.models.network import NetworkConfig
+from refseg.models.config import NetworkConfig
 from refseg.training.losses import LossWeights
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"

@@ -78,7 +78,7 @@ def layer_of_frame(run: VideoRun, number: int, threshold: float, colour: str) ->
         colour=colour,
         absent=moment.absent,
         mask=None if moment.absent else encode_rle(run.mask(number, threshold)),
-        doubt=min(1.0, max(0.0, 1.0 - moment.peak * (1.0 if moment.steadiness is None else moment.steadiness))),
+        doubt=run.doubt(number, threshold),
         origin=origin_of(run.model, threshold),
         created=now(),
         updated=now(),

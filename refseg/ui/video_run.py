@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.images import Letterbox
+from refseg.inference.doubt import doubt_of
 from refseg.inference.timeline import Timeline
 from refseg.inference.video import FrameResult
 from refseg.pictures import reduced_image
@@ -64,6 +65,12 @@ class VideoRun:
         assert self.letterbox is not None  # noqa: S101  set with the first answer
         logits = self.letterbox.inverse(self._logits(number).astype(np.float32))
         return np.asarray(logits >= np.log(threshold / (1 - threshold)))
+
+    def doubt(self, number: int, threshold: float) -> float:
+        """How unsure the answer about a frame is, 0..1: see `doubt_of`."""
+        assert self.letterbox is not None  # noqa: S101  set with the first answer
+        logits = self._logits(number).astype(np.float32)
+        return doubt_of(logits[self.letterbox.of_cells(len(logits)).window], threshold, self.timeline.moments[number].presence)
 
     def masks(self, threshold: float) -> Iterator[NDArray[np.bool_]]:
         """Of every frame answered, one after the other."""

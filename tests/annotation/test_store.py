@@ -82,7 +82,7 @@ def test_a_linked_picture_stays_where_it_is(project: Project, photos: list[Path]
     photos[1].unlink()
     with pytest.raises(ImageError, match="is gone"):
         project.picture_path(record)
-    project.remove_picture(record.name)
+    project.remove_pictures([record.name])
     assert project.entries == []
 
 

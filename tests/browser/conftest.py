@@ -18,7 +18,8 @@ import torch
 
 from refseg import Predictor
 from refseg.language import Vocabulary
-from refseg.models.network import NetworkConfig, ReferringNetwork
+from refseg.models.config import NetworkConfig
+from refseg.models.network import ReferringNetwork
 from refseg.ui import Shelf, build_demo, launch_options
 from tests.browser.visitor import Site, SomeVisitor, Visit
 

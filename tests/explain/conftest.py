@@ -17,7 +17,8 @@ def sharp_predictor(tiny_vocabulary: Vocabulary) -> "Predictor":
     import torch
 
     from refseg.inference.predictor import Predictor
-    from refseg.models.network import NetworkConfig, ReferringNetwork
+    from refseg.models.config import NetworkConfig
+    from refseg.models.network import ReferringNetwork
 
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(5)

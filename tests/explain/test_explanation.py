@@ -138,7 +138,8 @@ def test_a_verdict_of_absence_leaves_the_masks_alone(sharp_predictor: Predictor,
 
 
 def test_no_presence_head(tiny_vocabulary: Vocabulary, sample_image: NDArray[np.uint8]) -> None:
-    from refseg.models.network import NetworkConfig, ReferringNetwork
+    from refseg.models.config import NetworkConfig
+    from refseg.models.network import ReferringNetwork
 
     config = NetworkConfig.from_dict({**NetworkConfig.tiny().to_dict(), "presence": False})
     predictor = Predictor(ReferringNetwork(config, len(tiny_vocabulary)), tiny_vocabulary, device="cpu", precision="float32")

@@ -17,7 +17,8 @@ from refseg.errors import CheckpointError
 from refseg.inference import checkpoint
 from refseg.inference.checkpoint import CONFIG, VOCABULARY, WEIGHTS, load_checkpoint, save_checkpoint
 from refseg.language import Vocabulary
-from refseg.models.network import NetworkConfig, ReferringNetwork
+from refseg.models.config import NetworkConfig
+from refseg.models.network import ReferringNetwork
 
 
 @pytest.fixture

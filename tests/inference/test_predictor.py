@@ -16,8 +16,9 @@ from refseg.images import MAX_PIXELS
 from refseg.inference import predictor as module
 from refseg.inference.predictor import Predictor
 from refseg.language import Vocabulary
+from refseg.models.config import NetworkConfig
 from refseg.models.encoded import NetworkOutput
-from refseg.models.network import NetworkConfig, ReferringNetwork
+from refseg.models.network import ReferringNetwork
 
 EXPRESSIONS = ["red circle", "the blue square on the right", "dog", "the man with the umbrella and the car on the left", "florp circle"]
 

@@ -15,8 +15,9 @@ from refseg.inference.segmentation import Segmentation
 from refseg.inference.timeline import Timeline
 from refseg.inference.video import FrameResult, VideoPredictor
 from refseg.language import Vocabulary
+from refseg.models.config import NetworkConfig
 from refseg.models.linking import link_choices
-from refseg.models.network import NetworkConfig, ReferringNetwork
+from refseg.models.network import ReferringNetwork
 from refseg.models.sliding import window_around
 from refseg.video.reader import Frame
 from refseg.video.sampling import Sampling
@@ -182,5 +183,3 @@ def test_a_timeline_tells_steadiness_and_doubt(across: Predictor) -> None:
     assert timeline.moments[0].area == pytest.approx(400 / 5400)
     sure = Timeline([replace(moment, peak=0.9, presence=0.9, absent=False) for moment in timeline.moments])
     assert [moment.doubtful for moment in sure.moments] == [False, False, False, True]
-    assert sure.next_doubtful(0) == sure.next_doubtful(3) == 3
-    assert Timeline(sure.moments[:3]).next_doubtful(0) is None

@@ -1,6 +1,5 @@
-"""The whole network: configurations, sharing a picture, batches, and gradients everywhere."""
+"""The whole network: sharing a picture, batches, and gradients everywhere."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -8,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from refseg.models.config import NetworkConfig
 from refseg.models.encoded import NetworkOutput
-from refseg.models.network import NetworkConfig, ReferringNetwork
+from refseg.models.network import ReferringNetwork
 from refseg.models.selection import Selected
 
 VOCABULARY = 30
@@ -153,32 +153,6 @@ def test_autocast_answers_nearly_as_float32() -> None:
     assert mixed.word_attention.dtype == mixed.word_maps.dtype == torch.float32
     torch.testing.assert_close(mixed.word_attention, plain.word_attention, rtol=0, atol=0.02)
     assert (mixed.logits.float() - plain.logits).abs().max() < 0.1 * plain.logits.std().clamp_min(0.5)
-
-
-@pytest.mark.parametrize("config", [NetworkConfig.paper(), NetworkConfig.compact(), NetworkConfig.tiny()], ids=["paper", "compact", "tiny"])
-def test_configurations_survive_json(config: NetworkConfig) -> None:
-    assert NetworkConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
-
-
-def test_the_papers_sizes() -> None:
-    config = NetworkConfig.paper()
-    assert (config.image_size, config.max_words, config.embedding, config.width, config.channels) == (320, 20, 1000, 512, 500)
-    assert (config.backbone, config.pooling) == ("resnet101", "attention")
-    assert not (config.context or config.modulated or config.refinement or config.regions or config.presence)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"depth": 3}, "unknown network setting 'depth'; known ones are backbone"),
-        ({"width": 0}, "width must be positive, got 0"),
-        ({"image_size": 100}, "image_size must be divisible by 32, got 100"),
-        ({"refinement": []}, "regions need a refinement to join, got regions 6"),
-    ],
-)
-def test_impossible_settings_are_refused(change: dict[str, int], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        NetworkConfig.from_dict(NetworkConfig.tiny().to_dict() | change)
 
 
 def test_unknown_backbones_are_refused() -> None:

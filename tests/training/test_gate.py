@@ -10,7 +10,8 @@ import torch
 
 from refseg.data.refcoco import read_refcoco
 from refseg.language import Vocabulary
-from refseg.models.network import NetworkConfig, ReferringNetwork
+from refseg.models.config import NetworkConfig
+from refseg.models.network import ReferringNetwork
 from refseg.models.selection import PRESENCE_CUES, mixed_logits, presence_cues
 from refseg.training.gate import Gate, GateSamples, apply_gate, fit_gate, gate_samples
 

@@ -13,7 +13,8 @@ from refseg.errors import DataError
 from refseg.language import Vocabulary
 from refseg.models.backbones.mobilenet import DeepLabMobileNetV2
 from refseg.models.backbones.yolox import YoloxNano
-from refseg.models.network import NetworkConfig, ReferringNetwork
+from refseg.models.config import NetworkConfig
+from refseg.models.network import ReferringNetwork
 from refseg.training.initialise import align_names_with_words, initialise_compact, read_deeplab, read_yolox, word_table
 
 WORDS = ("dog", "cat", "shirt", "t", "red", "of", "the", "car", "tree", "left")

@@ -11,7 +11,7 @@ from refseg.errors import CheckpointError, DataError
 from refseg.inference.checkpoint import load_checkpoint
 from refseg.inference.predictor import Predictor
 from refseg.language import UNK
-from refseg.models.network import NetworkConfig
+from refseg.models.config import NetworkConfig
 from refseg.training.recipe import Phase, Recipe
 from refseg.training.start import begin
 

@@ -1,5 +1,6 @@
 """Sending frames of a run to the annotation tab."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from refseg.inference.predictor import Predictor
+from refseg.inference.video import VideoPredictor
 from refseg.ui.runner import Runner
 from refseg.ui.shelf import Shelf
 from refseg.ui.video_frames import FrameSender
@@ -35,10 +37,21 @@ def test_a_frame_and_all_frames_reach_the_visitors_project(listed: bool, run: Vi
     record = project.record(entry.name)
     assert record.frame == 2 and record.layers[0].expressions == ("the red ball",) and record.layers[0].origin.threshold == 0.4
     np.testing.assert_array_equal(record.layers[0].pixels(), run.mask(2, 0.4))
+    assert record.layers[0].doubt == run.doubt(2, 0.4)
     *_, last = sender.send_all_frames(sent.key, 0.5, run)
     project.refresh()
     assert last.key == sent.key and [project.record(one.name).frame for one in project.entries] == [2, 0, 1, 3]
     assert len(project.record(entry.name).layers) == 2
+
+
+def test_frames_are_doubted_on_the_scale_of_pictures(tiny_predictor: Predictor, tmp_path: Path) -> None:
+    frames, run = moving(2), None
+    upload: dict[str, Any] = {"path": str(make_clip(tmp_path / "clip.mp4", frames, rate=10)), "orig_name": "clip.mp4"}
+    for answered in VideoPage(Runner(tiny_predictor)).run(upload, "the red ball", 0, 0, None, None):
+        run = answered.run or run
+    assert run is not None
+    for number, result in enumerate(VideoPredictor(tiny_predictor).segment(tmp_path / "clip.mp4", "the red ball")):
+        assert run.doubt(number, 0.5) == pytest.approx(replace(result.segmentation, threshold=0.5).doubt, abs=1e-2)
 
 
 def test_nothing_to_send_is_said(run: VideoRun, tmp_path: Path) -> None:
