@@ -55,13 +55,14 @@ def build_image_tab(runner: Runner, examples: Sequence[Example], unavailable: st
     unavailable: why edges cannot be refined on this machine, None when they can.
     """
     why = WhyPage(runner)
-    with gr.Row(elem_classes="rs-columns"):
-        with gr.Column(scale=5, min_width=320, elem_classes="rs-ask"):
-            question = _question(examples)
-        with gr.Column(scale=7, min_width=320, elem_classes="rs-answer"):
-            answer = _answer(runner.predictor.threshold, unavailable)
-    with gr.Accordion("Why this mask", open=False, elem_id="rs-why"):
-        reasons = build_why(why)
+    with gr.Column(elem_classes="rs-image"):
+        with gr.Row(elem_classes="rs-columns"):
+            with gr.Column(scale=5, min_width=320, elem_classes="rs-ask"):
+                question = _question(examples)
+            with gr.Column(scale=7, min_width=320, elem_classes="rs-answer"):
+                answer = _answer(runner.predictor.threshold, unavailable)
+        with gr.Accordion("Why this mask", open=False, elem_id="rs-why"):
+            reasons = build_why(why)
     session = gr.State(None, time_to_live=TIME_TO_LIVE, delete_callback=close_session)
     page = ImagePage(runner, why, examples)
     _connect_network(page, question, answer, reasons, session)
