@@ -17,11 +17,11 @@ from refseg.explain.explanation import Explanation
 from refseg.explain.layers import PICTURE_BYTES, mask_uri, picture_uri, small_mask
 from refseg.explain.sections import (
     Layer,
+    attention_html,
     candidates_html,
     expression_html,
     facts_html,
     gates_html,
-    heatmap_html,
     left_out_html,
     legends_html,
     map_layer,
@@ -71,7 +71,7 @@ def report_html(
         map_layer("response", "Response of the strongest feature before the mask is drawn", small.response),
     ]
     sections = {
-        "Which words counted": heatmap_html(answer),
+        "Which words counted": attention_html(answer),
         "What each word does": left_out_html(explanation, reduced(answer, CHANGES_SIZE)),
         "Which one is meant": candidates_html(explanation, mask_uri(found)),
         "Where it responded": f'<div class="three">{"".join(layer.html(layer.title) for layer in layers)}</div>',

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.explain.explanation import Explanation, WordLeftOut
+from refseg.explain.heatmap import heatmap_html, unknown_mark
 from refseg.explain.layers import candidates_uri, changes_uri, map_uri
 from refseg.explain.view import in_view_of
 from refseg.explain.wording import level_names, signed, verdict
@@ -61,7 +62,7 @@ def expression_html(answer: Segmentation) -> str:
         unknown = word in answer.unknown
         note = ", not in the vocabulary" if unknown else ""
         words.append(
-            f'<a class="word{" unknown" if unknown else ""}" style="--share:{shares[place] / top:.3f}" href="#{word_map_id(most[place], place)}"'
+            f'<a class="word{" rs-unknown" if unknown else ""}" style="--share:{shares[place] / top:.3f}" href="#{word_map_id(most[place], place)}"'
             f' title="{shares[place]:.2f} of the attention{note}">{escape(word)}</a>'
         )
     return " ".join(words)
@@ -88,23 +89,10 @@ def presence_html(answer: Segmentation) -> str:
     )
 
 
-def heatmap_html(answer: Segmentation) -> str:
-    """The table of Eq. 4: a row for each level, a column for each word; each cell leads to the map of its word on its level."""
-    top = float(answer.word_attention.max()) or 1.0
-    heads = "".join(f'<th scope="col"{_unknown(word, answer)}>{escape(word)}</th>' for word in answer.tokens)
-    rows = []
-    for level, name in enumerate(level_names(len(answer.word_attention))):
-        cells = []
-        for place, word in enumerate(answer.tokens):
-            share = float(answer.word_attention[level, place])
-            strong = " strong" if share > 0.6 * top else ""
-            link = f'<a href="#{word_map_id(level, place)}" title="{escape(word)}, {name}">{share:.2f}</a>'
-            cells.append(f'<td class="cell{strong}" style="--share:{share / top:.3f}">{link}</td>')
-        rows.append(f'<tr><th scope="row">{name}</th>{"".join(cells)}</tr>')
-    return (
-        '<p class="about" id="about-attention">The share of the attention that each word receives on each level; a row sums to 1 (Eq. 4).</p>'
-        '<div class="scroll" tabindex="0" role="region" aria-label="Attention per word and level">'
-        f'<table class="heatmap" aria-describedby="about-attention"><thead><tr><td></td>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+def attention_html(answer: Segmentation) -> str:
+    """The table of Eq. 4; each cell leads to the map of its word on its level."""
+    return heatmap_html(
+        answer.tokens, answer.word_attention, answer.unknown, lambda level, word: ("a", f'href="#{word_map_id(level, word)}"')
     )
 
 
@@ -118,7 +106,7 @@ def word_maps_html(small: Segmentation) -> str:
             map_layer(word_map_id(level, place), f"Where \u201c{word}\u201d is attended from, {name}", small.word_map(level, place), top)
             for level, name in enumerate(names)
         ]
-        rows.append(f'<th scope="row"{_unknown(word, small)}>{escape(word)}</th>{_cells(layers)}')
+        rows.append(f'<th scope="row"{unknown_mark(word in small.unknown)}>{escape(word)}</th>{_cells(layers)}')
     return _maps_table(names, rows, f"The share of its attention that a place pays to the word, from 0 (dark) to {top:.2f} (bright).")
 
 
@@ -158,7 +146,7 @@ def left_out_html(explanation: Explanation, small: Segmentation) -> str:
         rows.append(_left_out_row(rank, word, layer))
     return (
         '<p class="about" id="about-words">The answer without the word: how much of the mask changes (1 \u2212 IoU), and by how much the presence does.</p>'
-        '<div class="scroll" tabindex="0" role="region" aria-label="Words left out"><table class="ranked" aria-describedby="about-words">'
+        '<div class="rs-scroll" tabindex="0" role="region" aria-label="Words left out"><table class="ranked" aria-describedby="about-words">'
         '<thead><tr><td></td><th scope="col">without</th><th scope="col" class="wide">change</th><th scope="col" class="iou">IoU</th>'
         f'<th scope="col">presence</th><th scope="col">pixels</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
     )
@@ -209,10 +197,6 @@ def legends_html(kinds: Sequence[Kind] = ("mask", "map", "changes")) -> str:
 def word_map_id(level: int, word: int) -> str:
     """Anchor of the map of a word on a level."""
     return f"map-{int(level)}-{int(word)}"
-
-
-def _unknown(word: str, answer: Segmentation) -> str:
-    return ' class="unknown" title="not in the vocabulary"' if word in answer.unknown else ""
 
 
 def _percent(mask: NDArray[np.bool_]) -> str:

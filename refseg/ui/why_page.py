@@ -9,10 +9,10 @@ import numpy as np
 
 from refseg.errors import InputError, UnavailableError
 from refseg.explain import Explanation, agreement, attention_at, compare, explain, find_candidates
+from refseg.explain.heatmap import heatmap_html
 from refseg.explain.report import report_html, write_report
 from refseg.explain.wording import level_names
 from refseg.ui import requests as ask
-from refseg.ui.heatmap import heatmap_html
 from refseg.ui.messages import failure
 from refseg.ui.requests import Request
 from refseg.ui.runner import Runner
@@ -56,7 +56,7 @@ class WhyPage:
             "token": session.token,
             "run": session.run,
             "expression": found.expression,
-            "heatmap": heatmap_html(found.tokens, found.word_attention, found.unknown),
+            "heatmap": heatmap_html(found.tokens, found.word_attention, found.unknown, _map_button),
             "words": list(found.tokens),
             "levels": list(level_names(len(found.word_attention))),
             "presence": None if found.presence is None else round(found.presence, 4),
@@ -201,3 +201,8 @@ class WhyPage:
         if session.encoded is None:
             raise UnavailableError("this needs the picture's features, which cannot be kept where the GPU is lent for one answer at a time")
         return session.encoded
+
+
+def _map_button(level: int, word: int) -> tuple[str, str]:
+    """A cell of the heatmap; the page's script asks for its map."""
+    return "button", f'type="button" data-level="{level}" data-word="{word}"'

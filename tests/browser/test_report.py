@@ -70,7 +70,7 @@ def test_a_word_shows_where_it_is_attended_from(opened: Open) -> None:
     source, caption = shown(page)
     assert caption == "Where “red” is attended from, early features" and source != mask
     assert source == page.get_attribute("#map-0-1 img", "src")
-    page.locator(".heatmap tbody tr").nth(2).locator("a").nth(1).focus()
+    page.locator(".rs-heatmap tbody tr").nth(2).locator("a").nth(1).focus()
     page.keyboard.press("Enter")
     assert shown(page)[1] == "Where “red” is attended from, late features"
     assert page.locator('.legend[data-for="map"]').is_visible() and not page.locator('.legend[data-for="mask"]').is_visible()

@@ -36,7 +36,7 @@ def test_words_places_and_what_changes_without_a_word(curious: PictureVisitor, s
     rows = page.locator(".rs-left-out").evaluate_all("rows => rows.map((row) => Number(row.dataset.word))")
     assert rows == [word.word for word in wanted.ranked()]
 
-    page.click('.rs-cell[data-level="1"][data-word="2"]')
+    page.click('.rs-cell [data-level="1"][data-word="2"]')
     page.wait_for_function("() => document.querySelector('.rs-reasons').dataset.map === '“ball”'")
     assert "middle features" in page.inner_text(".rs-about-map")
 

@@ -93,7 +93,7 @@ def test_it_says_what_the_explanation_says() -> None:
     why = explanation(answer(("the", "red", "ball")), ious=[1.0, 0.25, 0.5])
     markup = report_html(why, picture_name="photo.jpg", model="user/name@v1", settings={"Device": "cuda"}, date="2025-02-03")
     found = Page(markup)
-    assert cells(markup, "cell") == ["0.17", "0.33", "0.50"] * 3
+    assert cells(markup, "rs-cell") == ["0.17", "0.33", "0.50"] * 3
     assert cells(markup, "iou") == ["0.25", "0.50", "1.00"]
     assert re.findall(r'data-layer="without-(\d)"', markup) == ["1", "2", "0"]
     for text in (

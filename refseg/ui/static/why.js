@@ -95,9 +95,6 @@ find("table").addEventListener("click", (event) => {
   const cell = event.target.closest("[data-word]");
   if (cell) showWord(Number(cell.dataset.level), Number(cell.dataset.word));
 });
-find("table").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" || event.key === " ") event.target.closest("[data-word]")?.click();
-});
 
 // --- a place
 
