@@ -37,6 +37,7 @@ function showMap(map, title, about) {
 }
 
 async function showClasses(told, title, first, second) {
+  press(null);
   const photo = document.querySelector("#rs-result .rs-picture");
   const canvas = find("classes"), image = find("shown");
   image.src = photo.src;
@@ -74,8 +75,12 @@ const ABOUT = {
   reset: "how much of it goes into the new candidate (Eq. 6).",
 };
 
-async function showKind(kind) {
+function press(kind) {
   for (const button of root.querySelectorAll("[data-kind]")) button.setAttribute("aria-pressed", button.dataset.kind === kind);
+}
+
+async function showKind(kind) {
+  press(kind);
   const gate = kind === "memory" || kind === "reset";
   const button = root.querySelector(`[data-kind="${kind}"]`);
   showMap(await ask("map", { kind, level: level() }), button.textContent, gate ? `${value.levels[level()]}: ${ABOUT[kind]}` : ABOUT[kind]);
@@ -87,7 +92,7 @@ find("level").addEventListener("change", () => showKind(root.querySelector('[dat
 // --- words
 
 async function showWord(row, word) {
-  for (const button of root.querySelectorAll("[data-kind]")) button.setAttribute("aria-pressed", false);
+  press(null);
   showMap(await ask("map", { kind: "word", level: row, word }), `“${value.words[word]}”`, `${value.levels[row]}: the share of its attention that each place pays to this word.`);
 }
 
@@ -102,6 +107,7 @@ find("scene").addEventListener("click", async (event) => {
   const box = find("shown").getBoundingClientRect();
   const answer = await ask("point", { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height });
   if (!answer) return;
+  press(null);
   const dot = find("point");
   dot.hidden = false;
   dot.style.left = `${100 * answer.x}%`;
