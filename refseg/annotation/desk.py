@@ -186,6 +186,25 @@ class Desk:
         self.record.layer(id_)
         self._save(self.record.without_layer(id_))
 
+    def remove(self, states: Sequence[State] = STATES, hardest_first: bool = False) -> None:
+        """The picture at hand goes out of the project, its copy with it and for good; the one that follows it in the queue takes its place.
+
+        Raises ConflictError where somebody else has worked on it since it was last seen here.
+        """
+        record, queue = self.record, [entry.name for entry in self.queue(states, hardest_first)]
+        self.project.remove(record)
+        place = queue.index(record.name)
+        self.close()
+        if left := queue[place + 1 :] or queue[:place][-1:]:
+            self.open(left[0])
+
+    def close(self) -> None:
+        """No picture is at hand any more; one that has gone from the project takes its steps with it."""
+        if self._record is not None and all(entry.name != self._record.name for entry in self.project.entries):
+            self.history.forget(self._record.name)
+            self._revisions.pop(self._record.name, None)
+        self._record, self._image, self._proposals, self.notes = None, None, {}, ()
+
     def mark(self, state: str) -> None:
         """Accepted, skipped, or one of the other states. Raises ProjectError for what is none."""
         known = next((one for one in STATES if one == state), None)

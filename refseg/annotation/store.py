@@ -4,6 +4,7 @@
     PROJECT/pictures/NAME             the pictures (those that are copied in; others are linked by their absolute path)
     PROJECT/annotations/NAME.json     one record a picture: states, masks as COCO run lengths, expressions
     PROJECT/index.json                states and sizes at a glance; made again where it is missing or older than a record
+    PROJECT/.lock                     held while something is written, by one window of one program at a time
 
 A record is written to a temporary file, flushed to the disk and renamed: a reader finds the old one or the new one, whatever happens. Its revision
 grows with every save, and a save that does not know the last one is refused, so that two windows cannot undo each other's work unnoticed.
@@ -14,12 +15,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from refseg.annotation.disk import alone, explained, read_json, write_json
 from refseg.annotation.records import STATES, PictureRecord, State, moment, picture_from_json, picture_to_json
 from refseg.errors import ConflictError, ImageError, ProjectError
 from refseg.files import replacing
@@ -28,7 +28,6 @@ from refseg.video.formats import safe_name
 
 FORMAT, VERSION = "refseg-project", 1
 PROJECT, PICTURES, ANNOTATIONS, INDEX = "project.json", "pictures", "annotations", "index.json"
-MAX_RECORD_BYTES = 200_000_000
 
 
 @dataclass(frozen=True)
@@ -59,17 +58,17 @@ class Project:
             raise ProjectError(f"{folder} is a project already: open it, or choose another folder")
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ProjectError(f"{folder} is not empty, expected a new or an empty folder: choose another")
-        with _writing(folder):
+        with explained(folder):
             for part in (PICTURES, ANNOTATIONS):
                 (folder / part).mkdir(parents=True, exist_ok=True)
-            _write_json(folder / PROJECT, {"format": FORMAT, "version": VERSION, "name": name or folder.name})
+            write_json(folder / PROJECT, {"format": FORMAT, "version": VERSION, "name": name or folder.name})
         return cls.open(folder)
 
     @classmethod
     def open(cls, folder: str | Path) -> Project:
         """Raises ProjectError for a folder that is no project, or one of a newer refseg."""
         folder = Path(folder)
-        values = _read_json(folder / PROJECT, f"{folder} is no project")
+        values = read_json(folder / PROJECT, f"{folder} is no project")
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise ProjectError(f"{folder / PROJECT} is not of a refseg project: choose another folder")
         version = values.get("version")
@@ -97,11 +96,11 @@ class Project:
         """
         path = Path(path)
         height, width = picture_size(path)
-        name = self._free_name(Path(name or path.name))
-        record = PictureRecord(name, f"{PICTURES}/{name}" if copy else str(path.resolve()), height, width, added=moment())
-        if filled is not None:
-            record = _readable(filled(record))
-        with _writing(self.folder):
+        with alone(self.folder):
+            name = self._free_name(Path(name or path.name))
+            record = PictureRecord(name, f"{PICTURES}/{name}" if copy else str(path.resolve()), height, width, added=moment())
+            if filled is not None:
+                record = _readable(filled(record))
             if copy:
                 with replacing(self.folder / PICTURES / name) as temporary:
                     shutil.copyfile(path, temporary)
@@ -117,11 +116,7 @@ class Project:
 
     def picture_path(self, record: PictureRecord) -> Path:
         """Where the picture is. Raises ImageError where it is no longer there."""
-        path = Path(record.file)
-        if not path.is_absolute():
-            path = self.folder / path
-            if not path.resolve().is_relative_to(self.folder.resolve()):
-                raise ProjectError(f"the record of {record.name} points outside the project ({record.file}): mend it")
+        path = self._place(record)
         if not path.is_file():
             raise ImageError(f"the picture {path} is gone: put it back, or remove {record.name} from the project")
         return path
@@ -131,28 +126,52 @@ class Project:
 
         Raises ConflictError where the picture was saved meanwhile by somebody who did not know of this change, ProjectError where it cannot be written.
         """
-        known = self.record(record.name)
-        if known.revision != record.revision:
-            raise ConflictError(
-                f"{record.name} was changed in another window (its revision is {known.revision}, this one has {record.revision}): reload the picture"
-            )
-        with _writing(self.folder):
-            return self._write(_readable(record))
+        _readable(record)
+        with alone(self.folder):
+            self._check_revision(record)
+            return self._write(record)
 
     def remove_pictures(self, names: Iterable[str]) -> None:
         """Take pictures out of the project, their copies with them."""
         for name in names:
-            record = self.record(name)
-            with _writing(self.folder):
-                self._path(name).unlink()
-                if not Path(record.file).is_absolute():
-                    self.picture_path(record).unlink(missing_ok=True)
+            with alone(self.folder):
+                self._remove(self.record(name))
         self.refresh()
+
+    def remove(self, record: PictureRecord) -> None:
+        """The same for a picture as it was last seen. Raises ConflictError where somebody has worked on it since."""
+        with alone(self.folder):
+            self._check_revision(record)
+            self._remove(record)
+        self.refresh()
+
+    def _remove(self, record: PictureRecord) -> None:
+        self._path(record.name).unlink()
+        if not Path(record.file).is_absolute():
+            self._place(record).unlink(missing_ok=True)
+
+    def _check_revision(self, record: PictureRecord) -> None:
+        known = self.record(record.name)
+        if (known.revision, known.added) != (
+            record.revision,
+            record.added,
+        ):  # it may have been removed, and another one added under its name
+            raise ConflictError(
+                f"{record.name} was changed in another window (its revision is {known.revision}, this one has {record.revision}): reload the picture"
+            )
+
+    def _place(self, record: PictureRecord) -> Path:
+        path = Path(record.file)
+        if not path.is_absolute():
+            path = self.folder / path
+            if not path.resolve().is_relative_to(self.folder.resolve()):
+                raise ProjectError(f"the record of {record.name} points outside the project ({record.file}): mend it")
+        return path
 
     def _write(self, record: PictureRecord) -> PictureRecord:
         saved = replace(record, revision=record.revision + 1)
         path = self._path(record.name)
-        _write_json(path, picture_to_json(saved))
+        write_json(path, picture_to_json(saved))
         self._note(path, saved)
         return saved
 
@@ -198,14 +217,14 @@ class Project:
 
     def _parsed(self, path: Path) -> PictureRecord:
         try:
-            return picture_from_json(_read_json(path, "there is no such picture in the project"))
+            return picture_from_json(read_json(path, "there is no such picture in the project"))
         except ProjectError as error:
             raise ProjectError(f"{path.name}: {error}") from error
 
     def _free_name(self, path: Path) -> str:
         stem, ending = safe_name(path.stem), path.suffix.lower() if path.suffix.lower().lstrip(".").isalnum() else ""
         name, number = f"{stem}{ending}", 1
-        while name.casefold() in self._taken:
+        while name.casefold() in self._taken or self._path(name).exists():  # another window may have added one since
             number += 1
             name = f"{stem}-{number}{ending}"
         return name
@@ -234,47 +253,3 @@ def _read_index(path: Path) -> dict[str, tuple[int, int, Entry]]:
         }
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
-
-
-def _read_json(path: Path, missing: str) -> Any:
-    try:
-        if path.stat().st_size > MAX_RECORD_BYTES:
-            raise ProjectError(f"{path.name} has more than {MAX_RECORD_BYTES // 1_000_000} MB: it is no record of a picture")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ProjectError(f"{missing}: expected {path}") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ProjectError(f"cannot read {path} ({' '.join(str(error).split())[:120]}): restore it from a copy") from error
-
-
-def _write_json(path: Path, values: Any) -> None:
-    """Whole, on the disk, and under its name when this returns."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        json.dump(values, file, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """The renaming itself must reach the disk, too; Windows has no such call and does without."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (ProjectError, ImageError):
-        raise
-    except OSError as error:
-        raise ProjectError(
-            f"cannot write to {folder} ({error.strerror or error}): make room or choose a place that can be written"
-        ) from error

@@ -67,6 +67,7 @@ class AnnotatePage:
             "describe": self._describe,
             "delete": lambda seat, request: seat.desk.delete(ask.text(request, "layer")),
             "mark": self._mark,
+            "remove": self._remove,
             "undo": self._undo,
             "redo": self._redo,
             "add": self._add,
@@ -131,8 +132,10 @@ class AnnotatePage:
         seat.desk.project.refresh()
         name = request.get("name")
         known = [entry.name for entry in seat.desk.project.entries]
+        here = seat.desk.record.name if seat.desk.opened else None
+        if here not in known:
+            seat.desk.close()  # another window has removed it
         if known:
-            here = seat.desk.record.name if seat.desk.opened else None
             seat.desk.open(next(one for one in (name, here, known[0]) if one in known))
         return {"project": seat.desk.project.name, **self._list(seat, request)}
 
@@ -166,6 +169,12 @@ class AnnotatePage:
         seat.desk.mark(ask.text(request, "state"))
         if ask.flag(request, "on"):
             seat.desk.move(1, seat.states, seat.hardest_first)
+
+    def _remove(self, seat: Seat, request: Request) -> dict[str, Any]:
+        if ask.text(request, "name") != seat.desk.record.name:
+            raise InputError("got the name of another picture than the one at hand: open it first")
+        seat.desk.remove(seat.states, seat.hardest_first)
+        return _listed(seat)
 
     def _undo(self, seat: Seat, request: Request) -> None:
         seat.desk.undo()

@@ -9,7 +9,12 @@ from refseg.ui.runner import Runner
 from refseg.ui.shelf import Shelf
 from refseg.ui.theme import script, static_text
 
-SCRIPTS = ("paint.js", "files.js", "elements.js", *(f"annotate/{name}.js" for name in ("talk", "board", "things", "queue", "keys", "desk")))
+SCRIPTS = (
+    "paint.js",
+    "files.js",
+    "elements.js",
+    *(f"annotate/{name}.js" for name in ("talk", "board", "zoom", "things", "queue", "keys", "desk")),
+)
 
 
 def build_annotate_tab(runner: Runner, shelf: Shelf) -> None:

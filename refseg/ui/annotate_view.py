@@ -32,6 +32,7 @@ class View:
             "picture": None,
         }
         if not desk.opened:
+            self.forget()
             return shown
         record = desk.record
         height, width = view_size(record.height, record.width)

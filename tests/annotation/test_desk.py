@@ -155,6 +155,33 @@ def test_two_windows_on_one_picture_are_noticed_and_nothing_is_overwritten(desk:
     assert not desk.undo()
 
 
+def test_a_removed_picture_is_gone_and_the_next_takes_its_place(desk: Desk, project: Project) -> None:
+    desk.open("2.png")
+    desk.find("the dog")
+    desk.open("3.png")
+    kept = desk.find("the cat")
+    desk.open("2.png")
+    desk.remove()
+    assert desk.record.name == "3.png" and [entry.name for entry in Project.open(project.folder).entries] == ["0.png", "1.png", "3.png"]
+    assert sorted(path.name for path in (project.folder / "pictures").iterdir()) == ["0.png", "1.png", "3.png"]
+    assert desk.undo() and not desk.undo(), "its own steps went with it, those of others did not"
+    assert kept.id not in [layer.id for layer in desk.record.layers]
+    desk.remove()
+    assert desk.record.name == "1.png", "nothing follows: the one before"
+    desk.remove()
+    desk.remove()
+    assert not desk.opened and project.entries == []
+
+
+def test_a_picture_that_somebody_else_works_on_is_not_removed(desk: Desk, project: Project) -> None:
+    other = Desk(Project.open(project.folder), Model())
+    other.open("0.png")
+    other.find("the cat")
+    with pytest.raises(ConflictError):
+        desk.remove()
+    assert len(project.record("0.png").layers) == 1 and desk.record.name == "0.png"
+
+
 def test_moving_about_and_the_hardest_first(desk: Desk) -> None:
     desk.move(-1)
     assert desk.record.name == "0.png"

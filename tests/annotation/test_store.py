@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -84,6 +86,53 @@ def test_a_linked_picture_stays_where_it_is(project: Project, photos: list[Path]
         project.picture_path(record)
     project.remove_pictures([record.name])
     assert project.entries == []
+
+
+def test_a_name_that_another_window_has_taken_meanwhile_is_not_taken_again(project: Project, photos: list[Path]) -> None:
+    other = Project.open(project.folder)
+    first = project.add_picture(photos[0])
+    project.save(replace(first.with_layer(drawn()), state="accepted"))
+    second = other.add_picture(photos[1], name="dog.png")
+    assert second.name == "dog-2.png" and project.record("dog.png").state == "accepted"
+
+
+def test_a_new_picture_of_a_removed_ones_name_is_not_taken_for_it(project: Project, photos: list[Path]) -> None:
+    old = project.add_picture(photos[0])
+    project.remove(old)
+    new = Project.open(project.folder).add_picture(photos[0])
+    assert (old.name, old.revision) == (new.name, new.revision)
+    with pytest.raises(ConflictError):
+        project.save(replace(old, state="accepted"))
+    with pytest.raises(ConflictError):
+        project.remove(old)
+
+
+def test_of_windows_that_save_at_one_moment_one_is_heard_at_a_time(project: Project, photos: list[Path]) -> None:
+    """Each saves what it has read; whoever was overtaken is told. So the revision counts exactly those who were not."""
+    name = project.add_picture(photos[0]).name
+
+    def work(number: int) -> int:
+        mine, heard = Project.open(project.folder), 0
+        for place in range(15):
+            try:
+                mine.save(mine.record(name).with_layer(drawn(f"{number}-{place}")))
+                heard += 1
+            except ConflictError:
+                pass
+        return heard
+
+    with ThreadPoolExecutor(6) as pool:
+        heard = sum(pool.map(work, range(6)))
+    record = project.record(name)
+    assert heard >= 15 and len(record.layers) == heard and record.revision == 1 + heard
+
+
+def test_a_project_that_another_program_holds_is_waited_for_and_then_told(project: Project, photos: list[Path], monkeypatch: Any) -> None:
+    monkeypatch.setattr("refseg.annotation.disk.PATIENCE", 0.05)
+    record = project.add_picture(photos[0])
+    with FileLock(project.folder / ".lock"), pytest.raises(ProjectError, match="held by another program"):
+        project.save(record)
+    assert project.save(record).revision == 2
 
 
 def test_two_windows_on_one_picture_notice_each_other(project: Project, photos: list[Path]) -> None:

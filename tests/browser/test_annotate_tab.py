@@ -147,6 +147,62 @@ def test_zoom_shows_the_picture_closer_and_tools_still_hit(sit: Open, photos: li
     assert not person.errors
 
 
+def test_two_fingers_zoom_and_what_the_first_had_begun_is_taken_back(sit: Open, photos: list[Path]) -> None:
+    person = sit()
+    person.create()
+    person.add(photos[0])
+    person.press("b")
+    person.drag((0.2, 0.2), (0.3, 0.3))
+    before, revision = person.pixels(), person.record().revision
+    touch = person.page.context.new_cdp_session(person.page)
+    touch.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+
+    def fingers(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    x, y = person.place(0.5, 0.5)
+    zoom, middle = float(person.noted("zoom")), person.place(0.5, 0.5)
+    fingers("touchStart", (x - 20, y))
+    fingers("touchMove", (x - 22, y))
+    fingers("touchStart", (x - 22, y), (x + 22, y))
+    for reach in (30, 44):
+        fingers("touchMove", (x - reach, y), (x + reach, y))
+    fingers("touchEnd")
+    assert float(person.noted("zoom")) == pytest.approx(2 * zoom, rel=0.02)
+    assert person.place(0.5, 0.5) == pytest.approx(middle, abs=2), "what lies between the fingers stays there"
+    np.testing.assert_array_equal(person.pixels(), before)
+    assert person.record().revision == revision
+    person.press("f")
+    person.page.mouse.move(*person.place(0.5, 0.5))
+    person.page.mouse.down()
+    person.page.mouse.move(*person.place(0.7, 0.7), steps=3)
+    assert (person.pixels() != before).any()
+    person.page.keyboard.press("Escape")
+    person.page.mouse.up()
+    np.testing.assert_array_equal(person.pixels(), before)
+    assert person.record().revision == revision and not person.errors
+
+
+def test_a_picture_is_removed_when_a_person_is_sure(sit: Open, photos: list[Path]) -> None:
+    person = sit()
+    person.create()
+    person.add(*photos[:2])
+    name = person.noted("picture")
+    person.page.click('[data-do="remove"]')
+    assert name in person.page.inner_text(".rs-sure p")
+    person.page.click("text=Keep it")
+    person.page.click('[data-do="remove"]')
+    person.done(lambda: person.page.click("text=Remove it"))
+    assert person.page.locator(".rs-entry").count() == 1 and person.noted("picture") not in ("", name)
+    person.page.click('[data-do="remove"]')
+    person.done(lambda: person.page.click("text=Remove it"))
+    person.page.wait_for_selector(".rs-drop:not([hidden])")
+    assert person.page.locator(".rs-entry").count() == 0 and not person.page.locator(".rs-photo").is_visible()
+    person.add(photos[0])
+    assert person.noted("picture") and not person.errors
+
+
 def test_words_for_a_thing_are_kept_and_shown_as_text(sit: Open, photos: list[Path]) -> None:
     person = sit()
     person.create()

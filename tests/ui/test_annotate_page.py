@@ -121,6 +121,24 @@ def test_a_second_window_is_told_and_overwrites_nothing(client: Client, page: An
     assert [layer["id"] for layer in other("enter")["layers"]] == [mine["layer"]]
 
 
+def test_removing_the_picture_at_hand_and_no_other(client: Client, page: AnnotatePage, photo: Path) -> None:
+    client("add", path=str(photo), name="second.png")
+    other = Client(page, client.key, "two")
+    assert other("enter", name="photo.png")["picture"]["name"] == "photo.png"
+    assert "another picture" in client("remove", name="second.png")["error"]
+    told = client("remove", name="photo.png")
+    assert (
+        told["picture"]["name"] == "second.png" and "uri" in told["picture"] and [entry[0] for entry in told["entries"]] == ["second.png"]
+    )
+    assert "no such picture" in other("find", expression="the red ball")["error"]
+    assert other("enter", name="photo.png")["picture"]["name"] == "second.png"
+    told = client("remove", name="second.png")
+    assert told["picture"] is None and told["entries"] == []
+    assert other("enter")["picture"] is None
+    told = client("add", path=str(photo), name="second.png", last=True)
+    assert "uri" in told["picture"], "another one of a name that was there before is shown"
+
+
 def test_a_batch_goes_picture_by_picture_and_can_be_stopped(client: Client, photo: Path) -> None:
     for number in range(3):
         client("add", path=str(photo), name=f"more {number}.png")

@@ -1,4 +1,4 @@
-// The picture with its masks: drawing, zooming, and the tools. Positions are in pixels of the view, which is the picture reduced for the screen.
+// The picture with its masks: drawing, and the tools. Positions are in pixels of the view, which is the picture reduced for the screen.
 
 const board = find("board"), paper = find("sheet"), photo = find("photo"), canvas = find("layers"), draft = find("draft");
 const pen = canvas.getContext("2d"), pencil = draft.getContext("2d");
@@ -10,7 +10,6 @@ let masks = new Map(); // id -> { values, image } of the view's size
 let active = null; // id of the layer that tools work on
 let tool = "brush";
 let brush = 16; // radius, in pixels of the screen
-let zoom = { scale: 1, x: 0, y: 0 };
 let stroke = null;
 
 const layer = (id) => layers.find((one) => one.id === id);
@@ -53,54 +52,6 @@ function draw() {
   const mask = masks.get(active);
   root.dataset.area = mask?.count === undefined ? "" : ((100 * mask.count) / mask.values.length).toFixed(3);
 }
-
-// --- zoom
-
-function place() {
-  detailLater();
-  paper.style.transform = `translate(${zoom.x}px, ${zoom.y}px) scale(${zoom.scale})`;
-  paper.style.setProperty("--scale", zoom.scale);
-  root.dataset.zoom = zoom.scale.toFixed(3);
-}
-
-function fit() {
-  if (!picture) return;
-  const [width, height] = picture.view;
-  const scale = Math.min(board.clientWidth / width, board.clientHeight / height) || 1;
-  zoom = { scale, x: (board.clientWidth - width * scale) / 2, y: (board.clientHeight - height * scale) / 2 };
-  place();
-}
-
-// From close by the picture is shown at its own size: the part that is seen is fetched when the hand has come to rest.
-let resting = null;
-function detailLater() {
-  clearTimeout(resting);
-  const detail = find("detail");
-  if (!picture || reduction() <= 1 || zoom.scale * (window.devicePixelRatio || 1) < 1.2) return (detail.hidden = true);
-  resting = setTimeout(async () => {
-    const seen = [[0, 0], [board.clientWidth, board.clientHeight]].map(([x, y]) => inPicture([(x - zoom.x) / zoom.scale, (y - zoom.y) / zoom.scale]));
-    const answer = await askNow("detail", { points: seen }).catch(() => null);
-    if (!answer || answer.name !== picture?.name) return;
-    const [left, top, right, bottom] = answer.box.map((value) => value / reduction());
-    Object.assign(detail.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px` });
-    detail.src = answer.uri;
-    await detail.decode().catch(() => null);
-    detail.hidden = false;
-  }, 200);
-}
-
-function zoomBy(factor, x = board.clientWidth / 2, y = board.clientHeight / 2) {
-  const scale = Math.min(Math.max(zoom.scale * factor, 0.02), WIDEST);
-  zoom = { scale, x: x - ((x - zoom.x) * scale) / zoom.scale, y: y - ((y - zoom.y) * scale) / zoom.scale };
-  place();
-}
-
-board.addEventListener("wheel", (event) => {
-  event.preventDefault();
-  const box = board.getBoundingClientRect();
-  zoomBy(Math.exp(-event.deltaY / 400), event.clientX - box.left, event.clientY - box.top);
-}, { passive: false });
-new ResizeObserver(() => picture && !stroke && fit()).observe(board);
 
 // --- tools
 
@@ -166,7 +117,8 @@ function begin(event) {
     if (!masks.has(id)) masks.set(id, { values: new Uint8Array(picture.view[0] * picture.view[1]), image: null });
     if (!id) layers = [...layers, { id: "", colour: "#ff3d7f", expressions: [] }];
     if (!id) active = "";
-    stroke = { kind: "draw", id, add: tool === "brush" && !event.shiftKey, points: [], values: masks.get(id).values };
+    const { values } = masks.get(id);
+    stroke = { kind: "draw", id, add: tool === "brush" && !event.shiftKey, points: [], values, before: values.slice() };
     paintAlong(start);
   } else {
     stroke = { kind: tool, start, end: start, add: tool === "plus" ? !event.shiftKey : event.shiftKey };
@@ -214,6 +166,25 @@ function end() {
   }
 }
 
+// What was begun is not done: the mask is as it was before.
+function abandon() {
+  if (stroke?.kind === "draw") {
+    stroke.values.set(stroke.before);
+    const mask = masks.get(stroke.id);
+    if (mask) mask.image = null;
+    if (!stroke.id) forgetDraft();
+  }
+  stroke = null;
+  clean();
+  draw();
+}
+
+function forgetDraft() {
+  layers = layers.filter(({ id }) => id);
+  masks.delete("");
+  active = layers.at(-1)?.id ?? null;
+}
+
 // A correction of no layer has made one: go on with it.
 function follow(answer) {
   if (answer?.layer && answer.layer !== active) select(answer.layer);
@@ -222,10 +193,7 @@ function follow(answer) {
 board.addEventListener("pointerdown", (event) => event.target.closest("button") || begin(event));
 board.addEventListener("pointermove", move);
 board.addEventListener("pointerup", end);
-board.addEventListener("pointercancel", () => {
-  stroke = null;
-  clean();
-});
+board.addEventListener("pointercancel", abandon);
 board.addEventListener("pointerleave", () => stroke || clean());
 find("size").addEventListener("input", (event) => (brush = Number(event.target.value)));
 for (const button of root.querySelectorAll("[data-tool]")) button.addEventListener("click", () => choose(button.dataset.tool));

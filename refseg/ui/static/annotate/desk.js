@@ -24,7 +24,7 @@ async function receivePicture(answer) {
   picture = answer.picture;
   root.dataset.picture = picture?.name ?? "";
   find("drop").hidden = Boolean(picture);
-  if (!picture) return;
+  if (!picture) return clear();
   if (before && before.name !== picture.name) remember(before.name, before.state);
   if (picture.uri) {
     [photo.width, photo.height] = [canvas.width, canvas.height] = [draft.width, draft.height] = picture.view;
@@ -44,6 +44,15 @@ async function receivePicture(answer) {
   draw();
 }
 
+// The last picture has gone.
+function clear() {
+  [layers, masks, active] = [[], new Map(), null];
+  photo.removeAttribute("src");
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  find("detail").hidden = true;
+  listThings();
+}
+
 const ACTIONS = {
   undo: () => ask("undo"),
   redo: () => ask("redo"),
@@ -51,6 +60,7 @@ const ACTIONS = {
   forth: () => ask("move", { by: 1 }),
   accept: () => ask("mark", { state: "accepted", on: true }),
   skip: () => ask("mark", { state: "skipped", on: true }),
+  remove,
   blank: () => ask("describe", { layer: null }).then(follow),
   fit,
   in: () => zoomBy(1.25),
@@ -59,6 +69,16 @@ const ACTIONS = {
   leave,
 };
 const act = (name) => ACTIONS[name]();
+
+function remove() {
+  if (!picture) return;
+  const { name } = picture, sure = find("sure");
+  sure.querySelector("p").textContent = `Take ${name} and its masks out of the project? They cannot be brought back.`;
+  sure.returnValue = "";
+  sure.onclose = () => sure.returnValue && ask("remove", { name });
+  sure.showModal();
+}
+
 for (const button of root.querySelectorAll("[data-do]")) button.addEventListener("click", () => act(button.dataset.do));
 
 // --- which project

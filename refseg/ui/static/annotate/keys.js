@@ -26,6 +26,7 @@ const KEYS = [
   ["S", "skip", () => act("skip")],
   ["Ctrl Z", "undo", null],
   ["Ctrl Y", "do again (or Ctrl Shift Z)", null],
+  ["Esc", "give up the stroke or box under way", abandon, "Escape"],
   ["?", "this sheet", () => act("sheet")],
 ];
 
@@ -38,7 +39,7 @@ find("keys").querySelector("dl").append(...KEYS.flatMap(([name, text]) => [make(
 
 function pressed(event) {
   if (!root.isConnected) return document.removeEventListener("keydown", pressed);
-  if (root.dataset.state !== "work" || !root.offsetParent || find("keys").open) return;
+  if (root.dataset.state !== "work" || !root.offsetParent || root.querySelector("dialog[open]")) return;
   const typing = event.target.closest?.("input:not([type=range], [type=checkbox], [type=color]), textarea, select");
   if (typing) return event.key === "Escape" && typing.blur();
   const name = event.key.length === 1 ? event.key.toUpperCase() : event.key;
