@@ -24,15 +24,17 @@ LITTER = ("__MACOSX", ".DS_Store", "Thumbs.db")
 
 @dataclass(frozen=True)
 class Limits:
-    """Of an archive: files in it; bytes unpacked; bytes unpacked for each byte of the archive, which counts from `floor` bytes on."""
+    """Of an archive: files in it; bytes unpacked, in all and of a single file; bytes unpacked for each byte of the archive, which counts from `floor` on."""
 
     files: int = 200_000
     size: int = 20_000_000_000
+    largest: int = 2_000_000_000
     ratio: float = 200.0
     floor: int = 100_000_000
 
 
 LIMITS = Limits()
+STRANGERS = Limits(files=20_000, size=1_000_000_000, largest=50_000_000)  # an annotation file is held in memory, at several times its size
 
 
 @contextmanager
@@ -66,7 +68,12 @@ def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path, progress: Progre
     left = allowed
     for member, place in followed(zip(members, places, strict=True), progress):
         with _explained(path):
-            left -= _copy(archive, member, place, left)
+            written = _copy(archive, member, place, min(left, limits.largest))
+        if written > limits.largest:
+            raise ProjectError(
+                f"{path.name} holds {member.filename[:200]!r} of more than {limits.largest:,} bytes, expected smaller files: split the data set"
+            )
+        left -= written
         if left < 0:
             raise ProjectError(f"{path.name} unpacks to more than {allowed:,} bytes, expected a data set: unpack it by hand if it is one")
 

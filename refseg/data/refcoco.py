@@ -111,9 +111,13 @@ class RefCocoDataset:
         """The objects of a picture that expressions mean, in file order."""
         return tuple(self._referents.get(image.id, ()))
 
+    def absences_of(self, image: ImageRecord) -> tuple[Absence, ...]:
+        """Things that are not in a picture and were said not to be, in file order."""
+        return tuple(self._absences.get(image.id, ()))
+
     def absent_of(self, image: ImageRecord) -> tuple[str, ...]:
         """Expressions that mean nothing that is in a picture, in file order."""
-        return tuple(text for absence in self._absences.get(image.id, ()) for text in absence.sentences)
+        return tuple(text for absence in self.absences_of(image) for text in absence.sentences)
 
     def path_of(self, image: ImageRecord) -> Path:
         """Path of the picture's file. Raises DataError when its name leads out of ROOT/images or the file is missing."""

@@ -8,17 +8,19 @@ from gradio.utils import get_upload_folder
 from refseg.annotation.archives import unpacked
 from refseg.annotation.formats import EXPORTERS, IMPORTERS, export_to, import_from
 from refseg.annotation.lint import lint, summary
+from refseg.annotation.records import PictureRecord
 from refseg.annotation.store import Project
 from refseg.errors import InputError
 from refseg.ui.session import Folder
+from refseg.ui.shelf import Shelf
 from refseg.video.formats import safe_name
 
 
 class Files:
-    """Exports of one project, the last of which is kept for the browser to fetch, and imports into it."""
+    """Exports of one project, the last of which is kept for the browser to fetch, and what comes into it: pictures and data sets."""
 
-    def __init__(self, project: Project) -> None:
-        self._project = project
+    def __init__(self, project: Project, shelf: Shelf) -> None:
+        self._project, self._shelf = project, shelf
         self._folder: Folder | None = None
         self._done = self._total = 0
 
@@ -42,12 +44,18 @@ class Files:
         count = export_to(format_, project, path, self._tell)
         return {"path": str(path), "name": path.name, "masks": count, "lint": summary(lint(project, self._tell))}
 
+    def add(self, path: Path, name: str) -> PictureRecord:
+        """An uploaded picture, which becomes part of the project."""
+        self._shelf.check_room(self._project, path.stat().st_size)
+        return self._project.add_picture(path, name=name)
+
     def take(self, format_: str, path: Path) -> dict[str, Any]:
         """Pictures and masks of an uploaded zip in that format."""
         if format_ not in IMPORTERS:
             raise InputError(f"got the format {format_[:40]!r}, expected one of {', '.join(IMPORTERS)}")
         before = len(self._project.entries)
-        with unpacked(path) as folder:
+        with unpacked(path, limits=self._shelf.limits) as folder:
+            self._shelf.check_room(self._project, sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()))
             count = import_from(format_, folder, self._project, self._tell)
         return {"masks": count, "pictures": len(self._project.entries) - before}
 

@@ -5,16 +5,15 @@ without a page. Nothing of a visitor is kept here.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.errors import ImageError
 from refseg.explain import find_candidates
 from refseg.images import load_image
 from refseg.pictures import grey_uri, jpeg_uri, reduced_image, reduced_map
+from refseg.ui import requests as ask
 from refseg.ui.examples import Example
 from refseg.ui.figures import facts_html
 from refseg.ui.messages import (
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from refseg.inference.segmentation import Segmentation
 
 Picture = Mapping[str, Any] | None
-"""An uploaded picture as the browser sends it: {"path": ...}; its path has been checked by Gradio to lie in the upload folder."""
+"""An uploaded picture as the browser sends it: {"path": ...}. Anybody can send any path: see `requests.uploaded`."""
 
 EMPTY: dict[str, Any] = {"state": "empty"}
 
@@ -119,16 +118,13 @@ class ImagePage:
         return (load_image(example.path), example.expression) if example else (None, "")
 
     def _session_of(self, picture: Picture, session: Session | None) -> Session | None:
-        """The session when it is about this very file, else a new one; None without a picture.  Raises ImageError."""
-        path = picture.get("path") if picture else None
-        if not path:
+        """The session when it is about this very file, else a new one; None without a picture.  Raises InputError or ImageError."""
+        if not picture or not picture.get("path"):
             return None
-        if session is not None and session.source == path:
+        if session is not None and session.source == picture["path"]:
             return session
-        if not Path(path).is_file():
-            raise ImageError("the picture is no longer on the server, which keeps uploads for a while only: choose it again")
-        name = str(picture.get("orig_name") or Path(path).name) if picture else ""
-        return Session(source=str(path), name=name, image=load_image(Path(path)))
+        path = ask.uploaded(picture)
+        return Session(source=str(picture["path"]), name=str(picture.get("orig_name") or path.name), image=load_image(path))
 
     def _shown(self, session: Session, answer: Answer, threshold: float, refine: bool) -> Shown:
         found = answer.segmentation
@@ -159,6 +155,7 @@ def _plain(session: Session) -> dict[str, Any]:
         "height": view.shape[0],
         "alt": "the picture",
         "run": f"{session.source}#{session.run}",
+        "order": [session.born, session.run],
     }
 
 

@@ -172,7 +172,8 @@ def _connect_controls(page: ImagePage, answer: Answer, reasons: gr.HTML, session
     reasons.select(choose_part, [threshold, refine, session], chosen, api_visibility="private", show_progress="hidden")
     edges: dict[str, Any] = {"inputs": [threshold, refine, session], "outputs": answer.result, "show_progress": "minimal"}
     refine.change(page.refine, api_name="refine", **edges)
-    threshold.release(follow_threshold, api_visibility="private", **edges)
+    # Whoever moves on while edges are refined means the last threshold.
+    threshold.release(follow_threshold, api_visibility="private", trigger_mode="always_last", **edges)
 
 
 def _connect_files(downloads: Downloads, question: Question, answer: Answer, session: gr.State) -> None:

@@ -4,6 +4,8 @@ from html import escape
 
 from refseg.video.reader import Clip
 
+WAITING = '<div class="rs-progress" data-state="waiting"><p role="status">Waiting: one clip is looked at at a time.</p></div>'
+
 
 def plan_html(clip: Clip, seconds_a_frame: float | None, place: str) -> str:
     """What a run over the chosen frames of a clip means, before it starts."""

@@ -66,10 +66,18 @@ def texts(request: Request, name: str, most: int) -> list[str]:
 
 
 def uploaded(request: Request, name: str = "path") -> Path:
-    """A file that the visitor has uploaded: it lies in the upload folder and nowhere else."""
-    path = Path(text(request, name)).resolve()
-    if not path.is_relative_to(Path(get_upload_folder()).resolve()) or not path.is_file():
-        raise InputError("the file is not among the uploads, which are kept for a while only: choose it again")
+    """A file that the visitor has uploaded: it lies in the upload folder and nowhere else, whatever path the browser names.
+
+    Gradio looks at the paths of some of its components' files and not of others; so every one that is opened here comes through this function.
+    """
+    said = text(request, name)
+    try:
+        path = Path(said).resolve()
+        there = path.is_relative_to(Path(get_upload_folder()).resolve()) and path.is_file()
+    except (OSError, ValueError):  # no path at all
+        there = False
+    if not there:
+        raise InputError("the file is not among the uploads on the server, which keeps them for a while only: choose it again")
     return path
 
 

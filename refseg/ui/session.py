@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+import time
 import weakref
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -51,7 +52,8 @@ class Session:
     """A picture, its features and the last answer about it; never shared between visitors.
 
     source: the uploaded file.  name: what the visitor called it.  image: uint8 (H, W, 3).  encoded: None where features cannot be kept.
-    run: how often something new was shown, so that the browser can tell two equal results apart.  shared: files that the page's script may fetch.
+    run: how often something new was shown, so that the browser can tell two equal results apart.  born: when, in milliseconds, so that it can tell what is
+    older, too.  shared: files that the page's script may fetch.
     token: names the session to that script; nobody can guess another's.  chosen: the part (H, W) of the mask that the visitor means, None for all.
     """
 
@@ -61,6 +63,7 @@ class Session:
     encoded: "EncodedImage | None" = None
     segmentation: "Segmentation | None" = None
     run: int = 0
+    born: int = field(default_factory=lambda: int(1000 * time.time()), repr=False)
     folder: Folder = field(default_factory=Folder, repr=False)
     shared: Folder = field(default_factory=lambda: Folder(Path(get_upload_folder())), repr=False)
     token: str = field(default_factory=secrets.token_urlsafe, repr=False)

@@ -1,16 +1,20 @@
 """Where the page keeps annotation projects: folders under one root, each named by its key."""
 
+import os
 import re
 import secrets
 import shutil
 import time
 from pathlib import Path
 
-from refseg.annotation.store import PROJECT, Project
+from refseg.annotation.archives import LIMITS, STRANGERS, Limits
+from refseg.annotation.store import PICTURES, PROJECT, Project
 from refseg.errors import ProjectError
 
 KEY = re.compile(r"[\w-][\w .-]{0,99}")
 KEPT = 24 * 3600.0  # seconds that an unlisted project stays after its last change
+ROOM = 1_000_000_000  # bytes of pictures that an unlisted project may hold,
+SPARE = 1_000_000_000  # and bytes of the disk that unlisted projects leave to others
 
 
 class Shelf:
@@ -60,6 +64,27 @@ class Shelf:
         if not KEY.fullmatch(key) or not (self._root / key / PROJECT).is_file():
             raise ProjectError("this project is not here (any more): start a new one, or import what you exported")
         return Project.open(self._root / key)
+
+    @property
+    def limits(self) -> Limits:
+        """What may be unpacked here."""
+        return LIMITS if self.listed else STRANGERS
+
+    def check_room(self, project: Project, coming: int) -> None:
+        """Raises ProjectError where so many more bytes would make an unlisted project larger than a visitor's may be, or the disk too full."""
+        if self.listed:
+            return
+        with os.scandir(project.folder / PICTURES) as files:
+            held = sum(file.stat().st_size for file in files)
+        if held + coming > ROOM:
+            raise ProjectError(
+                f"the project would hold {(held + coming) / 1e6:,.0f} MB of pictures, expected at most {ROOM / 1e6:,.0f} MB on a shared page:"
+                " export it and start another, or run refseg on your own computer"
+            )
+        if shutil.disk_usage(project.folder).free - coming < SPARE:
+            raise ProjectError(
+                "this shared page has no room left: export your work, and try again later or run refseg on your own computer"
+            )
 
     def clear(self) -> None:
         """Throw away unlisted projects that have not been touched for a day."""

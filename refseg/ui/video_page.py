@@ -3,11 +3,11 @@
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
 from refseg.errors import VideoError
+from refseg.ui import requests as ask
 from refseg.ui.messages import NO_EXPRESSION, Message, failure, messages_html
 from refseg.ui.progress import plan_html, progress_html
 from refseg.ui.runner import Runner
@@ -16,7 +16,7 @@ from refseg.video.reader import Clip, open_clip
 from refseg.video.sampling import Sampling
 
 Upload = Mapping[str, Any] | None
-"""An uploaded clip as the browser sends it: {"path": ...}; its path has been checked by Gradio to lie in the upload folder."""
+"""An uploaded clip as the browser sends it: {"path": ...}. Anybody can send any path: see `requests.uploaded`."""
 
 NO_CLIP = "There is no clip yet: drop one in or take the example."
 UPDATE_EVERY = 0.25  # seconds between two messages to the browser while a run goes on
@@ -132,13 +132,10 @@ class VideoPage:
             return []
 
     def _clip(self, upload: Upload, fps: float, start: float, end: float | None) -> Clip | None:
-        """The uploaded clip with its frames chosen; None without one. Raises VideoError."""
-        path = upload.get("path") if upload else None
-        if not path:
+        """The uploaded clip with its frames chosen; None without one. Raises InputError or VideoError."""
+        if not upload or not upload.get("path"):
             return None
-        if not Path(path).is_file():
-            raise VideoError("the clip is no longer on the server, which keeps uploads for a while only: choose it again")
-        return open_clip(str(path), Sampling(fps=fps or None, start=max(0.0, float(start or 0)), end=end or None))
+        return open_clip(str(ask.uploaded(upload)), Sampling(fps=fps or None, start=max(0.0, float(start or 0)), end=end or None))
 
     def _player(self, run: VideoRun, state: str) -> dict[str, Any]:
         return {

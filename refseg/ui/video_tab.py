@@ -8,6 +8,7 @@ import gradio as gr
 
 from refseg.ui.examples import Example
 from refseg.ui.overlay_controls import OverlayControls, build_overlay_controls, first_settings
+from refseg.ui.progress import WAITING
 from refseg.ui.runner import Runner
 from refseg.ui.session import TIME_TO_LIVE
 from refseg.ui.shelf import Shelf
@@ -160,7 +161,8 @@ def _connect_run(page: VideoPage, question: Question, answer: Answer, current: g
         api_name="plan",
         **{**network, "concurrency_id": "plans"},
     )
-    started = gr.on([question.run.click, question.expression.submit], lambda: _buttons(running=True), None, buttons, **local)
+    asked = [question.run.click, question.expression.submit]
+    started = gr.on(asked, lambda: [*_buttons(running=True), WAITING], None, [*buttons, question.progress], **local)
     running = started.then(run, inputs, shown, api_name="segment_clip", stream_every=0.1, **network)
     running.then(lambda: _buttons(running=False), None, buttons, **local)
     stopped = question.cancel.click(page.cancelled, current, shown, cancels=[running], **local)

@@ -116,6 +116,7 @@ def test_a_bomb_goes_off_early(tmp_path: Path) -> None:
     refused(one, "unpacks to more than", limits)
     refused(packed(tmp_path / "many.zip", {f"{n}": bytes(1_000_000) for n in range(50)}), "unpacks to more than", limits)
     refused(packed(tmp_path / "large.zip", {"a": b"x" * 2000}, zipfile.ZIP_STORED), "more than 1,000 bytes", Limits(size=1000))
+    refused(packed(tmp_path / "file.zip", {"a": b"x" * 900, "b": b"x" * 901}), "'b' of more than 900 bytes", Limits(largest=900))
     refused(packed(tmp_path / "files.zip", {f"{n}": b"" for n in range(11)}), "expected at most 10", Limits(files=10))
     with unpacked(one, limits=Limits(size=100_000_000, ratio=2000)) as folder:
         assert (folder / "a").stat().st_size == 100_000_000

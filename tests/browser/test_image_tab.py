@@ -2,6 +2,7 @@ import json
 import re
 from io import BytesIO
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -50,6 +51,30 @@ def test_from_a_photo_to_the_files(visit: Visit, site: Site, photo: Path) -> Non
     assert site.calls == asked, "a control of the overlay asked the network"
     assert visitor.errors == []
     assert [url for url in visitor.requests if not url.startswith((site.url, "data:", "blob:"))] == []
+
+
+def test_edges_that_come_too_late_are_not_shown(visit: Visit, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = Event(), Event()
+
+    def slow(image: np.ndarray, probability: np.ndarray, threshold: float) -> np.ndarray:
+        begun.set()
+        assert go_on.wait(60)
+        return np.ones(image.shape[:2], bool)
+
+    monkeypatch.setattr("refseg.inference.segmentation.refine_mask", slow)
+    visitor = visit(PictureVisitor)
+    visitor.open(photo)
+    visitor.find("the red ball")
+    visitor.set_slider("threshold", 0.98)
+    visitor.page.check("#rs-refine input")
+    assert begun.wait(60)
+    visitor.page.uncheck("#rs-refine input")
+    visitor.find("blue dog")
+    visitor.wait_area(0, 50)
+    shown = visitor.noted("run")
+    go_on.set()
+    visitor.page.wait_for_timeout(1500)  # more than an answer takes from there to here
+    assert visitor.noted("run") == shown and visitor.area() < 50 and visitor.errors == []
 
 
 def test_unknown_words_are_replaced_by_a_press(visit: Visit, photo: Path) -> None:

@@ -62,6 +62,24 @@ def test_opening_twice_or_nothing_changes_nothing(page: ImagePage, predictor: Fa
     assert predictor.calls["encode"] == 1
 
 
+def test_files_that_nobody_uploaded_are_not_opened(
+    page: ImagePage, predictor: FakePredictor, picture: dict[str, Any], upload_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = upload_folder / "uploads"
+    elsewhere.mkdir()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(elsewhere))
+    for path in (picture["path"], f"{elsewhere}/../scene.png", "/no/such/file.png", "a\0b", ["x"], "x" * 5000):
+        opened = page.open_picture({"path": path}, None)
+        assert opened is not None and opened.session is None and opened.result == EMPTY
+        assert ("not among the uploads" in opened.messages) == (isinstance(path, str) and len(path) < 1000), (
+            "the same whether it is there or not"
+        )
+        assert segment(page, {"path": path}, "the red ball").result == EMPTY
+    (elsewhere / "link.png").symlink_to(picture["path"])
+    assert "not among the uploads" in segment(page, {"path": str(elsewhere / "link.png")}, "the red ball").messages
+    assert predictor.calls["encode"] == 0 and predictor.calls["segment"] == 0
+
+
 def test_taking_the_picture_away_clears_the_page(page: ImagePage, picture: dict[str, Any]) -> None:
     session = segment(page, picture, "the red ball").session
     shown = page.open_picture(None, session)

@@ -38,6 +38,22 @@ def test_visitors_do_not_know_each_other(tmp_path: Path) -> None:
         shelf.open("mine")
 
 
+def test_a_visitors_project_has_its_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("refseg.ui.shelf.ROOM", 2_000_000)
+    monkeypatch.setattr("refseg.ui.shelf.SPARE", 0)
+    shared, own = Shelf(tmp_path / "shared", listed=False), Shelf(tmp_path / "own", listed=True)
+    project, mine = shared.open(shared.create("a")), own.open(own.create("a"))
+    (project.folder / "pictures" / "a.png").write_bytes(b"x" * 1_500_000)
+    shared.check_room(project, 500_000)
+    with pytest.raises(ProjectError, match="would hold 4 MB of pictures, expected at most 2 MB"):
+        shared.check_room(project, 2_500_000)
+    monkeypatch.setattr("refseg.ui.shelf.SPARE", 10**18)
+    with pytest.raises(ProjectError, match="no room left"):
+        shared.check_room(project, 1)
+    own.check_room(mine, 10**15)
+    assert shared.limits.size < own.limits.size
+
+
 def test_what_nobody_has_touched_for_a_day_goes(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path, listed=False)
     old, new = shelf.create("old"), shelf.create("new")

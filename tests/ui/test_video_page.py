@@ -80,7 +80,7 @@ def test_what_is_missing_is_said(page: VideoPage, upload: dict[str, Any], tmp_pa
     assert "Say what to look for" in next(page.run(upload, "  ", 0, 0, None, None)).messages
     assert "holds no word" in next(page.run(upload, "!?", 0, 0, None, None)).messages
     gone = next(page.run({"path": str(tmp_path / "gone.mp4")}, "dog", 0, 0, None, None))
-    assert "no longer on the server" in gone.messages and gone.player == EMPTY
+    assert "not among the uploads" in gone.messages and gone.player == EMPTY
 
 
 def test_a_clip_that_breaks_off_keeps_what_was_found(tiny_predictor: Predictor, upload: dict[str, Any]) -> None:

@@ -35,14 +35,18 @@ def export_refcoco(project: Project, sink: Sink, progress: Progress = silent) ->
 
 
 def import_refcoco(root: Path, project: Project, progress: Progress = silent) -> int:
-    """ROOT/instances.json, ROOT/expressions.json and ROOT/images/; returns the number of masks. Sentences are taken as they were typed."""
+    """ROOT/instances.json, ROOT/expressions.json and ROOT/images/; returns the number of masks.
+
+    Sentences are taken as they were typed; those of refs with "no_target" make layers that are absent.
+    """
     dataset = read_refcoco(root)
     count = 0
     for image in followed(dataset.images, progress):
         meant: dict[int, list[str]] = {}
         for referent in dataset.referents_of(image):
             meant.setdefault(referent.instance.id, []).extend(referent.typed)
-        count += take_picture(project, dataset, image, meant)
+        absent = [absence.sentences for absence in dataset.absences_of(image)]
+        count += take_picture(project, dataset, image, meant, absent)
     return count
 
 

@@ -144,8 +144,12 @@ def _read_list(root: Path) -> Mapping[str, Any]:
     files = [root / LIST] if (root / LIST).is_file() else sorted([*root.glob("*.yaml"), *root.glob("*.yml")])
     if len(files) != 1:
         raise DataError(f"{root} has {len(files)} files .yaml, expected {LIST}")
+    text = read_text(files[0])
     try:
-        values = yaml.safe_load(read_text(files[0]))
+        # A few lines of aliases to aliases stand for more text than any machine has room for.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise DataError(f"{files[0]} refers to its own parts (*NAME), expected them written out: write out what they stand for")
+        values = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError(f"{files[0]} is not valid YAML ({' '.join(str(error).split())[:120]})") from error
     if not isinstance(values, dict):

@@ -13,6 +13,7 @@ let probability = null;
 let refined = null;
 let generation = 0;
 let scheduled = false;
+let latest = [0, 0]; // when the picture that is shown was opened, and how often something new was shown of it
 
 function draw() {
   scheduled = false;
@@ -33,7 +34,15 @@ function schedule() {
   requestAnimationFrame(draw);
 }
 
+// Refined edges take a while: what was asked for before something else was shown comes too late.
+function late([born, run]) {
+  if (born < latest[0] || (born === latest[0] && run < latest[1])) return true;
+  latest = [born, run];
+  return false;
+}
+
 async function show(value) {
+  if (value.order ? late(value.order) : ((latest[1] = Infinity), false)) return; // without a picture, all that there was is over
   const mine = ++generation;
   const maps = value.state === "mask"
     ? await Promise.all([value.probability, value.refined].map((map) => map && grey(map, value.width, value.height)))

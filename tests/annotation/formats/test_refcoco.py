@@ -40,6 +40,21 @@ def test_blank_and_wordless_expressions(project: Project, tmp_path: Path) -> Non
         assert again.record("dog.png").layers[0].expressions == ("😀",)
 
 
+def test_sentences_about_what_is_not_there_come_in(project: Project, tmp_path: Path) -> None:
+    export_to("refcoco", project, tmp_path / "out")
+    file = tmp_path / "out" / "expressions.json"
+    refs = json.loads(file.read_text(encoding="utf-8"))
+    image = refs[0]["image_id"]
+    for number, texts in enumerate((["an elephant", "the grey elephant"], ["a sofa"])):
+        sentences = [{"sent": text} for text in texts]
+        refs.append({"ref_id": 900 + number, "ann_id": -1, "image_id": image, "no_target": True, "split": "val", "sentences": sentences})
+    file.write_text(json.dumps(refs), encoding="utf-8")
+    again = Project.create(tmp_path / "again")
+    import_from("refcoco", tmp_path / "out", again)
+    absent = [layer.expressions for entry in again.entries for layer in again.record(entry.name).layers if layer.absent]
+    assert absent == [("an elephant", "the grey elephant"), ("a sofa",)]
+
+
 def test_grefcoco_knows_several_targets_and_none(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
     for id_ in ("0", "2"):

@@ -183,6 +183,7 @@ def test_pictures_without_labels_are_new(project: Project, tmp_path: Path) -> No
         ("labels/train/dog.txt", "-1 0.1 0.1 0.2 0.2 0.3 0.3", "class '-1'"),
         ("labels/train/dog.txt", b"\xff\xfe", "UTF-8"),
         ("data.yaml", "[", "not valid YAML"),
+        ("data.yaml", "train: images\na: &a [x]\nnames: *a", "refers to its own parts"),
         ("data.yaml", "[" * 5000, "not valid YAML"),
         ("data.yaml", "- 5", "not what was expected"),
         ("data.yaml", "train: images/train", "has names"),
