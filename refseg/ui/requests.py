@@ -7,10 +7,10 @@ from typing import Any
 
 from gradio.utils import get_upload_folder
 
+from refseg.annotation.edits import MAX_POINTS
 from refseg.errors import InputError
 
 Request = Mapping[str, Any]
-MAX_POINTS = 20_000
 
 
 def text(request: Request, name: str, longest: int = 1000) -> str:
