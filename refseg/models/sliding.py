@@ -15,7 +15,7 @@ from refseg.models.cfsa import CrossFrameSelfAttention, Pooled
 class SlidingAttention:
     """One level of one clip. Frames go in one by one with `push`; `pool` answers for any range of those still held, the last 2 tau + 1.
 
-    Holds (2 tau + 1)^2 (P d + 2 P) + (2 tau + 1) (P + 2 P') d floats, from the first frame on. No gradient passes.
+    Holds `floats_held` numbers of at least float32, from the first frame on. No gradient passes.
     """
 
     def __init__(self, attention: CrossFrameSelfAttention, tau: int) -> None:
@@ -79,6 +79,12 @@ class SlidingAttention:
         self._keys, self._values = keys.new_zeros(n, *keys.shape[1:]), values.new_zeros(n, *values.shape[1:])
         self._numerators = queries.new_zeros(positions, n, n, width)
         self._denominators, self._peaks = queries.new_zeros(n, n, positions), queries.new_zeros(n, n, positions)
+
+
+def floats_held(positions: int, coarse: int, width: int, tau: int) -> int:
+    """Numbers that one level of a window keeps: (2 tau + 1)^2 (P d + 2 P) + (2 tau + 1) (P + 2 P') d, of P `positions` and P' `coarse` ones."""
+    frames = 2 * tau + 1
+    return frames**2 * positions * (width + 2) + frames * (positions + 2 * coarse) * width
 
 
 def window_around(target: int, tau: int, frames: int | None = None) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from refseg.models.cfsa import CrossFrameSelfAttention, add_response
-from refseg.models.sliding import SlidingAttention, window_around
+from refseg.models.sliding import SlidingAttention, floats_held, window_around
 from tests.models import reference
 
 VISUAL, WIDTH, GRID = 6, 5, (4, 2)
@@ -111,7 +111,8 @@ def test_memory_is_that_of_the_window() -> None:
     for frame in clip(40):
         sliding.push(frame.unsqueeze(0), GRID)
         held.append(sum(value.untyped_storage().nbytes() for value in vars(sliding).values() if isinstance(value, Tensor)))
-    assert held[0] == held[-1] > 0
+    positions = GRID[0] * GRID[1]
+    assert held[0] == held[-1] == 8 * floats_held(positions, positions, WIDTH, tau=2)
 
 
 def test_an_untrained_layer_changes_nothing_and_lengths_are_kept() -> None:
