@@ -97,7 +97,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(folder: Path | str) -> tuple[ReferringNetwork, Vocabulary, dict[str, Any]]:
-    """(network in float32, on the CPU, in evaluation mode; vocabulary; the whole of config.json) of a folder that `save_checkpoint` wrote.
+    """(network in float32, on the CPU, in evaluation mode; vocabulary; the whole of config.json, with weights_sha256) of a folder that `save_checkpoint` wrote.
 
     Raises CheckpointError when a file is missing, too large, malformed, or does not belong to the others.
     """
@@ -107,7 +107,7 @@ def load_checkpoint(folder: Path | str) -> tuple[ReferringNetwork, Vocabulary, d
     vocabulary = Vocabulary.load(folder / VOCABULARY)
     if config.get("vocabulary_sha256", digest := _digest_of_words(vocabulary)) != digest:
         raise CheckpointError(f"{folder / VOCABULARY} is not the vocabulary that {CONFIG} names: copy the whole checkpoint again")
-    if config.get("weights_sha256", digest := _digest_of_file(folder / WEIGHTS)) != digest:
+    if config.setdefault("weights_sha256", digest := _digest_of_file(folder / WEIGHTS)) != digest:
         raise CheckpointError(f"{folder / WEIGHTS} is damaged or not the file that {CONFIG} names: copy the whole checkpoint again")
     network_config = NetworkConfig.from_dict(config["network"])
     tensors = _read_weights(folder / WEIGHTS, _shapes(folder, network_config, len(vocabulary)))

@@ -1,5 +1,6 @@
 """The stateful side of the network: it owns the device, and knows no user."""
 
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -38,13 +39,14 @@ class EncodedImage:
     """A picture with its features, for any number of expressions; keep it as long as expressions may come, drop it to free its memory.
 
     image (H, W, 3) uint8, read-only.  features: about 12 MB for the compact network, 80 MB for the paper's, on the predictor's device (see `nbytes`).
-    model: name of the predictor that made it, the only one that can use it.
+    model: name of the predictor that made it.  encoder: its `identity`, which a predictor must share to use the features.
     """
 
     image: NDArray[np.uint8] = field(repr=False)
     letterbox: Letterbox
     features: EncodedImages = field(repr=False)
     model: str
+    encoder: str = field(repr=False)
 
     @property
     def device(self) -> torch.device:
@@ -68,6 +70,7 @@ class Predictor:
 
     The network is put into evaluation mode and moved.  device: see `choose_device`.  precision: see `choose_precision`.  threshold: the default for
     masks.  presence: how sure the network's presence logit is.  name: what results call the model.  weights: SHA-256 of their file, where that is known.
+    identity: those weights, or a token of this predictor's own where they are not known; names are no proof, as many folders share one.
     Raises DeviceError.
     """
 
@@ -84,6 +87,7 @@ class Predictor:
         weights: str | None = None,
     ) -> None:
         self.vocabulary, self.threshold, self.name, self.weights = vocabulary, threshold, name, weights
+        self.identity = weights or secrets.token_hex(16)
         self.presence = presence or PresenceCalibration()
         self.tokeniser = Tokeniser(vocabulary, network.config.max_words)
         self._network = network.eval()
@@ -173,12 +177,15 @@ class Predictor:
 
     def encoded(self, image: NDArray[np.uint8], letterbox: Letterbox, features: EncodedImages) -> EncodedImage:
         """A picture with features that this predictor's network has made of it."""
-        return EncodedImage(image, letterbox, features, self.name)
+        return EncodedImage(image, letterbox, features, self.name, self.identity)
 
     def check(self, encoded: EncodedImage) -> None:
         """Raises InputError for a picture that another model has encoded."""
-        if encoded.model != self.name or encoded.letterbox.size != self.config.image_size:
-            raise InputError(f"the picture was encoded by the model {encoded.model}, expected {self.name}: encode it again")
+        if encoded.encoder == self.identity and encoded.letterbox.size == self.config.image_size:
+            return
+        if encoded.model == self.name:
+            raise InputError(f"the picture was encoded by another model of the name {self.name}, expected this one: encode it again")
+        raise InputError(f"the picture was encoded by the model {encoded.model}, expected {self.name}: encode it again")
 
     def segment(self, encoded: EncodedImage, expressions: Sequence[str | Expression]) -> list[Segmentation]:
         """One answer per expression, all in one pass (or in passes of as many as fit into memory); the backbone does not run.
