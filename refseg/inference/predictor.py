@@ -38,7 +38,7 @@ T = TypeVar("T")
 class EncodedImage:
     """A picture with its features, for any number of expressions; keep it as long as expressions may come, drop it to free its memory.
 
-    image (H, W, 3) uint8, read-only.  features: about 12 MB for the compact network, 80 MB for the paper's, on the predictor's device (see `nbytes`).
+    image (H, W, 3) uint8, read-only.  features: about 23 MB for the compact network, 80 MB for the paper's, on the predictor's device (see `nbytes`).
     model: name of the predictor that made it.  encoder: its `identity`, which a predictor must share to use the features.
     """
 
