@@ -7,11 +7,14 @@ expressions.json (a list of RefCOCO refs) and images/; for the format sequences:
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from refseg.commands.arguments import add_mask_arguments, add_model_arguments, check_refinement, count, load_predictor, unwritable
 from refseg.commands.progress import counting
 from refseg.errors import InputError
+
+if TYPE_CHECKING:
+    from refseg.inference.predictor import Predictor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +67,7 @@ def _measure_pictures(arguments: argparse.Namespace) -> tuple[dict[str, Any], st
         )
     if arguments.absent is not None:
         result["absence"] = summarise_absence(presence_samples(predictor, dataset, arguments.absent, limit=arguments.limit))
-    return result, report(result)
+    return {**_named(predictor), **result}, report(result)
 
 
 def _measure_clips(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -78,12 +81,24 @@ def _measure_clips(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
         if getattr(arguments, name) is not None:
             raise InputError(f"--{name} means nothing for the format sequences, expected it with refcoco only: leave it out")
     clips = read_sequences(arguments.data)
-    predictor = VideoPredictor(load_predictor(arguments))
+    predictor = load_predictor(arguments)
     with counting("frames") as progress:
         result = evaluate_sequences(
-            predictor, clips, refine=arguments.refine, limit=arguments.limit, progress=progress, threshold=arguments.threshold
+            VideoPredictor(predictor),
+            clips,
+            refine=arguments.refine,
+            limit=arguments.limit,
+            progress=progress,
+            threshold=arguments.threshold,
         )
-    return result, sequence_report(result)
+    return {**_named(predictor), **result}, sequence_report(result)
+
+
+def _named(predictor: "Predictor") -> dict[str, Any]:
+    """Which model the figures are of: its name, which several may share, and the digest of its weights."""
+    from refseg.inference.record import encodable
+
+    return {"model": encodable(predictor.name), "weights_sha256": predictor.weights}
 
 
 def _prepare(path: Path) -> None:

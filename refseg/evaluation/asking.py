@@ -1,4 +1,4 @@
-"""What the protocols for pictures need of a predictor, and how they ask it."""
+"""What the protocols need of a predictor, how they ask it, and what becomes of its verdict."""
 
 from __future__ import annotations
 
@@ -32,3 +32,10 @@ def ask(predictor: AskedPredictor[Answer], encoded: Any, texts: Sequence[str]) -
         return list(predictor.segment(encoded, texts))
     except ExpressionError:
         return [None] if len(texts) == 1 else [answer for text in texts for answer in ask(predictor, encoded, [text])]
+
+
+def describe_verdict(threshold: float | None) -> str:
+    """For a protocol's text: a threshold that was asked for overrules the verdict "not there", see `Segmentation.mask`."""
+    if threshold is None:
+        return 'where the model\'s verdict is "not there" the mask is empty'
+    return 'a verdict "not there" is overruled by the threshold'

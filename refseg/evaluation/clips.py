@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from refseg.data.sequences import LabelledClip
 from refseg.errors import DataError
+from refseg.evaluation.asking import describe_verdict
 from refseg.evaluation.metrics import Score
 from refseg.overlap import iou
 
@@ -138,5 +139,5 @@ def _describe(threshold: float | None, refine: str, clips: int) -> str:
     return (
         f"{clips} clips; every frame of every expression is one sample of overall IoU and precision@X; mean IoU (J), boundary F (within {TOLERANCE:g} of the "
         f"diagonal) and instability (mean difference of the masks' and the labels' IoU with the frame before) are means over frames, then expressions, "
-        f"then clips; the probability, at the picture's own size, is {cut}{refined}."
+        f"then clips; the probability, at the picture's own size, is {cut}{refined}; {describe_verdict(threshold)}."
     )

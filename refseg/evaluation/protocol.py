@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from refseg.data.masks import BoolMask
 from refseg.data.refcoco import ImageRecord, RefCocoDataset
 from refseg.errors import DataError
-from refseg.evaluation.asking import AskedPredictor, ask
+from refseg.evaluation.asking import AskedPredictor, ask, describe_verdict
 from refseg.evaluation.kinds import KINDS, kinds_of
 from refseg.evaluation.metrics import Score
 from refseg.images import load_image
@@ -80,7 +80,7 @@ def evaluate_refcoco(
         **total.summary(),
         "images": len(images),
         "seconds": round(time.perf_counter() - started, 3),
-        "protocol": _describe(used, refine, limit),
+        "protocol": _describe(used, refine, limit, describe_verdict(threshold)),
         "unusable": unusable,
         "kinds": {kind: score.summary() for kind, score in by_kind.items()},
         "disambiguation": choice.summary(),
@@ -129,12 +129,12 @@ class _Disambiguation:
         }
 
 
-def _describe(threshold: float | None, refine: str, limit: int | None) -> str:
+def _describe(threshold: float | None, refine: str, limit: int | None, verdict: str) -> str:
     cut = f"thresholded at {threshold:g}" if threshold is not None else "thresholded at the model's own value"
     refined = "" if refine == "none" else f" after refinement by {refine}"
     part = "" if limit is None else f", on the first {limit} pictures"
     return (
         f"Every expression of every referent is one sample{part}; the probability, resized to the picture's own size, is {cut}{refined} and "
-        f"compared with the labelled mask; overall IoU is the sum of intersections over the sum of unions, two empty masks have IoU 1, and "
+        f"compared with the labelled mask; {verdict}; overall IoU is the sum of intersections over the sum of unions, two empty masks have IoU 1, and "
         f"precision@X is the share of samples with an IoU of at least X."
     )

@@ -1,18 +1,16 @@
 """A checkpoint is a folder: config.json, model.safetensors, vocabulary.txt (and a README.md that nothing here reads).
 
-Folders come from strangers, so nothing in them is trusted: no pickle is ever opened, every number of config.json has bounds, and the shapes that the
-configuration asks for are compared with those of the file before any memory is taken for them.
+Folders come from strangers, so nothing in them is trusted: no pickle is ever opened, every number of config.json has bounds (`settings.py`), and the shapes
+that the configuration asks for are compared with those of the file before any memory is taken for them.
 """
 
 import hashlib
 import json
-import math
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,8 +19,8 @@ from torch import Tensor
 
 from refseg.errors import CheckpointError
 from refseg.inference.calibration import PresenceCalibration
+from refseg.inference.settings import brief, check_network
 from refseg.language import Vocabulary
-from refseg.models.cmsa import Pooling
 from refseg.models.config import NetworkConfig
 from refseg.models.network import ReferringNetwork
 
@@ -33,21 +31,6 @@ MAX_BYTES = {CONFIG: 1_000_000, WEIGHTS: 2_000_000_000, VOCABULARY: 20_000_000, 
 MAX_PARAMETERS = 500_000_000
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz")
 
-# Largest side: 640 pixels at stride 8 are 6400 positions, 160 MB for the exponentials of one level.
-_BOUNDS = {
-    "image_size": (32, 640),
-    "max_words": (1, 64),
-    "visual": (1, 4096),
-    "embedding": (1, 4096),
-    "context": (0, 4096),
-    "width": (1, 4096),
-    "channels": (1, 4096),
-    "regions": (0, 200),
-    "cross_frame": (0, 1024),
-    "cross_frame_stride": (1, 8),
-    "tau": (0, 16),
-}
-_CHOICES = {"backbone": ("resnet101", "pair", "plain"), "pooling": get_args(Pooling)}
 _FLOATS = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32}
 
 
@@ -114,7 +97,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(folder: Path | str) -> tuple[ReferringNetwork, Vocabulary, dict[str, Any]]:
-    """(network in float32, on the CPU, in evaluation mode; vocabulary; the whole of config.json) of a folder that `save_checkpoint` wrote.
+    """(network in float32, on the CPU, in evaluation mode; vocabulary; the whole of config.json, with weights_sha256) of a folder that `save_checkpoint` wrote.
 
     Raises CheckpointError when a file is missing, too large, malformed, or does not belong to the others.
     """
@@ -124,7 +107,7 @@ def load_checkpoint(folder: Path | str) -> tuple[ReferringNetwork, Vocabulary, d
     vocabulary = Vocabulary.load(folder / VOCABULARY)
     if config.get("vocabulary_sha256", digest := _digest_of_words(vocabulary)) != digest:
         raise CheckpointError(f"{folder / VOCABULARY} is not the vocabulary that {CONFIG} names: copy the whole checkpoint again")
-    if config.get("weights_sha256", digest := _digest_of_file(folder / WEIGHTS)) != digest:
+    if config.setdefault("weights_sha256", digest := _digest_of_file(folder / WEIGHTS)) != digest:
         raise CheckpointError(f"{folder / WEIGHTS} is damaged or not the file that {CONFIG} names: copy the whole checkpoint again")
     network_config = NetworkConfig.from_dict(config["network"])
     tensors = _read_weights(folder / WEIGHTS, _shapes(folder, network_config, len(vocabulary)))
@@ -144,49 +127,19 @@ def read_config(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} is not readable JSON ({error}); expected the config.json of a refseg checkpoint") from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         got = config.get("format") if isinstance(config, dict) else type(config).__name__
-        raise CheckpointError(f"{path} has the format {_brief(got)}, expected {FORMAT}: it is another model's file or a newer refseg's")
+        raise CheckpointError(f"{path} has the format {brief(got)}, expected {FORMAT}: it is another model's file or a newer refseg's")
     threshold = config.setdefault("threshold", 0.5)
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold < 1:
-        raise CheckpointError(f"{path}: threshold is {_brief(threshold)}, expected a number between 0 and 1")
+        raise CheckpointError(f"{path}: threshold is {brief(threshold)}, expected a number between 0 and 1")
     if "presence" in config:
         try:
             PresenceCalibration.from_dict(config["presence"])
         except CheckpointError as error:
             raise CheckpointError(f"{path}: {error}") from None
     if not isinstance(config.setdefault("training", {}), dict):
-        raise CheckpointError(f"{path}: training is {_brief(config['training'])}, expected an object")
-    _check_network(path, config.get("network"))
+        raise CheckpointError(f"{path}: training is {brief(config['training'])}, expected an object")
+    check_network(path, config.get("network"))
     return config
-
-
-def _check_network(path: Path, values: Any) -> None:
-    """Every setting known, of its type and within bounds."""
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{path}: network is {_brief(values)}, expected an object of settings")
-    flags = {field.name for field in fields(NetworkConfig) if isinstance(field.default, bool)}
-    for name, value in values.items():
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if name in _BOUNDS:
-            low, high = _BOUNDS[name]
-            good, expected = whole and low <= value <= high, f"a whole number from {low} to {high}"
-        elif name in _CHOICES:
-            good, expected = value in _CHOICES[name], f"one of {', '.join(_CHOICES[name])}"
-        elif name == "refinement":
-            widths = value if isinstance(value, list) and len(value) <= 2 else [None]
-            good = all(isinstance(w, int) and not isinstance(w, bool) and 8 <= w <= 1024 and w % 8 == 0 for w in widths)
-            expected = "a list of at most 2 multiples of 8 up to 1024"
-        elif name in flags:
-            good, expected = isinstance(value, bool), "true or false"
-        else:
-            raise CheckpointError(
-                f"{path}: network has the unknown setting {_brief(name)}: it needs a newer refseg, or is another model's file"
-            )
-        if not good:
-            raise CheckpointError(f"{path}: network.{name} is {_brief(value)}, expected {expected}")
-    try:
-        NetworkConfig.from_dict(values)
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: the network's settings cannot be used: {error}") from error
 
 
 def _check_files(folder: Path) -> None:
@@ -267,12 +220,6 @@ def _digest_of_file(path: Path) -> str:
 def _digest_of_words(vocabulary: Vocabulary) -> str:
     """Of the words, not of the file: its line ends may change on the way."""
     return hashlib.sha256("\n".join(vocabulary.word(index) for index in range(len(vocabulary))).encode()).hexdigest()
-
-
-def _brief(value: Any) -> str:
-    """A value from a stranger's file, short enough for one line."""
-    text = repr(value) if not isinstance(value, int) or abs(value) < 10**30 else f"a number of {int(math.log10(abs(value))) + 1} digits"
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _listed(names: list[str]) -> str:

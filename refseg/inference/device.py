@@ -45,10 +45,15 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
         chosen: torch.dtype = getattr(torch, precision)
         return chosen
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+        return torch.bfloat16 if _has_bfloat16(device) else torch.float16
     if device.type == "cpu" and _has_amx():
         return torch.bfloat16
     return torch.float32
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    """Whether this very GPU computes in bfloat16: AMD's all do, NVIDIA's from compute capability 8.0 on. Machines may hold GPUs of several kinds."""
+    return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def _has_amx() -> bool:

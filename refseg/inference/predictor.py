@@ -1,10 +1,12 @@
 """The stateful side of the network: it owns the device, and knows no user."""
 
+import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,30 +21,32 @@ from refseg.inference.device import check_precision, choose_device, choose_preci
 from refseg.inference.explain import strongest_channels
 from refseg.inference.hub import resolve_model
 from refseg.inference.segmentation import Segmentation
+from refseg.inference.tensors import all_finite, changed, tensors_of
 from refseg.language import Expression, Tokeniser, Vocabulary
-from refseg.models.cmsa import ImageParts
 from refseg.models.config import NetworkConfig
 from refseg.models.encoded import EncodedImages, NetworkOutput
+from refseg.models.features import at_least_float32
 from refseg.models.network import ReferringNetwork
-from refseg.models.regions import Regions
-from refseg.models.selection import DescribedRegions, Selected
+from refseg.models.selection import Selected
 
 MAX_CHUNK = 16  # expressions in one pass; more gain nothing
 CHUNK_BYTES = 1_000_000_000  # of the maps that one pass may hold, roughly
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedImage:
     """A picture with its features, for any number of expressions; keep it as long as expressions may come, drop it to free its memory.
 
-    image (H, W, 3) uint8, read-only.  features: about 12 MB for the compact network, 80 MB for the paper's, on the predictor's device (see `nbytes`).
-    model: name of the predictor that made it, the only one that can use it.
+    image (H, W, 3) uint8, read-only.  features: about 23 MB for the compact network, 80 MB for the paper's, on the predictor's device (see `nbytes`).
+    model: name of the predictor that made it.  encoder: its `identity`, which a predictor must share to use the features.
     """
 
     image: NDArray[np.uint8] = field(repr=False)
     letterbox: Letterbox
     features: EncodedImages = field(repr=False)
     model: str
+    encoder: str = field(repr=False)
 
     @property
     def device(self) -> torch.device:
@@ -52,11 +56,13 @@ class EncodedImage:
     @property
     def nbytes(self) -> int:
         """Memory of the features, in bytes."""
-        return sum(tensor.nbytes for tensor in _tensors(self.features))
+        return sum(tensor.nbytes for tensor in tensors_of(self.features))
 
     def to(self, device: torch.device | str) -> "EncodedImage":
         """The same picture with its features on another device."""
-        return self if self.device == torch.device(device) else replace(self, features=_mapped(self.features, device))
+        if self.device == torch.device(device):
+            return self
+        return replace(self, features=changed(self.features, lambda tensor: tensor.to(device)))
 
 
 class Predictor:
@@ -64,6 +70,7 @@ class Predictor:
 
     The network is put into evaluation mode and moved.  device: see `choose_device`.  precision: see `choose_precision`.  threshold: the default for
     masks.  presence: how sure the network's presence logit is.  name: what results call the model.  weights: SHA-256 of their file, where that is known.
+    identity: those weights, or a token of this predictor's own where they are not known; names are no proof, as many folders share one.
     Raises DeviceError.
     """
 
@@ -80,6 +87,7 @@ class Predictor:
         weights: str | None = None,
     ) -> None:
         self.vocabulary, self.threshold, self.name, self.weights = vocabulary, threshold, name, weights
+        self.identity = weights or secrets.token_hex(16)
         self.presence = presence or PresenceCalibration()
         self.tokeniser = Tokeniser(vocabulary, network.config.max_words)
         self._network = network.eval()
@@ -145,6 +153,14 @@ class Predictor:
         with self._lock, torch.inference_mode(), self._autocast():
             yield self._network
 
+    def without_overflow(self, step: Callable[..., T], *inputs: object) -> T:
+        """step(*inputs), tensors or tuples of them, in the predictor's precision, or in float32 where half precision overflowed; within `running`."""
+        result = step(*inputs)
+        if self.dtype == torch.float32 or all_finite(result):
+            return result
+        with torch.autocast(self.device.type, enabled=False):
+            return step(*changed(inputs, at_least_float32))
+
     def square(self, image: NDArray[np.uint8]) -> tuple[Letterbox, Tensor, Tensor]:
         """A picture (H, W, 3) as the network wants it: its letterbox, images (1, 3, S, S) in 0..1 and windows (1, 4), on the device."""
         letterbox, images, windows = network_input(image, self.config.image_size)
@@ -156,16 +172,20 @@ class Predictor:
         image.setflags(write=False)  # of this view only
         letterbox, pixels, windows = self.square(image)
         with self.running() as network:
-            features = network.encode(pixels, windows)
-            if self.dtype != torch.float32 and not all(bool(tensor.isfinite().all()) for tensor in _tensors(features)):
-                with torch.autocast(self.device.type, enabled=False):
-                    features = network.encode(pixels, windows)  # half precision overflowed
-        return EncodedImage(image, letterbox, features, self.name)
+            features = self.without_overflow(network.encode, pixels, windows)
+        return self.encoded(image, letterbox, features)
+
+    def encoded(self, image: NDArray[np.uint8], letterbox: Letterbox, features: EncodedImages) -> EncodedImage:
+        """A picture with features that this predictor's network has made of it."""
+        return EncodedImage(image, letterbox, features, self.name, self.identity)
 
     def check(self, encoded: EncodedImage) -> None:
         """Raises InputError for a picture that another model has encoded."""
-        if encoded.model != self.name or encoded.letterbox.size != self.config.image_size:
-            raise InputError(f"the picture was encoded by the model {encoded.model}, expected {self.name}: encode it again")
+        if encoded.encoder == self.identity and encoded.letterbox.size == self.config.image_size:
+            return
+        if encoded.model == self.name:
+            raise InputError(f"the picture was encoded by another model of the name {self.name}, expected this one: encode it again")
+        raise InputError(f"the picture was encoded by the model {encoded.model}, expected {self.name}: encode it again")
 
     def segment(self, encoded: EncodedImage, expressions: Sequence[str | Expression]) -> list[Segmentation]:
         """One answer per expression, all in one pass (or in passes of as many as fit into memory); the backbone does not run.
@@ -202,23 +222,21 @@ class Predictor:
         tokens, valid = (torch.from_numpy(array) for array in self.tokeniser.batch(expressions))
         with self.running() as network:
             features = encoded.to(self.device).features
-            arguments = (
+            output = self.without_overflow(
+                network.attend,
+                features,
                 tokens.to(self.device),
                 valid.to(self.device),
                 torch.zeros(len(tokens), dtype=torch.int64, device=self.device),
                 selected,
             )
-            output = network.attend(features, *arguments)
-            if self.dtype != torch.float32 and not _finite(output):
-                with torch.autocast(self.device.type, enabled=False):
-                    output = network.attend(_mapped(features, torch.float32), *arguments)  # half precision overflowed
-            if not _finite(output):
+            if not all_finite(output):
                 raise CheckpointError(
                     f"the model {self.name} answers with values that are not numbers: its weights are unusable, choose another model"
                 )
             strongest = strongest_channels(output.features, encoded.letterbox).float().cpu()
             kept = output._replace(features=output.features[:, :0], dense=None)  # large, and no longer needed
-            return _on_cpu(kept), strongest
+            return changed(kept, lambda tensor: tensor.float().cpu()), strongest
 
     def _segmentation(
         self,
@@ -254,32 +272,3 @@ class Predictor:
         if self.dtype == torch.float32:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self.dtype)
-
-
-def _finite(output: NetworkOutput) -> bool:
-    parts = (*output[:-1], *(output.selected or ()))
-    return all(bool(part.isfinite().all()) for part in parts if part is not None)
-
-
-def _on_cpu(output: NetworkOutput) -> NetworkOutput:
-    """All tensors on the CPU in float32."""
-    selected = None if output.selected is None else Selected(*(part.float().cpu() for part in output.selected))
-    tensors = [None if part is None else part.float().cpu() for part in output[:-1]]
-    return NetworkOutput(*tensors, selected)  # type: ignore[arg-type,call-arg]
-
-
-def _tensors(features: EncodedImages) -> list[Tensor]:
-    named = (*features.parts, features.details, features.regions or (), features.described or ())
-    return [tensor for group in named for tensor in group] + ([] if features.instances is None else [features.instances])
-
-
-def _mapped(features: EncodedImages, target: torch.device | torch.dtype | str) -> EncodedImages:
-    """All tensors on another device or in another type."""
-    return EncodedImages(
-        tuple(ImageParts(*(tensor.to(target) for tensor in level)) for level in features.parts),
-        tuple(tensor.to(target) for tensor in features.details),
-        features.grid,
-        None if features.regions is None else Regions(*(tensor.to(target) for tensor in features.regions)),
-        None if features.described is None else DescribedRegions(*(tensor.to(target) for tensor in features.described)),
-        None if features.instances is None else features.instances.to(target),
-    )

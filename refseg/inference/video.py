@@ -14,7 +14,7 @@ from torch import Tensor
 
 from refseg.errors import VideoError
 from refseg.images import Letterbox
-from refseg.inference.predictor import EncodedImage, Predictor
+from refseg.inference.predictor import Predictor
 from refseg.inference.segmentation import Segmentation
 from refseg.language import Expression
 from refseg.models.cfsa import Pooled
@@ -118,7 +118,7 @@ class _Stream:
         """See the next frame."""
         letterbox, pixels, windows = self._predictor.square(frame.image)
         with self._predictor.running() as network:
-            seen = network.see(pixels, windows)
+            seen = self._predictor.without_overflow(network.see, pixels, windows)
             if self._across:
                 self._sliding = self._sliding or [SlidingAttention(network.cross_frame[level], self._tau) for level in range(LEVELS)]  # type: ignore[arg-type]
                 for sliding, visual in zip(self._sliding, seen.visual, strict=True):
@@ -140,7 +140,7 @@ class _Stream:
         pending = self._pending.popleft()
         with self._predictor.running() as network:
             seen, weights = self._respond(network, pending.seen, first, last)
-            encoded = EncodedImage(pending.frame.image, pending.letterbox, network.relate(seen), self._predictor.name)
+            encoded = self._predictor.encoded(pending.frame.image, pending.letterbox, network.relate(seen))
             selected = self._linked(target, first, last, weights.mean(0))
         (answer,) = self._predictor.answer(encoded, [self._expression], selected)
         return FrameResult(pending.frame, answer, (first, last), weights.float().cpu().numpy())

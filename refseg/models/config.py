@@ -6,6 +6,8 @@ from typing import Any, Literal
 from refseg.models.cmsa import Pooling
 
 LEVELS = 3
+STRIDES = {"resnet101": 8, "pair": 16, "plain": 16}  # of each backbone's levels: pixels of the picture to a position
+DETECTED = {"resnet101": (), "pair": (8, 16, 32), "plain": (16,)}  # strides of its detector's maps, one detection a cell
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,34 @@ class NetworkConfig:
             raise ValueError(
                 f"cross_frame and tau must be at least 0 and cross_frame_stride at least 1, got {self.cross_frame}, {self.tau} and {self.cross_frame_stride}"
             )
+        if self.backbone not in STRIDES:
+            raise ValueError(f"backbone must be one of {', '.join(STRIDES)}, got {self.backbone!r}")
         if self.image_size % 32:
             raise ValueError(f"image_size must be divisible by 32, got {self.image_size}")
+        if self.cross_frame and self.grid % self.cross_frame_stride:
+            raise ValueError(
+                f"cross_frame_stride must divide the {self.grid} x {self.grid} positions of image_size {self.image_size}, got "
+                f"{self.cross_frame_stride}: choose another of the two"
+            )
         if self.regions and not self.refinement:
             raise ValueError(
                 f"regions need a refinement to join, got regions {self.regions} and no refinement: give its widths at strides 8 and 4"
             )
+        if self.regions > self.detections:
+            raise ValueError(
+                f"regions must be at most the {self.detections} detections of {self.backbone} at image_size {self.image_size}, got {self.regions}: "
+                f"choose fewer regions or a larger image_size"
+            )
+
+    @property
+    def grid(self) -> int:
+        """Positions to a side of the levels, h = w."""
+        return self.image_size // STRIDES[self.backbone]
+
+    @property
+    def detections(self) -> int:
+        """How many boxes the backbone's detector predicts, 0 without one."""
+        return sum((self.image_size // stride) ** 2 for stride in DETECTED[self.backbone])
 
     @classmethod
     def paper(cls) -> "NetworkConfig":

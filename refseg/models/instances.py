@@ -55,14 +55,16 @@ def enlarged(boxes: Tensor) -> Tensor:
 
 
 def read_boxes(features: Tensor, boxes: Tensor, cells: int, image_size: int) -> Tensor:
-    """Sample (B, C, h, w) at the centres of a cells x cells grid over each enlarged box (B, N, 4) -> (B * N, C, cells, cells)."""
+    """Sample (B, C, h, w) at the centres of a cells x cells grid over each enlarged box (B, N, 4) -> (B * N, C, cells, cells), at
+    least float32: half types would move the places."""
     b, n = boxes.shape[:2]
     x1, y1, x2, y2 = (enlarged(at_least_float32(boxes)) / image_size * 2 - 1).unbind(-1)  # -1..1 over the picture, as grid_sample counts
     steps = (torch.arange(cells, device=boxes.device) + 0.5) / cells
     x = (x1.unsqueeze(-1) + (x2 - x1).unsqueeze(-1) * steps).unsqueeze(2).expand(b, n, cells, cells)
     y = (y1.unsqueeze(-1) + (y2 - y1).unsqueeze(-1) * steps).unsqueeze(3).expand(b, n, cells, cells)
-    grid = torch.stack([x, y], dim=-1).flatten(1, 2)  # (B, N * cells, cells, 2)
-    sampled = F.grid_sample(features, grid.to(features.dtype), mode="bilinear", padding_mode="border", align_corners=False)
+    features = at_least_float32(features)
+    grid = torch.stack([x, y], dim=-1).flatten(1, 2).to(features.dtype)  # (B, N * cells, cells, 2)
+    sampled = F.grid_sample(features, grid, mode="bilinear", padding_mode="border", align_corners=False)
     boxed: Tensor = sampled.unflatten(2, (n, cells)).transpose(1, 2).flatten(0, 1)
     return boxed
 

@@ -3,7 +3,7 @@
 The attention block of frames t and t' depends on the window only through the normaliser. Kept for each pair are the numerator sum_p' e^(l - m) x (P, d), the
 denominator sum_p' e^(l - m) and the row maximum m of its logits l (P each); the softmax over any window is their log-sum-exp merger, and the
 column sums of Eq. 10 are merged denominators. A new frame costs 2 (2 tau + 1) - 1 blocks instead of (2 tau + 1)^2, and the values are those of
-`CrossFrameSelfAttention.forward`.
+`CrossFrameSelfAttention.forward`: as there, logits, exponentials and their merger are float32 whatever the autocast.
 """
 
 import torch
@@ -15,7 +15,7 @@ from refseg.models.cfsa import CrossFrameSelfAttention, Pooled
 class SlidingAttention:
     """One level of one clip. Frames go in one by one with `push`; `pool` answers for any range of those still held, the last 2 tau + 1.
 
-    Holds (2 tau + 1)^2 (P d + 2 P) + (2 tau + 1) (P + 2 P') d floats, from the first frame on. No gradient passes.
+    Holds `floats_held` numbers of at least float32, from the first frame on. No gradient passes.
     """
 
     def __init__(self, attention: CrossFrameSelfAttention, tau: int) -> None:
@@ -34,11 +34,12 @@ class SlidingAttention:
         for store, part in zip((self._queries, self._keys, self._values), parts, strict=True):
             store[slot] = part[0]
         self._seen += 1
-        self._fill(slot, slot)
-        for other in range(min(self._seen, self._slots)):
-            if other != slot:
-                self._fill(slot, other)
-                self._fill(other, slot)
+        with torch.autocast(visual.device.type, enabled=False):
+            self._fill(slot, slot)
+            for other in range(min(self._seen, self._slots)):
+                if other != slot:
+                    self._fill(slot, other)
+                    self._fill(other, slot)
 
     @torch.inference_mode()
     def pool(self, first: int, last: int) -> Pooled:
@@ -55,8 +56,9 @@ class SlidingAttention:
         weights = (shares / total).mean(-1).sum(0).softmax(0)  # (F',), Eq. 10
         factors = torch.zeros_like(self._peaks)  # of every pair held; those outside the window stay zero
         factors[square] = merged / total * weights[:, None, None]
-        pooled = factors.flatten(0, 1).t().contiguous().unsqueeze(1) @ self._numerators.flatten(1, 2)  # (P, 1, n^2) @ (P, n^2, d)
-        return self._attention.respond(pooled.squeeze(1), weights)
+        with torch.autocast(factors.device.type, enabled=False):
+            pooled = factors.flatten(0, 1).t().contiguous().unsqueeze(1) @ self._numerators.flatten(1, 2)  # (P, 1, n^2) @ (P, n^2, d)
+            return self._attention.respond(pooled.squeeze(1), weights)
 
     def _held(self, start: int, stop: int) -> Tensor:
         """Slots of the frames start..stop - 1, in their order."""
@@ -77,6 +79,12 @@ class SlidingAttention:
         self._keys, self._values = keys.new_zeros(n, *keys.shape[1:]), values.new_zeros(n, *values.shape[1:])
         self._numerators = queries.new_zeros(positions, n, n, width)
         self._denominators, self._peaks = queries.new_zeros(n, n, positions), queries.new_zeros(n, n, positions)
+
+
+def floats_held(positions: int, coarse: int, width: int, tau: int) -> int:
+    """Numbers that one level of a window keeps: (2 tau + 1)^2 (P d + 2 P) + (2 tau + 1) (P + 2 P') d, of P `positions` and P' `coarse` ones."""
+    frames = 2 * tau + 1
+    return frames**2 * positions * (width + 2) + frames * (positions + 2 * coarse) * width
 
 
 def window_around(target: int, tau: int, frames: int | None = None) -> tuple[int, int]:

@@ -40,6 +40,8 @@ def test_evaluate(data_set: Path, tiny_checkpoint: Path, tmp_path: Path, capsys:
     figures = json.loads(target.read_text(encoding="utf-8"))
     assert set(figures) >= {"n", "overall_iou", "mean_iou", "precision", "seconds", "protocol"}
     assert figures["n"] == 2 and set(figures["precision"]) == {"0.5", "0.6", "0.7", "0.8", "0.9"}
+    config = json.loads((tiny_checkpoint / "config.json").read_text(encoding="utf-8"))
+    assert (figures["model"], figures["weights_sha256"]) == ("tiny", config["weights_sha256"])
     assert tree(target.parent) == {"figures.json"}
     assert main([*base, "--threshold", "0.3", "--limit", "2"]) == 0
     assert "3 expressions, 2 pictures" in capsys.readouterr().out

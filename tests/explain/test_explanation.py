@@ -132,7 +132,7 @@ def test_a_verdict_of_absence_leaves_the_masks_alone(sharp_predictor: Predictor,
     before = explain(sharp_predictor, encoded, EXPRESSION, threshold)
     calibrated = Predictor(sharp_predictor._network, sharp_predictor.vocabulary, device="cpu", precision="float32", name="sharp")
     calibrated.presence = type(calibrated.presence)(threshold=1.0)
-    after = explain(calibrated, encoded, EXPRESSION, threshold)
+    after = explain(calibrated, calibrated.encode(encoded.image), EXPRESSION, threshold)
     assert after.segmentation.absent
     assert [one.iou for one in after.left_out] == [one.iou for one in before.left_out]
 

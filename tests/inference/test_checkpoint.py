@@ -4,6 +4,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from refseg.errors import CheckpointError
 from refseg.inference import checkpoint
 from refseg.inference.checkpoint import CONFIG, VOCABULARY, WEIGHTS, load_checkpoint, save_checkpoint
+from refseg.inference.settings import MAX_WINDOW_BYTES, check_network, window_bytes
 from refseg.language import Vocabulary
 from refseg.models.config import NetworkConfig
 from refseg.models.network import ReferringNetwork
@@ -228,6 +230,34 @@ def test_a_large_network_is_refused_by_its_file_before_memory_is_taken(folder: P
     change_config(folder, lambda config: config["network"].update(visual=4096, embedding=4096, context=4096, width=4096, channels=4096))
     with pytest.raises(CheckpointError, match=r"has the shape .* expected|numbers, expected at most"):
         load_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"backbone": "pair", "image_size": 32, "regions": 40}, "regions must be at most the 21 detections"),
+        ({"image_size": 96, "cross_frame": 8, "cross_frame_stride": 4}, "cross_frame_stride must divide the 6 x 6 positions"),
+        (
+            {"image_size": 640, "cross_frame": 1024, "tau": 16},
+            r"a clip would take 23\.\d GB with cross_frame 1024, tau 16 and image_size 640, expected at most 2\.0 GB",
+        ),
+        ({"image_size": 640, "visual": 4096, "refinement": [1024, 1024], "tau": 16}, r"a clip would take 3\.\d GB with cross_frame 0"),
+    ],
+)
+def test_settings_that_are_impossible_together(folder: Path, change: dict[str, Any], message: str) -> None:
+    change_config(folder, lambda config: config["network"].update(change))
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [NetworkConfig.paper(), replace(NetworkConfig.paper(), cross_frame=512), NetworkConfig.compact(), NetworkConfig.tiny()],
+    ids=["paper", "paper for clips", "compact", "tiny"],
+)
+def test_our_own_settings_are_within_the_limits(config: NetworkConfig, tmp_path: Path) -> None:
+    check_network(tmp_path / CONFIG, config.to_dict())
+    assert window_bytes(config) < MAX_WINDOW_BYTES
 
 
 def test_weights_of_another_network(folder: Path) -> None:

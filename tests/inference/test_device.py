@@ -44,11 +44,17 @@ def test_bfloat16_on_processors_that_have_it(monkeypatch: pytest.MonkeyPatch, am
     assert choose_precision("bfloat16", CPU) == torch.bfloat16
 
 
-@pytest.mark.parametrize("supported, dtype", [(True, torch.bfloat16), (False, torch.float16)])
-def test_half_precision_on_a_gpu(monkeypatch: pytest.MonkeyPatch, supported: bool, dtype: torch.dtype) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported and not including_emulation)
-    assert choose_precision("auto", torch.device("cuda")) == dtype
-    assert choose_precision("float16", torch.device("cuda")) == torch.float16
+def test_half_precision_is_that_of_the_gpu_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with a T4 and an H100: what the current GPU has says nothing of the other."""
+    capabilities = {0: (7, 5), 1: (9, 0), 2: (8, 0)}
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda gpu: capabilities[gpu.index or 0])
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_, **__: pytest.fail("asks the current GPU"))
+    chosen = [choose_precision("auto", torch.device(name)) for name in ("cuda", "cuda:0", "cuda:1", "cuda:2")]
+    assert chosen == [torch.float16, torch.float16, torch.bfloat16, torch.bfloat16]
+    assert choose_precision("float16", torch.device("cuda:1")) == torch.float16
+    monkeypatch.setattr(torch.version, "hip", "6.2")  # AMD's numbers mean something else
+    assert choose_precision("auto", torch.device("cuda:0")) == torch.bfloat16
 
 
 def test_amx_is_asked_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The predictor: cached features, batches, threads, precisions, and what it refuses."""
 
+import json
 import pickle
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from refseg.errors import CheckpointError, DeviceError, ExpressionError, ImageError, InputError
 from refseg.images import MAX_PIXELS
 from refseg.inference import predictor as module
+from refseg.inference.checkpoint import CONFIG
 from refseg.inference.predictor import Predictor
 from refseg.language import Vocabulary
 from refseg.models.config import NetworkConfig
@@ -235,6 +237,23 @@ def test_pictures_of_another_model(tiny_vocabulary: Vocabulary, tiny_predictor: 
     encoded = fresh(tiny_vocabulary).encode(sample_image)
     with pytest.raises(InputError, match="encoded by the model fresh, expected tiny: encode it again"):
         tiny_predictor.segment(encoded, ["dog"])
+
+
+def test_a_name_is_no_proof_of_a_model(
+    tiny_vocabulary: Vocabulary, tiny_checkpoint: Path, tmp_path: Path, sample_image: NDArray[np.uint8]
+) -> None:
+    """Every training writes a folder named checkpoint; the same weights may lie in folders of two names."""
+    one, other = fresh(tiny_vocabulary), fresh(tiny_vocabulary)
+    with pytest.raises(InputError, match="encoded by another model of the name fresh, expected this one: encode it again"):
+        other.segment(one.encode(sample_image), ["dog"])
+    copy = shutil.copytree(tiny_checkpoint, tmp_path / "copy")
+    config = json.loads((copy / CONFIG).read_text(encoding="utf-8"))
+    del config["weights_sha256"]  # as in a checkpoint that does not tell
+    (copy / CONFIG).write_text(json.dumps(config), encoding="utf-8")
+    loaded, again = (Predictor.load(folder, device="cpu", precision="float32") for folder in (tiny_checkpoint, copy))
+    assert (loaded.name, again.name) == ("tiny", "copy") and again.weights == loaded.weights
+    (first,), (second,) = (predictor.segment(loaded.encode(sample_image), ["dog"]) for predictor in (loaded, again))
+    np.testing.assert_array_equal(first.logits, second.logits)
 
 
 def test_an_encoded_picture_can_be_moved_and_kept(tiny_predictor: Predictor, sample_image: NDArray[np.uint8]) -> None:

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from refseg.errors import ExpressionError, VideoError
-from refseg.inference.predictor import EncodedImage, Predictor
+from refseg.inference.predictor import Predictor
 from refseg.inference.segmentation import Segmentation
 from refseg.inference.timeline import Timeline
 from refseg.inference.video import FrameResult, VideoPredictor
 from refseg.language import Vocabulary
 from refseg.models.config import NetworkConfig
+from refseg.models.encoded import SeenImages
 from refseg.models.linking import link_choices
 from refseg.models.network import ReferringNetwork
 from refseg.models.sliding import window_around
@@ -58,7 +60,7 @@ class Stream:
             self.closed = True
 
 
-def predictor_of(vocabulary: Vocabulary, **settings: int) -> Predictor:
+def predictor_of(vocabulary: Vocabulary, precision: str = "float32", **settings: int) -> Predictor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         network = ReferringNetwork(replace(NetworkConfig.tiny(), tau=TAU, **settings), len(vocabulary))  # type: ignore[arg-type]
@@ -66,7 +68,7 @@ def predictor_of(vocabulary: Vocabulary, **settings: int) -> Predictor:
             for layer in getattr(network, "cross_frame", ()):
                 layer.output.weight.normal_(std=3)
                 layer.scale.fill_(2)
-    return Predictor(network, vocabulary, device="cpu", precision="float32", name="tiny")
+    return Predictor(network, vocabulary, device="cpu", precision=precision, name="tiny")
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +98,7 @@ def by_definition(predictor: Predictor, images: list[NDArray[np.uint8]], target:
         row = slice(target - first, target - first + 1)
         one = network.see(squares[target - first][1], squares[target - first][2])
         one = one._replace(visual=tuple(visual[row] for visual in network.respond(seen, pooled).visual))
-        encoded = EncodedImage(images[target], squares[target - first][0], network.relate(one), predictor.name)
+        encoded = predictor.encoded(images[target], squares[target - first][0], network.relate(one))
     (answer,) = predictor.answer(encoded, [expression], choices[target - first]._replace(logits=linked))
     return answer
 
@@ -129,6 +131,24 @@ def test_a_network_of_still_pictures_answers_frame_by_frame(still: Predictor) ->
         (expected,) = still.segment(still.encode(images[number]), [EXPRESSION])
         np.testing.assert_allclose(result.segmentation.logits, expected.logits, rtol=1e-5, atol=1e-5)
         assert result.window == (number, number) and result.frame.index == 10 * number
+
+
+def test_an_overflow_in_half_precision_does_not_enter_the_window(
+    across: Predictor, tiny_vocabulary: Vocabulary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network is made to overflow wherever autocast is on, as float16 does above 65504: the frames are seen again in float32."""
+    half = predictor_of(tiny_vocabulary, "bfloat16", cross_frame=8, cross_frame_stride=2)
+    original = half._network.see
+
+    def overflowing(*args: Tensor) -> SeenImages:
+        seen = original(*args)
+        return seen._replace(visual=tuple(visual * float("inf") for visual in seen.visual)) if torch.is_autocast_enabled("cpu") else seen
+
+    monkeypatch.setattr(half._network, "see", overflowing)
+    images = moving(4)
+    for result, expected in zip(*(VideoPredictor(one).run(Stream(images), EXPRESSION) for one in (half, across)), strict=True):
+        np.testing.assert_allclose(result.weights, expected.weights, atol=1e-5)
+        np.testing.assert_allclose(result.segmentation.probability, expected.segmentation.probability, atol=0.05)
 
 
 def test_answers_come_tau_frames_behind_the_reading(across: Predictor) -> None:

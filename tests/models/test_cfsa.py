@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from refseg.models.cfsa import CrossFrameSelfAttention, add_response
-from refseg.models.sliding import SlidingAttention, window_around
+from refseg.models.sliding import SlidingAttention, floats_held, window_around
 from tests.models import reference
 
 VISUAL, WIDTH, GRID = 6, 5, (4, 2)
@@ -79,6 +79,22 @@ def test_single_precision_agrees_to_rounding() -> None:
     torch.testing.assert_close(sliding.pool(0, 10).weights, weights, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_autocast_does_not_reach_the_window(dtype: torch.dtype) -> None:
+    """Logits, exponentials and their merger stay float32, as in the definition."""
+    attention, visual = layer(sharpness=3).float(), clip(7).to(dtype)
+    sliding = SlidingAttention(attention, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for frame in visual:
+            sliding.push(frame.unsqueeze(0), GRID)
+        got = sliding.pool(0, 6)
+    with torch.no_grad():
+        expected = attention(visual, GRID)
+    assert got.response.dtype == got.weights.dtype == torch.float32
+    torch.testing.assert_close(got.response, expected.response, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(got.weights, expected.weights, rtol=1e-5, atol=1e-6)
+
+
 def test_frames_that_are_gone_or_not_there_yet_are_refused() -> None:
     sliding = SlidingAttention(layer(), 1)
     for frame in clip(5):
@@ -95,7 +111,8 @@ def test_memory_is_that_of_the_window() -> None:
     for frame in clip(40):
         sliding.push(frame.unsqueeze(0), GRID)
         held.append(sum(value.untyped_storage().nbytes() for value in vars(sliding).values() if isinstance(value, Tensor)))
-    assert held[0] == held[-1] > 0
+    positions = GRID[0] * GRID[1]
+    assert held[0] == held[-1] == 8 * floats_held(positions, positions, WIDTH, tau=2)
 
 
 def test_an_untrained_layer_changes_nothing_and_lengths_are_kept() -> None:

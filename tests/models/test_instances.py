@@ -22,6 +22,17 @@ def test_reading_samples_the_cells_of_the_box() -> None:
     torch.testing.assert_close(read, expected.expand(4, 4), rtol=1e-4, atol=1e-4)
 
 
+def test_places_are_read_exactly_in_half_precision() -> None:
+    """Features in bfloat16, places in float32: a box far to the right is read where it lies."""
+    side = 512
+    torch.manual_seed(0)
+    features = torch.rand(1, 1, side // 4, side // 4).bfloat16()
+    boxes = torch.tensor([[[401.3, 333.7, 430.9, 377.1]]])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        read = read_boxes(features, boxes, GRID, side)
+    torch.testing.assert_close(read, read_boxes(features.float(), boxes, GRID, side), rtol=1e-5, atol=1e-5)
+
+
 def test_pasting_undoes_reading() -> None:
     mask = torch.zeros(1, 1, SIZE, SIZE)
     mask[..., 24:40, 18:46] = 1

@@ -155,11 +155,6 @@ def test_autocast_answers_nearly_as_float32() -> None:
     assert (mixed.logits.float() - plain.logits).abs().max() < 0.1 * plain.logits.std().clamp_min(0.5)
 
 
-def test_unknown_backbones_are_refused() -> None:
-    with pytest.raises(ValueError, match="'resnet101', 'pair' or 'plain', got 'vgg'"):
-        ReferringNetwork(NetworkConfig.from_dict({"backbone": "vgg"}), VOCABULARY)
-
-
 def test_the_papers_network_end_to_end() -> None:
     torch.manual_seed(0)
     network = ReferringNetwork(NetworkConfig.paper(), VOCABULARY).eval()

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from refseg.models.backbones.detections import Detections
 from refseg.models.backbones.features import Backbone, BackboneFeatures
+from refseg.models.features import at_least_float32
 
 
 class PlainBackbone(Backbone):
@@ -42,7 +43,7 @@ class PlainBackbone(Backbone):
         h, w = features.shape[-2:]
         down, across = torch.meshgrid(torch.arange(h, device=features.device), torch.arange(w, device=features.device), indexing="ij")
         centre = (torch.stack([across, down], dim=-1).flatten(0, 1) + 0.5) * (size / w)
-        boxes = torch.cat([centre - size / 4, centre + size / 4], dim=-1).to(features.dtype)
+        boxes = torch.cat([centre - size / 4, centre + size / 4], dim=-1).to(at_least_float32(features).dtype)
         return Detections(channels[..., : self.classes], channels[..., self.classes], boxes.expand(len(features), -1, -1))
 
 

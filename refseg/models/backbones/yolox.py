@@ -11,13 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from refseg.models.backbones.detections import Detections
+from refseg.models.features import at_least_float32
 
 STRIDES = (8, 16, 32)
 CLASSES = 80
 
 
 class YoloxFeatures(NamedTuple):
-    """PAN maps at strides 8, 16, 32 of 64, 128, 256 channels, and the dense predictions of the three scales together."""
+    """PAN maps at strides 8, 16, 32 of 64, 128, 256 channels, and the dense predictions of the three scales together, boxes at least
+    float32."""
 
     pan: tuple[Tensor, Tensor, Tensor]
     detections: Detections
@@ -101,7 +103,7 @@ class Head(nn.Module):
         x = self.stem(x)
         classes = self.classes(self.class_tower(x))
         tower = self.box_tower(x)
-        boxes, objectness = self.boxes(tower), self.objectness(tower)
+        boxes, objectness = at_least_float32(self.boxes(tower)), self.objectness(tower)  # bfloat16 counts in steps of 2 from 256 pixels on
         h, w = boxes.shape[-2:]
         y, x_ = torch.meshgrid(torch.arange(h, device=boxes.device), torch.arange(w, device=boxes.device), indexing="ij")
         centre = (boxes[:, :2] + torch.stack([x_, y])) * stride  # (B, 2, h, w)

@@ -45,6 +45,17 @@ def test_boxes_are_decoded_around_their_cells() -> None:
     torch.testing.assert_close(boxes[1 * 3 + 2], torch.tensor([18.0 - 8, 12 - 4, 18 + 8, 12 + 4]))
 
 
+def test_boxes_keep_their_place_in_half_precision() -> None:
+    """bfloat16 would put centres beyond 256 pixels onto multiples of 2."""
+    head = Head(4)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        head.boxes.weight.zero_()
+        head.boxes.bias.copy_(torch.tensor([0.3, 0.3, 0.0, 0.0]))
+        boxes = head(torch.randn(1, 4, 1, 61), 8).boxes
+    assert boxes.dtype == torch.float32
+    torch.testing.assert_close(boxes[0, 60], torch.tensor([482.4 - 4, 2.4 - 4, 482.4 + 4, 2.4 + 4]), rtol=0, atol=0.05)
+
+
 def test_absurd_sizes_stay_finite() -> None:
     head = Head(4)
     with torch.no_grad():
