@@ -116,7 +116,8 @@ def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume:
         run.step = int(load_state(run.output, run.network, run.average, optimiser)["step"])
         if run.step >= last:
             return
-        optimiser = _optimiser(run, optimiser)
+        begun = run.recipe.at(run.step)[1] > 0
+        optimiser = _optimiser(run, optimiser if begun else None)  # every phase begins without moments
     index, start = run.recipe.at(run.step)
     phase = run.recipe.phases[index]
     phase = phase if phase.image_size else replace(phase, image_size=run.network.config.image_size)
