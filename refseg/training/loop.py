@@ -121,11 +121,10 @@ def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume:
     index, start = run.recipe.at(run.step)
     phase = run.recipe.phases[index]
     phase = phase if phase.image_size else replace(phase, image_size=run.network.config.image_size)
-    run.network.train()
     if phase.task == "clips" and start == 0:
         run.network.load_state_dict(run.average.state_dict())  # the network that is kept is the one to be added to
-    _choose_trained(run.network, phase)
     task = _task(run, sources, phase, run.recipe.seed + 1000 * index)
+    _choose_trained(run.network, phase)
     steps = range(start, min(phase.steps, start + last - run.step))
     with closing(task.batches(start)) as batches:
         _train_steps(run, task, optimiser, zip(steps, batches, strict=False), phase)
@@ -133,12 +132,18 @@ def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume:
 
 
 def _choose_trained(network: ReferringNetwork, phase: Phase) -> None:
-    """Which parameters the phase may change; a phase of clips leaves the answers about single pictures as they are, to the bit."""
+    """Training mode, and which parameters the phase may change; a phase of clips leaves the answers about single pictures as they are, to the bit.
+
+    A frozen backbone is in evaluation mode: it normalises by what it has seen, and goes on seeing nothing.
+    """
+    trains_backbone = phase.backbone_rate > 0 and phase.task != "clips"
+    network.train()
+    network.backbone.train(trains_backbone)
     network.requires_grad_(phase.task != "clips" and not phase.trained)
     for name, part in network.named_children():
         if name in phase.trained:
             part.requires_grad_(True)
-    network.backbone.requires_grad_(phase.backbone_rate > 0)
+    network.backbone.requires_grad_(trains_backbone)
     if phase.task == "clips":
         if not network.config.cross_frame:
             raise DataError(
@@ -240,6 +245,8 @@ def _update_average(run: Run, within: int) -> None:
     for mean, value in zip(run.average.parameters(), run.network.parameters(), strict=True):
         if value.requires_grad:
             mean.lerp_(value, 1 - decay)
+    for kept, seen in zip(run.average.buffers(), run.network.buffers(), strict=True):
+        kept.copy_(seen)  # batch normalisation's own averages
 
 
 class _Meter:

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
+from torch import nn
 
 from refseg.cli import main
 from refseg.errors import DataError
 from refseg.inference.checkpoint import load_checkpoint
+from refseg.models.backbones import PlainBackbone
 from refseg.training.loop import train_from_recipe
+from refseg.training.state import TENSORS
 
 
 def test_a_run_leaves_a_checkpoint_and_resumes(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,6 +47,27 @@ def test_a_phase_of_clips_leaves_the_answers_about_pictures_as_they_are(data: Pa
     for name, value in after.named_parameters():
         # the gate is fitted at the end of every run
         assert torch.equal(value, before.get_parameter(name)) != name.startswith(("cross_frame", "gate", "certainty")), name
+
+
+class NormalisedBackbone(PlainBackbone):
+    """With batch normalisation, as the paper's backbone has it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.stride4.append(nn.BatchNorm2d(width))
+
+
+def test_what_batch_normalisation_has_seen_is_kept(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("refseg.models.network._build_backbone", lambda config: NormalisedBackbone(config.visual))
+    output, recipe, mean = tmp_path / "run", str(data / "recipe.py"), "backbone.stride4.2.running_mean"
+    train_from_recipe(recipe, data, output, steps=4, device="cpu")
+    frozen = load_file(output / TENSORS)
+    assert not frozen[f"network/{mean}"].any(), "a frozen backbone sees nothing"
+    train_from_recipe(recipe, data, output, resume=True, steps=6, device="cpu")
+    seen = load_file(output / TENSORS)
+    assert seen[f"network/{mean}"].any() and torch.equal(seen[f"average/{mean}"], seen[f"network/{mean}"])
+    last, _, _ = load_checkpoint(train_from_recipe(recipe, data, output, resume=True, device="cpu"))
+    torch.testing.assert_close(last.get_buffer(mean), seen[f"average/{mean}"], rtol=1e-3, atol=1e-4)  # after clips; kept in float16
 
 
 def test_nothing_to_resume(data: Path, tmp_path: Path) -> None:
