@@ -25,7 +25,8 @@ from refseg.training.calibrate import calibrate
 from refseg.training.categories import COCO_CATEGORIES
 from refseg.training.gate import apply_gate, fit_gate, gate_samples
 from refseg.training.recipe import Phase, Recipe, load_recipe
-from refseg.training.region_memory import load_memory, remember, save_memory
+from refseg.training.region_file import fingerprint, load_memory, save_memory
+from refseg.training.region_memory import RegionMemory, remember
 from refseg.training.report import Comparison
 from refseg.training.schedule import parameter_groups, warm_cosine
 from refseg.training.start import Start, begin
@@ -123,7 +124,7 @@ def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume:
     phase = phase if phase.image_size else replace(phase, image_size=run.network.config.image_size)
     if phase.task == "clips" and start == 0:
         run.network.load_state_dict(run.average.state_dict())  # the network that is kept is the one to be added to
-    task = _task(run, sources, phase, run.recipe.seed + 1000 * index)
+    task = _task(run, sources, phase, run.recipe.seed + 1000 * index, resume)
     _choose_trained(run.network, phase)
     steps = range(start, min(phase.steps, start + last - run.step))
     with closing(task.batches(start)) as batches:
@@ -172,22 +173,29 @@ def _train_steps(run: Run, task: Task[Any], optimiser: torch.optim.Optimizer, ba
             _save(run, optimiser)
 
 
-def _task(run: Run, sources: Sequence[TrainingSource], phase: Phase, seed: int) -> Task[Any]:
-    """What the phase teaches."""
+def _task(run: Run, sources: Sequence[TrainingSource], phase: Phase, seed: int, resume: bool) -> Task[Any]:
+    """What the phase teaches; resume: the run has stopped in this phase."""
     tokeniser = Tokeniser(run.vocabulary, run.network.config.max_words)
     borrowed = [pair for source in sources for pair in source.expressions]
     if phase.task == "selection":
         chooser = ExpressionChooser(phase.mix, borrowed)
-        memory = load_memory(run.output)
-        if memory is None:
-            memory = remember(run.network, sources, chooser, phase.image_size, seed, _told("looking at the pictures"))
-            save_memory(memory, run.output)
+        memory = _memory(run, sources, phase, chooser, seed, resume)
         classes = COCO_CATEGORIES if run.network.backbone.classes == len(COCO_CATEGORIES) else ()
         return SelectionTask(memory, chooser, tokeniser, phase, seed, classes)
     if phase.task == "clips":
         return ClipTask(_clip_sampler(run, sources, phase, tokeniser, seed, borrowed), run.recipe.loss)
     sampler = sampler_for(phase, sources, tokeniser, seed, borrowed)
     return InstanceTask(sampler) if phase.task == "instances" else ExpressionTask(sampler, run.recipe.loss, phase.regions)
+
+
+def _memory(run: Run, sources: Sequence[TrainingSource], phase: Phase, chooser: ExpressionChooser, seed: int, resume: bool) -> RegionMemory:
+    """What the run's folder remembers of these pictures, else what is seen in them now."""
+    mark = fingerprint(run.network, sources, phase, seed)
+    memory = load_memory(run.output, mark, unmarked=resume)
+    if memory is None:
+        memory = remember(run.network, sources, chooser, phase.image_size, seed, _told("looking at the pictures"))
+        save_memory(memory, run.output, mark)
+    return memory
 
 
 def _clip_sampler(
