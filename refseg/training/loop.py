@@ -30,7 +30,7 @@ from refseg.training.region_memory import RegionMemory, remember
 from refseg.training.report import Comparison
 from refseg.training.schedule import parameter_groups, warm_cosine
 from refseg.training.start import Start, begin
-from refseg.training.state import load_state, save_state
+from refseg.training.state import check_plan, load_state, save_state
 from refseg.training.tasks import ClipTask, ExpressionTask, InstanceTask, SelectionTask, Task, sampler_for
 
 LOG_EVERY = 10
@@ -61,7 +61,8 @@ def train_from_recipe(
     """Train and write the checkpoint folder `output`/checkpoint; returns it.
 
     data: the folder that the recipe's sources and initialisation are relative to.  steps: stop after that many (of all phases) instead of the
-    recipe's own number.  model: what to go on from instead of the recipe's model.  Raises DataError for unusable recipes or data.
+    recipe's own number.  model: what to go on from instead of the recipe's model.  Raises DataError for unusable recipes or data, or where a run
+    that is to be resumed was begun with another recipe.
     """
     plan = load_recipe(recipe)
     output.mkdir(parents=True, exist_ok=True)
@@ -70,6 +71,8 @@ def train_from_recipe(
     average = ReferringNetwork(start.network.config, len(start.vocabulary))
     average.load_state_dict(start.network.state_dict())
     place = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    if resume:
+        check_plan(output, _plan(plan, start))
     run = Run(plan, start, _placed(start.network, place), _placed(average, place), data, output, place)
     comparison = None
     if plan.measured is not None and start.model is not None:
@@ -153,9 +156,15 @@ def _choose_trained(network: ReferringNetwork, phase: Phase) -> None:
         network.cross_frame.requires_grad_(True)
 
 
+def _plan(recipe: Recipe, start: Start) -> dict[str, Any]:
+    """What must not change while a run is interrupted: the recipe, and the weights of the model that it goes on from."""
+    return recipe.to_dict() | {"weights of the model": start.record.get("from", {}).get("weights_sha256")}
+
+
 def _save(run: Run, optimiser: torch.optim.Optimizer) -> None:
     """The state to resume from, and the checkpoint."""
-    save_state(run.output, run.network, run.average, optimiser, {"step": run.step, "recipe": run.recipe.name})
+    counters = {"step": run.step, "recipe": run.recipe.name, "plan": _plan(run.recipe, run.start)}
+    save_state(run.output, run.network, run.average, optimiser, counters)
     _write_checkpoint(run, run.start.presence)
 
 

@@ -1,11 +1,12 @@
 """A recipe: everything that decides what a training run does, as frozen data; the files of `recipes/` each define one."""
 
 import importlib.util
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from refseg.data.choices import DEFAULT_MIX
 from refseg.data.sources import ClipSpec, SourceSpec
@@ -56,7 +57,8 @@ class Recipe:
     """network: configuration, None for a recipe that goes on from a model.  sources: what pictures and expressions are drawn from.  clips: sequences for
     phases of clips, None for none.
     initialisation: folder of public weights, relative to the data root, or None to start from random tensors.
-    model: the model to go on from, "embedded", a checkpoint folder or a Hub repository, with its network, its words and its threshold; None for a new one.
+    model: the model to go on from, "embedded", a checkpoint folder or a Hub repository, with its network, its words and its threshold, unless
+    another is asked for (`train --model`); None for a new one.
     measured: the source on whose `val` split the model is measured before the first and after the last step, see `refseg.training.report`.
     gate: sources, and their weights, on whose `val` splits it is fitted, when the last step is done, how far a choice among the regions is trusted.
     calibration: the source whose `val` split the presence score is calibrated on when the last step is done (its pictures must be labelled completely).
@@ -87,6 +89,11 @@ class Recipe:
             )
         if self.measured is not None and self.model is None:
             raise DataError(f"recipe {self.name!r} compares a new model on {self.measured!r} with nothing: leave `measured` out")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return values
 
     @property
     def steps(self) -> int:
