@@ -23,9 +23,10 @@ class Phase:
 
     steps: optimiser steps.  images, expressions: per step and per picture; instances: masks of single objects, at most, per picture.
     image_size: side of the letterboxed picture, 0 for the network's own.
-    task: "expressions" trains the whole network (without its region branch where `regions` is False), "instances" the masks of single objects,
-    "selection" the choice among the candidate regions, from memory, "clips" cross-frame self-attention and nothing else, on windows of `images` frames;
-    see `refseg.training.tasks`.
+    task: "expressions" trains the whole network, "instances" the masks of single objects, "selection" the choice among the candidate regions, from
+    memory, "clips" cross-frame self-attention and nothing else, on windows of `images` frames; see `refseg.training.tasks`.
+    regions: whether the answer to an expression sees the masks of the regions. Where it does not, the dense answer is trained by itself, without the regions'
+    evidence and their losses; the presence score reads the choice among them all the same, so that its loss trains the choice a little, too.
     trained: names of the network's modules that change; empty: all but what the task and the rates leave as it is.
     imagined: share of pictures that a selection phase puts together, see `refseg.training.imagined`.
     rate, region_rate, backbone_rate, table_rate: AdamW's peak rates; a backbone rate of 0 freezes the backbone, which then costs a third; the region

@@ -40,7 +40,7 @@ class Task(Protocol[Batch]):
 
 
 class ExpressionTask:
-    """Expressions and pictures in, masks out: the whole network, and the region branch's own losses where it takes part."""
+    """Expressions and pictures in, masks out: the whole network, and the region branch's own losses where `regions` is True; see `Phase`."""
 
     def __init__(self, sampler: TrainingSampler, weights: LossWeights, regions: bool) -> None:
         self.sampler, self.weights, self.regions = sampler, weights, regions
@@ -60,7 +60,9 @@ class ExpressionTask:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
             encoded = network.encode(images, windows)
             if not self.regions:
-                encoded = encoded._replace(regions=None)
+                encoded = encoded._replace(
+                    regions=None
+                )  # no evidence; the choice is made from `described`, and the presence score reads it
             output = network.attend(encoded, tokens, valid, index)
         loss = segmentation_loss(output, target, inside, self.weights)
         total, figures = loss.total, {**loss._asdict(), "iou": batch_iou(output.logits.detach(), target)}
