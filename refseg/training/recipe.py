@@ -32,6 +32,7 @@ class Phase:
     rate, region_rate, backbone_rate, table_rate: AdamW's peak rates; a backbone rate of 0 freezes the backbone, which then costs a third; the region
     branch goes at `rate` where region_rate is None.
     mix: relative odds of the kinds of expressions (see `refseg.data.choices.DEFAULT_MIX`).
+    Raises DataError for a phase of instances without any.
     """
 
     name: str
@@ -51,6 +52,12 @@ class Phase:
     mix: Mapping[str, float] = field(default_factory=lambda: DEFAULT_MIX)
     warmup: int = 100
     decay: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.task == "instances" and self.instances < 1:
+            raise DataError(
+                f"the phase {self.name!r} trains the masks of {self.instances} objects of a picture, expected at least 1: set its `instances`"
+            )
 
 
 @dataclass(frozen=True)

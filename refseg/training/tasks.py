@@ -124,7 +124,7 @@ class InstanceTask:
         return prefetched(self.sampler.batch, start)
 
     def loss(self, network: ReferringNetwork, batch: TrainingBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """`instance_loss` of every object of the batch."""
+        """`instance_loss` of every object of the batch; zero where there is none."""
         device = next(network.parameters()).device
         images, windows, _ = _pictures(batch, device)
         size = images.shape[-1]
@@ -140,7 +140,8 @@ class InstanceTask:
         jittered = objects + JITTER * extent * torch.randn_like(objects).clamp(-2, 2)
         boxes = torch.where((iou > FOUND).unsqueeze(1), regions.boxes[index, which], jittered).detach()
         places = _grouped(index, len(images))  # (B, most objects of a picture), -1 for none
-        logits = network.instances((seen.levels[0], *seen.details), boxes[places.clamp_min(0)], size)
+        drawn = boxes if len(boxes) else boxes.new_zeros(1, 4)  # a batch without objects draws nothings, which cost nothing
+        logits = network.instances((seen.levels[0], *seen.details), drawn[places.clamp_min(0)], size)
         order = places[places >= 0]
         loss = instance_loss(logits[places >= 0], boxes[order], masks[order], size)
         return loss, {"total": loss, "matched": (iou > FOUND).float().mean()}
