@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from refseg.commands.arguments import count, unwritable
+from refseg.commands.arguments import count
 from refseg.commands.progress import counting
 from refseg.errors import DataError
 
@@ -45,11 +45,12 @@ def run(arguments: argparse.Namespace) -> None:
 
     device = str(choose_device(arguments.device))
     options = {"resume": arguments.resume, "steps": arguments.steps, "device": device, "model": arguments.model}
-    try:
-        with _data_set(arguments.data) as data:
+    with _data_set(arguments.data) as data:
+        try:
             folder = train_from_recipe(arguments.recipe, data, arguments.output, **options)
-    except OSError as error:
-        raise unwritable(arguments.output, error) from error
+        except OSError as error:  # what cannot be written is an InputError by now
+            place = error.filename or arguments.data
+            raise DataError(f"cannot read {place} ({error.strerror or error}): check that it is there and may be read") from error
     print(folder)
 
 

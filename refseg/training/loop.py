@@ -19,6 +19,7 @@ from refseg.data.sources import TrainingSource, open_clips, open_source
 from refseg.errors import DataError
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.checkpoint import save_checkpoint
+from refseg.inference.device import choose_device
 from refseg.language import Tokeniser, Vocabulary
 from refseg.models.network import ReferringNetwork
 from refseg.training.calibrate import calibrate
@@ -30,7 +31,7 @@ from refseg.training.region_memory import RegionMemory, remember
 from refseg.training.report import Comparison
 from refseg.training.schedule import parameter_groups, warm_cosine
 from refseg.training.start import Start, begin
-from refseg.training.state import check_plan, load_state, save_state
+from refseg.training.state import check_plan, load_state, save_state, writing
 from refseg.training.tasks import ClipTask, ExpressionTask, InstanceTask, SelectionTask, Task, sampler_for
 
 LOG_EVERY = 10
@@ -61,16 +62,16 @@ def train_from_recipe(
     """Train and write the checkpoint folder `output`/checkpoint; returns it.
 
     data: the folder that the recipe's sources and initialisation are relative to.  steps: stop after that many (of all phases) instead of the
-    recipe's own number.  model: what to go on from instead of the recipe's model.  Raises DataError for unusable recipes or data, or where a run
-    that is to be resumed was begun with another recipe.
+    recipe's own number.  model: what to go on from instead of the recipe's model.  device: see `choose_device`.  Raises DataError for unusable
+    recipes or data, or where a run that is to be resumed was begun with another recipe, DeviceError, and InputError where `output` cannot be written.
     """
-    plan = load_recipe(recipe)
-    output.mkdir(parents=True, exist_ok=True)
+    plan, place = load_recipe(recipe), choose_device(device)
+    with writing(output):
+        output.mkdir(parents=True, exist_ok=True)
     sources = [open_source(data, spec) for spec in plan.sources]
     start = begin(plan, sources, data, model)
     average = ReferringNetwork(start.network.config, len(start.vocabulary))
     average.load_state_dict(start.network.state_dict())
-    place = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
     if resume:
         check_plan(output, _plan(plan, start))
     run = Run(plan, start, _placed(start.network, place), _placed(average, place), data, output, place)
@@ -107,7 +108,8 @@ def _placed(network: ReferringNetwork, device: torch.device) -> ReferringNetwork
 def _write_checkpoint(run: Run, presence: PresenceCalibration | None) -> Path:
     """The moving average as it is now, in `output`/checkpoint."""
     folder = run.output / "checkpoint"
-    folder.mkdir(exist_ok=True)
+    with writing(run.output):
+        folder.mkdir(exist_ok=True)
     training = {"recipe": run.recipe.name, "steps": run.step, "seed": run.recipe.seed, **run.start.record}
     save_checkpoint(folder, run.average, run.vocabulary, training, threshold=run.start.threshold, presence=presence)
     return folder
@@ -164,7 +166,8 @@ def _plan(recipe: Recipe, start: Start) -> dict[str, Any]:
 def _save(run: Run, optimiser: torch.optim.Optimizer) -> None:
     """The state to resume from, and the checkpoint."""
     counters = {"step": run.step, "recipe": run.recipe.name, "plan": _plan(run.recipe, run.start)}
-    save_state(run.output, run.network, run.average, optimiser, counters)
+    with writing(run.output):
+        save_state(run.output, run.network, run.average, optimiser, counters)
     _write_checkpoint(run, run.start.presence)
 
 
@@ -203,7 +206,8 @@ def _memory(run: Run, sources: Sequence[TrainingSource], phase: Phase, chooser: 
     memory = load_memory(run.output, mark, unmarked=resume)
     if memory is None:
         memory = remember(run.network, sources, chooser, phase.image_size, seed, _told("looking at the pictures"))
-        save_memory(memory, run.output, mark)
+        with writing(run.output):
+            save_memory(memory, run.output, mark)
     return memory
 
 
@@ -284,7 +288,7 @@ class _Meter:
         record = {name: round(sum(values) / len(values), 4) for name, values in means.items() if values} | {
             "seconds_per_step": round(rate, 3)
         }
-        with (self.run.output / "log.jsonl").open("a", encoding="utf-8") as log:
+        with writing(self.run.output), (self.run.output / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps({"step": self.run.step, "phase": self.phase.name} | record) + "\n")
         print(f"{self.phase.name} {self.run.step}/{self.run.recipe.steps}", *(f"{k} {v}" for k, v in record.items()), flush=True)
         self.rows, self.since = [], now

@@ -1,7 +1,8 @@
 """The state of a run on disk: tensors and counters in one safetensors file, written atomically, so that a killed run resumes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,21 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from refseg.errors import DataError
+from refseg.errors import DataError, InputError
 from refseg.files import replacing
 from refseg.models.network import ReferringNetwork
 
 TENSORS = "state.safetensors"
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """For blocks that write into a run's folder and read nothing else. Raises InputError for what fails there."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        why = error.strerror if isinstance(error, OSError) else None
+        raise InputError(f"cannot write to {folder} ({why or error}): give a place that can be written") from error
 
 
 def save_state(

@@ -9,10 +9,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 from refseg.cli import main
-from refseg.errors import DataError
+from refseg.errors import DataError, DeviceError, InputError
 from refseg.inference.checkpoint import load_checkpoint
 from refseg.models.backbones import PlainBackbone
 from refseg.training.loop import train_from_recipe
+from refseg.training.region_file import FILE
 from refseg.training.state import TENSORS
 
 
@@ -73,3 +74,27 @@ def test_what_batch_normalisation_has_seen_is_kept(data: Path, tmp_path: Path, m
 def test_nothing_to_resume(data: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="without --resume"):
         train_from_recipe(str(data / "recipe.py"), data, tmp_path / "run", resume=True, device="cpu")
+
+
+@pytest.mark.parametrize("taken", ["log.jsonl", TENSORS, FILE, "checkpoint"])
+def test_an_output_that_cannot_be_written(taken: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("refseg.training.loop.LOG_EVERY", 1)
+    place = tmp_path / "run" / taken
+    if taken == "checkpoint":
+        place.parent.mkdir()
+        place.write_bytes(b"")
+    else:
+        place.mkdir(parents=True)
+    with pytest.raises(InputError, match=f"cannot write to {tmp_path / 'run'} "):
+        train_from_recipe(str(data / "recipe.py"), data, tmp_path / "run", steps=3, device="cpu")
+
+
+def test_an_output_below_a_file(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InputError, match=r"cannot write to .*file"):
+        train_from_recipe(str(data / "recipe.py"), data, tmp_path / "file" / "run", device="cpu")
+
+
+def test_a_device_that_is_none(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="expected auto, cpu"):
+        train_from_recipe(str(data / "recipe.py"), data, tmp_path / "run", device="abacus")
