@@ -26,7 +26,7 @@ RECIPE = Recipe(
         SourceSpec("people", 0.05, layout="people"),
     ),
     phases=(
-        # Small pictures, a frozen backbone and no regions: the attention learns what words and places mean.
+        # Small pictures, a frozen backbone, and the dense answer by itself: the attention learns what words and places mean.
         Phase("head", steps=800, images=8, expressions=5, image_size=320, rate=1e-3, table_rate=3e-4, regions=False, **FROZEN),
         # No pictures at all: the language of place, order and number, on remembered and imagined candidates.
         Phase(

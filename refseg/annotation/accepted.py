@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from refseg.language import words_of
 
 HELD_BACK = 0.2
 LEAST = 5  # pictures with something drawn and said
+TRAINED_ON = ("", "train")  # splits
 UNNAMED, SEVERAL = "object", "several things"  # categories
 
 
@@ -26,21 +27,27 @@ def export_accepted(project: Project, folder: Path, progress: Callable[[int, int
     """Write the accepted pictures into a new or empty folder, in the layout of `refseg.data.refcoco` with the splits "train" and "val" (see `held_back`).
 
     Sentences that mean several things of a picture mean all of them together; those of absent things mean nothing; those without a word are left out.
-    progress(done, pictures) is called after each. Raises ProjectError where fewer than `LEAST` accepted pictures have a mask and a sentence, or a mask
-    cannot be read, ImageError where a picture is gone.
+    The frames of one clip are all in one split. progress(done, pictures) is called after each. Raises ProjectError where fewer than `LEAST` accepted
+    pictures have a mask and a sentence, where all of these are frames of one clip, or a mask cannot be read, ImageError where a picture is gone.
     """
     names = [entry.name for entry in project.entries if entry.state == "accepted"]
-    told = {record.name: record.split for record in map(project.record, names) if any(_is_told(layer) for layer in record.layers)}
+    told = [(_group(record), record.split) for record in map(project.record, names) if any(_is_told(layer) for layer in record.layers)]
     if len(told) < LEAST:
         raise ProjectError(
             f"{project.folder} has {len(told)} accepted pictures with a mask and a sentence, expected at least {LEAST}, to train on and to measure "
             f"with: accept more"
         )
-    back, values = held_back(told), _Values()
+    groups = _splits_of_groups(told)
+    if len(groups) == 1:
+        raise ProjectError(
+            f"{project.folder} has accepted pictures of the clip {told[0][0]!r} alone, expected another clip or a picture beside it, as the frames of "
+            f"one clip are too much alike to be trained on and measured with: accept something else, too"
+        )
+    back, values = held_back(groups), _Values()
     with open_sink(folder) as sink:
         for done, name in enumerate(names, start=1):
             record = project.record(name)
-            values.add_picture(record, "val" if name in back else "train")
+            values.add_picture(record, "val" if _group(record) in back else "train")
             sink.copy(f"images/{name}", project.picture_path(record))
             if progress is not None:
                 progress(done, len(names))
@@ -49,17 +56,31 @@ def export_accepted(project: Project, folder: Path, progress: Callable[[int, int
 
 
 def held_back(splits: Mapping[str, str]) -> frozenset[str]:
-    """Which pictures of {name: split} are measured with and never trained on.
+    """Which of {clip, or picture that is no frame: split} are measured with and never trained on.
 
     Those whose split says that they are not for training; where none does, those whose name has a hash in the lowest `HELD_BACK` of all hashes, so that
     a picture stays where it is when others are added; one at least, half of all at most.
     """
-    kept_apart = frozenset(name for name, split in splits.items() if split not in ("", "train"))
+    kept_apart = frozenset(name for name, split in splits.items() if split not in TRAINED_ON)
     if kept_apart and len(kept_apart) < len(splits):
         return kept_apart
     place = {name: int.from_bytes(hashlib.sha256(name.encode("utf-8")).digest()[:8], "big") / 2**64 for name in splits}
     count = min(max(1, sum(share < HELD_BACK for share in place.values())), len(splits) // 2)
     return frozenset(sorted(splits, key=lambda name: (place[name], name))[:count])
+
+
+def _group(record: PictureRecord) -> str:
+    """What a picture is held back with: its clip, as the frames of one hardly differ; itself where it is no frame."""
+    return record.clip or record.name
+
+
+def _splits_of_groups(told: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Of (group, split) pairs; a group with one picture that is not for training is not for training."""
+    splits: dict[str, str] = {}
+    for group, split in told:
+        if splits.get(group, "") in TRAINED_ON:
+            splits[group] = split
+    return splits
 
 
 @dataclass

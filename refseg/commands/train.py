@@ -1,8 +1,8 @@
 """train a model by a recipe
 
-Writes DIR/checkpoint/ (what --model takes), and DIR/state.safetensors, from which --resume goes on after an interruption. The recipe `finetune` trains the
-embedded model, or --model, on the accepted pictures of an annotation project (--data PROJECT) and writes DIR/report.json: how it does on held-back ones, before
-and after.
+Writes DIR/checkpoint/ (what --model takes), and DIR/state.safetensors, from which --resume goes on after an interruption. Recipes that go on from a
+model take --model in its place. One of them is `finetune`: it trains the embedded model on the accepted pictures of an annotation project (--data PROJECT) and
+writes DIR/report.json: how it does on held-back ones, before and after.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from refseg.commands.arguments import count, unwritable
+from refseg.commands.arguments import count
 from refseg.commands.progress import counting
 from refseg.errors import DataError
 
@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the run")
     parser.add_argument(
-        "--model", metavar="M", help="what `finetune` goes on from: a checkpoint folder or a Hub repository; the embedded model without it"
+        "--model",
+        metavar="M",
+        help="for a recipe that goes on from a model, as `finetune` does: a checkpoint folder or a Hub repository instead of the recipe's own",
     )
     parser.add_argument("--resume", action="store_true", help="go on with the run in --output")
     parser.add_argument("--steps", type=count, metavar="N", help="stop after N steps instead of the recipe's own number")
@@ -43,11 +45,12 @@ def run(arguments: argparse.Namespace) -> None:
 
     device = str(choose_device(arguments.device))
     options = {"resume": arguments.resume, "steps": arguments.steps, "device": device, "model": arguments.model}
-    try:
-        with _data_set(arguments.data) as data:
+    with _data_set(arguments.data) as data:
+        try:
             folder = train_from_recipe(arguments.recipe, data, arguments.output, **options)
-    except OSError as error:
-        raise unwritable(arguments.output, error) from error
+        except OSError as error:  # what cannot be written is an InputError by now
+            place = error.filename or arguments.data
+            raise DataError(f"cannot read {place} ({error.strerror or error}): check that it is there and may be read") from error
     print(folder)
 
 

@@ -112,6 +112,11 @@ class RefCocoScenes(SceneSource):
     def dataset(self) -> RefCocoDataset:
         return self._dataset
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """File names of the pictures, relative to ROOT/images."""
+        return tuple(image.file_name for image in self._images)
+
     def _is_complete(self, image: ImageRecord) -> bool:
         return self._complete or image.source in COMPLETE_SOURCES
 

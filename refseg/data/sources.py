@@ -36,11 +36,12 @@ class ClipSpec:
 
 @dataclass(frozen=True)
 class TrainingSource:
-    """Scenes with their share, and the (category, sentence) pairs people wrote for them (none for label maps)."""
+    """Scenes with their share, the (category, sentence) pairs people wrote for them and the names of the pictures (none of either for label maps)."""
 
     scenes: Sequence[Scene]
     share: float
     expressions: tuple[tuple[str, str], ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def open_source(root: Path, spec: SourceSpec) -> TrainingSource:
@@ -51,7 +52,7 @@ def open_source(root: Path, spec: SourceSpec) -> TrainingSource:
     if spec.layout == "people":
         return TrainingSource(SceneStore(PeopleScenes(folder)), spec.share)
     scenes = RefCocoScenes(folder, "train", complete=spec.complete, referred_only=spec.referred_only)
-    return TrainingSource(SceneStore(scenes), spec.share, tuple(scenes.expressions()))
+    return TrainingSource(SceneStore(scenes), spec.share, tuple(scenes.expressions()), scenes.names)
 
 
 def open_clips(root: Path, spec: ClipSpec | None) -> list[LabelledClip]:

@@ -19,17 +19,19 @@ from refseg.data.sources import TrainingSource, open_clips, open_source
 from refseg.errors import DataError
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.checkpoint import save_checkpoint
+from refseg.inference.device import choose_device
 from refseg.language import Tokeniser, Vocabulary
 from refseg.models.network import ReferringNetwork
 from refseg.training.calibrate import calibrate
 from refseg.training.categories import COCO_CATEGORIES
 from refseg.training.gate import apply_gate, fit_gate, gate_samples
 from refseg.training.recipe import Phase, Recipe, load_recipe
-from refseg.training.region_memory import load_memory, remember, save_memory
+from refseg.training.region_file import fingerprint, load_memory, save_memory
+from refseg.training.region_memory import RegionMemory, remember
 from refseg.training.report import Comparison
 from refseg.training.schedule import parameter_groups, warm_cosine
 from refseg.training.start import Start, begin
-from refseg.training.state import load_state, save_state
+from refseg.training.state import check_plan, load_state, save_state, writing
 from refseg.training.tasks import ClipTask, ExpressionTask, InstanceTask, SelectionTask, Task, sampler_for
 
 LOG_EVERY = 10
@@ -60,15 +62,18 @@ def train_from_recipe(
     """Train and write the checkpoint folder `output`/checkpoint; returns it.
 
     data: the folder that the recipe's sources and initialisation are relative to.  steps: stop after that many (of all phases) instead of the
-    recipe's own number.  model: what to go on from instead of the recipe's model.  Raises DataError for unusable recipes or data.
+    recipe's own number.  model: what to go on from instead of the recipe's model.  device: see `choose_device`.  Raises DataError for unusable
+    recipes or data, or where a run that is to be resumed was begun with another recipe, DeviceError, and InputError where `output` cannot be written.
     """
-    plan = load_recipe(recipe)
-    output.mkdir(parents=True, exist_ok=True)
+    plan, place = load_recipe(recipe), choose_device(device)
+    with writing(output):
+        output.mkdir(parents=True, exist_ok=True)
     sources = [open_source(data, spec) for spec in plan.sources]
     start = begin(plan, sources, data, model)
     average = ReferringNetwork(start.network.config, len(start.vocabulary))
     average.load_state_dict(start.network.state_dict())
-    place = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    if resume:
+        check_plan(output, _plan(plan, start))
     run = Run(plan, start, _placed(start.network, place), _placed(average, place), data, output, place)
     comparison = None
     if plan.measured is not None and start.model is not None:
@@ -103,7 +108,8 @@ def _placed(network: ReferringNetwork, device: torch.device) -> ReferringNetwork
 def _write_checkpoint(run: Run, presence: PresenceCalibration | None) -> Path:
     """The moving average as it is now, in `output`/checkpoint."""
     folder = run.output / "checkpoint"
-    folder.mkdir(exist_ok=True)
+    with writing(run.output):
+        folder.mkdir(exist_ok=True)
     training = {"recipe": run.recipe.name, "steps": run.step, "seed": run.recipe.seed, **run.start.record}
     save_checkpoint(folder, run.average, run.vocabulary, training, threshold=run.start.threshold, presence=presence)
     return folder
@@ -116,15 +122,15 @@ def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume:
         run.step = int(load_state(run.output, run.network, run.average, optimiser)["step"])
         if run.step >= last:
             return
-        optimiser = _optimiser(run, optimiser)
+        begun = run.recipe.at(run.step)[1] > 0
+        optimiser = _optimiser(run, optimiser if begun else None)  # every phase begins without moments
     index, start = run.recipe.at(run.step)
     phase = run.recipe.phases[index]
     phase = phase if phase.image_size else replace(phase, image_size=run.network.config.image_size)
-    run.network.train()
     if phase.task == "clips" and start == 0:
         run.network.load_state_dict(run.average.state_dict())  # the network that is kept is the one to be added to
+    task = _task(run, sources, phase, run.recipe.seed + 1000 * index, resume)
     _choose_trained(run.network, phase)
-    task = _task(run, sources, phase, run.recipe.seed + 1000 * index)
     steps = range(start, min(phase.steps, start + last - run.step))
     with closing(task.batches(start)) as batches:
         _train_steps(run, task, optimiser, zip(steps, batches, strict=False), phase)
@@ -132,12 +138,18 @@ def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume:
 
 
 def _choose_trained(network: ReferringNetwork, phase: Phase) -> None:
-    """Which parameters the phase may change; a phase of clips leaves the answers about single pictures as they are, to the bit."""
+    """Training mode, and which parameters the phase may change; a phase of clips leaves the answers about single pictures as they are, to the bit.
+
+    A frozen backbone is in evaluation mode: it normalises by what it has seen, and goes on seeing nothing.
+    """
+    trains_backbone = phase.backbone_rate > 0 and phase.task != "clips"
+    network.train()
+    network.backbone.train(trains_backbone)
     network.requires_grad_(phase.task != "clips" and not phase.trained)
     for name, part in network.named_children():
         if name in phase.trained:
             part.requires_grad_(True)
-    network.backbone.requires_grad_(phase.backbone_rate > 0)
+    network.backbone.requires_grad_(trains_backbone)
     if phase.task == "clips":
         if not network.config.cross_frame:
             raise DataError(
@@ -146,9 +158,16 @@ def _choose_trained(network: ReferringNetwork, phase: Phase) -> None:
         network.cross_frame.requires_grad_(True)
 
 
+def _plan(recipe: Recipe, start: Start) -> dict[str, Any]:
+    """What must not change while a run is interrupted: the recipe, and the weights of the model that it goes on from."""
+    return recipe.to_dict() | {"weights of the model": start.record.get("from", {}).get("weights_sha256")}
+
+
 def _save(run: Run, optimiser: torch.optim.Optimizer) -> None:
     """The state to resume from, and the checkpoint."""
-    save_state(run.output, run.network, run.average, optimiser, {"step": run.step, "recipe": run.recipe.name})
+    counters = {"step": run.step, "recipe": run.recipe.name, "plan": _plan(run.recipe, run.start)}
+    with writing(run.output):
+        save_state(run.output, run.network, run.average, optimiser, counters)
     _write_checkpoint(run, run.start.presence)
 
 
@@ -166,22 +185,30 @@ def _train_steps(run: Run, task: Task[Any], optimiser: torch.optim.Optimizer, ba
             _save(run, optimiser)
 
 
-def _task(run: Run, sources: Sequence[TrainingSource], phase: Phase, seed: int) -> Task[Any]:
-    """What the phase teaches."""
+def _task(run: Run, sources: Sequence[TrainingSource], phase: Phase, seed: int, resume: bool) -> Task[Any]:
+    """What the phase teaches; resume: the run has stopped in this phase."""
     tokeniser = Tokeniser(run.vocabulary, run.network.config.max_words)
     borrowed = [pair for source in sources for pair in source.expressions]
     if phase.task == "selection":
         chooser = ExpressionChooser(phase.mix, borrowed)
-        memory = load_memory(run.output)
-        if memory is None:
-            memory = remember(run.network, sources, chooser, phase.image_size, seed, _told("looking at the pictures"))
-            save_memory(memory, run.output)
+        memory = _memory(run, sources, phase, chooser, seed, resume)
         classes = COCO_CATEGORIES if run.network.backbone.classes == len(COCO_CATEGORIES) else ()
         return SelectionTask(memory, chooser, tokeniser, phase, seed, classes)
     if phase.task == "clips":
         return ClipTask(_clip_sampler(run, sources, phase, tokeniser, seed, borrowed), run.recipe.loss)
     sampler = sampler_for(phase, sources, tokeniser, seed, borrowed)
     return InstanceTask(sampler) if phase.task == "instances" else ExpressionTask(sampler, run.recipe.loss, phase.regions)
+
+
+def _memory(run: Run, sources: Sequence[TrainingSource], phase: Phase, chooser: ExpressionChooser, seed: int, resume: bool) -> RegionMemory:
+    """What the run's folder remembers of these pictures, else what is seen in them now."""
+    mark = fingerprint(run.network, sources, phase, seed)
+    memory = load_memory(run.output, mark, unmarked=resume)
+    if memory is None:
+        memory = remember(run.network, sources, chooser, phase.image_size, seed, _told("looking at the pictures"))
+        with writing(run.output):
+            save_memory(memory, run.output, mark)
+    return memory
 
 
 def _clip_sampler(
@@ -239,6 +266,8 @@ def _update_average(run: Run, within: int) -> None:
     for mean, value in zip(run.average.parameters(), run.network.parameters(), strict=True):
         if value.requires_grad:
             mean.lerp_(value, 1 - decay)
+    for kept, seen in zip(run.average.buffers(), run.network.buffers(), strict=True):
+        kept.copy_(seen)  # batch normalisation's own averages
 
 
 class _Meter:
@@ -259,7 +288,7 @@ class _Meter:
         record = {name: round(sum(values) / len(values), 4) for name, values in means.items() if values} | {
             "seconds_per_step": round(rate, 3)
         }
-        with (self.run.output / "log.jsonl").open("a", encoding="utf-8") as log:
+        with writing(self.run.output), (self.run.output / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps({"step": self.run.step, "phase": self.phase.name} | record) + "\n")
         print(f"{self.phase.name} {self.run.step}/{self.run.recipe.steps}", *(f"{k} {v}" for k, v in record.items()), flush=True)
         self.rows, self.since = [], now

@@ -1,11 +1,12 @@
 """A recipe: everything that decides what a training run does, as frozen data; the files of `recipes/` each define one."""
 
 import importlib.util
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from refseg.data.choices import DEFAULT_MIX
 from refseg.data.sources import ClipSpec, SourceSpec
@@ -22,14 +23,16 @@ class Phase:
 
     steps: optimiser steps.  images, expressions: per step and per picture; instances: masks of single objects, at most, per picture.
     image_size: side of the letterboxed picture, 0 for the network's own.
-    task: "expressions" trains the whole network (without its region branch where `regions` is False), "instances" the masks of single objects,
-    "selection" the choice among the candidate regions, from memory, "clips" cross-frame self-attention and nothing else, on windows of `images` frames;
-    see `refseg.training.tasks`.
+    task: "expressions" trains the whole network, "instances" the masks of single objects, "selection" the choice among the candidate regions, from
+    memory, "clips" cross-frame self-attention and nothing else, on windows of `images` frames; see `refseg.training.tasks`.
+    regions: whether the answer to an expression sees the masks of the regions. Where it does not, the dense answer is trained by itself, without the regions'
+    evidence and their losses; the presence score reads the choice among them all the same, so that its loss trains the choice a little, too.
     trained: names of the network's modules that change; empty: all but what the task and the rates leave as it is.
     imagined: share of pictures that a selection phase puts together, see `refseg.training.imagined`.
     rate, region_rate, backbone_rate, table_rate: AdamW's peak rates; a backbone rate of 0 freezes the backbone, which then costs a third; the region
     branch goes at `rate` where region_rate is None.
     mix: relative odds of the kinds of expressions (see `refseg.data.choices.DEFAULT_MIX`).
+    Raises DataError for a phase of instances without any.
     """
 
     name: str
@@ -50,13 +53,20 @@ class Phase:
     warmup: int = 100
     decay: float = 0.02
 
+    def __post_init__(self) -> None:
+        if self.task == "instances" and self.instances < 1:
+            raise DataError(
+                f"the phase {self.name!r} trains the masks of {self.instances} objects of a picture, expected at least 1: set its `instances`"
+            )
+
 
 @dataclass(frozen=True)
 class Recipe:
     """network: configuration, None for a recipe that goes on from a model.  sources: what pictures and expressions are drawn from.  clips: sequences for
     phases of clips, None for none.
     initialisation: folder of public weights, relative to the data root, or None to start from random tensors.
-    model: the model to go on from, "embedded", a checkpoint folder or a Hub repository, with its network, its words and its threshold; None for a new one.
+    model: the model to go on from, "embedded", a checkpoint folder or a Hub repository, with its network, its words and its threshold, unless
+    another is asked for (`train --model`); None for a new one.
     measured: the source on whose `val` split the model is measured before the first and after the last step, see `refseg.training.report`.
     gate: sources, and their weights, on whose `val` splits it is fitted, when the last step is done, how far a choice among the regions is trusted.
     calibration: the source whose `val` split the presence score is calibrated on when the last step is done (its pictures must be labelled completely).
@@ -87,6 +97,11 @@ class Recipe:
             )
         if self.measured is not None and self.model is None:
             raise DataError(f"recipe {self.name!r} compares a new model on {self.measured!r} with nothing: leave `measured` out")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return values
 
     @property
     def steps(self) -> int:

@@ -4,16 +4,12 @@ With a frozen backbone the candidates of a picture do not change, and to choose 
 takes as long as one over two pictures from their pixels. That is what lets the language see its ten thousand sentences dozens of times on a CPU.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from refseg.data.choices import ExpressionChooser, Offer
@@ -22,14 +18,12 @@ from refseg.data.sources import TrainingSource
 from refseg.data.templates import Template
 from refseg.data.wording import mirror_text, reads_writing
 from refseg.errors import DataError
-from refseg.files import replacing
 from refseg.images import network_input
 from refseg.language import Tokeniser
 from refseg.models.network import ReferringNetwork
 from refseg.models.regions import Regions, pairwise_iou
 from refseg.training.imagined import CLEARLY, CLUTTER, Donor, ImaginedPictures
 
-FILE = "regions.safetensors"
 TEMPLATE_DRAWS = 4  # wordings of each template that are kept
 FLOATS = torch.float16
 
@@ -238,48 +232,3 @@ def _candidates(network: ReferringNetwork, images: Tensor, windows: Tensor) -> R
     if regions is None:
         raise DataError("the recipe's network has no regions to choose among, expected `regions` above 0 in its configuration")
     return regions
-
-
-def save_memory(memory: RegionMemory, folder: Path) -> None:
-    """Write what was remembered into one file of `folder`, so that a resumed run need not look at the pictures again."""
-    tensors: dict[str, Tensor] = {}
-    said = []
-    for s, (pictures, share) in enumerate(memory.sources):
-        for p, picture in enumerate(pictures):
-            for v, (view, overlap) in enumerate(zip(picture.views, picture.overlap, strict=True)):
-                named = {**view._asdict(), "overlap": overlap}
-                tensors |= {f"{s}/{p}/{v}/{name}": tensor.contiguous() for name, tensor in named.items()}
-        said.append({"share": share, "pictures": [[len(p.views), p.offers, p.categories] for p in pictures]})
-    with replacing(folder / FILE) as temporary:
-        save_file(tensors, temporary, metadata={"said": json.dumps(said)})
-
-
-def load_memory(folder: Path) -> RegionMemory | None:
-    """What `save_memory` wrote, or None where there is nothing. Raises DataError for a file that does not fit."""
-    path = folder / FILE
-    if not path.is_file():
-        return None
-    try:
-        with safe_open(path, framework="pt") as stored:
-            said = json.loads(stored.metadata()["said"])
-            return RegionMemory(
-                [
-                    ([_read_picture(stored, f"{s}/{p}", *picture) for p, picture in enumerate(source["pictures"])], float(source["share"]))
-                    for s, source in enumerate(said)
-                ]
-            )
-    except (OSError, KeyError, ValueError, TypeError, SafetensorError) as error:
-        raise DataError(f"cannot read {path}: {error}; delete it and it is made again") from error
-
-
-def _read_picture(stored: Any, place: str, views: int, offers: dict[str, Any], categories: Sequence[str]) -> RememberedPicture:
-    def read(view: int, name: str) -> Tensor:
-        tensor: Tensor = stored.get_tensor(f"{place}/{view}/{name}")
-        return tensor
-
-    return RememberedPicture(
-        tuple(Regions(*(read(view, name) for name in Regions._fields)) for view in range(views)),
-        tuple(read(view, "overlap") for view in range(views)),
-        {kind: [(tuple(texts), tuple(objects)) for texts, objects in said] for kind, said in offers.items()},
-        tuple(categories),
-    )

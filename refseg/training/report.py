@@ -12,6 +12,7 @@ from refseg.evaluation.protocol import evaluate_refcoco
 from refseg.evaluation.tables import percent
 from refseg.files import replacing
 from refseg.inference.predictor import Predictor
+from refseg.training.state import writing
 
 FILE = "report.json"
 FIGURES = ("n", "overall_iou", "mean_iou", "precision")
@@ -36,7 +37,7 @@ class Comparison:
         after, images = self._measured(model), self._held_back.images
         told = sum(bool(self._held_back.referents_of(image)) for image in images)
         report = {"n_train": pictures, "n_held_back": told, "before": self._before, "after": after}
-        with replacing(folder / FILE) as temporary:
+        with writing(folder), replacing(folder / FILE) as temporary:
             temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         return verdict(report)
 

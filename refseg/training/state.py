@@ -1,6 +1,8 @@
 """The state of a run on disk: tensors and counters in one safetensors file, written atomically, so that a killed run resumes."""
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,21 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from refseg.errors import DataError
+from refseg.errors import DataError, InputError
 from refseg.files import replacing
 from refseg.models.network import ReferringNetwork
 
 TENSORS = "state.safetensors"
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """For blocks that write into a run's folder and read nothing else. Raises InputError for what fails there."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        why = error.strerror if isinstance(error, OSError) else None
+        raise InputError(f"cannot write to {folder} ({why or error}): give a place that can be written") from error
 
 
 def save_state(
@@ -32,15 +44,13 @@ def save_state(
 
 def load_state(folder: Path, network: ReferringNetwork, average: ReferringNetwork, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
     """Restore what `save_state` wrote; returns the counters. Raises DataError when there is nothing to resume or it does not fit."""
-    path = folder / TENSORS
+    path, counters = folder / TENSORS, load_counters(folder)
     try:
         tensors = load_file(path)
-        with safe_open(path, framework="pt") as stored:
-            counters: dict[str, Any] = json.loads((stored.metadata() or {})["counters"])
         for prefix, module in (("network", network), ("average", average)):
             module.load_state_dict({name.partition("/")[2]: value for name, value in tensors.items() if name.startswith(prefix + "/")})
-    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
-        raise DataError(f"cannot resume from {path}: {error}; start without --resume, or give the folder of an earlier run") from error
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise _unusable(path, error) from error
     state = optimiser.state_dict()
     state["state"] = {}
     for name, value in tensors.items():
@@ -49,3 +59,30 @@ def load_state(folder: Path, network: ReferringNetwork, average: ReferringNetwor
             state["state"].setdefault(int(index), {})[key] = value
     optimiser.load_state_dict(state)
     return counters
+
+
+def load_counters(folder: Path) -> dict[str, Any]:
+    """The counters alone. Raises DataError when there is nothing to resume."""
+    path = folder / TENSORS
+    try:
+        with safe_open(path, framework="pt") as stored:
+            counters: dict[str, Any] = json.loads((stored.metadata() or {})["counters"])
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
+        raise _unusable(path, error) from error
+    return counters
+
+
+def check_plan(folder: Path, plan: Mapping[str, Any]) -> None:
+    """Raises DataError where the state was saved with the counter "plan" being another than this, in anything that it names; a state that was saved
+    without has the name of its recipe alone."""
+    counters = load_counters(folder)
+    earlier = counters.get("plan", {"name": counters.get("recipe")})
+    if changed := [name for name, value in earlier.items() if plan.get(name) != value]:
+        raise DataError(
+            f"cannot resume from {folder / TENSORS}: the run was begun with the recipe {earlier.get('name')!r} as it was then, and now {', '.join(changed)} "
+            f"would be different: resume with the recipe and the --model that it was begun with, or start another run, without --resume, in another folder"
+        )
+
+
+def _unusable(path: Path, error: Exception) -> DataError:
+    return DataError(f"cannot resume from {path}: {error}; start without --resume, or give the folder of an earlier run")

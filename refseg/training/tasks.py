@@ -40,7 +40,7 @@ class Task(Protocol[Batch]):
 
 
 class ExpressionTask:
-    """Expressions and pictures in, masks out: the whole network, and the region branch's own losses where it takes part."""
+    """Expressions and pictures in, masks out: the whole network, and the region branch's own losses where `regions` is True; see `Phase`."""
 
     def __init__(self, sampler: TrainingSampler, weights: LossWeights, regions: bool) -> None:
         self.sampler, self.weights, self.regions = sampler, weights, regions
@@ -60,7 +60,9 @@ class ExpressionTask:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
             encoded = network.encode(images, windows)
             if not self.regions:
-                encoded = encoded._replace(regions=None)
+                encoded = encoded._replace(
+                    regions=None
+                )  # no evidence; the choice is made from `described`, and the presence score reads it
             output = network.attend(encoded, tokens, valid, index)
         loss = segmentation_loss(output, target, inside, self.weights)
         total, figures = loss.total, {**loss._asdict(), "iou": batch_iou(output.logits.detach(), target)}
@@ -122,7 +124,7 @@ class InstanceTask:
         return prefetched(self.sampler.batch, start)
 
     def loss(self, network: ReferringNetwork, batch: TrainingBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """`instance_loss` of every object of the batch."""
+        """`instance_loss` of every object of the batch; zero where there is none."""
         device = next(network.parameters()).device
         images, windows, _ = _pictures(batch, device)
         size = images.shape[-1]
@@ -138,7 +140,8 @@ class InstanceTask:
         jittered = objects + JITTER * extent * torch.randn_like(objects).clamp(-2, 2)
         boxes = torch.where((iou > FOUND).unsqueeze(1), regions.boxes[index, which], jittered).detach()
         places = _grouped(index, len(images))  # (B, most objects of a picture), -1 for none
-        logits = network.instances((seen.levels[0], *seen.details), boxes[places.clamp_min(0)], size)
+        drawn = boxes if len(boxes) else boxes.new_zeros(1, 4)  # a batch without objects draws nothings, which cost nothing
+        logits = network.instances((seen.levels[0], *seen.details), drawn[places.clamp_min(0)], size)
         order = places[places >= 0]
         loss = instance_loss(logits[places >= 0], boxes[order], masks[order], size)
         return loss, {"total": loss, "matched": (iou > FOUND).float().mean()}

@@ -34,10 +34,10 @@ def layer(id_: str, left: int | None, *said: str, **known: Any) -> Layer:
 DOG = layer("1", 5, "the dog", category="dog")
 
 
-def add(project: Project, tmp_path: Path, name: str, *layers: Layer, state: Any = "accepted", split: str = "") -> None:
+def add(project: Project, tmp_path: Path, name: str, *layers: Layer, state: Any = "accepted", split: str = "", clip: str = "") -> None:
     path = tmp_path / name
     path.write_bytes(cv2.imencode(".png", np.full((*SHAPE, 3), len(project.entries), np.uint8))[1].tobytes())
-    project.save(replace(project.add_picture(path), layers=layers, state=state, split=split))
+    project.save(replace(project.add_picture(path), layers=layers, state=state, split=split, clip=clip))
 
 
 @pytest.fixture
@@ -131,3 +131,32 @@ def test_pictures_of_another_split_are_never_trained_on() -> None:
     splits = {"a": "train", "b": "test", "c": "", "d": "val", "e": "train"}
     assert held_back(splits) == {"b", "d"}
     assert len(held_back(dict.fromkeys("abcdef", "val"))) in (1, 2, 3), "where all say so, by their names"
+
+
+def test_the_frames_of_a_clip_are_all_trained_on_or_all_measured_with(project: Project, tmp_path: Path) -> None:
+    """Also those of which only what is absent is told, and those beside a frame that is not for training."""
+    for clip in range(6):
+        for frame in range(3):
+            layers = (DOG,) if frame else (layer("1", None, "the elephant", absent=True),)
+            add(project, tmp_path, f"{clip}-{frame}.png", *layers, clip=f"clip {clip}")
+    clip_of = {entry.name: project.record(entry.name).clip for entry in project.entries}
+    splits: dict[str, set[str]] = {}
+    for image in written(project, tmp_path).images:
+        splits.setdefault(clip_of[image.file_name] or image.file_name, set()).add(image.split)
+    assert len(splits) == LEAST + 6 and all(len(own) == 1 for own in splits.values())
+    assert {"train"} in splits.values() and {"val"} in splits.values()
+
+
+def test_a_clip_with_one_frame_that_is_not_for_training_is_held_back(project: Project, tmp_path: Path) -> None:
+    for number, split in enumerate(("train", "val", "")):
+        add(project, tmp_path, f"frame {number}.png", DOG, split=split, clip="walk")
+    back = [image.file_name for image in written(project, tmp_path).images if image.split == "val"]
+    assert back == ["frame_0.png", "frame_1.png", "frame_2.png"]
+
+
+def test_one_clip_alone_cannot_be_measured_with(tmp_path: Path) -> None:
+    made = Project.create(tmp_path / "project")
+    for number in range(LEAST):
+        add(made, tmp_path, f"{number}.png", DOG, clip="walk")
+    with pytest.raises(ProjectError, match="of the clip 'walk' alone, expected another clip or a picture"):
+        written(made, tmp_path)

@@ -1,7 +1,10 @@
 """`train` hands on what was asked for."""
 
+import errno
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 import refseg.training.loop
 from refseg.cli import main
@@ -26,3 +29,15 @@ def test_train_without_such_a_recipe(tmp_path: Path, capsys: Capture) -> None:
     assert main(["train", "--recipe", "no_such", "--data", str(tmp_path), "--output", str(tmp_path / "run"), "--device", "cpu"]) == 2
     assert "no_such" in complaint(capsys)
     assert tree(tmp_path) == set()
+
+
+@pytest.mark.parametrize("file", ["pictures/1.jpg", None])
+def test_what_cannot_be_read_is_not_told_of_the_output(file: str | None, tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
+    def train(*arguments: Any, **options: Any) -> Path:
+        raise OSError(errno.EIO, "Input/output error", file)
+
+    monkeypatch.setattr(refseg.training.loop, "train_from_recipe", train)
+    arguments = ["--data", str(tmp_path), "--output", str(tmp_path / "run"), "--device", "cpu"]
+    assert main(["train", "--recipe", "compact", *arguments]) == 2
+    said = complaint(capsys)
+    assert f"cannot read {file or tmp_path} (Input/output error): check" in said and "write" not in said

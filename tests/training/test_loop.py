@@ -3,87 +3,18 @@
 import json
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
+from torch import nn
 
 from refseg.cli import main
-from refseg.errors import DataError
+from refseg.errors import DataError, DeviceError, InputError
 from refseg.inference.checkpoint import load_checkpoint
+from refseg.models.backbones import PlainBackbone
 from refseg.training.loop import train_from_recipe
-
-RECIPE = """
-from dataclasses import replace
-
-from refseg.data.sources import ClipSpec, SourceSpec
-from refseg.models.config import NetworkConfig
-from refseg.training.recipe import Phase, Recipe
-
-SHARED = dict(images=2, expressions=2, image_size=64, rate=1e-2, table_rate=1e-2, warmup=1)
-RECIPE = Recipe(
-    name="miniature",
-    network=replace(NetworkConfig.tiny(), cross_frame=8),
-    sources=(SourceSpec("balls", 1.0),),
-    phases=(
-        Phase("head", steps=2, backbone_rate=0.0, regions=False, **SHARED),
-        Phase("selection", task="selection", steps=1, backbone_rate=0.0, imagined=0.5, **SHARED),
-        Phase("instances", task="instances", steps=1, backbone_rate=0.0, instances=2, **SHARED),
-        Phase("whole", steps=2, backbone_rate=1e-2, instances=2, **SHARED),
-        Phase("clips", task="clips", steps=4, backbone_rate=0.0, **{**SHARED, "images": 3}),
-    ),
-    clips=ClipSpec("moving", without=("held-back",)),
-    gate={"balls": 1.0},
-    calibration="balls",
-)
-"""
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """DATA/balls: three pictures with a red ball left and a blue one right, the third for validation; and DATA/recipe.py."""
-    folder = tmp_path / "data" / "balls"
-    (folder / "images").mkdir(parents=True)
-    (folder.parent / "recipe.py").write_text(RECIPE, encoding="utf-8")
-    images, annotations, refs = [], [], []
-    for number in (1, 2, 3):
-        split = "val" if number == 3 else "train"
-        picture = np.full((60, 80, 3), 128, np.uint8)
-        images.append({"id": number, "file_name": f"{number}.png", "width": 80, "height": 60, "split": split})
-        for side, (x, colour, words) in enumerate([(10, (0, 0, 220), "red ball"), (50, (220, 0, 0), "the blue ball on the right")]):
-            picture[20:40, x : x + 20] = colour
-            polygon = [x, 20, x + 20, 20, x + 20, 40, x, 40]
-            key = 10 * number + side
-            annotations.append(
-                {
-                    "id": key,
-                    "image_id": number,
-                    "category_id": 1,
-                    "bbox": [x, 20, 20, 20],
-                    "area": 400,
-                    "iscrowd": 0,
-                    "segmentation": [polygon],
-                }
-            )
-            refs.append({"ref_id": key, "ann_id": key, "image_id": number, "split": split, "sentences": [{"sent": words}]})
-        cv2.imwrite(str(folder / "images" / f"{number}.png"), picture)
-    coco = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "sports ball"}]}
-    (folder / "instances.json").write_text(json.dumps(coco), encoding="utf-8")
-    (folder / "expressions.json").write_text(json.dumps(refs), encoding="utf-8")
-    _write_clips(folder.parent / "moving")
-    return folder.parent
-
-
-def _write_clips(root: Path) -> None:
-    """ROOT: a red ball that moves, and a sequence that cannot be read."""
-    for kind in ("images", "masks"):
-        (root / kind / "ball").mkdir(parents=True)
-    for number in range(5):
-        picture, mask = np.full((60, 80, 3), 128, np.uint8), np.zeros((60, 80), np.uint8)
-        picture[20:40, 10 * number : 10 * number + 20], mask[20:40, 10 * number : 10 * number + 20] = (0, 0, 220), 255
-        cv2.imwrite(str(root / "images" / "ball" / f"{number:05d}.jpg"), picture)
-        cv2.imwrite(str(root / "masks" / "ball" / f"{number:05d}.png"), mask)
-    (root / "expressions.json").write_text(json.dumps({"ball": ["red ball"]}), encoding="utf-8")
+from refseg.training.region_file import FILE
+from refseg.training.state import TENSORS
 
 
 def test_a_run_leaves_a_checkpoint_and_resumes(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +50,51 @@ def test_a_phase_of_clips_leaves_the_answers_about_pictures_as_they_are(data: Pa
         assert torch.equal(value, before.get_parameter(name)) != name.startswith(("cross_frame", "gate", "certainty")), name
 
 
+class NormalisedBackbone(PlainBackbone):
+    """With batch normalisation, as the paper's backbone has it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.stride4.append(nn.BatchNorm2d(width))
+
+
+def test_what_batch_normalisation_has_seen_is_kept(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("refseg.models.network._build_backbone", lambda config: NormalisedBackbone(config.visual))
+    output, recipe, mean = tmp_path / "run", str(data / "recipe.py"), "backbone.stride4.2.running_mean"
+    train_from_recipe(recipe, data, output, steps=4, device="cpu")
+    frozen = load_file(output / TENSORS)
+    assert not frozen[f"network/{mean}"].any(), "a frozen backbone sees nothing"
+    train_from_recipe(recipe, data, output, resume=True, steps=6, device="cpu")
+    seen = load_file(output / TENSORS)
+    assert seen[f"network/{mean}"].any() and torch.equal(seen[f"average/{mean}"], seen[f"network/{mean}"])
+    last, _, _ = load_checkpoint(train_from_recipe(recipe, data, output, resume=True, device="cpu"))
+    torch.testing.assert_close(last.get_buffer(mean), seen[f"average/{mean}"], rtol=1e-3, atol=1e-4)  # after clips; kept in float16
+
+
 def test_nothing_to_resume(data: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="without --resume"):
         train_from_recipe(str(data / "recipe.py"), data, tmp_path / "run", resume=True, device="cpu")
+
+
+@pytest.mark.parametrize("taken", ["log.jsonl", TENSORS, FILE, "checkpoint"])
+def test_an_output_that_cannot_be_written(taken: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("refseg.training.loop.LOG_EVERY", 1)
+    place = tmp_path / "run" / taken
+    if taken == "checkpoint":
+        place.parent.mkdir()
+        place.write_bytes(b"")
+    else:
+        place.mkdir(parents=True)
+    with pytest.raises(InputError, match=f"cannot write to {tmp_path / 'run'} "):
+        train_from_recipe(str(data / "recipe.py"), data, tmp_path / "run", steps=3, device="cpu")
+
+
+def test_an_output_below_a_file(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InputError, match=r"cannot write to .*file"):
+        train_from_recipe(str(data / "recipe.py"), data, tmp_path / "file" / "run", device="cpu")
+
+
+def test_a_device_that_is_none(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="expected auto, cpu"):
+        train_from_recipe(str(data / "recipe.py"), data, tmp_path / "run", device="abacus")

@@ -70,3 +70,8 @@ def test_a_file_without_a_recipe_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.py").write_text("RECIPE = 3\n", encoding="utf-8")
     with pytest.raises(DataError, match="defines no RECIPE"):
         load_recipe(str(tmp_path / "empty.py"))
+
+
+def test_a_phase_of_instances_has_some() -> None:
+    with pytest.raises(DataError, match="the phase 'masks' trains the masks of 0 objects of a picture, expected at least 1"):
+        Phase("masks", 5, 2, 3, 64, 1e-3, 0.0, 1e-4, task="instances")

@@ -1,6 +1,4 @@
-"""Remembered pictures: batches from them, mirrored texts, and the file they are kept in."""
-
-from pathlib import Path
+"""Remembered pictures: batches from them, and mirrored texts."""
 
 import pytest
 import torch
@@ -9,7 +7,7 @@ from refseg.data.choices import ExpressionChooser
 from refseg.errors import DataError
 from refseg.language import Tokeniser, Vocabulary
 from refseg.models.regions import COLOURS, GEOMETRY, Regions
-from refseg.training.region_memory import FILE, RegionMemory, RememberedPicture, load_memory, save_memory
+from refseg.training.region_memory import RegionMemory, RememberedPicture
 
 COUNT, CLASSES = 4, ("dog", "cat")
 
@@ -62,19 +60,6 @@ def test_a_step_is_always_the_same(memory: RegionMemory, tokeniser: Tokeniser) -
     first, again, other = (memory.batch(ExpressionChooser(), tokeniser, CLASSES, 5, 3, seed=1, step=step) for step in (4, 4, 5))
     assert torch.equal(first.tokens, again.tokens) and torch.equal(first.overlap, again.overlap)
     assert first.tokens.shape != other.tokens.shape or not torch.equal(first.tokens, other.tokens)
-
-
-def test_kept_in_a_file(memory: RegionMemory, tokeniser: Tokeniser, tmp_path: Path) -> None:
-    assert load_memory(tmp_path) is None
-    save_memory(memory, tmp_path)
-    loaded = load_memory(tmp_path)
-    assert loaded is not None
-    one, other = (m.batch(ExpressionChooser(), tokeniser, CLASSES, 6, 3, seed=2, step=0) for m in (memory, loaded))
-    assert torch.equal(one.tokens, other.tokens) and torch.equal(one.overlap, other.overlap)
-    assert all(torch.equal(a, b) for a, b in zip(one.regions, other.regions, strict=True))
-    (tmp_path / FILE).write_bytes(b"nonsense")
-    with pytest.raises(DataError, match="delete it and it is made again"):
-        load_memory(tmp_path)
 
 
 def test_nothing_to_say() -> None:
