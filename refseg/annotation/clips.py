@@ -27,14 +27,13 @@ def take_frames(project: Project, clip: Clip, name: str, numbers: Sequence[int],
         for frame, number in zip(part.frames(), wanted, strict=True):
             record = known.get((name, frame.index))
             if record is not None:
-                state = record.state if record.state in ("corrected", "accepted") else "model"
-                yield project.save(replace(record.with_layer(layer(number)), state=state))
+                yield project.save(record.with_proposal(layer(number)))
                 continue
             path = Path(folder) / "frame.png"
             save_png(path, frame.image)
 
             def filled(record: PictureRecord, index: int = frame.index, number: int = number) -> PictureRecord:
-                return replace(record, clip=name, frame=index, layers=(layer(number),), state="model")
+                return replace(record.with_proposal(layer(number)), clip=name, frame=index)
 
             yield project.add_picture(path, name=f"{safe_name(name)}-{frame.index:05d}.png", filled=filled)
 

@@ -120,8 +120,7 @@ class Desk:
         text = " ".join(expression.split())
         (proposal,) = self._propose(self.image, [text])
         layer = layer_of(proposal, text, self.new_id(), free_colour(self.record), self.author, threshold)
-        state: State = "model" if self.record.state == "new" else self.record.state
-        self._save(replace(self.record.with_layer(layer), state=state), proposal.notes)
+        self._save(self.record.with_proposal(layer), proposal.notes)
         self._proposals[layer.id] = proposal
         while len(self._proposals) > 1 and sum(one.probability.nbytes for one in self._proposals.values()) > KEPT_BYTES:
             self._proposals.pop(next(iter(self._proposals)))
@@ -242,8 +241,8 @@ class Desk:
         """Layers for expressions about any picture, as `find` adds them; returns the picture before and after, for one step over many pictures."""
         before = after = self._record if self._record is not None and self._record.name == name else self.project.record(name)
         for text, proposal in zip(expressions, proposals, strict=True):
-            after = after.with_layer(layer_of(proposal, text, self.new_id(), free_colour(after), self.author))
-        after = self._written(replace(after, state="model" if after.state == "new" else after.state))
+            after = after.with_proposal(layer_of(proposal, text, self.new_id(), free_colour(after), self.author))
+        after = self._written(after)
         if self._record is not None and self._record.name == name:
             self._record = after
         return before, after

@@ -117,6 +117,10 @@ class PictureRecord:
         layers = tuple(layer if one.id == layer.id else one for one in self.layers)
         return replace(self, layers=layers if layer.id in ids else (*layers, layer))
 
+    def with_proposal(self, layer: Layer) -> PictureRecord:
+        """The same with a layer that a model drew: a picture that was new or accepted has something in it now that nobody has looked at."""
+        return replace(self.with_layer(layer), state="model" if self.state in ("new", "accepted") else self.state)
+
     def without_layer(self, id_: str) -> PictureRecord:
         """The picture less one layer."""
         return replace(self, layers=tuple(one for one in self.layers if one.id != id_))

@@ -37,8 +37,10 @@ def test_frames_become_pictures_and_a_second_thing_lies_beside_the_first(tmp_pat
         np.testing.assert_array_equal(load_image(project.picture_path(record)), read[record.frame])
         assert record.layers[0].pixels().sum() == (number + 1) * height and record.state == "model"
     project.save(replace(taken[0], state="accepted"))
-    again = list(take_frames(project, clip, "my clip", [0, 1], lambda number: replace(drawn(number), id="second")))
-    assert [len(record.layers) for record in again] == [1, 2] and again[1].state == "accepted"
+    project.save(replace(taken[1], state="corrected"))
+    again = list(take_frames(project, clip, "my clip", [0, 1, 3], lambda number: replace(drawn(number), id="second")))
+    assert [len(record.layers) for record in again] == [1, 2, 2]
+    assert [record.state for record in again] == ["model", "model", "corrected"], "nobody has looked at what is new in an accepted one"
     assert len(project.entries) == 3
     other = list(take_frames(project, clip, "my  clip", [1], drawn))
     assert other[0].name != "my_clip-00002.png" and len(other[0].layers) == 1

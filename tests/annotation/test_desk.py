@@ -99,6 +99,17 @@ def test_corrections_keep_the_models_own_mask_beside_them(desk: Desk) -> None:
         desk.set_threshold(layer.id, 0.3)
 
 
+@pytest.mark.parametrize(("before", "after"), [("new", "model"), ("accepted", "model"), ("corrected", "corrected"), ("skipped", "skipped")])
+def test_what_a_model_adds_to_an_accepted_picture_has_to_be_looked_at(before: str, after: str, desk: Desk, project: Project) -> None:
+    desk.mark(before)
+    desk.find("the dog")
+    assert project.record("0.png").state == after
+    desk.undo()
+    assert project.record("0.png").state == before
+    list(find_everywhere(desk, Model(), ["0.png"], ["a cat"]))
+    assert project.record("0.png").state == after
+
+
 def test_everything_can_be_taken_back_and_done_again(desk: Desk) -> None:
     """A hundred steps of all kinds over two pictures: back to the beginning and forth to the end, on disk."""
     rng = np.random.default_rng(0)
