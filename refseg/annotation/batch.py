@@ -27,7 +27,8 @@ class Progress:
 def find_everywhere(desk: Desk, propose: Propose, names: Sequence[str], expressions: Sequence[str]) -> Iterator[Progress]:
     """Asks the model for each expression in each picture; a picture that has a layer with that very sentence is not asked again.
 
-    What has been found stays when the iterator is closed before its end. The desk's turn is taken for the moment of each saving only.
+    What has been found stays when the iterator is closed before its end. The desk's turn is taken for the moment of each saving only; a picture that is
+    worked on between that and the end stays out of the step.
     """
     wanted = list(dict.fromkeys(" ".join(text.split()) for text in expressions if text.strip()))
     changes: list[tuple[PictureRecord, PictureRecord]] = []
@@ -51,4 +52,7 @@ def find_everywhere(desk: Desk, propose: Propose, names: Sequence[str], expressi
     finally:
         if changes:
             with desk.turn:
-                desk.history.add(Step(tuple(changes)))
+                # What a person has done meanwhile is in the history already and lies above this.
+                lasting = tuple(change for change in changes if desk.history.stands(change[1]))
+                if lasting:
+                    desk.history.add(Step(lasting))

@@ -37,7 +37,7 @@ class Desk:
 
     def __init__(self, project: Project, propose: Propose | None = None, refine: Refine | None = None, author: str = "") -> None:
         self.project, self.author = project, author
-        self.history = History()
+        self.history = History(project)
         self.turn = threading.RLock()
         self.notes: tuple[str, ...] = ()
         self._propose, self._refine = propose, refine
@@ -45,7 +45,6 @@ class Desk:
         self._image: NDArray[np.uint8] | None = None
         self._proposals: dict[str, Proposal] = {}
         self._agreement: dict[tuple[str, str], float] = {}
-        self._revisions: dict[str, int] = {}  # of the pictures in the history, as they were last seen here
 
     @property
     def record(self) -> PictureRecord:
@@ -92,10 +91,7 @@ class Desk:
 
     def open(self, name: str) -> None:
         """Take a picture from the list, as it is on disk now."""
-        record = self.project.record(name)
-        if self._revisions.get(name, record.revision) != record.revision:
-            self.history.forget(name)
-        self._take(record)
+        self._take(self.project.record(name))
 
     def move(self, by: int, states: Sequence[State] = STATES, hardest_first: bool = False) -> None:
         """To the picture `by` places further in the queue; the ends are ends. Raises ProjectError when the queue is empty."""
@@ -192,16 +188,14 @@ class Desk:
         """
         record, queue = self.record, [entry.name for entry in self.queue(states, hardest_first)]
         self.project.remove(record)
+        self.history.forget(record.name)
         place = queue.index(record.name)
         self.close()
         if left := queue[place + 1 :] or queue[:place][-1:]:
             self.open(left[0])
 
     def close(self) -> None:
-        """No picture is at hand any more; one that has gone from the project takes its steps with it."""
-        if self._record is not None and all(entry.name != self._record.name for entry in self.project.entries):
-            self.history.forget(self._record.name)
-            self._revisions.pop(self._record.name, None)
+        """No picture is at hand any more."""
         self._record, self._image, self._proposals, self.notes = None, None, {}, ()
 
     def mark(self, state: str) -> None:
@@ -216,22 +210,12 @@ class Desk:
     # --- the way back
 
     def undo(self) -> bool:
-        """Takes the last step back, going to its picture; False where there is none."""
-        step = self.history.last_done()
-        if step is None:
-            return False
-        self._restore(step.before)
-        self.history.undone()
-        return True
+        """Takes the last step back, going to its picture; False where there is none. Raises what `History.undo` raises."""
+        return self._show(self.history.undo())
 
     def redo(self) -> bool:
         """Does the step again that was taken back last; False where there is none."""
-        step = self.history.last_undone()
-        if step is None:
-            return False
-        self._restore(step.after)
-        self.history.redone()
-        return True
+        return self._show(self.history.redo())
 
     def new_id(self) -> str:
         """A name for a layer that no other of this picture has, nor had before it was deleted."""
@@ -247,26 +231,24 @@ class Desk:
             self._record = after
         return before, after
 
-    def _restore(self, records: Iterable[PictureRecord]) -> None:
-        for wanted in records:
-            self._take(self._written(replace(wanted, revision=self._revisions[wanted.name])))
+    def _show(self, restored: Sequence[PictureRecord]) -> bool:
+        if restored:
+            self._take(restored[-1])
+        return bool(restored)
 
     def _take(self, record: PictureRecord) -> None:
         """Put a picture on the desk, as it is on disk."""
         if self._record is None or self._record.name != record.name:
             self._image, self._proposals = None, {}
         self._record, self.notes = record, ()
-        self._revisions[record.name] = record.revision
 
     def _written(self, record: PictureRecord) -> PictureRecord:
-        """Saved, its revision noted. Where somebody else saved it meanwhile, its steps can no longer be taken back."""
+        """Saved. Where somebody else saved it meanwhile, its steps can no longer be taken back."""
         try:
-            saved = self.project.save(record)
+            return self.project.save(record)
         except ConflictError:
             self.history.forget(record.name)
             raise
-        self._revisions[record.name] = saved.revision
-        return saved
 
     def _layer(self, id_: str | None) -> Layer:
         if id_ is not None:

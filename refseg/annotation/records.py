@@ -175,6 +175,11 @@ def picture_from_json(values: Any) -> PictureRecord:
     )
 
 
+def same_work(one: PictureRecord, other: PictureRecord) -> bool:
+    """Whether two records of a picture say the same of it, in whichever of its revisions."""
+    return picture_to_json(replace(one, revision=0)) == picture_to_json(replace(other, revision=0))
+
+
 def checked(layer: Layer, record: PictureRecord) -> Layer:
     """A layer of that picture, if it could be read again from its file as it is. Raises ProjectError."""
     return _layer_from_json(_layer_to_json(layer), record.height, record.width)

@@ -126,10 +126,21 @@ class Project:
 
         Raises ConflictError where the picture was saved meanwhile by somebody who did not know of this change, ProjectError where it cannot be written.
         """
-        _readable(record)
+        (saved,) = self.save_all([record])
+        return saved
+
+    def save_all(self, records: Sequence[PictureRecord]) -> list[PictureRecord]:
+        """The same for several pictures: nothing is written before all of them may be. Raises what `save` raises."""
+        for record in records:
+            _readable(record)
         with alone(self.folder):
-            self._check_revision(record)
-            return self._write(record)
+            for record in records:
+                self._check_revision(record)
+            return [self._write(record) for record in records]
+
+    def holds(self, name: str) -> bool:
+        """Whether the project has a picture of that name at this moment, also where another window has added or removed it."""
+        return self._path(name).is_file()
 
     def remove_pictures(self, names: Iterable[str]) -> None:
         """Take pictures out of the project, their copies with them."""

@@ -232,7 +232,70 @@ def test_a_batch_that_is_stopped_keeps_what_it_found(desk: Desk, project: Projec
     desk.mark("accepted")  # the picture at hand goes on being worked at meanwhile
     batch.close()
     assert [len(project.record(name).layers) for name in ("0.png", "1.png", "3.png")] == [1, 0, 0]
-    assert project.record("0.png").state == "accepted" and desk.history.undoable == 2
+    assert project.record("0.png").state == "accepted" and desk.history.undoable == 1, "what was done since is not the batch's to undo"
+
+
+def test_undoing_a_batch_leaves_alone_what_was_done_while_it_ran(desk: Desk, project: Project) -> None:
+    early = desk.find("the dog")
+    batch = find_everywhere(desk, Model(), ["0.png", "1.png", "2.png", "3.png"], ["a cat"])
+    next(batch), next(batch), next(batch)  # 0 and 1 are done
+    desk.open("0.png")
+    drawn = desk.draw(None, np.array([[5.0, 5.0]]), 3, add=True)
+    desk.open("3.png")
+    before = desk.draw(None, np.array([[9.0, 9.0]]), 3, add=True)
+    *_, last = batch
+    assert last.added == 4 and [len(project.record(f"{number}.png").layers) for number in range(4)] == [3, 1, 1, 2]
+    assert desk.undo()
+    assert [len(project.record(f"{number}.png").layers) for number in range(4)] == [3, 0, 0, 1]
+    assert {early.id, drawn.id} < {layer.id for layer in project.record("0.png").layers}
+    assert desk.redo() and desk.undo()
+    assert desk.undo() and not project.record("3.png").layers and before.id not in [layer.id for layer in desk.record.layers]
+    assert desk.undo() and desk.record.layers[0].id == early.id and len(desk.record.layers) == 2
+    with pytest.raises(ConflictError, match=r"0\.png has changed since"):
+        desk.undo()  # would take the batch's mask away with the first
+    assert len(project.record("0.png").layers) == 2 and not desk.undo()
+
+
+def test_undo_while_a_batch_runs_does_not_take_its_masks_away(desk: Desk, project: Project) -> None:
+    desk.find("the dog")
+    batch = find_everywhere(desk, Model(), ["0.png", "1.png"], ["a cat"])
+    next(batch), next(batch)
+    with pytest.raises(ConflictError):
+        desk.undo()
+    assert len(project.record("0.png").layers) == 2
+    list(batch)
+    assert desk.undo() and len(project.record("0.png").layers) == 1
+
+
+def test_a_step_over_many_pictures_is_taken_back_from_all_that_may_be_or_from_none(desk: Desk, project: Project) -> None:
+    names = [f"{number}.png" for number in range(4)]
+    list(find_everywhere(desk, Model(), names, ["a cat"]))
+    other = Desk(Project.open(project.folder), Model())
+    other.open("2.png")
+    theirs = other.find("the dog")
+    with pytest.raises(ConflictError, match=r"2\.png has changed"):
+        desk.undo()
+    assert [len(project.record(name).layers) for name in names] == [1, 1, 2, 1], "nothing was written"
+    other.open("1.png")
+    other.remove()
+    assert desk.undo(), "2.png was dropped when it was told, 1.png is gone"
+    assert [len(project.record(name).layers) for name in ("0.png", "2.png", "3.png")] == [0, 2, 0]
+    assert theirs.id in [layer.id for layer in project.record("2.png").layers]
+    assert desk.redo() and [len(project.record(name).layers) for name in ("0.png", "2.png", "3.png")] == [1, 2, 1]
+
+
+def test_a_picture_that_has_gone_or_is_damaged_does_not_stop_undo_for_ever(desk: Desk, project: Project) -> None:
+    kept = desk.find("the dog")
+    for name in ("1.png", "2.png"):
+        desk.open(name)
+        desk.find("the dog")
+    other = Project.open(project.folder)
+    other.remove(other.record("2.png"))
+    (project.folder / "annotations" / "1.png.json").write_text("{")
+    with pytest.raises(ConflictError, match=r"1\.png"):
+        desk.undo()  # that of 2.png has gone without a word
+    assert desk.undo() and desk.record.name == "0.png" and kept.id not in [layer.id for layer in desk.record.layers]
+    assert not desk.undo()
 
 
 def test_what_cannot_be_done_is_said(desk: Desk, project: Project) -> None:
