@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from refseg.annotation.edits import REPAIRS, draw_stroke
 from refseg.annotation.grabcut import Box, Point, cut_out, refine_with_clicks
 from refseg.annotation.history import History, Step
+from refseg.annotation.listing import Listing
 from refseg.annotation.proposals import Proposal, Propose, layer_of
 from refseg.annotation.records import MAX_LAYERS, STATES, Layer, PictureRecord, State, checked, now
-from refseg.annotation.store import Entry, Project
+from refseg.annotation.store import Project
 from refseg.data.masks import BoolMask, decode_rle, encode_rle
 from refseg.errors import ConflictError, ProjectError
 from refseg.images import load_image
@@ -30,14 +31,14 @@ Refine = Callable[[NDArray[np.uint8], NDArray[np.float32], float], BoolMask]
 
 
 class Desk:
-    """One picture at a time, several layers on it, and a history.
+    """One picture at a time, several layers on it, a history, and the list of pictures to go through.
 
     turn: to be held by who calls, where several threads do; nothing here takes it.
     """
 
     def __init__(self, project: Project, propose: Propose | None = None, refine: Refine | None = None, author: str = "") -> None:
         self.project, self.author = project, author
-        self.history = History(project)
+        self.history, self.listing = History(project), Listing(project)
         self.turn = threading.RLock()
         self.notes: tuple[str, ...] = ()
         self._propose, self._refine = propose, refine
@@ -54,9 +55,9 @@ class Desk:
         return self._record
 
     @property
-    def opened(self) -> bool:
-        """Whether there is a picture at hand."""
-        return self._record is not None
+    def here(self) -> str | None:
+        """The name of the picture at hand, None while there is none."""
+        return None if self._record is None else self._record.name
 
     @property
     def image(self) -> NDArray[np.uint8]:
@@ -93,19 +94,12 @@ class Desk:
         """Take a picture from the list, as it is on disk now."""
         self._take(self.project.record(name))
 
-    def move(self, by: int, states: Sequence[State] = STATES, hardest_first: bool = False) -> None:
-        """To the picture `by` places further in the queue; the ends are ends. Raises ProjectError when the queue is empty."""
-        queue = [entry.name for entry in self.queue(states, hardest_first)]
-        if not queue:
+    def move(self, by: int) -> None:
+        """To the picture `by` places further in the list; the ends are ends. Raises ProjectError when the list is empty."""
+        names, place = self._placed()
+        if not names:
             raise ProjectError("there is no picture in this list: add some, or choose other states")
-        here = self._record.name if self._record else None
-        place = queue.index(here) + by if here in queue else 0
-        self.open(queue[min(max(place, 0), len(queue) - 1)])
-
-    def queue(self, states: Sequence[State] = STATES, hardest_first: bool = False) -> list[Entry]:
-        """The list; the picture at hand stays in it, whatever became of its state, so that "next" has a place to start from."""
-        here = self._record.name if self._record else None
-        return [entry for entry in self.project.queue(STATES, hardest_first) if entry.state in states or entry.name == here]
+        self.open(names[min(max(place + by, 0), len(names) - 1)])
 
     # --- the model
 
@@ -181,18 +175,17 @@ class Desk:
         self.record.layer(id_)
         self._save(self.record.without_layer(id_))
 
-    def remove(self, states: Sequence[State] = STATES, hardest_first: bool = False) -> None:
-        """The picture at hand goes out of the project, its copy with it and for good; the one that follows it in the queue takes its place.
+    def remove(self) -> None:
+        """The picture at hand goes out of the project, its copy with it and for good; the one that follows it in the list takes its place.
 
         Raises ConflictError where somebody else has worked on it since it was last seen here.
         """
-        record, queue = self.record, [entry.name for entry in self.queue(states, hardest_first)]
+        record, (_, place) = self.record, self._placed()
         self.project.remove(record)
         self.history.forget(record.name)
-        place = queue.index(record.name)
         self.close()
-        if left := queue[place + 1 :] or queue[:place][-1:]:
-            self.open(left[0])
+        if left := self.listing.names():
+            self.open(left[min(max(place, 0), len(left) - 1)])
 
     def close(self) -> None:
         """No picture is at hand any more."""
@@ -223,11 +216,11 @@ class Desk:
 
     def take_proposals(self, name: str, expressions: Sequence[str], proposals: Sequence[Proposal]) -> tuple[PictureRecord, PictureRecord]:
         """Layers for expressions about any picture, as `find` adds them; returns the picture before and after, for one step over many pictures."""
-        before = after = self._record if self._record is not None and self._record.name == name else self.project.record(name)
+        before = after = self.record if name == self.here else self.project.record(name)
         for text, proposal in zip(expressions, proposals, strict=True):
             after = after.with_proposal(layer_of(proposal, text, self.new_id(), free_colour(after), self.author))
         after = self._written(after)
-        if self._record is not None and self._record.name == name:
+        if name == self.here:
             self._record = after
         return before, after
 
@@ -236,9 +229,14 @@ class Desk:
             self._take(restored[-1])
         return bool(restored)
 
+    def _placed(self) -> tuple[list[str], int]:
+        """The list, and where in it the picture at hand is; before its beginning where it is not in it."""
+        here, names = self.here, self.listing.names(self.here)
+        return names, names.index(here) if here in names else -1
+
     def _take(self, record: PictureRecord) -> None:
         """Put a picture on the desk, as it is on disk."""
-        if self._record is None or self._record.name != record.name:
+        if self.here != record.name:
             self._image, self._proposals = None, {}
         self._record, self.notes = record, ()
 

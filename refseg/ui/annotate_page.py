@@ -9,7 +9,7 @@ import numpy as np
 
 from refseg.annotation.batch import Progress, find_everywhere
 from refseg.annotation.desk import Desk, Refine
-from refseg.annotation.records import STATES, Layer, State
+from refseg.annotation.records import STATES, Layer
 from refseg.errors import InputError
 from refseg.inference import crf
 from refseg.pictures import jpeg_uri, reduced_image
@@ -29,13 +29,11 @@ WITHOUT_TURN = ("next", "export", "progress", "detail")  # they take long, or ar
 
 
 class Seat:
-    """One window's place: its desk, what its script has been told, its list and its batch."""
+    """One window's place: its desk, what its script has been told, its files and its batch."""
 
     def __init__(self, desk: Desk, proposer: Proposer) -> None:
         self.desk, self.proposer = desk, proposer
         self.view, self.files = View(), Files(desk.project)
-        self.states: tuple[State, ...] = STATES
-        self.hardest_first = False
         self.batch: Iterator[Progress] | None = None
 
     def rest(self) -> None:
@@ -57,7 +55,7 @@ class AnnotatePage:
             "enter": self._enter,
             "list": self._list,
             "open": lambda seat, request: seat.desk.open(ask.text(request, "name")),
-            "move": lambda seat, request: seat.desk.move(ask.whole(request, "by"), seat.states, seat.hardest_first),
+            "move": lambda seat, request: seat.desk.move(ask.whole(request, "by")),
             "find": lambda seat, request: _layer(seat.desk.find(ask.text(request, "expression"))),
             "threshold": lambda seat, request: seat.desk.set_threshold(ask.text(request, "layer"), ask.number(request, "value")),
             "draw": self._draw,
@@ -132,7 +130,7 @@ class AnnotatePage:
         seat.desk.project.refresh()
         name = request.get("name")
         known = [entry.name for entry in seat.desk.project.entries]
-        here = seat.desk.record.name if seat.desk.opened else None
+        here = seat.desk.here
         if here not in known:
             seat.desk.close()  # another window has removed it
         if known:
@@ -142,7 +140,7 @@ class AnnotatePage:
     def _list(self, seat: Seat, request: Request) -> dict[str, Any]:
         wanted = ask.texts(request, "states", len(STATES)) if request.get("states") else STATES
         states = tuple(state for state in STATES if state in wanted)
-        seat.states, seat.hardest_first = states or STATES, ask.flag(request, "hardest")
+        seat.desk.listing.sort(states or STATES, ask.flag(request, "hardest"))
         return _listed(seat)
 
     def _draw(self, seat: Seat, request: Request) -> dict[str, Any]:
@@ -168,12 +166,12 @@ class AnnotatePage:
     def _mark(self, seat: Seat, request: Request) -> None:
         seat.desk.mark(ask.text(request, "state"))
         if ask.flag(request, "on"):
-            seat.desk.move(1, seat.states, seat.hardest_first)
+            seat.desk.move(1)
 
     def _remove(self, seat: Seat, request: Request) -> dict[str, Any]:
         if ask.text(request, "name") != seat.desk.record.name:
             raise InputError("got the name of another picture than the one at hand: open it first")
-        seat.desk.remove(seat.states, seat.hardest_first)
+        seat.desk.remove()
         return _listed(seat)
 
     def _undo(self, seat: Seat, request: Request) -> None:
@@ -184,7 +182,7 @@ class AnnotatePage:
 
     def _add(self, seat: Seat, request: Request) -> dict[str, Any]:
         record = seat.desk.project.add_picture(ask.uploaded(request), name=ask.text(request, "name"))
-        if not seat.desk.opened:
+        if seat.desk.here is None:
             seat.desk.open(record.name)
         return {"added": record.name, **(_listed(seat) if ask.flag(request, "last") else {})}
 
@@ -192,9 +190,8 @@ class AnnotatePage:
         said = ask.texts(request, "expressions", MAX_EXPRESSIONS)
         if not said:
             raise InputError("got no expression, expected one at least: write one a line")
-        names = [entry.name for entry in seat.desk.project.queue(seat.states, seat.hardest_first)]
-        self._stop(seat, request)
-        seat.batch = find_everywhere(seat.desk, Proposer(self._runner), names, said)
+        self._end_batch(seat)
+        seat.batch = find_everywhere(seat.desk, Proposer(self._runner), seat.desk.listing.names(), said)
         return self._next(seat, request)
 
     def _detail(self, seat: Seat, request: Request) -> dict[str, Any]:
@@ -217,11 +214,15 @@ class AnnotatePage:
         return {"batch": told}
 
     def _stop(self, seat: Seat, request: Request) -> dict[str, Any]:
-        """Ends a batch, as one step for the history; what it found stays."""
+        """Ends a batch, as one step for the history; what it found stays, and the list is sorted by what is known now."""
+        self._end_batch(seat)
+        seat.desk.listing.sort_again()
+        return {"batch": None, **_listed(seat)}
+
+    def _end_batch(self, seat: Seat) -> None:
         batch, seat.batch = seat.batch, None
         if batch is not None:
             batch.close()  # type: ignore[attr-defined]  # a generator
-        return {"batch": None, **_listed(seat)}
 
 
 def _layer(layer: Layer) -> dict[str, Any]:
@@ -230,4 +231,4 @@ def _layer(layer: Layer) -> dict[str, Any]:
 
 
 def _listed(seat: Seat) -> dict[str, Any]:
-    return {"entries": entries_of(seat.desk.queue(seat.states, seat.hardest_first))}
+    return {"entries": entries_of(seat.desk.listing.entries(seat.desk.here))}

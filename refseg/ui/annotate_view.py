@@ -31,7 +31,7 @@ class View:
             "notes": list(desk.notes),
             "picture": None,
         }
-        if not desk.opened:
+        if desk.here is None:
             self.forget()
             return shown
         record = desk.record

@@ -197,17 +197,58 @@ def test_moving_about_and_the_hardest_first(desk: Desk) -> None:
     desk.move(-1)
     assert desk.record.name == "0.png"
     desk.find("the dog")  # doubt 0.25; the others are unknown, which is as bad as can be
-    assert [entry.name for entry in desk.queue(hardest_first=True)] == ["1.png", "2.png", "3.png", "0.png"]
+    desk.listing.sort(hardest_first=True)
+    assert desk.listing.names() == ["1.png", "2.png", "3.png", "0.png"]
+    desk.listing.sort()
     desk.move(5)
     assert desk.record.name == "3.png"
     desk.mark("skipped")
     desk.open("1.png")
-    assert [entry.name for entry in desk.queue(("new",))] == ["1.png", "2.png"]
+    desk.listing.sort(("new",))
+    assert desk.listing.names() == ["1.png", "2.png"]
     desk.mark("accepted")
-    desk.move(1, ("new",))
+    desk.move(1)
     assert desk.record.name == "2.png"
+    nobody = Desk(desk.project)
+    nobody.listing.sort(("corrected",))
     with pytest.raises(ProjectError, match="no picture in this list"):
-        Desk(desk.project).move(1, ("corrected",))
+        nobody.move(1)
+
+
+def test_hardest_first_comes_to_every_picture_once_whatever_their_doubt_becomes(desk: Desk, project: Project, tmp_path: Path) -> None:
+    desk.listing.sort(hardest_first=True)
+    seen = []
+    for _ in range(3):
+        seen.append(desk.record.name)
+        desk.find("the dog")  # its doubt falls from 1 to 0.25: sorted anew it would be last
+        desk.mark("accepted")
+        desk.move(1)
+    assert [*seen, desk.record.name] == ["0.png", "1.png", "2.png", "3.png"]
+    desk.move(-2)
+    assert desk.record.name == "1.png"
+    desk.listing.sort(hardest_first=True)
+    assert desk.listing.names() == ["3.png", "0.png", "1.png", "2.png"]
+    added = project.add_picture(tmp_path / "0.png").name  # as doubtful as can be, but the order is told already
+    desk.move(5)
+    assert desk.record.name == added
+    desk.move(-1)
+    assert desk.record.name == "2.png"
+
+
+def test_what_is_gone_or_in_another_state_is_passed_by(desk: Desk, project: Project) -> None:
+    desk.listing.sort(("new",), hardest_first=True)
+    other = Desk(project, Model())
+    other.open("1.png")
+    other.mark("accepted")
+    other.open("2.png")
+    other.remove()
+    assert other.record.name == "3.png"
+    desk.mark("accepted")
+    assert desk.listing.names() == ["3.png"] and desk.listing.names("0.png") == ["0.png", "3.png"]
+    desk.move(1)
+    assert desk.record.name == "3.png"
+    desk.remove()
+    assert desk.here is None and not desk.listing.names()
 
 
 def test_a_batch_adds_what_is_missing_says_what_failed_and_is_one_step(desk: Desk, project: Project) -> None:
