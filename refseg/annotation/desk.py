@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -16,14 +15,14 @@ from refseg.annotation.grabcut import Box, Point, cut_out, refine_with_clicks
 from refseg.annotation.history import History, Step
 from refseg.annotation.listing import Listing
 from refseg.annotation.proposals import Proposal, Propose, layer_of
-from refseg.annotation.records import MAX_LAYERS, STATES, Layer, PictureRecord, State, checked, now
+from refseg.annotation.records import STATES, Layer, PictureRecord, State, checked, now
 from refseg.annotation.store import Project
+from refseg.annotation.targets import Target, free_colour, layer_at, new_id
 from refseg.data.masks import BoolMask, decode_rle, encode_rle
 from refseg.errors import ConflictError, ProjectError
 from refseg.images import load_image
 from refseg.overlap import iou
 
-COLOURS = ("#ff3d7f", "#00c2e0", "#ff8a00", "#7bd500", "#8b5cf6", "#ffd400", "#ff5a36", "#22a06b")
 KEPT_BYTES = 128_000_000  # of the probability maps of the picture at hand; the last one is kept whatever its size
 
 Refine = Callable[[NDArray[np.uint8], NDArray[np.float32], float], BoolMask]
@@ -109,7 +108,7 @@ class Desk:
             raise ProjectError("no model is at hand here: draw the mask, or open the project on a page that has one")
         text = " ".join(expression.split())
         (proposal,) = self._propose(self.image, [text])
-        layer = layer_of(proposal, text, self.new_id(), free_colour(self.record), self.author, threshold)
+        layer = layer_of(proposal, text, new_id(), free_colour(self.record), self.author, threshold)
         self._save(self.record.with_proposal(layer), proposal.notes)
         self._proposals[layer.id] = proposal
         while len(self._proposals) > 1 and sum(one.probability.nbytes for one in self._proposals.values()) > KEPT_BYTES:
@@ -132,18 +131,18 @@ class Desk:
 
     # --- the hand
 
-    def draw(self, id_: str | None, points: NDArray[np.floating], radius: float, add: bool) -> Layer:
-        """A stroke of the brush or the eraser; on a new layer without an id. See `draw_stroke`."""
-        return self._correct(id_, lambda mask: draw_stroke(mask, points, radius, add))
+    def draw(self, target: Target, points: NDArray[np.floating], radius: float, add: bool) -> Layer:
+        """A stroke of the brush or the eraser. See `draw_stroke`."""
+        return self._correct(target, lambda mask: draw_stroke(mask, points, radius, add))
 
-    def click(self, id_: str | None, positive: Sequence[Point], negative: Sequence[Point]) -> Layer:
+    def click(self, target: Target, positive: Sequence[Point], negative: Sequence[Point]) -> Layer:
         """See `refine_with_clicks`."""
-        probability = None if id_ is None else self.probability(id_)
-        return self._correct(id_, lambda mask: refine_with_clicks(self.image, mask, positive, negative, probability))
+        probability = self.probability(target) if isinstance(target, str) else None
+        return self._correct(target, lambda mask: refine_with_clicks(self.image, mask, positive, negative, probability))
 
-    def box(self, id_: str | None, box: Box) -> Layer:
+    def box(self, target: Target, box: Box) -> Layer:
         """See `cut_out`."""
-        return self._correct(id_, lambda _: cut_out(self.image, box))
+        return self._correct(target, lambda _: cut_out(self.image, box))
 
     def repair(self, id_: str, how: str) -> Layer:
         """One of `REPAIRS`, or "edges": refinement by the picture's edges (CRF) started from the mask."""
@@ -158,12 +157,12 @@ class Desk:
 
     # --- what is said of it
 
-    def describe(self, id_: str | None, **values: Any) -> Layer:
-        """Other expressions, category, colour, hidden or absent; an absent thing loses its mask. Without an id: a new layer."""
+    def describe(self, target: Target, **values: Any) -> Layer:
+        """Other expressions, category, colour, hidden or absent; an absent thing loses its mask."""
         unknown = set(values) - {"expressions", "category", "colour", "hidden", "absent"}
         if unknown:
             raise ProjectError(f"got {sorted(unknown)}, expected expressions, category, colour, hidden or absent")
-        layer = self._layer(id_)
+        layer = layer_at(target, self.record, self.author)
         if values.get("absent"):
             layer = layer.ruled_out()
         changed = checked(replace(layer, **values, updated=now()), self.record)
@@ -210,15 +209,11 @@ class Desk:
         """Does the step again that was taken back last; False where there is none."""
         return self._show(self.history.redo())
 
-    def new_id(self) -> str:
-        """A name for a layer that no other of this picture has, nor had before it was deleted."""
-        return secrets.token_hex(4)
-
     def take_proposals(self, name: str, expressions: Sequence[str], proposals: Sequence[Proposal]) -> tuple[PictureRecord, PictureRecord]:
         """Layers for expressions about any picture, as `find` adds them; returns the picture before and after, for one step over many pictures."""
         before = after = self.record if name == self.here else self.project.record(name)
         for text, proposal in zip(expressions, proposals, strict=True):
-            after = after.with_proposal(layer_of(proposal, text, self.new_id(), free_colour(after), self.author))
+            after = after.with_proposal(layer_of(proposal, text, new_id(), free_colour(after), self.author))
         after = self._written(after)
         if name == self.here:
             self._record = after
@@ -248,15 +243,8 @@ class Desk:
             self.history.forget(record.name)
             raise
 
-    def _layer(self, id_: str | None) -> Layer:
-        if id_ is not None:
-            return self.record.layer(id_)
-        if len(self.record.layers) >= MAX_LAYERS:
-            raise ProjectError(f"{self.record.name} has {MAX_LAYERS} masks already, which is the most: delete some")
-        return Layer(self.new_id(), colour=free_colour(self.record), author=self.author, created=now(), updated=now())
-
-    def _correct(self, id_: str | None, change: Callable[[BoolMask], BoolMask]) -> Layer:
-        layer = self._layer(id_)
+    def _correct(self, target: Target, change: Callable[[BoolMask], BoolMask]) -> Layer:
+        layer = layer_at(target, self.record, self.author)
         before = layer.pixels()
         mask = np.zeros((self.record.height, self.record.width), np.bool_) if before is None else before
         corrected = layer.drawn(change(mask))
@@ -280,12 +268,6 @@ class Desk:
             drawn = layer.model_drew()
             if drawn is not None and layer.mask is not None:
                 self._agreement[self.record.name, layer.id] = iou(decode_rle(drawn), decode_rle(layer.mask))
-
-
-def free_colour(record: PictureRecord) -> str:
-    """The colour that the fewest of its layers have."""
-    used = [layer.colour for layer in record.layers]
-    return min(COLOURS, key=used.count)
 
 
 def _soft(mask: BoolMask) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ import numpy as np
 from refseg.annotation.batch import Progress, find_everywhere
 from refseg.annotation.desk import Desk, Refine
 from refseg.annotation.records import STATES, Layer
+from refseg.annotation.targets import Fresh, Target
 from refseg.errors import InputError
 from refseg.inference import crf
 from refseg.pictures import jpeg_uri, reduced_image
@@ -145,23 +146,23 @@ class AnnotatePage:
 
     def _draw(self, seat: Seat, request: Request) -> dict[str, Any]:
         points = np.asarray(ask.points(request, "points"), dtype=np.float64)
-        return _layer(seat.desk.draw(ask.maybe_text(request, "layer"), points, ask.number(request, "radius"), ask.flag(request, "add")))
+        return _layer(seat.desk.draw(_target(request), points, ask.number(request, "radius"), ask.flag(request, "add")))
 
     def _click(self, seat: Seat, request: Request) -> dict[str, Any]:
         place = ask.points(request, "points")
         positive, negative = (place, []) if ask.flag(request, "add") else ([], place)
-        return _layer(seat.desk.click(ask.maybe_text(request, "layer"), positive, negative))
+        return _layer(seat.desk.click(_target(request), positive, negative))
 
     def _box(self, seat: Seat, request: Request) -> dict[str, Any]:
         (left, top), (right, bottom) = ask.points(request, "points", 2)
-        return _layer(seat.desk.box(ask.maybe_text(request, "layer"), (left, top, right, bottom)))
+        return _layer(seat.desk.box(_target(request), (left, top, right, bottom)))
 
     def _describe(self, seat: Seat, request: Request) -> dict[str, Any]:
         values = {name: request[name] for name in ("category", "colour") if isinstance(request.get(name), str)}
         values |= {name: request[name] for name in ("hidden", "absent") if isinstance(request.get(name), bool)}
         if "expressions" in request:
             values["expressions"] = tuple(ask.texts(request, "expressions", MAX_EXPRESSIONS))
-        return _layer(seat.desk.describe(ask.maybe_text(request, "layer"), **values))
+        return _layer(seat.desk.describe(_target(request), **values))
 
     def _mark(self, seat: Seat, request: Request) -> None:
         seat.desk.mark(ask.text(request, "state"))
@@ -209,7 +210,8 @@ class AnnotatePage:
     def _next(self, seat: Seat, request: Request) -> dict[str, Any]:
         progress = next(seat.batch, None) if seat.batch is not None else None
         if progress is None:
-            return self._stop(seat, request)
+            with seat.desk.turn:
+                return self._stop(seat, request)
         told = {"done": progress.done, "total": progress.total, "added": progress.added, "problems": list(progress.problems)}
         return {"batch": told}
 
@@ -223,6 +225,11 @@ class AnnotatePage:
         batch, seat.batch = seat.batch, None
         if batch is not None:
             batch.close()  # type: ignore[attr-defined]  # a generator
+
+
+def _target(request: Request) -> Target:
+    """The layer that a request is about: one that is there, one that the script has named itself and that may not be there yet, or None for a new one."""
+    return Fresh(ask.text(request, "layer")) if ask.flag(request, "fresh") else ask.maybe_text(request, "layer")
 
 
 def _layer(layer: Layer) -> dict[str, Any]:

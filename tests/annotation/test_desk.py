@@ -1,6 +1,7 @@
 """A person's work at a desk: what is saved, what can be taken back, what two windows do to each other."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from refseg.annotation.batch import find_everywhere
 from refseg.annotation.desk import Desk
 from refseg.annotation.history import LIMIT
 from refseg.annotation.proposals import Proposal
-from refseg.annotation.records import Origin, picture_to_json
+from refseg.annotation.records import MAX_LAYERS, Origin, picture_to_json
 from refseg.annotation.store import Project
+from refseg.annotation.targets import Fresh
 from refseg.errors import ConflictError, ExpressionError, ProjectError
 
 SIZE = (40, 60)
@@ -337,6 +339,29 @@ def test_a_picture_that_has_gone_or_is_damaged_does_not_stop_undo_for_ever(desk:
         desk.undo()  # that of 2.png has gone without a word
     assert desk.undo() and desk.record.name == "0.png" and kept.id not in [layer.id for layer in desk.record.layers]
     assert not desk.undo()
+
+
+def test_two_strokes_of_a_mask_that_is_not_there_yet_land_in_one(desk: Desk, project: Project) -> None:
+    for place in (5.0, 30.0):
+        desk.draw(Fresh("0a1b2c3d"), np.array([[place, 5.0]]), 3, add=True)
+    desk.describe(Fresh("0a1b2c3d"), category="dog")
+    (layer,) = project.record("0.png").layers
+    assert layer.id == "0a1b2c3d" and layer.category == "dog" and layer.pixels()[5, 5] and layer.pixels()[5, 30]
+    desk.box(Fresh("11111111"), (5, 5, 30, 30))
+    desk.click(Fresh("22222222"), [(20.0, 20.0)], [])
+    assert [layer.id for layer in desk.record.layers] == ["0a1b2c3d", "11111111", "22222222"] and desk.history.undoable == 5
+    for odd in ("", "0a1b2c3", "0a1b2c3d4", "0A1B2C3D", "../../..", "0a1b2c3d\n"):
+        with pytest.raises(ProjectError, match="8 hexadecimal digits"):
+            desk.draw(Fresh(odd), np.array([[5.0, 5.0]]), 3, add=True)
+    with pytest.raises(ProjectError, match="no mask '33333333'"):
+        desk.draw("33333333", np.array([[5.0, 5.0]]), 3, add=True)
+    full = replace(desk.record, layers=tuple(replace(layer, id=f"{number:08x}") for number in range(MAX_LAYERS)))
+    project.save(full)
+    desk.open("0.png")
+    with pytest.raises(ProjectError, match="which is the most"):
+        desk.draw(Fresh("ffffffff"), np.array([[5.0, 5.0]]), 3, add=True)
+    desk.draw(Fresh("00000001"), np.array([[50.0, 35.0]]), 3, add=True)
+    assert desk.record.layer("00000001").pixels()[35, 50]
 
 
 def test_what_cannot_be_done_is_said(desk: Desk, project: Project) -> None:
