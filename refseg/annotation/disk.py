@@ -31,6 +31,14 @@ def read_json(path: Path, missing: str) -> Any:
         raise ProjectError(f"cannot read {path} ({' '.join(str(error).split())[:120]}): restore it from a copy") from error
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that none can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def write_json(path: Path, values: Any) -> None:
     """Whole, on the disk, and under its name when this returns."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:

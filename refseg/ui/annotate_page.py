@@ -16,7 +16,7 @@ from refseg.inference import crf
 from refseg.pictures import jpeg_uri, reduced_image
 from refseg.ui import requests as ask
 from refseg.ui.annotate_files import Files
-from refseg.ui.annotate_view import View, entries_of
+from refseg.ui.annotate_view import View, damage_of, entries_of
 from refseg.ui.messages import failure
 from refseg.ui.proposer import Proposer
 from refseg.ui.requests import Request
@@ -136,6 +136,7 @@ class AnnotatePage:
             seat.desk.close()  # another window has removed it
         if known:
             seat.desk.open(next(one for one in (name, here, known[0]) if one in known))
+        seat.desk.notes = damage_of(seat.desk.project)
         return {"project": seat.desk.project.name, **self._list(seat, request)}
 
     def _list(self, seat: Seat, request: Request) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -137,6 +138,52 @@ def test_removing_the_picture_at_hand_and_no_other(client: Client, page: Annotat
     assert other("enter")["picture"] is None
     told = client("add", path=str(photo), name="second.png", last=True)
     assert "uri" in told["picture"], "another one of a name that was there before is shown"
+
+
+def test_a_picture_that_cannot_be_shown_is_told_of_and_the_rest_goes_on(client: Client, photo: Path, tmp_path: Path) -> None:
+    client("add", path=str(photo), name="second.png")
+    layer = client("find", expression="the red ball")["layer"]
+    copy = tmp_path / "projects" / "dogs" / "pictures" / "photo.png"
+    whole = copy.read_bytes()
+    for content, said in (
+        (None, "is gone"),
+        (b"no picture", "not a picture"),
+        (cv2.imencode(".png", np.zeros((3, 3)))[1].tobytes(), "3 x 3"),
+    ):
+        copy.unlink() if content is None else copy.write_bytes(content)
+        seat = Client(client.page, client.key, said)
+        told = seat("enter")
+        assert told["picture"]["name"] == "photo.png" and "uri" not in told["picture"] and said in told["picture"]["problem"]
+        assert [entry[0] for entry in told["entries"]] == ["photo.png", "second.png"] and set(told["masks"]) == {layer}
+        assert said in seat("list")["picture"]["problem"], "as long as it is so"
+        told = seat("move", by=1)["picture"]
+        assert told["name"] == "second.png" and "uri" in told and "problem" not in told
+        assert said in seat("move", by=-1)["picture"]["problem"]
+        assert said in seat("find", expression="the red ball")["error"]
+    copy.write_bytes(whole)
+    told = seat("list")
+    assert "uri" in told["picture"] and "problem" not in told["picture"] and set(told["masks"]) == {layer}
+    copy.unlink()
+    told = seat("remove", name="photo.png")
+    assert told["picture"]["name"] == "second.png" and [entry[0] for entry in told["entries"]] == ["second.png"]
+
+
+def test_a_damaged_mask_or_record_shuts_nobody_out(client: Client, photo: Path, tmp_path: Path) -> None:
+    for number in range(8):
+        client("add", path=str(photo), name=f"more {number}.png")
+    layer = client("find", expression="the red ball")["layer"]
+    folder = tmp_path / "projects" / "dogs" / "annotations"
+    values = json.loads((folder / "photo.png.json").read_text())
+    values["layers"][0]["mask"]["counts"] = "\x7f"
+    (folder / "photo.png.json").write_text(json.dumps(values))
+    for number in range(7):
+        (folder / f"more_{number}.png.json").write_text("{")
+    other = Client(client.page, client.key, "two")
+    told = other("enter")
+    assert [entry[0] for entry in told["entries"]] == ["photo.png", "more_7.png"] and told["masks"] == {layer: None}
+    assert len(told["notes"]) == 7 and "more_0.png is left out" in told["notes"][0] and "2 more" in told["notes"][5]
+    assert "mask 1 is damaged" in told["notes"][6]
+    assert other("delete", layer=layer)["layers"] == []
 
 
 def test_a_batch_goes_picture_by_picture_and_can_be_stopped(client: Client, photo: Path) -> None:
