@@ -15,7 +15,7 @@ from refseg.errors import ImageError, ProjectError
 from refseg.files import replacing
 
 LOCK = ".lock"
-PATIENCE = 20.0  # seconds to wait for others who write; none takes longer than a large picture takes to copy
+PATIENCE = 20.0  # seconds to wait for others who write: a large picture takes less to copy, and so does undo over some thousand pictures
 MAX_RECORD_BYTES = 200_000_000
 
 

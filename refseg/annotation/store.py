@@ -83,6 +83,11 @@ class Project:
         """All pictures, in the order in which they were added, as the list shows them."""
         return sorted((entry for _, _, entry in self._entries.values()), key=lambda entry: (entry.added, entry.name))
 
+    def entry(self, name: str) -> Entry | None:
+        """A picture as the list shows it; None for one that is not there."""
+        known = self._entries.get(name)
+        return None if known is None else known[2]
+
     def queue(self, states: Sequence[State] = STATES, hardest_first: bool = False) -> list[Entry]:
         """The pictures in some states; by the model's doubt where wanted."""
         chosen = [entry for entry in self.entries if entry.state in states]
@@ -218,7 +223,7 @@ class Project:
                         continue
                     stale = True
                 found[name] = before
-        self._entries, self.damaged = found, damaged
+        self._entries, self.damaged = found, dict(sorted(damaged.items()))
         self._taken = {name.casefold() for name in (*found, *damaged)}
         if stale or len(found) != len(known):
             self.write_index()

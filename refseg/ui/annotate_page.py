@@ -10,13 +10,14 @@ import numpy as np
 from refseg.annotation.batch import Progress, find_everywhere
 from refseg.annotation.desk import Desk, Refine
 from refseg.annotation.records import STATES, Layer
+from refseg.annotation.store import Project
 from refseg.annotation.targets import Fresh, Target
-from refseg.errors import InputError
+from refseg.errors import InputError, ProjectError
 from refseg.inference import crf
 from refseg.pictures import jpeg_uri, reduced_image
 from refseg.ui import requests as ask
 from refseg.ui.annotate_files import Files
-from refseg.ui.annotate_view import View, damage_of, entries_of
+from refseg.ui.annotate_view import View, damage_of, entries_of, entry_of
 from refseg.ui.messages import failure
 from refseg.ui.proposer import Proposer
 from refseg.ui.requests import Request
@@ -27,14 +28,17 @@ from refseg.ui.shelf import Shelf
 AWAKE = 8  # seats that keep their picture, its features and the model's maps: some hundred megabytes each for large ones
 MAX_EXPRESSIONS = 50  # of a batch, or of a thing
 WITHOUT_TURN = ("next", "export", "progress", "detail")  # they take long, or are asked for meanwhile; what they touch takes the turn itself
+CHANGING = ("find", "threshold", "draw", "click", "box", "repair", "describe", "delete", "mark")  # the picture at hand, which they may name
 
 
 class Seat:
     """One window's place: its desk, what its script has been told, its files and its batch."""
 
-    def __init__(self, desk: Desk, proposer: Proposer) -> None:
-        self.desk, self.proposer = desk, proposer
-        self.view, self.files = View(), Files(desk.project)
+    def __init__(self, project: Project, runner: Runner) -> None:
+        self.proposer, self.batch_proposer = Proposer(runner), Proposer(runner)  # a batch goes through other pictures than the one at hand
+        refine: Refine | None = crf.refine_mask if crf.available() else None
+        self.desk = Desk(project, self.proposer, refine)
+        self.view, self.files = View(), Files(project)
         self.batch: Iterator[Progress] | None = None
 
     def rest(self) -> None:
@@ -42,6 +46,7 @@ class Seat:
         if self.desk.turn.acquire(blocking=False):
             self.desk.rest()
             self.proposer.rest()
+            self.batch_proposer.rest()
             self.desk.turn.release()
 
 
@@ -101,22 +106,25 @@ class AnnotatePage:
         if do in WITHOUT_TURN:
             return action(seat, request) or {}
         with seat.desk.turn:
+            if do in CHANGING:
+                _check_picture(seat, request)
+            before = seat.desk.here
             told = action(seat, request) or {}
-            return {**seat.view.of(seat.desk), **told}
+            return {**seat.view.of(seat.desk), "left": _left(seat, before), **told}
 
     def _abilities(self) -> dict[str, Any]:
         return {"edges": crf.available(), "exports": Files.exports(), "imports": Files.imports()}
 
     def _seat(self, key: str, window: str) -> Seat:
         with self._lock:
-            seat = self._seats.get((key, window))
-            if seat is None:
-                proposer = Proposer(self._runner)
-                refine: Refine | None = crf.refine_mask if crf.available() else None
-                seat = self._seats[key, window] = Seat(Desk(self._shelf.open(key), proposer, refine), proposer)
-                while len(self._seats) > CAPACITY:
-                    self._seats.popitem(last=False)
+            known = self._seats.get((key, window))
+        # Many records may have to be read: nobody else waits for that.
+        seat = known or Seat(self._shelf.open(key), self._runner)
+        with self._lock:
+            seat = self._seats.setdefault((key, window), seat)  # where two requests have opened it at once, the first seat is both's
             self._seats.move_to_end((key, window))
+            while len(self._seats) > CAPACITY:
+                self._seats.popitem(last=False)
             for idle in list(self._seats.values())[:-AWAKE]:
                 idle.rest()
             return seat
@@ -193,7 +201,7 @@ class AnnotatePage:
         if not said:
             raise InputError("got no expression, expected one at least: write one a line")
         self._end_batch(seat)
-        seat.batch = find_everywhere(seat.desk, Proposer(self._runner), seat.desk.listing.names(), said)
+        seat.batch = find_everywhere(seat.desk, seat.batch_proposer, seat.desk.listing.names(), said)
         return self._next(seat, request)
 
     def _detail(self, seat: Seat, request: Request) -> dict[str, Any]:
@@ -226,6 +234,22 @@ class AnnotatePage:
         batch, seat.batch = seat.batch, None
         if batch is not None:
             batch.close()  # type: ignore[attr-defined]  # a generator
+            seat.batch_proposer.rest()
+
+
+def _check_picture(seat: Seat, request: Request) -> None:
+    """What was asked about one picture is not done to another. Raises ProjectError; a request that names none is about the one at hand."""
+    named = ask.maybe_text(request, "picture")
+    if named is not None and named != seat.desk.record.name:
+        raise ProjectError(
+            f"this was meant for {named[:80]}, but the picture at hand is {seat.desk.record.name} now: look again, and do it anew"
+        )
+
+
+def _left(seat: Seat, before: str | None) -> list[Any] | None:
+    """What has become of the picture that a request has left, as the list shows it; None where none was left or it is gone."""
+    entry = None if before is None or before == seat.desk.here else seat.desk.project.entry(before)
+    return None if entry is None else entry_of(entry)
 
 
 def _target(request: Request) -> Target:

@@ -80,8 +80,13 @@ class View:
 
 
 def entries_of(entries: list[Entry]) -> list[list[Any]]:
-    """The list: [name, state, layers, doubt] a picture."""
-    return [[entry.name, entry.state, entry.layers, round(entry.doubt, 3)] for entry in entries]
+    """The list."""
+    return [entry_of(entry) for entry in entries]
+
+
+def entry_of(entry: Entry) -> list[Any]:
+    """A picture in the list: [name, state, layers, doubt]."""
+    return [entry.name, entry.state, entry.layers, round(entry.doubt, 3)]
 
 
 def damage_of(project: Project) -> tuple[str, ...]:

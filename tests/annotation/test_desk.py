@@ -183,7 +183,7 @@ def test_a_removed_picture_is_gone_and_the_next_takes_its_place(desk: Desk, proj
     assert desk.record.name == "1.png", "nothing follows: the one before"
     desk.remove()
     desk.remove()
-    assert not desk.opened and project.entries == []
+    assert desk.here is None and project.entries == []
 
 
 def test_a_picture_that_somebody_else_works_on_is_not_removed(desk: Desk, project: Project) -> None:

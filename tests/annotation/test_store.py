@@ -236,7 +236,7 @@ def test_a_damaged_record_keeps_nobody_from_the_others(project: Project, photos:
     assert project.entries[0].name == names[0] and not project.damaged
 
 
-@pytest.mark.parametrize("file", ["../outside.png", "pictures/\0", f"pictures/{'x' * 999}"])
+@pytest.mark.parametrize("file", ["../outside.png", "pictures/\0", f"pictures/{'x' * 500}"])
 def test_a_picture_whose_record_points_astray_can_be_removed_and_nothing_else_with_it(
     file: str, project: Project, photos: list[Path]
 ) -> None:
