@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from refseg.annotation.formats.pictures import UNNAMED
 from refseg.annotation.records import Layer, PictureRecord
 from refseg.annotation.sinks import open_sink, write_json
 from refseg.annotation.store import Project
@@ -20,7 +21,7 @@ from refseg.language import words_of
 HELD_BACK = 0.2
 LEAST = 5  # pictures with something drawn and said
 TRAINED_ON = ("", "train")  # splits
-UNNAMED, SEVERAL = "object", "several things"  # categories
+SEVERAL = "several things"  # a category
 
 
 def export_accepted(project: Project, folder: Path, progress: Callable[[int, int], None] | None = None) -> None:

@@ -27,7 +27,8 @@ class Progress:
 def find_everywhere(desk: Desk, propose: Propose, names: Sequence[str], expressions: Sequence[str]) -> Iterator[Progress]:
     """Asks the model for each expression in each picture; a picture that has a layer with that very sentence is not asked again.
 
-    What has been found stays when the iterator is closed before its end. The desk's turn is taken for the moment of each saving only.
+    What has been found stays when the iterator is closed before its end. The desk's turn is taken for the moment of each saving only; a picture that is
+    worked on between that and the end stays out of the step.
     """
     wanted = list(dict.fromkeys(" ".join(text.split()) for text in expressions if text.strip()))
     changes: list[tuple[PictureRecord, PictureRecord]] = []
@@ -37,18 +38,30 @@ def find_everywhere(desk: Desk, propose: Propose, names: Sequence[str], expressi
         for number, name in enumerate(names):
             yield Progress(number, len(names), name, added, tuple(problems))
             try:
-                record = desk.project.record(name)
-                said = {text for layer in record.layers for text in layer.expressions}
-                missing = [text for text in wanted if text not in said]
-                if missing:
-                    proposals = propose(load_image(desk.project.picture_path(record)), missing)
-                    with desk.turn:
-                        changes.append(desk.take_proposals(name, missing, proposals))
-                    added += len(missing)
+                change = _find_in(desk, propose, name, wanted)
             except RefsegError as error:
                 problems.append(f"{name}: {error}")
+                continue
+            if change is not None:
+                changes.append(change)
+                added += len(change[1].layers) - len(change[0].layers)
         yield Progress(len(names), len(names), "", added, tuple(problems))
     finally:
         if changes:
             with desk.turn:
-                desk.history.add(Step(tuple(changes)))
+                # What a person has done meanwhile is in the history already and lies above this.
+                lasting = tuple(change for change in changes if desk.history.stands(change[1]))
+                if lasting:
+                    desk.history.add(Step(lasting))
+
+
+def _find_in(desk: Desk, propose: Propose, name: str, wanted: Sequence[str]) -> tuple[PictureRecord, PictureRecord] | None:
+    """The picture before and after; None where nothing is missing. In a function, so that nothing large is held while the batch waits to go on."""
+    record = desk.project.record(name)
+    said = {text for layer in record.layers for text in layer.expressions}
+    missing = [text for text in wanted if text not in said]
+    if not missing:
+        return None
+    proposals = propose(load_image(desk.project.picture_path(record)), missing)
+    with desk.turn:
+        return desk.take_proposals(name, missing, proposals)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+from numpy.typing import NDArray
+
 from refseg.annotation.records import Layer, PictureRecord
 from refseg.annotation.store import Project
-from refseg.images import save_png
+from refseg.errors import ImageError, ProjectError
+from refseg.images import load_image, save_png
 from refseg.video.formats import safe_name
 from refseg.video.reader import Clip
 
@@ -18,31 +23,43 @@ def take_frames(project: Project, clip: Clip, name: str, numbers: Sequence[int],
     """Adds the frames with these increasing numbers, counted among the frames used, each with a layer; yields each record when it is on disk.
 
     name: of the clip, for people.  layer: makes the layer of a frame by its number. A frame that the project has already gets the layer beside those
-    that it has, so several things can be sent one after the other. Raises VideoError from where on a clip is damaged, ProjectError, ImageError.
+    that it has, so several things can be sent one after the other; one of another clip of that name, whose pixels differ, is another picture. Raises
+    VideoError from where on a clip is damaged, ProjectError, ImageError.
     """
     wanted = list(numbers)
     part = replace(clip, indices=clip.indices[wanted], times=clip.times[wanted])
-    known = {(record.clip, record.frame): record for record in _frames_of(project, name)}
+    known = _frames_of(project, name)
     with TemporaryDirectory(prefix="refseg-") as folder:
         for frame, number in zip(part.frames(), wanted, strict=True):
-            record = known.get((name, frame.index))
+            record = next((record for record in known.get(frame.index, ()) if _shows(project, record, frame.image)), None)
             if record is not None:
-                state = record.state if record.state in ("corrected", "accepted") else "model"
-                yield project.save(replace(record.with_layer(layer(number)), state=state))
+                yield project.save(record.with_proposal(layer(number)))
                 continue
             path = Path(folder) / "frame.png"
             save_png(path, frame.image)
 
             def filled(record: PictureRecord, index: int = frame.index, number: int = number) -> PictureRecord:
-                return replace(record, clip=name, frame=index, layers=(layer(number),), state="model")
+                return replace(record.with_proposal(layer(number)), clip=name, frame=index)
 
             yield project.add_picture(path, name=f"{safe_name(name)}-{frame.index:05d}.png", filled=filled)
 
 
-def _frames_of(project: Project, name: str) -> Iterator[PictureRecord]:
-    """Pictures of the project that are frames of a clip; read only where the file's name says that they may be."""
+def _frames_of(project: Project, name: str) -> dict[int, list[PictureRecord]]:
+    """Pictures of the project that are frames of clips of a name, by their index; read only where the file's name says that they may be."""
+    frames: dict[int, list[PictureRecord]] = defaultdict(list)
     for entry in project.entries:
         if entry.name.startswith(f"{safe_name(name)}-"):
             record = project.record(entry.name)
-            if record.clip == name:
-                yield record
+            if record.clip == name and record.frame is not None:
+                frames[record.frame].append(record)
+    return frames
+
+
+def _shows(project: Project, record: PictureRecord, image: NDArray[np.uint8]) -> bool:
+    """Whether a picture is this very frame (H, W, 3): frames are kept without loss. One that cannot be read shows nothing."""
+    if (record.height, record.width) != image.shape[:2]:
+        return False
+    try:
+        return np.array_equal(load_image(project.picture_path(record)), image)
+    except (ImageError, ProjectError):
+        return False

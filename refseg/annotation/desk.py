@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -14,15 +13,16 @@ from numpy.typing import NDArray
 from refseg.annotation.edits import REPAIRS, draw_stroke
 from refseg.annotation.grabcut import Box, Point, cut_out, refine_with_clicks
 from refseg.annotation.history import History, Step
+from refseg.annotation.listing import Listing
 from refseg.annotation.proposals import Proposal, Propose, layer_of
-from refseg.annotation.records import MAX_LAYERS, STATES, Layer, PictureRecord, State, checked, now
-from refseg.annotation.store import Entry, Project
+from refseg.annotation.records import STATES, Layer, PictureRecord, State, checked, now
+from refseg.annotation.store import Project
+from refseg.annotation.targets import Target, free_colour, layer_at, new_id
 from refseg.data.masks import BoolMask, decode_rle, encode_rle
 from refseg.errors import ConflictError, ProjectError
 from refseg.images import load_image
 from refseg.overlap import iou
 
-COLOURS = ("#ff3d7f", "#00c2e0", "#ff8a00", "#7bd500", "#8b5cf6", "#ffd400", "#ff5a36", "#22a06b")
 KEPT_BYTES = 128_000_000  # of the probability maps of the picture at hand; the last one is kept whatever its size
 
 Refine = Callable[[NDArray[np.uint8], NDArray[np.float32], float], BoolMask]
@@ -30,14 +30,14 @@ Refine = Callable[[NDArray[np.uint8], NDArray[np.float32], float], BoolMask]
 
 
 class Desk:
-    """One picture at a time, several layers on it, and a history.
+    """One picture at a time, several layers on it, a history, and the list of pictures to go through.
 
     turn: to be held by who calls, where several threads do; nothing here takes it.
     """
 
     def __init__(self, project: Project, propose: Propose | None = None, refine: Refine | None = None, author: str = "") -> None:
         self.project, self.author = project, author
-        self.history = History()
+        self.history, self.listing = History(project), Listing(project)
         self.turn = threading.RLock()
         self.notes: tuple[str, ...] = ()
         self._propose, self._refine = propose, refine
@@ -45,7 +45,6 @@ class Desk:
         self._image: NDArray[np.uint8] | None = None
         self._proposals: dict[str, Proposal] = {}
         self._agreement: dict[tuple[str, str], float] = {}
-        self._revisions: dict[str, int] = {}  # of the pictures in the history, as they were last seen here
 
     @property
     def record(self) -> PictureRecord:
@@ -55,9 +54,9 @@ class Desk:
         return self._record
 
     @property
-    def opened(self) -> bool:
-        """Whether there is a picture at hand."""
-        return self._record is not None
+    def here(self) -> str | None:
+        """The name of the picture at hand, None while there is none."""
+        return None if self._record is None else self._record.name
 
     @property
     def image(self) -> NDArray[np.uint8]:
@@ -92,24 +91,14 @@ class Desk:
 
     def open(self, name: str) -> None:
         """Take a picture from the list, as it is on disk now."""
-        record = self.project.record(name)
-        if self._revisions.get(name, record.revision) != record.revision:
-            self.history.forget(name)
-        self._take(record)
+        self._take(self.project.record(name))
 
-    def move(self, by: int, states: Sequence[State] = STATES, hardest_first: bool = False) -> None:
-        """To the picture `by` places further in the queue; the ends are ends. Raises ProjectError when the queue is empty."""
-        queue = [entry.name for entry in self.queue(states, hardest_first)]
-        if not queue:
+    def move(self, by: int) -> None:
+        """To the picture `by` places further in the list; the ends are ends. Raises ProjectError when the list is empty."""
+        names, place = self._placed()
+        if not names:
             raise ProjectError("there is no picture in this list: add some, or choose other states")
-        here = self._record.name if self._record else None
-        place = queue.index(here) + by if here in queue else 0
-        self.open(queue[min(max(place, 0), len(queue) - 1)])
-
-    def queue(self, states: Sequence[State] = STATES, hardest_first: bool = False) -> list[Entry]:
-        """The list; the picture at hand stays in it, whatever became of its state, so that "next" has a place to start from."""
-        here = self._record.name if self._record else None
-        return [entry for entry in self.project.queue(STATES, hardest_first) if entry.state in states or entry.name == here]
+        self.open(names[min(max(place + by, 0), len(names) - 1)])
 
     # --- the model
 
@@ -119,9 +108,8 @@ class Desk:
             raise ProjectError("no model is at hand here: draw the mask, or open the project on a page that has one")
         text = " ".join(expression.split())
         (proposal,) = self._propose(self.image, [text])
-        layer = layer_of(proposal, text, self.new_id(), free_colour(self.record), self.author, threshold)
-        state: State = "model" if self.record.state == "new" else self.record.state
-        self._save(replace(self.record.with_layer(layer), state=state), proposal.notes)
+        layer = layer_of(proposal, text, new_id(), free_colour(self.record), self.author, threshold)
+        self._save(self.record.with_proposal(layer), proposal.notes)
         self._proposals[layer.id] = proposal
         while len(self._proposals) > 1 and sum(one.probability.nbytes for one in self._proposals.values()) > KEPT_BYTES:
             self._proposals.pop(next(iter(self._proposals)))
@@ -143,18 +131,18 @@ class Desk:
 
     # --- the hand
 
-    def draw(self, id_: str | None, points: NDArray[np.floating], radius: float, add: bool) -> Layer:
-        """A stroke of the brush or the eraser; on a new layer without an id. See `draw_stroke`."""
-        return self._correct(id_, lambda mask: draw_stroke(mask, points, radius, add))
+    def draw(self, target: Target, points: NDArray[np.floating], radius: float, add: bool) -> Layer:
+        """A stroke of the brush or the eraser. See `draw_stroke`."""
+        return self._correct(target, lambda mask: draw_stroke(mask, points, radius, add))
 
-    def click(self, id_: str | None, positive: Sequence[Point], negative: Sequence[Point]) -> Layer:
+    def click(self, target: Target, positive: Sequence[Point], negative: Sequence[Point]) -> Layer:
         """See `refine_with_clicks`."""
-        probability = None if id_ is None else self.probability(id_)
-        return self._correct(id_, lambda mask: refine_with_clicks(self.image, mask, positive, negative, probability))
+        probability = self.probability(target) if isinstance(target, str) else None
+        return self._correct(target, lambda mask: refine_with_clicks(self.image, mask, positive, negative, probability))
 
-    def box(self, id_: str | None, box: Box) -> Layer:
+    def box(self, target: Target, box: Box) -> Layer:
         """See `cut_out`."""
-        return self._correct(id_, lambda _: cut_out(self.image, box))
+        return self._correct(target, lambda _: cut_out(self.image, box))
 
     def repair(self, id_: str, how: str) -> Layer:
         """One of `REPAIRS`, or "edges": refinement by the picture's edges (CRF) started from the mask."""
@@ -169,12 +157,12 @@ class Desk:
 
     # --- what is said of it
 
-    def describe(self, id_: str | None, **values: Any) -> Layer:
-        """Other expressions, category, colour, hidden or absent; an absent thing loses its mask. Without an id: a new layer."""
+    def describe(self, target: Target, **values: Any) -> Layer:
+        """Other expressions, category, colour, hidden or absent; an absent thing loses its mask."""
         unknown = set(values) - {"expressions", "category", "colour", "hidden", "absent"}
         if unknown:
             raise ProjectError(f"got {sorted(unknown)}, expected expressions, category, colour, hidden or absent")
-        layer = self._layer(id_)
+        layer = layer_at(target, self.record, self.author)
         if values.get("absent"):
             layer = layer.ruled_out()
         changed = checked(replace(layer, **values, updated=now()), self.record)
@@ -186,23 +174,20 @@ class Desk:
         self.record.layer(id_)
         self._save(self.record.without_layer(id_))
 
-    def remove(self, states: Sequence[State] = STATES, hardest_first: bool = False) -> None:
-        """The picture at hand goes out of the project, its copy with it and for good; the one that follows it in the queue takes its place.
+    def remove(self) -> None:
+        """The picture at hand goes out of the project, its copy with it and for good; the one that follows it in the list takes its place.
 
         Raises ConflictError where somebody else has worked on it since it was last seen here.
         """
-        record, queue = self.record, [entry.name for entry in self.queue(states, hardest_first)]
+        record, (_, place) = self.record, self._placed()
         self.project.remove(record)
-        place = queue.index(record.name)
+        self.history.forget(record.name)
         self.close()
-        if left := queue[place + 1 :] or queue[:place][-1:]:
-            self.open(left[0])
+        if left := self.listing.names():
+            self.open(left[min(max(place, 0), len(left) - 1)])
 
     def close(self) -> None:
-        """No picture is at hand any more; one that has gone from the project takes its steps with it."""
-        if self._record is not None and all(entry.name != self._record.name for entry in self.project.entries):
-            self.history.forget(self._record.name)
-            self._revisions.pop(self._record.name, None)
+        """No picture is at hand any more."""
         self._record, self._image, self._proposals, self.notes = None, None, {}, ()
 
     def mark(self, state: str) -> None:
@@ -217,67 +202,49 @@ class Desk:
     # --- the way back
 
     def undo(self) -> bool:
-        """Takes the last step back, going to its picture; False where there is none."""
-        step = self.history.last_done()
-        if step is None:
-            return False
-        self._restore(step.before)
-        self.history.undone()
-        return True
+        """Takes the last step back, going to its picture; False where there is none. Raises what `History.undo` raises."""
+        return self._show(self.history.undo())
 
     def redo(self) -> bool:
         """Does the step again that was taken back last; False where there is none."""
-        step = self.history.last_undone()
-        if step is None:
-            return False
-        self._restore(step.after)
-        self.history.redone()
-        return True
-
-    def new_id(self) -> str:
-        """A name for a layer that no other of this picture has, nor had before it was deleted."""
-        return secrets.token_hex(4)
+        return self._show(self.history.redo())
 
     def take_proposals(self, name: str, expressions: Sequence[str], proposals: Sequence[Proposal]) -> tuple[PictureRecord, PictureRecord]:
         """Layers for expressions about any picture, as `find` adds them; returns the picture before and after, for one step over many pictures."""
-        before = after = self._record if self._record is not None and self._record.name == name else self.project.record(name)
+        before = after = self.record if name == self.here else self.project.record(name)
         for text, proposal in zip(expressions, proposals, strict=True):
-            after = after.with_layer(layer_of(proposal, text, self.new_id(), free_colour(after), self.author))
-        after = self._written(replace(after, state="model" if after.state == "new" else after.state))
-        if self._record is not None and self._record.name == name:
+            after = after.with_proposal(layer_of(proposal, text, new_id(), free_colour(after), self.author))
+        after = self._written(after)
+        if name == self.here:
             self._record = after
         return before, after
 
-    def _restore(self, records: Iterable[PictureRecord]) -> None:
-        for wanted in records:
-            self._take(self._written(replace(wanted, revision=self._revisions[wanted.name])))
+    def _show(self, restored: Sequence[PictureRecord]) -> bool:
+        if restored:
+            self._take(restored[-1])
+        return bool(restored)
+
+    def _placed(self) -> tuple[list[str], int]:
+        """The list, and where in it the picture at hand is; before its beginning where it is not in it."""
+        here, names = self.here, self.listing.names(self.here)
+        return names, names.index(here) if here in names else -1
 
     def _take(self, record: PictureRecord) -> None:
         """Put a picture on the desk, as it is on disk."""
-        if self._record is None or self._record.name != record.name:
+        if self.here != record.name:
             self._image, self._proposals = None, {}
         self._record, self.notes = record, ()
-        self._revisions[record.name] = record.revision
 
     def _written(self, record: PictureRecord) -> PictureRecord:
-        """Saved, its revision noted. Where somebody else saved it meanwhile, its steps can no longer be taken back."""
+        """Saved. Where somebody else saved it meanwhile, its steps can no longer be taken back."""
         try:
-            saved = self.project.save(record)
+            return self.project.save(record)
         except ConflictError:
             self.history.forget(record.name)
             raise
-        self._revisions[record.name] = saved.revision
-        return saved
 
-    def _layer(self, id_: str | None) -> Layer:
-        if id_ is not None:
-            return self.record.layer(id_)
-        if len(self.record.layers) >= MAX_LAYERS:
-            raise ProjectError(f"{self.record.name} has {MAX_LAYERS} masks already, which is the most: delete some")
-        return Layer(self.new_id(), colour=free_colour(self.record), author=self.author, created=now(), updated=now())
-
-    def _correct(self, id_: str | None, change: Callable[[BoolMask], BoolMask]) -> Layer:
-        layer = self._layer(id_)
+    def _correct(self, target: Target, change: Callable[[BoolMask], BoolMask]) -> Layer:
+        layer = layer_at(target, self.record, self.author)
         before = layer.pixels()
         mask = np.zeros((self.record.height, self.record.width), np.bool_) if before is None else before
         corrected = layer.drawn(change(mask))
@@ -301,12 +268,6 @@ class Desk:
             drawn = layer.model_drew()
             if drawn is not None and layer.mask is not None:
                 self._agreement[self.record.name, layer.id] = iou(decode_rle(drawn), decode_rle(layer.mask))
-
-
-def free_colour(record: PictureRecord) -> str:
-    """The colour that the fewest of its layers have."""
-    used = [layer.colour for layer in record.layers]
-    return min(COLOURS, key=used.count)
 
 
 def _soft(mask: BoolMask) -> NDArray[np.float32]:

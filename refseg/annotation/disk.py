@@ -15,7 +15,7 @@ from refseg.errors import ImageError, ProjectError
 from refseg.files import replacing
 
 LOCK = ".lock"
-PATIENCE = 20.0  # seconds to wait for others who write; none takes longer than a large picture takes to copy
+PATIENCE = 20.0  # seconds to wait for others who write: a large picture takes less to copy, and so does undo over some thousand pictures
 MAX_RECORD_BYTES = 200_000_000
 
 
@@ -29,6 +29,14 @@ def read_json(path: Path, missing: str) -> Any:
         raise ProjectError(f"{missing}: expected {path}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise ProjectError(f"cannot read {path} ({' '.join(str(error).split())[:120]}): restore it from a copy") from error
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that none can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def write_json(path: Path, values: Any) -> None:

@@ -80,7 +80,7 @@ def lint(project: Project, progress: Callable[[int, int], None] | None = None) -
     Every mask is decoded once and one picture's are held at a time; pictures are decoded only where others have their size. Raises ProjectError.
     """
     entries, seen = project.entries, SeenPictures()
-    findings: list[Finding] = []
+    findings = [Finding(name, "unreadable", (), f"its record is left out: {text}") for name, text in project.damaged.items()]
     for done, entry in enumerate(entries, start=1):
         if entry.state != "skipped":
             record = project.record(entry.name)

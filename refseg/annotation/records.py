@@ -117,6 +117,10 @@ class PictureRecord:
         layers = tuple(layer if one.id == layer.id else one for one in self.layers)
         return replace(self, layers=layers if layer.id in ids else (*layers, layer))
 
+    def with_proposal(self, layer: Layer) -> PictureRecord:
+        """The same with a layer that a model drew: a picture that was new or accepted has something in it now that nobody has looked at."""
+        return replace(self.with_layer(layer), state="model" if self.state in ("new", "accepted") else self.state)
+
     def without_layer(self, id_: str) -> PictureRecord:
         """The picture less one layer."""
         return replace(self, layers=tuple(one for one in self.layers if one.id != id_))
@@ -169,6 +173,11 @@ def picture_from_json(values: Any) -> PictureRecord:
         frame=None if known.get("frame") is None else _whole(known, "frame", 0),
         added=_text(known, "added", ""),
     )
+
+
+def same_work(one: PictureRecord, other: PictureRecord) -> bool:
+    """Whether two records of a picture say the same of it, in whichever of its revisions."""
+    return picture_to_json(replace(one, revision=0)) == picture_to_json(replace(other, revision=0))
 
 
 def checked(layer: Layer, record: PictureRecord) -> Layer:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from refseg.annotation.disk import alone, explained, read_json, write_json
+from refseg.annotation.disk import alone, explained, is_file, read_json, write_json
 from refseg.annotation.records import STATES, PictureRecord, State, moment, picture_from_json, picture_to_json
 from refseg.errors import ConflictError, ImageError, ProjectError
 from refseg.files import replacing
@@ -48,6 +48,7 @@ class Project:
         self.folder, self.name = folder, name
         self._entries: dict[str, tuple[int, int, Entry]] = {}  # name -> time and size of its record's file, and what it says
         self._taken: set[str] = set()  # names in one case: file systems may not tell A from a
+        self.damaged: dict[str, str] = {}  # pictures that are left out, as their records cannot be read -> what is wrong with it
         self.refresh()
 
     @classmethod
@@ -81,6 +82,11 @@ class Project:
     def entries(self) -> list[Entry]:
         """All pictures, in the order in which they were added, as the list shows them."""
         return sorted((entry for _, _, entry in self._entries.values()), key=lambda entry: (entry.added, entry.name))
+
+    def entry(self, name: str) -> Entry | None:
+        """A picture as the list shows it; None for one that is not there."""
+        known = self._entries.get(name)
+        return None if known is None else known[2]
 
     def queue(self, states: Sequence[State] = STATES, hardest_first: bool = False) -> list[Entry]:
         """The pictures in some states; by the model's doubt where wanted."""
@@ -117,7 +123,7 @@ class Project:
     def picture_path(self, record: PictureRecord) -> Path:
         """Where the picture is. Raises ImageError where it is no longer there."""
         path = self._place(record)
-        if not path.is_file():
+        if not is_file(path):
             raise ImageError(f"the picture {path} is gone: put it back, or remove {record.name} from the project")
         return path
 
@@ -126,10 +132,21 @@ class Project:
 
         Raises ConflictError where the picture was saved meanwhile by somebody who did not know of this change, ProjectError where it cannot be written.
         """
-        _readable(record)
+        (saved,) = self.save_all([record])
+        return saved
+
+    def save_all(self, records: Sequence[PictureRecord]) -> list[PictureRecord]:
+        """The same for several pictures: nothing is written before all of them may be. Raises what `save` raises."""
+        for record in records:
+            _readable(record)
         with alone(self.folder):
-            self._check_revision(record)
-            return self._write(record)
+            for record in records:
+                self._check_revision(record)
+            return [self._write(record) for record in records]
+
+    def holds(self, name: str) -> bool:
+        """Whether the project has a picture of that name at this moment, also where another window has added or removed it."""
+        return self._path(name).is_file()
 
     def remove_pictures(self, names: Iterable[str]) -> None:
         """Take pictures out of the project, their copies with them."""
@@ -147,26 +164,29 @@ class Project:
 
     def _remove(self, record: PictureRecord) -> None:
         self._path(record.name).unlink()
-        if not Path(record.file).is_absolute():
-            self._place(record).unlink(missing_ok=True)
+        copy = self.folder / record.file
+        if self._inside(record.file) and is_file(copy):
+            copy.unlink(missing_ok=True)
 
     def _check_revision(self, record: PictureRecord) -> None:
         known = self.record(record.name)
-        if (known.revision, known.added) != (
-            record.revision,
-            record.added,
-        ):  # it may have been removed, and another one added under its name
+        # The picture may have been removed, and another one added under its name.
+        if (known.revision, known.added) != (record.revision, record.added):
             raise ConflictError(
                 f"{record.name} was changed in another window (its revision is {known.revision}, this one has {record.revision}): reload the picture"
             )
 
     def _place(self, record: PictureRecord) -> Path:
-        path = Path(record.file)
-        if not path.is_absolute():
-            path = self.folder / path
-            if not path.resolve().is_relative_to(self.folder.resolve()):
-                raise ProjectError(f"the record of {record.name} points outside the project ({record.file}): mend it")
-        return path
+        if not Path(record.file).is_absolute() and not self._inside(record.file):
+            raise ProjectError(f"the record of {record.name} points outside the project ({record.file}): mend it")
+        return self.folder / record.file
+
+    def _inside(self, file: str) -> bool:
+        """Whether a picture is a copy that belongs to the project, rather than one that is linked, or that a damaged record points to."""
+        try:
+            return not Path(file).is_absolute() and (self.folder / file).resolve().is_relative_to(self.folder.resolve())
+        except (OSError, ValueError):  # no name that a file can have
+            return False
 
     def _write(self, record: PictureRecord) -> PictureRecord:
         saved = replace(record, revision=record.revision + 1)
@@ -181,9 +201,13 @@ class Project:
         self._entries[record.name] = status.st_mtime_ns, status.st_size, _entry_of(record)
 
     def refresh(self) -> None:
-        """Look for what other windows have changed, or a crash has left: only records that are newer than what is known of them are read."""
+        """Look for what other windows have changed, or a crash has left: only records that are newer than what is known of them are read.
+
+        One that is damaged keeps nobody from the others: it stays where it is, and `damaged` tells of it.
+        """
         known = self._entries or _read_index(self.folder / INDEX)
         found: dict[str, tuple[int, int, Entry]] = {}
+        damaged: dict[str, str] = {}
         stale = False
         with os.scandir(self.folder / ANNOTATIONS) as files:
             for file in files:
@@ -192,10 +216,15 @@ class Project:
                 status, name = file.stat(), file.name.removesuffix(".json")
                 before = known.get(name)
                 if before is None or before[:2] != (status.st_mtime_ns, status.st_size):
-                    before = status.st_mtime_ns, status.st_size, _entry_of(self._parsed(Path(file.path)))
+                    try:
+                        before = status.st_mtime_ns, status.st_size, _entry_of(self.record(name))
+                    except ProjectError as error:
+                        damaged[name] = str(error)
+                        continue
                     stale = True
                 found[name] = before
-        self._entries, self._taken = found, {name.casefold() for name in found}
+        self._entries, self.damaged = found, dict(sorted(damaged.items()))
+        self._taken = {name.casefold() for name in (*found, *damaged)}
         if stale or len(found) != len(known):
             self.write_index()
 

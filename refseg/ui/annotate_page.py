@@ -9,13 +9,15 @@ import numpy as np
 
 from refseg.annotation.batch import Progress, find_everywhere
 from refseg.annotation.desk import Desk, Refine
-from refseg.annotation.records import STATES, Layer, State
-from refseg.errors import InputError
+from refseg.annotation.records import STATES, Layer
+from refseg.annotation.store import Project
+from refseg.annotation.targets import Fresh, Target
+from refseg.errors import InputError, ProjectError
 from refseg.inference import crf
 from refseg.pictures import jpeg_uri, reduced_image
 from refseg.ui import requests as ask
 from refseg.ui.annotate_files import Files
-from refseg.ui.annotate_view import View, entries_of
+from refseg.ui.annotate_view import View, damage_of, entries_of, entry_of
 from refseg.ui.messages import failure
 from refseg.ui.proposer import Proposer
 from refseg.ui.requests import Request
@@ -26,16 +28,17 @@ from refseg.ui.shelf import Shelf
 AWAKE = 8  # seats that keep their picture, its features and the model's maps: some hundred megabytes each for large ones
 MAX_EXPRESSIONS = 50  # of a batch, or of a thing
 WITHOUT_TURN = ("next", "export", "progress", "detail")  # they take long, or are asked for meanwhile; what they touch takes the turn itself
+CHANGING = ("find", "threshold", "draw", "click", "box", "repair", "describe", "delete", "mark")  # the picture at hand, which they may name
 
 
 class Seat:
-    """One window's place: its desk, what its script has been told, its list and its batch."""
+    """One window's place: its desk, what its script has been told, its files and its batch."""
 
-    def __init__(self, desk: Desk, proposer: Proposer) -> None:
-        self.desk, self.proposer = desk, proposer
-        self.view, self.files = View(), Files(desk.project)
-        self.states: tuple[State, ...] = STATES
-        self.hardest_first = False
+    def __init__(self, project: Project, runner: Runner) -> None:
+        self.proposer, self.batch_proposer = Proposer(runner), Proposer(runner)  # a batch goes through other pictures than the one at hand
+        refine: Refine | None = crf.refine_mask if crf.available() else None
+        self.desk = Desk(project, self.proposer, refine)
+        self.view, self.files = View(), Files(project)
         self.batch: Iterator[Progress] | None = None
 
     def rest(self) -> None:
@@ -43,6 +46,7 @@ class Seat:
         if self.desk.turn.acquire(blocking=False):
             self.desk.rest()
             self.proposer.rest()
+            self.batch_proposer.rest()
             self.desk.turn.release()
 
 
@@ -57,7 +61,7 @@ class AnnotatePage:
             "enter": self._enter,
             "list": self._list,
             "open": lambda seat, request: seat.desk.open(ask.text(request, "name")),
-            "move": lambda seat, request: seat.desk.move(ask.whole(request, "by"), seat.states, seat.hardest_first),
+            "move": lambda seat, request: seat.desk.move(ask.whole(request, "by")),
             "find": lambda seat, request: _layer(seat.desk.find(ask.text(request, "expression"))),
             "threshold": lambda seat, request: seat.desk.set_threshold(ask.text(request, "layer"), ask.number(request, "value")),
             "draw": self._draw,
@@ -102,22 +106,25 @@ class AnnotatePage:
         if do in WITHOUT_TURN:
             return action(seat, request) or {}
         with seat.desk.turn:
+            if do in CHANGING:
+                _check_picture(seat, request)
+            before = seat.desk.here
             told = action(seat, request) or {}
-            return {**seat.view.of(seat.desk), **told}
+            return {**seat.view.of(seat.desk), "left": _left(seat, before), **told}
 
     def _abilities(self) -> dict[str, Any]:
         return {"edges": crf.available(), "exports": Files.exports(), "imports": Files.imports()}
 
     def _seat(self, key: str, window: str) -> Seat:
         with self._lock:
-            seat = self._seats.get((key, window))
-            if seat is None:
-                proposer = Proposer(self._runner)
-                refine: Refine | None = crf.refine_mask if crf.available() else None
-                seat = self._seats[key, window] = Seat(Desk(self._shelf.open(key), proposer, refine), proposer)
-                while len(self._seats) > CAPACITY:
-                    self._seats.popitem(last=False)
+            known = self._seats.get((key, window))
+        # Many records may have to be read: nobody else waits for that.
+        seat = known or Seat(self._shelf.open(key), self._runner)
+        with self._lock:
+            seat = self._seats.setdefault((key, window), seat)  # where two requests have opened it at once, the first seat is both's
             self._seats.move_to_end((key, window))
+            while len(self._seats) > CAPACITY:
+                self._seats.popitem(last=False)
             for idle in list(self._seats.values())[:-AWAKE]:
                 idle.rest()
             return seat
@@ -132,48 +139,49 @@ class AnnotatePage:
         seat.desk.project.refresh()
         name = request.get("name")
         known = [entry.name for entry in seat.desk.project.entries]
-        here = seat.desk.record.name if seat.desk.opened else None
+        here = seat.desk.here
         if here not in known:
             seat.desk.close()  # another window has removed it
         if known:
             seat.desk.open(next(one for one in (name, here, known[0]) if one in known))
+        seat.desk.notes = damage_of(seat.desk.project)
         return {"project": seat.desk.project.name, **self._list(seat, request)}
 
     def _list(self, seat: Seat, request: Request) -> dict[str, Any]:
         wanted = ask.texts(request, "states", len(STATES)) if request.get("states") else STATES
         states = tuple(state for state in STATES if state in wanted)
-        seat.states, seat.hardest_first = states or STATES, ask.flag(request, "hardest")
+        seat.desk.listing.sort(states or STATES, ask.flag(request, "hardest"))
         return _listed(seat)
 
     def _draw(self, seat: Seat, request: Request) -> dict[str, Any]:
         points = np.asarray(ask.points(request, "points"), dtype=np.float64)
-        return _layer(seat.desk.draw(ask.maybe_text(request, "layer"), points, ask.number(request, "radius"), ask.flag(request, "add")))
+        return _layer(seat.desk.draw(_target(request), points, ask.number(request, "radius"), ask.flag(request, "add")))
 
     def _click(self, seat: Seat, request: Request) -> dict[str, Any]:
         place = ask.points(request, "points")
         positive, negative = (place, []) if ask.flag(request, "add") else ([], place)
-        return _layer(seat.desk.click(ask.maybe_text(request, "layer"), positive, negative))
+        return _layer(seat.desk.click(_target(request), positive, negative))
 
     def _box(self, seat: Seat, request: Request) -> dict[str, Any]:
         (left, top), (right, bottom) = ask.points(request, "points", 2)
-        return _layer(seat.desk.box(ask.maybe_text(request, "layer"), (left, top, right, bottom)))
+        return _layer(seat.desk.box(_target(request), (left, top, right, bottom)))
 
     def _describe(self, seat: Seat, request: Request) -> dict[str, Any]:
         values = {name: request[name] for name in ("category", "colour") if isinstance(request.get(name), str)}
         values |= {name: request[name] for name in ("hidden", "absent") if isinstance(request.get(name), bool)}
         if "expressions" in request:
             values["expressions"] = tuple(ask.texts(request, "expressions", MAX_EXPRESSIONS))
-        return _layer(seat.desk.describe(ask.maybe_text(request, "layer"), **values))
+        return _layer(seat.desk.describe(_target(request), **values))
 
     def _mark(self, seat: Seat, request: Request) -> None:
         seat.desk.mark(ask.text(request, "state"))
         if ask.flag(request, "on"):
-            seat.desk.move(1, seat.states, seat.hardest_first)
+            seat.desk.move(1)
 
     def _remove(self, seat: Seat, request: Request) -> dict[str, Any]:
         if ask.text(request, "name") != seat.desk.record.name:
             raise InputError("got the name of another picture than the one at hand: open it first")
-        seat.desk.remove(seat.states, seat.hardest_first)
+        seat.desk.remove()
         return _listed(seat)
 
     def _undo(self, seat: Seat, request: Request) -> None:
@@ -184,7 +192,7 @@ class AnnotatePage:
 
     def _add(self, seat: Seat, request: Request) -> dict[str, Any]:
         record = seat.desk.project.add_picture(ask.uploaded(request), name=ask.text(request, "name"))
-        if not seat.desk.opened:
+        if seat.desk.here is None:
             seat.desk.open(record.name)
         return {"added": record.name, **(_listed(seat) if ask.flag(request, "last") else {})}
 
@@ -192,9 +200,8 @@ class AnnotatePage:
         said = ask.texts(request, "expressions", MAX_EXPRESSIONS)
         if not said:
             raise InputError("got no expression, expected one at least: write one a line")
-        names = [entry.name for entry in seat.desk.project.queue(seat.states, seat.hardest_first)]
-        self._stop(seat, request)
-        seat.batch = find_everywhere(seat.desk, Proposer(self._runner), names, said)
+        self._end_batch(seat)
+        seat.batch = find_everywhere(seat.desk, seat.batch_proposer, seat.desk.listing.names(), said)
         return self._next(seat, request)
 
     def _detail(self, seat: Seat, request: Request) -> dict[str, Any]:
@@ -212,16 +219,42 @@ class AnnotatePage:
     def _next(self, seat: Seat, request: Request) -> dict[str, Any]:
         progress = next(seat.batch, None) if seat.batch is not None else None
         if progress is None:
-            return self._stop(seat, request)
+            with seat.desk.turn:
+                return self._stop(seat, request)
         told = {"done": progress.done, "total": progress.total, "added": progress.added, "problems": list(progress.problems)}
         return {"batch": told}
 
     def _stop(self, seat: Seat, request: Request) -> dict[str, Any]:
-        """Ends a batch, as one step for the history; what it found stays."""
+        """Ends a batch, as one step for the history; what it found stays, and the list is sorted by what is known now."""
+        self._end_batch(seat)
+        seat.desk.listing.sort_again()
+        return {"batch": None, **_listed(seat)}
+
+    def _end_batch(self, seat: Seat) -> None:
         batch, seat.batch = seat.batch, None
         if batch is not None:
             batch.close()  # type: ignore[attr-defined]  # a generator
-        return {"batch": None, **_listed(seat)}
+            seat.batch_proposer.rest()
+
+
+def _check_picture(seat: Seat, request: Request) -> None:
+    """What was asked about one picture is not done to another. Raises ProjectError; a request that names none is about the one at hand."""
+    named = ask.maybe_text(request, "picture")
+    if named is not None and named != seat.desk.record.name:
+        raise ProjectError(
+            f"this was meant for {named[:80]}, but the picture at hand is {seat.desk.record.name} now: look again, and do it anew"
+        )
+
+
+def _left(seat: Seat, before: str | None) -> list[Any] | None:
+    """What has become of the picture that a request has left, as the list shows it; None where none was left or it is gone."""
+    entry = None if before is None or before == seat.desk.here else seat.desk.project.entry(before)
+    return None if entry is None else entry_of(entry)
+
+
+def _target(request: Request) -> Target:
+    """The layer that a request is about: one that is there, one that the script has named itself and that may not be there yet, or None for a new one."""
+    return Fresh(ask.text(request, "layer")) if ask.flag(request, "fresh") else ask.maybe_text(request, "layer")
 
 
 def _layer(layer: Layer) -> dict[str, Any]:
@@ -230,4 +263,4 @@ def _layer(layer: Layer) -> dict[str, Any]:
 
 
 def _listed(seat: Seat) -> dict[str, Any]:
-    return {"entries": entries_of(seat.desk.queue(seat.states, seat.hardest_first))}
+    return {"entries": entries_of(seat.desk.listing.entries(seat.desk.here))}

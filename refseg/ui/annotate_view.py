@@ -4,9 +4,12 @@ from typing import Any
 
 from refseg.annotation.desk import Desk
 from refseg.annotation.records import Layer
-from refseg.annotation.store import Entry
+from refseg.annotation.store import Entry, Project
 from refseg.data.masks import decode_rle
+from refseg.errors import DataError, RefsegError
 from refseg.pictures import grey_uri, jpeg_uri, reduced_image, reduced_map, view_size
+
+MOST_TOLD = 5  # records that are damaged
 
 
 class View:
@@ -21,7 +24,7 @@ class View:
         self._picture, self._masks = "", {}
 
     def of(self, desk: Desk) -> dict[str, Any]:
-        """The desk as it is. Raises what `Desk.image` raises for a picture that cannot be read."""
+        """The desk as it is. A picture that cannot be shown has "problem", a sentence, in the place of its "uri"; all else goes on."""
         agreement, judged = desk.agreement
         shown: dict[str, Any] = {
             "undo": desk.history.undoable,
@@ -31,7 +34,7 @@ class View:
             "notes": list(desk.notes),
             "picture": None,
         }
-        if not desk.opened:
+        if desk.here is None:
             self.forget()
             return shown
         record = desk.record
@@ -46,27 +49,50 @@ class View:
             "doubt": round(record.doubt, 3),
         }
         if self._picture != record.name:
-            self._masks = {}
-            picture["uri"] = jpeg_uri(reduced_image(desk.image))
-            self._picture = record.name
+            self.forget()
+            try:
+                picture["uri"] = jpeg_uri(reduced_image(desk.image))
+                self._picture = record.name
+            except RefsegError as error:  # told again each time, as long as it is so
+                picture["problem"] = str(error)
         shown["picture"] = picture
         shown["layers"] = [_layer(layer, desk) for layer in record.layers]
-        shown["masks"] = self._changed(record.layers)
+        shown["masks"], problems = self._changed(record.layers)
+        shown["notes"] += problems
         return shown
 
-    def _changed(self, layers: tuple[Layer, ...]) -> dict[str, str | None]:
-        """Masks that the script does not have, as grey PNGs of the view's size."""
+    def _changed(self, layers: tuple[Layer, ...]) -> tuple[dict[str, str | None], list[str]]:
+        """Masks that the script does not have, as grey PNGs of the view's size, and what is wrong with those that are shown as none."""
         fresh: dict[str, str | None] = {}
-        for layer in layers:
+        problems = []
+        for number, layer in enumerate(layers, start=1):
             if layer.id not in self._masks or self._masks[layer.id] is not layer.mask:
-                fresh[layer.id] = None if layer.mask is None else grey_uri(reduced_map(decode_rle(layer.mask)))
+                fresh[layer.id] = None
+                try:
+                    if layer.mask is not None:
+                        fresh[layer.id] = grey_uri(reduced_map(decode_rle(layer.mask)))
+                except DataError as error:
+                    problems.append(
+                        f"The mask {number} is damaged and not shown ({error}): delete it, or restore the picture's record from a copy."
+                    )
         self._masks = {layer.id: layer.mask for layer in layers}
-        return fresh
+        return fresh, problems
 
 
 def entries_of(entries: list[Entry]) -> list[list[Any]]:
-    """The list: [name, state, layers, doubt] a picture."""
-    return [[entry.name, entry.state, entry.layers, round(entry.doubt, 3)] for entry in entries]
+    """The list."""
+    return [entry_of(entry) for entry in entries]
+
+
+def entry_of(entry: Entry) -> list[Any]:
+    """A picture in the list: [name, state, layers, doubt]."""
+    return [entry.name, entry.state, entry.layers, round(entry.doubt, 3)]
+
+
+def damage_of(project: Project) -> tuple[str, ...]:
+    """What is to be said of records that cannot be read: those pictures are not in the list."""
+    told = [f"{name} is left out, as its record is damaged: {text}" for name, text in project.damaged.items()]
+    return (*told[:MOST_TOLD], f"{len(told) - MOST_TOLD} more are damaged.") if len(told) > MOST_TOLD else tuple(told)
 
 
 def _layer(layer: Layer, desk: Desk) -> dict[str, Any]:

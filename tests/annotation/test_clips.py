@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 
 import numpy as np
 
@@ -37,8 +38,30 @@ def test_frames_become_pictures_and_a_second_thing_lies_beside_the_first(tmp_pat
         np.testing.assert_array_equal(load_image(project.picture_path(record)), read[record.frame])
         assert record.layers[0].pixels().sum() == (number + 1) * height and record.state == "model"
     project.save(replace(taken[0], state="accepted"))
-    again = list(take_frames(project, clip, "my clip", [0, 1], lambda number: replace(drawn(number), id="second")))
-    assert [len(record.layers) for record in again] == [1, 2] and again[1].state == "accepted"
+    project.save(replace(taken[1], state="corrected"))
+    again = list(take_frames(project, clip, "my clip", [0, 1, 3], lambda number: replace(drawn(number), id="second")))
+    assert [len(record.layers) for record in again] == [1, 2, 2]
+    assert [record.state for record in again] == ["model", "model", "corrected"], "nobody has looked at what is new in an accepted one"
     assert len(project.entries) == 3
     other = list(take_frames(project, clip, "my  clip", [1], drawn))
     assert other[0].name != "my_clip-00002.png" and len(other[0].layers) == 1
+
+
+def test_another_clip_of_the_same_name_gets_pictures_of_its_own(tmp_path: Path) -> None:
+    frames = moving(4)
+    clips = [
+        open_clip(str(make_clip(tmp_path / f"{number}.mp4", shown, rate=10)), Sampling())
+        for number, shown in enumerate((frames, [frame[::-1] for frame in frames], frames))
+    ]
+    project = Project.create(tmp_path / "p")
+    sent = [list(take_frames(project, clip, "IMG_1", [1, 2], lambda number: Layer(token_hex(4), ("a ball",)))) for clip in clips]
+    assert [[len(record.layers) for record in records] for records in sent] == [[1, 1], [1, 1], [2, 2]]
+    assert [record.name for record in sent[1]] == ["IMG_1-00001-2.png", "IMG_1-00002-2.png"]
+    for clip, records in zip(clips, sent, strict=True):
+        read = [frame.image for frame in clip.frames()]
+        for record in records:
+            assert record.clip == "IMG_1"
+            np.testing.assert_array_equal(load_image(project.picture_path(record)), read[record.frame])
+    project.picture_path(sent[0][0]).unlink()
+    (record,) = take_frames(project, clips[0], "IMG_1", [1], lambda number: Layer("11111111"))
+    assert record.name == "IMG_1-00001-3.png", "what is gone cannot be compared"

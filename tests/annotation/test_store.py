@@ -17,6 +17,7 @@ from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from refseg.annotation.lint import lint
 from refseg.annotation.records import Layer, Origin, PictureRecord, now, picture_from_json, picture_to_json
 from refseg.annotation.store import Project
 from refseg.data.masks import encode_rle
@@ -215,6 +216,38 @@ def test_damaged_records_are_one_sentence(change: dict[str, Any], reason: str | 
 def test_names_that_leave_the_folder_are_refused(name: str, project: Project) -> None:
     with pytest.raises(ProjectError):
         project.record(name)
+
+
+def test_a_damaged_record_keeps_nobody_from_the_others(project: Project, photos: list[Path]) -> None:
+    names = [project.add_picture(path).name for path in photos]
+    folder = project.folder / "annotations"
+    whole = (folder / names[0]).with_suffix(".png.json").read_text()
+    for content in ("", "{", "[]", whole.replace('"name":"dog.png"', '"name":"cat.png"'), whole.replace('"height":40', '"height":0')):
+        (folder / f"{names[0]}.json").write_text(content)
+        for opened in (Project.open(project.folder), project):
+            opened.refresh()
+            assert [entry.name for entry in opened.entries] == names[1:]
+            assert set(opened.damaged) == {names[0]} and f"{names[0]}.json" in opened.damaged[names[0]]
+        assert (folder / f"{names[0]}.json").read_text() == content, "it is never written to"
+    assert project.add_picture(photos[0]).name == "dog-3.png", "its name is still taken"
+    assert [finding.kind for finding in lint(project) if finding.picture == names[0]] == ["unreadable"]
+    (folder / f"{names[0]}.json").write_text(whole)
+    project.refresh()
+    assert project.entries[0].name == names[0] and not project.damaged
+
+
+@pytest.mark.parametrize("file", ["../outside.png", "pictures/\0", f"pictures/{'x' * 500}"])
+def test_a_picture_whose_record_points_astray_can_be_removed_and_nothing_else_with_it(
+    file: str, project: Project, photos: list[Path]
+) -> None:
+    record = project.add_picture(photos[0])
+    outside = project.folder.parent / "outside.png"
+    outside.write_bytes(b"of somebody else")
+    lost = project.save(replace(record, file=file))
+    with pytest.raises((ImageError, ProjectError)):
+        project.picture_path(lost)
+    project.remove(lost)
+    assert project.entries == [] and outside.exists()
 
 
 def test_a_lost_or_damaged_index_costs_nothing(project: Project, photos: list[Path]) -> None:

@@ -2,7 +2,10 @@
 
 import base64
 import io
+import json
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -139,6 +142,125 @@ def test_removing_the_picture_at_hand_and_no_other(client: Client, page: Annotat
     assert "uri" in told["picture"], "another one of a name that was there before is shown"
 
 
+def test_a_picture_that_cannot_be_shown_is_told_of_and_the_rest_goes_on(client: Client, photo: Path, tmp_path: Path) -> None:
+    client("add", path=str(photo), name="second.png")
+    layer = client("find", expression="the red ball")["layer"]
+    copy = tmp_path / "projects" / "dogs" / "pictures" / "photo.png"
+    whole = copy.read_bytes()
+    for content, said in (
+        (None, "is gone"),
+        (b"no picture", "not a picture"),
+        (cv2.imencode(".png", np.zeros((3, 3), np.uint8))[1].tobytes(), "3 x 3"),
+    ):
+        copy.unlink() if content is None else copy.write_bytes(content)
+        seat = Client(client.page, client.key, said)
+        told = seat("enter")
+        assert told["picture"]["name"] == "photo.png" and "uri" not in told["picture"] and said in told["picture"]["problem"]
+        assert [entry[0] for entry in told["entries"]] == ["photo.png", "second.png"] and set(told["masks"]) == {layer}
+        assert said in seat("list")["picture"]["problem"], "as long as it is so"
+        told = seat("move", by=1)["picture"]
+        assert told["name"] == "second.png" and "uri" in told and "problem" not in told
+        assert said in seat("move", by=-1)["picture"]["problem"]
+        assert said in seat("find", expression="the red ball")["error"]
+    copy.write_bytes(whole)
+    told = seat("list")
+    assert "uri" in told["picture"] and "problem" not in told["picture"] and set(told["masks"]) == {layer}
+    copy.unlink()
+    told = seat("remove", name="photo.png")
+    assert told["picture"]["name"] == "second.png" and [entry[0] for entry in told["entries"]] == ["second.png"]
+
+
+def test_a_damaged_mask_or_record_shuts_nobody_out(client: Client, photo: Path, tmp_path: Path) -> None:
+    for number in range(8):
+        client("add", path=str(photo), name=f"more {number}.png")
+    layer = client("find", expression="the red ball")["layer"]
+    folder = tmp_path / "projects" / "dogs" / "annotations"
+    values = json.loads((folder / "photo.png.json").read_text())
+    values["layers"][0]["mask"]["counts"] = "\x7f"
+    (folder / "photo.png.json").write_text(json.dumps(values))
+    for number in range(7):
+        (folder / f"more_{number}.png.json").write_text("{")
+    other = Client(client.page, client.key, "two")
+    told = other("enter")
+    assert [entry[0] for entry in told["entries"]] == ["photo.png", "more_7.png"] and told["masks"] == {layer: None}
+    assert len(told["notes"]) == 7 and "more_0.png is left out" in told["notes"][0] and "2 more" in told["notes"][5]
+    assert "mask 1 is damaged" in told["notes"][6]
+    assert other("delete", layer=layer)["layers"] == []
+
+
+def test_the_picture_that_was_left_is_told_as_the_list_shows_it(client: Client, photo: Path) -> None:
+    client("add", path=str(photo), name="second.png")
+    client("find", expression="the red ball")
+    told = client("mark", state="accepted", on=True)
+    assert told["left"] == ["photo.png", "accepted", 1, 0.25] and told["picture"]["name"] == "second.png"
+    assert client("mark", state="skipped")["left"] is None, "it is still at hand"
+    assert client("undo")["left"] is None
+    assert client("undo")["left"] == ["second.png", "new", 0, 1.0], "to where the step was"
+    assert client("move", by=-1)["left"] is None and client("open", name="second.png")["left"] == ["photo.png", "model", 1, 0.25]
+    assert client("remove", name="second.png")["left"] is None
+
+
+def test_what_was_meant_for_one_picture_is_not_done_to_another(client: Client, photo: Path, tmp_path: Path) -> None:
+    client("add", path=str(photo), name="second.png")
+    layer = client("box", picture="photo.png", layer=None, points=[[5, 15], [45, 55]])["layer"]
+    client("move", by=1)
+    client("box", layer=None, points=[[5, 15], [45, 55]])
+    requests: list[dict[str, Any]] = [
+        {"do": "find", "expression": "the red ball"},
+        {"do": "threshold", "layer": layer, "value": 0.3},
+        {"do": "draw", "layer": None, "points": [[1, 2]], "radius": 2, "add": True},
+        {"do": "click", "layer": None, "points": [[20, 30]], "add": True},
+        {"do": "box", "layer": None, "points": [[5, 15], [45, 55]]},
+        {"do": "repair", "layer": layer, "how": "fill"},
+        {"do": "describe", "layer": layer, "category": "ball"},
+        {"do": "delete", "layer": layer},
+        {"do": "mark", "state": "accepted", "on": True},
+    ]
+    for request in requests:
+        assert "meant for photo.png, but the picture at hand is second.png" in client(**request, picture="photo.png")["error"]
+    assert "error" in client("mark", state="accepted", picture=3)
+    project = Project.open(tmp_path / "projects" / "dogs")
+    assert [(entry.layers, project.record(entry.name).revision) for entry in project.entries] == [(1, 2), (1, 2)]
+    assert client("mark", state="accepted", picture="second.png")["picture"]["state"] == "accepted"
+
+
+def test_two_strokes_of_a_new_mask_land_in_one(client: Client) -> None:
+    for place in (20, 60):
+        told = client("draw", layer="0a1b2c3d", fresh=True, points=[[place, 20]], radius=4, add=True)
+    assert [layer["id"] for layer in told["layers"]] == ["0a1b2c3d"] == [told["layer"]]
+    mask = drawn(told["masks"]["0a1b2c3d"])
+    assert mask[20, 20] and mask[20, 60]
+    client("describe", layer="0a1b2c3d", fresh=True, category="ball")
+    client("click", layer="00000001", fresh=True, points=[[20, 30]], add=True)
+    told = client("box", layer="00000002", fresh=True, points=[[5, 15], [45, 55]])
+    assert [layer["category"] for layer in told["layers"]] == ["ball", "", ""]
+    assert "8 hexadecimal digits" in client("draw", layer="<b>", fresh=True, points=[[1, 1]], radius=4, add=True)["error"]
+    assert "no mask" in client("draw", layer="00000003", points=[[1, 1]], radius=4, add=True)["error"]
+
+
+def test_hardest_first_goes_on_to_the_next_of_the_list_that_was_shown(client: Client, photo: Path) -> None:
+    for number in range(3):
+        client("add", path=str(photo), name=f"{number}.png")
+    names = [entry[0] for entry in client("list", hardest=True)["entries"]]
+    seen = []
+    for _ in names:
+        seen.append(client("find", expression="the red ball")["picture"]["name"])
+        client("mark", state="accepted", on=True)
+    assert seen == names == ["photo.png", "0.png", "1.png", "2.png"]
+
+
+def test_undoing_a_batch_leaves_alone_what_was_drawn_while_it_ran(client: Client, photo: Path, tmp_path: Path) -> None:
+    client("add", path=str(photo), name="second.png")
+    client("batch", expressions=["the red ball"])
+    client("next")
+    client("draw", layer=None, points=[[60, 60]], radius=5, add=True)
+    client("next")
+    client("stop")
+    client("undo")
+    project = Project.open(tmp_path / "projects" / "dogs")
+    assert [len(project.record(name).layers) for name in ("photo.png", "second.png")] == [2, 0]
+
+
 def test_a_batch_goes_picture_by_picture_and_can_be_stopped(client: Client, photo: Path) -> None:
     for number in range(3):
         client("add", path=str(photo), name=f"more {number}.png")
@@ -196,14 +318,43 @@ def test_what_nobody_should_ask_is_refused_in_a_sentence(request_: Any, client: 
 
 
 def test_seats_that_rest_keep_their_place_and_their_history(client: Client, page: AnnotatePage, tmp_path: Path) -> None:
+    client("batch", expressions=["the blue ball"])
+    client("next")
     client("find", expression="the red ball")
     for number in range(AWAKE):
         Client(page, client.key, f"other {number}")("enter")
     (seat,) = [seat for (_, window), seat in page._seats.items() if window == "one"]
-    assert seat.desk._image is None and not seat.desk._proposals and seat.proposer._last is None
-    layer = Project.open(tmp_path / "projects" / "dogs").record("photo.png").layers[0].id
+    assert seat.desk._image is None and not seat.desk._proposals
+    assert seat.proposer._last is None and seat.batch_proposer._last is None and seat.batch is not None
+    layer = Project.open(tmp_path / "projects" / "dogs").record("photo.png").layers[-1].id
     assert "no longer at hand" in client("threshold", layer=layer, value=0.3)["error"]
     assert client("find", expression="the red ball on the left")["undo"] == 2
+
+
+def test_a_project_that_takes_long_to_open_keeps_nobody_waiting_and_is_opened_into_one_seat(
+    client: Client, page: AnnotatePage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two requests of a new window wait for their project; a third, of a window that is there, is answered meanwhile."""
+    waiting, go_on, open_project = threading.Barrier(3), threading.Event(), page._shelf.open
+
+    def slow(key: str) -> Project:
+        waiting.wait(10)
+        assert go_on.wait(10)
+        return open_project(key)
+
+    monkeypatch.setattr(page._shelf, "open", slow)
+    new = Client(page, client.key, "new")
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(new, "enter") for _ in range(2)]
+        waiting.wait(10)
+        other = pool.submit(client, "list")
+        try:
+            assert "entries" in other.result(10)
+        finally:
+            go_on.set()
+        assert all("entries" in one.result(10) for one in asked)
+    new("find", expression="the red ball")
+    assert new("list")["undo"] == 1 and [window for _, window in page._seats].count("new") == 1
 
 
 def test_a_file_that_is_no_picture_is_refused_and_the_rest_goes_on(client: Client, uploads: Path) -> None:

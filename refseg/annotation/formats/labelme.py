@@ -16,8 +16,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from refseg.annotation.disk import is_file
 from refseg.annotation.formats.pictures import UNNAMED, Pictures, finished, said
-from refseg.annotation.formats.reading import inside, is_file, new_layer, png_numbers, take, texts
+from refseg.annotation.formats.reading import inside, new_layer, png_numbers, take, texts
 from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.records import Layer
 from refseg.annotation.sinks import Sink, write_json

@@ -58,14 +58,6 @@ def inside(root: Path, name: str, said_in: Path) -> Path:
     return path
 
 
-def is_file(path: Path) -> bool:
-    """Whether there is such a file; a name that none can have is none."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
 def texts(value: Any, where: str) -> list[str]:
     """A list of texts, less blank ones; None counts as an empty list. Raises DataError."""
     if value is None:

@@ -19,8 +19,9 @@ from xml.parsers import expat
 
 import numpy as np
 
+from refseg.annotation.disk import is_file
 from refseg.annotation.formats.pictures import DEFAULT_SPLIT, UNNAMED, Pictures, finished, portable, said
-from refseg.annotation.formats.reading import inside, is_file, label_map, new_layer, read_text, take
+from refseg.annotation.formats.reading import inside, label_map, new_layer, read_text, take
 from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.records import Layer, PictureRecord
 from refseg.annotation.sinks import Sink
