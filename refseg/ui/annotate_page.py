@@ -34,11 +34,11 @@ CHANGING = ("find", "threshold", "draw", "click", "box", "repair", "describe", "
 class Seat:
     """One window's place: its desk, what its script has been told, its files and its batch."""
 
-    def __init__(self, project: Project, runner: Runner) -> None:
+    def __init__(self, project: Project, runner: Runner, shelf: Shelf) -> None:
         self.proposer, self.batch_proposer = Proposer(runner), Proposer(runner)  # a batch goes through other pictures than the one at hand
         refine: Refine | None = crf.refine_mask if crf.available() else None
         self.desk = Desk(project, self.proposer, refine)
-        self.view, self.files = View(), Files(project)
+        self.view, self.files = View(), Files(project, shelf)
         self.batch: Iterator[Progress] | None = None
 
     def rest(self) -> None:
@@ -119,7 +119,7 @@ class AnnotatePage:
         with self._lock:
             known = self._seats.get((key, window))
         # Many records may have to be read: nobody else waits for that.
-        seat = known or Seat(self._shelf.open(key), self._runner)
+        seat = known or Seat(self._shelf.open(key), self._runner, self._shelf)
         with self._lock:
             seat = self._seats.setdefault((key, window), seat)  # where two requests have opened it at once, the first seat is both's
             self._seats.move_to_end((key, window))
@@ -191,7 +191,7 @@ class AnnotatePage:
         seat.desk.redo()
 
     def _add(self, seat: Seat, request: Request) -> dict[str, Any]:
-        record = seat.desk.project.add_picture(ask.uploaded(request), name=ask.text(request, "name"))
+        record = seat.files.add(ask.uploaded(request), ask.text(request, "name"))
         if seat.desk.here is None:
             seat.desk.open(record.name)
         return {"added": record.name, **(_listed(seat) if ask.flag(request, "last") else {})}

@@ -45,6 +45,8 @@ class FrameSender:
         sent, colour = 0, f"#{token_hex(3)}"
         try:
             key, project = self._project(key, run.name)
+            info = run.clip.info
+            self._shelf.check_room(project, len(numbers) * info.width * info.height)  # a PNG takes about a byte a pixel
             for _ in take_frames(
                 project, run.clip, run.name, numbers, lambda number: layer_of_frame(run, number, float(threshold), colour)
             ):
