@@ -31,7 +31,6 @@ async function receivePicture(answer) {
   root.dataset.picture = picture?.name ?? "";
   find("drop").hidden = Boolean(picture);
   if (!picture) return clear();
-  if (same && before.problem && !picture.uri) picture.problem ??= before.problem; // it is told once, as the picture is
   const kept = same ? layers.filter(({ id }) => hands.has(id)) : [];
   if (!same) {
     [masks, active] = [new Map(), null];

@@ -160,7 +160,7 @@ find("import-file").addEventListener("change", async (event) => {
     const { path } = await upload(file);
     if (during !== visit) return progress(`Importing into ${during.name} was stopped: nothing was added.`);
     const answer = await ask("import", { path, format });
-    if (answer) await inTurn(() => showAll(during));
+    if (answer && during === visit) await inTurn(() => showAll(during));
     if (answer) tell(`${answer.masks} masks in ${answer.pictures} pictures.`);
   } catch (error) {
     tell(error.message, "error");
