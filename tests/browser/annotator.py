@@ -1,6 +1,8 @@
 """A person at the annotation tab."""
 
 import base64
+import re
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from refseg.annotation.records import PictureRecord
 from refseg.annotation.store import Project
 from tests.browser.visitor import Site, Visitor
 
+ASKED = re.compile("/component_server")  # where the page's script asks
+
 
 class Annotator(Visitor):
     """Works in the project of one name."""
@@ -21,6 +25,8 @@ class Annotator(Visitor):
     def __init__(self, page: Any, site: Site, project: str, query: str = "") -> None:
         super().__init__(page, site, query)
         self.project = project
+        self.asked: list[dict[str, Any]] = []  # what the script has asked for
+        page.on("request", lambda request: self.asked.append(request.post_data_json["data"]) if ASKED.search(request.url) else None)
         self.page.wait_for_selector(".rs-desk[data-ready]")
 
     def enter_tab(self) -> None:
@@ -61,6 +67,28 @@ class Annotator(Visitor):
         """A key for the tools."""
         self.page.evaluate("document.activeElement?.blur()")
         self.page.keyboard.press(key)
+
+    def intercept(self, what: str, answer: Callable[[Any], None]) -> None:
+        """From now on requests of that kind go to `answer` as Playwright's routes; all others go their way."""
+        self.page.unroute(ASKED)
+        self.page.route(ASKED, lambda route: answer(route) if route.request.post_data_json["data"]["do"] == what else route.continue_())
+
+    def hold(self, what: str) -> Callable[[], None]:
+        """A line so slow that requests of that kind do not arrive until the function that is returned is called."""
+        held: list[Any] = []
+        slow = True
+        self.intercept(what, lambda route: held.append(route) if slow else route.continue_())
+
+        def let_go() -> None:
+            nonlocal slow
+            slow = False
+            for route in held:
+                route.continue_()
+
+        return let_go
+
+    def requests_for(self, what: str) -> list[dict[str, Any]]:
+        return [request for request in self.asked if request["do"] == what]
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """A place of the picture, as shares of its sides, on the screen."""
@@ -103,3 +131,7 @@ class Annotator(Visitor):
         self.page.wait_for_function(
             "texts => texts.every((text) => document.querySelector('.rs-tell').textContent.includes(text))", arg=list(texts)
         )
+
+
+Sit = Callable[..., Annotator]
+"""Opens the tab in another window of the same browser; options are those of `Annotator`."""

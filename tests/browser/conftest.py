@@ -15,13 +15,15 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from refseg import Predictor
 from refseg.language import Vocabulary
 from refseg.models.config import NetworkConfig
 from refseg.models.network import ReferringNetwork
 from refseg.ui import Shelf, build_demo, launch_options
-from tests.browser.visitor import Site, SomeVisitor, Visit
+from tests.browser.annotator import Annotator, Sit
+from tests.browser.visitor import PATIENCE, Site, SomeVisitor, Visit
 
 WORDS = ("the", "red", "green", "blue", "yellow", "ball", "on", "left", "right", "dog")
 FLAGS = (
@@ -123,3 +125,29 @@ def visit(browser: Any, site: Site) -> Iterator[Visit]:
 @pytest.fixture
 def photo() -> Path:
     return Path(__file__).parents[2] / "assets" / "examples" / "marbles.jpg"
+
+
+@pytest.fixture
+def sit(browser: Any, site: Site, request: pytest.FixtureRequest) -> Iterator[Sit]:
+    """A person at the tab, in a project of the test's own; one context is one browser with its memory."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    context.set_default_timeout(PATIENCE)
+    project = request.node.name[5:60].strip("_")
+
+    def open_(**options: Any) -> Annotator:
+        return Annotator(context.new_page(), site, project, **options)
+
+    yield open_
+    site.pause = 0.0
+    context.close()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Three pictures, one larger than what the browser is sent."""
+    paths = []
+    for name, size in (("small", (120, 160)), ("large", (1300, 2000)), ("tall", (200, 90))):
+        noise = np.random.default_rng(len(name)).integers(0, 255, (size[0] // 10 + 1, size[1] // 10 + 1, 3), dtype=np.uint8)
+        Image.fromarray(noise).resize((size[1], size[0])).save(tmp_path / f"{name}.png")
+        paths.append(tmp_path / f"{name}.png")
+    return paths

@@ -3,49 +3,19 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from refseg.annotation.store import Project
 from refseg.data.refcoco import read_refcoco
-from tests.browser.annotator import Annotator
-from tests.browser.visitor import PATIENCE, Site
+from tests.browser.annotator import Sit
+from tests.browser.visitor import Site
 from tests.video.clips import make_clip
 
-Open = Callable[..., Annotator]
 
-
-@pytest.fixture
-def sit(browser: Any, site: Site, request: pytest.FixtureRequest) -> Iterator[Open]:
-    """A person at the tab, in a project of the test's own; one context is one browser with its memory."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    context.set_default_timeout(PATIENCE)
-    project = request.node.name[5:60].strip("_")
-
-    def open_(**options: Any) -> Annotator:
-        return Annotator(context.new_page(), site, project, **options)
-
-    yield open_
-    context.close()
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> list[Path]:
-    """Three pictures, one larger than what the browser is sent."""
-    paths = []
-    for name, size in (("small", (120, 160)), ("large", (1300, 2000)), ("tall", (200, 90))):
-        noise = np.random.default_rng(len(name)).integers(0, 255, (size[0] // 10 + 1, size[1] // 10 + 1, 3), dtype=np.uint8)
-        Image.fromarray(noise).resize((size[1], size[0])).save(tmp_path / f"{name}.png")
-        paths.append(tmp_path / f"{name}.png")
-    return paths
-
-
-def test_from_two_expressions_to_a_data_set(sit: Open, photos: list[Path], tmp_path: Path) -> None:
+def test_from_two_expressions_to_a_data_set(sit: Sit, photos: list[Path], tmp_path: Path) -> None:
     person = sit()
     person.page.fill(".rs-author", "Ann")
     person.create()
@@ -98,7 +68,7 @@ def test_from_two_expressions_to_a_data_set(sit: Open, photos: list[Path], tmp_p
     assert not person.errors
 
 
-def test_a_mask_by_hand_alone_with_points_a_box_and_repairs(sit: Open, photos: list[Path]) -> None:
+def test_a_mask_by_hand_alone_with_points_a_box_and_repairs(sit: Sit, photos: list[Path]) -> None:
     person = sit()
     person.create()
     person.add(photos[0])
@@ -125,7 +95,7 @@ def test_a_mask_by_hand_alone_with_points_a_box_and_repairs(sit: Open, photos: l
     assert not person.errors
 
 
-def test_zoom_shows_the_picture_closer_and_tools_still_hit(sit: Open, photos: list[Path]) -> None:
+def test_zoom_shows_the_picture_closer_and_tools_still_hit(sit: Sit, photos: list[Path]) -> None:
     person = sit()
     person.create()
     person.add(photos[1])
@@ -147,7 +117,7 @@ def test_zoom_shows_the_picture_closer_and_tools_still_hit(sit: Open, photos: li
     assert not person.errors
 
 
-def test_two_fingers_zoom_and_what_the_first_had_begun_is_taken_back(sit: Open, photos: list[Path]) -> None:
+def test_two_fingers_zoom_and_what_the_first_had_begun_is_taken_back(sit: Sit, photos: list[Path]) -> None:
     person = sit()
     person.create()
     person.add(photos[0])
@@ -184,7 +154,7 @@ def test_two_fingers_zoom_and_what_the_first_had_begun_is_taken_back(sit: Open, 
     assert person.record().revision == revision and not person.errors
 
 
-def test_a_picture_is_removed_when_a_person_is_sure(sit: Open, photos: list[Path]) -> None:
+def test_a_picture_is_removed_when_a_person_is_sure(sit: Sit, photos: list[Path]) -> None:
     person = sit()
     person.create()
     person.add(*photos[:2])
@@ -203,7 +173,7 @@ def test_a_picture_is_removed_when_a_person_is_sure(sit: Open, photos: list[Path
     assert person.noted("picture") and not person.errors
 
 
-def test_words_for_a_thing_are_kept_and_shown_as_text(sit: Open, photos: list[Path]) -> None:
+def test_words_for_a_thing_are_kept_and_shown_as_text(sit: Sit, photos: list[Path]) -> None:
     person = sit()
     person.create()
     person.add(photos[0])
@@ -224,7 +194,7 @@ def test_words_for_a_thing_are_kept_and_shown_as_text(sit: Open, photos: list[Pa
     assert not person.errors
 
 
-def test_the_list_the_keys_and_a_batch(sit: Open, photos: list[Path], site: Site) -> None:
+def test_the_list_the_keys_and_a_batch(sit: Sit, photos: list[Path], site: Site) -> None:
     person = sit()
     person.create()
     person.add(*photos)
@@ -251,7 +221,7 @@ def test_the_list_the_keys_and_a_batch(sit: Open, photos: list[Path], site: Site
     assert not person.errors
 
 
-def test_two_windows_notice_each_other(sit: Open, photos: list[Path]) -> None:
+def test_two_windows_notice_each_other(sit: Sit, photos: list[Path]) -> None:
     one = sit()
     one.create()
     one.add(photos[0])
@@ -268,7 +238,7 @@ def test_two_windows_notice_each_other(sit: Open, photos: list[Path]) -> None:
     assert len(one.record().layers) == 2
 
 
-def test_a_zip_comes_in_and_files_that_are_no_pictures_do_not(sit: Open, photos: list[Path], tmp_path: Path, site: Site) -> None:
+def test_a_zip_comes_in_and_files_that_are_no_pictures_do_not(sit: Sit, photos: list[Path], tmp_path: Path, site: Site) -> None:
     person = sit()
     person.create()
     person.add(photos[0])
@@ -291,7 +261,7 @@ def test_a_zip_comes_in_and_files_that_are_no_pictures_do_not(sit: Open, photos:
     person.hears("zip")
 
 
-def test_a_frame_of_a_clip_arrives(sit: Open, site: Site, tmp_path: Path) -> None:
+def test_a_frame_of_a_clip_arrives(sit: Sit, site: Site, tmp_path: Path) -> None:
     person = sit()
     person.create()
     frames = [np.full((48, 64, 3), 40 * number, np.uint8) for number in range(4)]

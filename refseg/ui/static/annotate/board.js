@@ -13,17 +13,20 @@ let brush = 16; // radius, in pixels of the screen
 let stroke = null;
 
 const layer = (id) => layers.find((one) => one.id === id);
+const settled = () => layers.filter(({ fresh }) => !fresh); // without those that the server does not know yet
 const reduction = () => picture.width / picture.view[0];
 
-async function receiveMasks(fresh) {
+// The masks of an answer, brought to the view of its picture: [id, values] of each.
+function decoded({ picture, masks }) {
   const [width, height] = picture.view;
-  const name = picture.name;
-  await Promise.all(
-    Object.entries(fresh ?? {}).map(async ([id, uri]) => {
-      const values = uri ? await grey(uri, width, height) : new Uint8Array(width * height);
-      if (picture?.name === name) masks.set(id, { values, image: null });
-    }),
-  );
+  return Promise.all(Object.entries(masks ?? {}).map(async ([id, uri]) => [id, uri ? await grey(uri, width, height) : new Uint8Array(width * height)]));
+}
+
+function takeMasks(told) {
+  for (const [id, values] of told) {
+    if (stroke?.id === id) stroke.before = values; // the hand is on this mask: what it draws is answered next
+    else if (!(hands.get(id) > 1 && masks.has(id))) masks.set(id, { values, image: null }); // else what was drawn since is answered next
+  }
   for (const id of [...masks.keys()]) if (!layer(id)) masks.delete(id);
 }
 
@@ -45,12 +48,46 @@ function painted(one) {
 function draw() {
   if (!picture) return;
   pen.clearRect(0, 0, canvas.width, canvas.height);
+  if (picture.problem) return;
   for (const one of [...layers.filter(({ id }) => id !== active), ...layers.filter(({ id }) => id === active)]) {
     const image = one.hidden ? null : painted(one);
     if (image) pen.drawImage(image, 0, 0);
   }
   const mask = masks.get(active);
   root.dataset.area = mask?.count === undefined ? "" : ((100 * mask.count) / mask.values.length).toFixed(3);
+}
+
+// --- masks that are changed here before the server has answered
+
+const hands = new Map(); // id of a layer -> how many strokes and requests under way will change its mask
+
+const hold = (id) => hands.set(id, (hands.get(id) ?? 0) + 1);
+
+function release(id) {
+  if (hands.get(id) > 1) return hands.set(id, hands.get(id) - 1);
+  hands.delete(id);
+  if (!layer(id)?.fresh) return;
+  layers = layers.filter((one) => one.id !== id); // nothing has come of it
+  masks.delete(id);
+  if (active === id) active = layers.at(-1)?.id ?? null;
+  listThings();
+  draw();
+}
+
+// A mask that the server does not know yet. It is named here, so that a second stroke is for the same one though the first is not answered.
+function newMask() {
+  const id = Array.from(crypto.getRandomValues(new Uint8Array(4)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  layers = [...layers, { id, colour: "#ff3d7f", expressions: [], fresh: true }];
+  masks.set(id, { values: new Uint8Array(picture.view[0] * picture.view[1]), image: null });
+  active = id;
+  return id;
+}
+
+// Asks for a change of a layer's mask; the server makes the layer where it is new.
+function correct(what, id, details = {}) {
+  hold(id);
+  const fresh = layer(id)?.fresh ? { fresh: true } : {};
+  return change(what, { layer: id, ...fresh, ...details }).finally(() => release(id));
 }
 
 // --- tools
@@ -61,7 +98,7 @@ function where(event) {
 }
 
 const inPicture = ([x, y]) => [x * reduction(), y * reduction()];
-const radius = () => brush / zoom.scale; // in pixels of the view
+const radius = () => Math.max(0.6, brush / zoom.scale); // in pixels of the view
 
 function choose(name) {
   tool = name;
@@ -85,7 +122,7 @@ function stamp(values, [x, y], reach, value) {
 }
 
 function paintAlong(to) {
-  const from = stroke.points.at(-1) ?? to, reach = Math.max(0.6, radius());
+  const from = stroke.points.at(-1) ?? to, { reach } = stroke;
   const steps = Math.max(1, Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) / Math.max(1, reach / 3)));
   for (let step = 1; step <= steps; step++) {
     const share = step / steps;
@@ -104,7 +141,7 @@ function paintAlong(to) {
 }
 
 function begin(event) {
-  if (!picture || event.button > 1) return;
+  if (!picture || picture.problem || stroke || event.button > 1) return;
   document.activeElement?.blur(); // keys are for the tools again
   const start = where(event);
   const moving = tool === "pan" || event.button === 1 || event.altKey || held.has(" ");
@@ -113,12 +150,10 @@ function begin(event) {
     stroke = { kind: "pan", x: event.clientX - zoom.x, y: event.clientY - zoom.y };
   } else if (tool === "brush" || tool === "eraser") {
     if (tool === "eraser" && !layer(active)) return tell("Choose a mask first: the eraser needs one.", "info");
-    const id = layer(active) ? active : "";
-    if (!masks.has(id)) masks.set(id, { values: new Uint8Array(picture.view[0] * picture.view[1]), image: null });
-    if (!id) layers = [...layers, { id: "", colour: "#ff3d7f", expressions: [] }];
-    if (!id) active = "";
+    const id = layer(active) ? active : newMask();
+    hold(id);
     const { values } = masks.get(id);
-    stroke = { kind: "draw", id, add: tool === "brush" && !event.shiftKey, points: [], values, before: values.slice() };
+    stroke = { kind: "draw", id, add: tool === "brush" && !event.shiftKey, reach: radius(), points: [], values, before: values.slice() };
     paintAlong(start);
   } else {
     stroke = { kind: tool, start, end: start, add: tool === "plus" ? !event.shiftKey : event.shiftKey };
@@ -145,7 +180,7 @@ function move(event) {
     pencil.strokeRect(Math.min(x, u), Math.min(y, v), Math.abs(u - x), Math.abs(v - y));
   } else if (tool === "brush" || tool === "eraser") {
     pencil.beginPath();
-    pencil.arc(here[0], here[1], Math.max(0.6, radius()), 0, 2 * Math.PI);
+    pencil.arc(here[0], here[1], radius(), 0, 2 * Math.PI);
     pencil.stroke();
   }
 }
@@ -155,45 +190,38 @@ function end() {
   stroke = null;
   clean();
   if (!done || done.kind === "pan") return;
-  const id = layer(active)?.id || null;
   if (done.kind === "draw") {
-    const points = done.points.map(inPicture);
-    ask("draw", { layer: done.id || null, points, radius: Math.max(0.6, radius()) * reduction(), add: done.add }).then(follow);
-  } else if (done.kind === "box") {
-    ask("box", { layer: id, points: [done.start, done.end].map(inPicture) }).then(follow);
-  } else {
-    ask("click", { layer: id, points: [inPicture(done.start)], add: done.add }).then(follow);
+    correct("draw", done.id, { points: done.points.map(inPicture), radius: done.reach * reduction(), add: done.add });
+    release(done.id);
+    return;
   }
+  const id = layer(active) ? active : newMask();
+  if (done.kind === "box") correct("box", id, { points: [done.start, done.end].map(inPicture) });
+  else correct("click", id, { points: [inPicture(done.start)], add: done.add });
 }
 
 // What was begun is not done: the mask is as it was before.
 function abandon() {
-  if (stroke?.kind === "draw") {
-    stroke.values.set(stroke.before);
-    const mask = masks.get(stroke.id);
-    if (mask) mask.image = null;
-    if (!stroke.id) forgetDraft();
-  }
+  const undone = stroke;
   stroke = null;
+  if (undone?.kind === "draw") {
+    undone.values.set(undone.before);
+    masks.get(undone.id).image = null;
+    release(undone.id);
+  }
   clean();
   draw();
-}
-
-function forgetDraft() {
-  layers = layers.filter(({ id }) => id);
-  masks.delete("");
-  active = layers.at(-1)?.id ?? null;
-}
-
-// A correction of no layer has made one: go on with it.
-function follow(answer) {
-  if (answer?.layer && answer.layer !== active) select(answer.layer);
 }
 
 board.addEventListener("pointerdown", (event) => event.target.closest("button") || begin(event));
 board.addEventListener("pointermove", move);
 board.addEventListener("pointerup", end);
 board.addEventListener("pointercancel", abandon);
+board.addEventListener("lostpointercapture", () => stroke && abandon());
 board.addEventListener("pointerleave", () => stroke || clean());
 find("size").addEventListener("input", (event) => (brush = Number(event.target.value)));
-for (const button of root.querySelectorAll("[data-tool]")) button.addEventListener("click", () => choose(button.dataset.tool));
+for (const button of root.querySelectorAll("[data-tool]"))
+  button.addEventListener("click", (event) => {
+    choose(button.dataset.tool);
+    if (event.detail) button.blur(); // pressed with the mouse: Space is for moving the picture
+  });

@@ -15,42 +15,69 @@ async function receive(answer) {
     await receivePicture(answer);
   }
   if (answer.entries) listEntries();
-  else mark();
+  else {
+    if (answer.left) remember(answer.left);
+    mark();
+  }
   root.dataset.turn = Number(root.dataset.turn ?? 0) + 1;
 }
 
+// Nothing is shown before all of it can be; what is under the hand stays there.
 async function receivePicture(answer) {
-  const before = picture;
+  const told = answer.picture && !answer.picture.problem ? await decoded(answer) : [];
+  const before = picture, same = before?.name === answer.picture?.name;
+  if (!same && stroke) abandon();
   picture = answer.picture;
   root.dataset.picture = picture?.name ?? "";
   find("drop").hidden = Boolean(picture);
   if (!picture) return clear();
-  if (before && before.name !== picture.name) remember(before.name, before.state);
-  if (picture.uri) {
-    [photo.width, photo.height] = [canvas.width, canvas.height] = [draft.width, draft.height] = picture.view;
-    photo.src = picture.uri;
+  const kept = same ? layers.filter(({ id }) => hands.has(id)) : [];
+  if (!same) {
+    [masks, active] = [new Map(), null];
     find("detail").hidden = true;
-    photo.alt = picture.name;
-    masks = new Map();
-    active = null;
   }
+  showPhoto();
   layers = answer.layers;
-  if (answer.layer && layer(answer.layer)) active = answer.layer;
+  layers = [...layers, ...kept.filter(({ id }) => !layer(id)).map((one) => ({ ...one, fresh: true }))];
   if (!layer(active)) active = layers.at(-1)?.id ?? null;
-  await receiveMasks(answer.masks);
-  for (const mask of masks.values()) mask.image = null;
-  if (picture.uri) fit();
+  takeMasks(told);
+  if (!same || picture.problem || before.problem) fit();
   listThings();
   draw();
+}
+
+// The picture, where it was told; or why it cannot be shown.
+function showPhoto() {
+  find("problem").textContent = picture.problem ?? "";
+  for (const part of ["tools", "things"]) find(part).inert = Boolean(picture.problem);
+  if (!picture.uri && !picture.problem) return;
+  [photo.width, photo.height] = [canvas.width, canvas.height] = [draft.width, draft.height] = picture.view;
+  if (picture.problem) return photo.removeAttribute("src");
+  photo.src = picture.uri;
+  photo.alt = picture.name;
 }
 
 // The last picture has gone.
 function clear() {
   [layers, masks, active] = [[], new Map(), null];
   photo.removeAttribute("src");
+  find("problem").textContent = "";
+  for (const part of ["tools", "things"]) find(part).inert = false;
   pen.clearRect(0, 0, canvas.width, canvas.height);
   find("detail").hidden = true;
   listThings();
+}
+
+// Accepts or skips the picture and goes on: once, however often the key is pressed before the answer is there.
+const judged = new Set(); // names of the pictures whose mark is under way
+async function judge(state) {
+  if (!picture || judged.has(picture.name) || (picture.problem && state === "accepted")) return;
+  const { name } = picture;
+  judged.add(name);
+  const answer = await ask("mark", { picture: name, state, on: true });
+  judged.delete(name);
+  const entry = entries.find((one) => one[0] === name);
+  if (answer && entry && !("left" in answer) && picture?.name !== name) remember([name, state, ...entry.slice(2)]);
 }
 
 const ACTIONS = {
@@ -58,10 +85,10 @@ const ACTIONS = {
   redo: () => ask("redo"),
   back: () => ask("move", { by: -1 }),
   forth: () => ask("move", { by: 1 }),
-  accept: () => ask("mark", { state: "accepted", on: true }),
-  skip: () => ask("mark", { state: "skipped", on: true }),
+  accept: () => judge("accepted"),
+  skip: () => judge("skipped"),
   remove,
-  blank: () => ask("describe", { layer: null }).then(follow),
+  blank: () => picture && !picture.problem && correct("describe", newMask()),
   fit,
   in: () => zoomBy(1.25),
   out: () => zoomBy(0.8),
@@ -99,23 +126,33 @@ function keep(what, value) {
   }
 }
 
-async function enter(chosen) {
-  key = chosen;
-  const answer = await askNow("enter", { ...listing(), author: find("author").value.trim() });
-  keep("project", chosen);
-  root.dataset.state = "work";
-  picture = null;
-  await receive(answer);
+// Whatever was begun in another visit stops there.
+function enter(chosen) {
+  return inTurn(async () => {
+    const next = { key: chosen };
+    const answer = await askNow("enter", presence(), next);
+    visit = Object.assign(next, { name: answer.project });
+    keep("project", chosen);
+    root.dataset.state = "work";
+    if (stroke) abandon();
+    [picture, layers] = [null, []];
+    await receive(answer);
+    unsure = false;
+  });
 }
 
-async function leave() {
-  await waiting;
+function leave() {
+  visit = null;
   keep("project", "");
-  await start();
+  root.dataset.state = "start";
+  return inTurn(showProjects).catch(failed);
 }
 
-async function start() {
-  [key, picture, layers, entries] = [null, null, [], []];
+const failed = (error) => tell(error.message, "error");
+
+async function showProjects() {
+  if (stroke) abandon();
+  [visit, picture, layers, entries] = [null, null, [], []];
   const about = await askNow("start");
   abilities = about;
   for (const [name, formats] of [["export-format", about.exports], ["import-format", about.imports]])
@@ -123,10 +160,13 @@ async function start() {
   find("place").textContent = about.listed
     ? `Projects are folders in ${about.place}.`
     : "Your project is yours alone and stays here for a day after your last change: export it to keep it.";
-  find("projects").replaceChildren(
-    ...about.projects.map((name) => make("li", {}, make("button", { textContent: name, onclick: () => enter(name).catch((error) => tell(error.message, "error")) }))),
-  );
+  const button = (name) => make("button", { textContent: name, onclick: () => enter(name).catch(failed) });
+  find("projects").replaceChildren(...about.projects.map((name) => make("li", {}, button(name))));
   root.dataset.state = "start";
+}
+
+async function start() {
+  await inTurn(showProjects);
   find("author").value = remembered("author");
   const known = remembered("project");
   if (known) await enter(known).catch(() => keep("project", ""));
@@ -142,12 +182,12 @@ find("create").addEventListener("submit", async (event) => {
     box.value = "";
     await enter(made);
   } catch (error) {
-    tell(error.message, "error");
+    failed(error);
   }
 });
 
 // The video tab has sent frames to a project.
-document.addEventListener("refseg-project", ({ detail }) => root.isConnected && detail && enter(detail).catch((error) => tell(error.message, "error")));
+document.addEventListener("refseg-project", ({ detail }) => root.isConnected && detail && enter(detail).catch(failed));
 
 choose("brush");
-start();
+start().catch(failed);

@@ -22,17 +22,19 @@ let resting = null;
 function detailLater() {
   clearTimeout(resting);
   const detail = find("detail");
-  if (!picture || reduction() <= 1 || zoom.scale * (window.devicePixelRatio || 1) < 1.2) return (detail.hidden = true);
-  resting = setTimeout(async () => {
+  resting = null;
+  if (!picture || picture.problem || reduction() <= 1 || zoom.scale * (window.devicePixelRatio || 1) < 1.2) return (detail.hidden = true);
+  const mine = (resting = setTimeout(async () => {
+    if (!picture) return;
     const seen = [[0, 0], [board.clientWidth, board.clientHeight]].map(([x, y]) => inPicture([(x - zoom.x) / zoom.scale, (y - zoom.y) / zoom.scale]));
     const answer = await askNow("detail", { points: seen }).catch(() => null);
-    if (!answer || answer.name !== picture?.name) return;
+    if (!answer || mine !== resting || answer.name !== picture?.name) return;
     const [left, top, right, bottom] = answer.box.map((value) => value / reduction());
     Object.assign(detail.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px` });
     detail.src = answer.uri;
     await detail.decode().catch(() => null);
-    detail.hidden = false;
-  }, 200);
+    if (mine === resting) detail.hidden = false;
+  }, 200));
 }
 
 function zoomBy(factor, x = board.clientWidth / 2, y = board.clientHeight / 2) {
