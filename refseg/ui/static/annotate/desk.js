@@ -74,10 +74,8 @@ async function judge(state) {
   if (!picture || judged.has(picture.name) || (picture.problem && state === "accepted")) return;
   const { name } = picture;
   judged.add(name);
-  const answer = await ask("mark", { picture: name, state, on: true });
+  await ask("mark", { picture: name, state, on: true });
   judged.delete(name);
-  const entry = entries.find((one) => one[0] === name);
-  if (answer && entry && !("left" in answer) && picture?.name !== name) remember([name, state, ...entry.slice(2)]);
 }
 
 const ACTIONS = {
