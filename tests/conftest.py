@@ -1,5 +1,6 @@
 """What several parts' tests share: a small vocabulary, a picture, and a tiny network with its predictor."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from refseg.language import PAD_WORD, UNK_WORD, Vocabulary
 if TYPE_CHECKING:
     from refseg.inference.predictor import Predictor
     from refseg.models.network import ReferringNetwork
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # beside others: each with its own share of the processor
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 WORDS = "the a of on in left right top red blue green dog cat person man woman car ball circle square and with holding umbrella t-shirt 's".split()
 
