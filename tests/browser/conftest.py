@@ -6,6 +6,7 @@ is that the page shows what the predictor says, not that the predictor is right.
 
 import os
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -79,12 +80,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
     projects = tmp_path_factory.mktemp("projects")
     demo = build_demo(predictor, shelf=Shelf(projects, listed=True))
-    _, url, _ = demo.launch(**launch_options(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1"))
+    _, url, _ = demo.launch(**launch_options(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", server_port=_free_port()))
     visited = Site(url, predictor, calls, projects)
     _slow_down(predictor, visited)
     yield visited
     demo.close()
     os.environ.pop("GRADIO_TEMP_DIR") if previous is None else os.environ.__setitem__("GRADIO_TEMP_DIR", previous)
+
+
+def _free_port() -> int:
+    """Where Gradio looks for one itself, it leaves a socket open for each that other tests have taken."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 def _count(predictor: Predictor, name: str, calls: dict[str, int]) -> None:

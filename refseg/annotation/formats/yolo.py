@@ -34,6 +34,7 @@ from refseg.errors import DataError
 
 LIST, SENTENCES = "data.yaml", "expressions.json"
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2")
+MAX_DEPTH = 20  # of data.yaml, which needs two
 OTHER_KEYS = ("path", "names", "nc", "download", "roboflow")  # of data.yaml, which are no splits
 
 
@@ -146,15 +147,24 @@ def _read_list(root: Path) -> Mapping[str, Any]:
         raise DataError(f"{root} has {len(files)} files .yaml, expected {LIST}")
     text = read_text(files[0])
     try:
-        # A few lines of aliases to aliases stand for more text than any machine has room for.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise DataError(f"{files[0]} refers to its own parts (*NAME), expected them written out: write out what they stand for")
+        _check_plain(text, files[0])
         values = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError(f"{files[0]} is not valid YAML ({' '.join(str(error).split())[:120]})") from error
     if not isinstance(values, dict):
         raise DataError(f"{files[0]} is not what was expected: names of classes and folders of splits")
     return {str(key): value for key, value in values.items()}
+
+
+def _check_plain(text: str, file: Path) -> None:
+    """Raises DataError for aliases, a few lines of which stand for more text than any machine has room for, and for what is nested deeply."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise DataError(f"{file} refers to its own parts (*NAME), expected them written out: write out what they stand for")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise DataError(f"{file} is not valid YAML of a data set: it is nested more than {MAX_DEPTH} deep")
 
 
 def _classes(names: Any, file: Path) -> dict[int, str]:
