@@ -5,6 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from refseg.errors import InputError
+
+
+def unwritable(path: object, error: Exception) -> InputError:
+    """The error for a place where results cannot be written."""
+    return InputError(f"cannot write to {path} ({getattr(error, 'strerror', None) or error}): give a place that can be written")
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:

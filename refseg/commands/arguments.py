@@ -3,8 +3,6 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from refseg.errors import InputError
-
 if TYPE_CHECKING:
     from refseg.inference.predictor import Predictor
 
@@ -66,8 +64,3 @@ def count(text: str) -> int:
 def one_line(text: str) -> str:
     """Text without line ends and control characters, for the console."""
     return "".join(character if character.isprintable() else " " for character in text)
-
-
-def unwritable(path: object, error: OSError) -> InputError:
-    """The error for a place where results cannot be written."""
-    return InputError(f"cannot write to {path} ({error.strerror or error}): give a place that can be written")

@@ -9,9 +9,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from refseg.commands.arguments import add_mask_arguments, add_model_arguments, check_refinement, count, load_predictor, unwritable
+from refseg.commands.arguments import add_mask_arguments, add_model_arguments, check_refinement, count, load_predictor
 from refseg.commands.progress import counting
 from refseg.errors import InputError
+from refseg.files import replacing, unwritable
 
 if TYPE_CHECKING:
     from refseg.inference.predictor import Predictor
@@ -37,7 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read the data, load the model, measure, write, print."""
-    from refseg.files import replacing
 
     check_refinement(arguments.refine)
     if arguments.json is not None:

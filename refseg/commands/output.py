@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from refseg.commands.arguments import unwritable
 from refseg.errors import InputError
+from refseg.files import unwritable
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from refseg.errors import DataError, InputError
-from refseg.files import replacing
+from refseg.errors import DataError
+from refseg.files import replacing, unwritable
 from refseg.models.network import ReferringNetwork
 
 TENSORS = "state.safetensors"
@@ -24,8 +24,7 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError) as error:
-        why = error.strerror if isinstance(error, OSError) else None
-        raise InputError(f"cannot write to {folder} ({why or error}): give a place that can be written") from error
+        raise unwritable(folder, error) from error
 
 
 def save_state(

@@ -60,9 +60,8 @@ class ExpressionTask:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
             encoded = network.encode(images, windows)
             if not self.regions:
-                encoded = encoded._replace(
-                    regions=None
-                )  # no evidence; the choice is made from `described`, and the presence score reads it
+                # No evidence; the choice is made from `described` even so, and the presence score reads it.
+                encoded = encoded._replace(regions=None)
             output = network.attend(encoded, tokens, valid, index)
         loss = segmentation_loss(output, target, inside, self.weights)
         total, figures = loss.total, {**loss._asdict(), "iou": batch_iou(output.logits.detach(), target)}

@@ -34,15 +34,16 @@ function schedule() {
   requestAnimationFrame(draw);
 }
 
-// Refined edges take a while: what was asked for before something else was shown comes too late.
-function late([born, run]) {
+// Refined edges take a while: what was asked for before something else was shown comes too late. Without a picture, all that there was is over.
+function late(order) {
+  const [born, run] = order ?? [latest[0], Infinity];
   if (born < latest[0] || (born === latest[0] && run < latest[1])) return true;
   latest = [born, run];
   return false;
 }
 
 async function show(value) {
-  if (value.order ? late(value.order) : ((latest[1] = Infinity), false)) return; // without a picture, all that there was is over
+  if (late(value.order)) return;
   const mine = ++generation;
   const maps = value.state === "mask"
     ? await Promise.all([value.probability, value.refined].map((map) => map && grey(map, value.width, value.height)))
