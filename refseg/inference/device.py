@@ -51,6 +51,14 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def trains_in_bfloat16(device: torch.device) -> bool:
+    """Whether training is faster there in mixed precision: on every CUDA GPU, and on CPUs that multiply bfloat16 (AVX-512 or AMX). For single answers
+    AVX-512 gains nothing, see `choose_precision`."""
+    if device.type == "cpu":
+        return _has_amx() or bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+    return device.type == "cuda"
+
+
 def _has_bfloat16(device: torch.device) -> bool:
     """Whether this very GPU computes in bfloat16: AMD's all do, NVIDIA's from compute capability 8.0 on. Machines may hold GPUs of several kinds."""
     return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)

@@ -22,6 +22,7 @@ from refseg.inference.checkpoint import save_checkpoint
 from refseg.inference.device import choose_device
 from refseg.language import Tokeniser, Vocabulary
 from refseg.models.network import ReferringNetwork
+from refseg.training.allocator import keep_freed_memory
 from refseg.training.calibrate import calibrate
 from refseg.training.categories import COCO_CATEGORIES
 from refseg.training.gate import apply_gate, fit_gate, gate_samples
@@ -66,6 +67,7 @@ def train_from_recipe(
     recipes or data, or where a run that is to be resumed was begun with another recipe, DeviceError, and InputError where `output` cannot be written.
     """
     plan, place = load_recipe(recipe), choose_device(device)
+    keep_freed_memory()
     with writing(output):
         output.mkdir(parents=True, exist_ok=True)
     sources = [open_source(data, spec) for spec in plan.sources]

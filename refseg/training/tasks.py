@@ -13,6 +13,7 @@ from refseg.data.choices import ExpressionChooser
 from refseg.data.clips import ClipSampler
 from refseg.data.sources import TrainingSource
 from refseg.errors import DataError
+from refseg.inference.device import trains_in_bfloat16
 from refseg.language import UNK, Tokeniser
 from refseg.models.encoded import EncodedImages
 from refseg.models.network import ReferringNetwork
@@ -57,7 +58,7 @@ class ExpressionTask:
         tokens = hide_words(torch.from_numpy(batch.tokens).to(device), valid)
         target = torch.from_numpy(batch.masks).to(device).float() / 255
         inside = torch.from_numpy(batch.inside).to(device)[index]
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+        with mixed_precision(device):
             encoded = network.encode(images, windows)
             if not self.regions:
                 # No evidence; the choice is made from `described` even so, and the presence score reads it.
@@ -103,7 +104,7 @@ class ClipTask:
         device = next(network.parameters()).device
         images, windows, index = _pictures(batch, device)
         target = torch.from_numpy(batch.masks).to(device).float() / 255
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+        with mixed_precision(device):
             with torch.no_grad():
                 seen = network.see(images, windows)
             encoded = network.relate(network.across(seen))
@@ -129,7 +130,8 @@ class InstanceTask:
         size = images.shape[-1]
         masks = torch.from_numpy(batch.instances).to(device).float() / 255
         index = torch.from_numpy(batch.instance_index).to(device)
-        seen = network.backbone(images)
+        with mixed_precision(device):
+            seen = network.backbone(images)
         regions = network.propose(images, seen, windows)
         if regions is None:
             raise DataError("a phase of instances needs a network with regions, got none: set `regions` in the recipe's network")
@@ -140,7 +142,8 @@ class InstanceTask:
         boxes = torch.where((iou > FOUND).unsqueeze(1), regions.boxes[index, which], jittered).detach()
         places = _grouped(index, len(images))  # (B, most objects of a picture), -1 for none
         drawn = boxes if len(boxes) else boxes.new_zeros(1, 4)  # a batch without objects draws nothings, which cost nothing
-        logits = network.instances((seen.levels[0], *seen.details), drawn[places.clamp_min(0)], size)
+        with mixed_precision(device):
+            logits = network.instances((seen.levels[0], *seen.details), drawn[places.clamp_min(0)], size)
         order = places[places >= 0]
         loss = instance_loss(logits[places >= 0], boxes[order], masks[order], size)
         return loss, {"total": loss, "matched": (iou > FOUND).float().mean()}
@@ -182,6 +185,11 @@ class SelectionTask:
         selected = network.select(network.describe(regions), hide_words(tokens, valid), valid, index)
         loss = selection_loss(selected, overlap, category)
         return loss, {"total": loss, "right": choice_accuracy(selected.logits.detach(), overlap)}
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """bfloat16 where that is faster; logits of attention, boxes and losses stay float32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=trains_in_bfloat16(device))
 
 
 def choice_accuracy(logits: Tensor, overlap: Tensor) -> Tensor:
