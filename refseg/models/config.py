@@ -16,7 +16,7 @@ class NetworkConfig:
 
     image_size: side S of the letterboxed picture.  max_words: T.  visual: C_v.  embedding, context: C_l = embedding + context (see `WordFeatures`).
     width: d of CMSA.  channels: of X^i in Eq. 6.  modulated: see `GatedFusion`.  refinement: widths at strides 8 and 4, empty for none.
-    regions: how many of the detector's boxes the expression may choose among, see `regions.py`; 0 for none.
+    regions: how many of the detector's boxes the expression may choose among, see `regions.py`; 0 for none.  voters: how many selections choose together.
     presence: predict whether the thing named is in the picture at all.
     cross_frame: d of CFSA, 0 for a network of still pictures only.  cross_frame_stride: see `CrossFrameSelfAttention`.  tau: frames on either side.
     """
@@ -33,13 +33,14 @@ class NetworkConfig:
     modulated: bool = False
     refinement: tuple[int, ...] = ()
     regions: int = 0
+    voters: int = 1
     presence: bool = False
     cross_frame: int = 0
     cross_frame_stride: int = 1
     tau: int = 5
 
     def __post_init__(self) -> None:
-        for name in ("image_size", "max_words", "visual", "embedding", "width", "channels"):
+        for name in ("image_size", "max_words", "visual", "embedding", "width", "channels", "voters"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if self.cross_frame < 0 or self.cross_frame_stride < 1 or self.tau < 0:
@@ -94,6 +95,7 @@ class NetworkConfig:
             modulated=True,
             refinement=(48, 32),
             regions=40,
+            voters=3,
             presence=True,
             cross_frame=64,
             cross_frame_stride=2,

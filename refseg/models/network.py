@@ -29,6 +29,7 @@ from refseg.models.selection import (
     presence_cues,
     region_evidence,
 )
+from refseg.models.voting import VotedSelection
 
 
 class ReferringNetwork(nn.Module):
@@ -57,7 +58,8 @@ class ReferringNetwork(nn.Module):
         self.presence = PresenceHead(config.channels, bool(config.regions)) if config.presence else None
         if config.regions:
             self.instances = InstanceMasks(self.backbone.level_channels[0], *self.backbone.detail_channels)
-            self.selection = RegionSelection(config.embedding, self.backbone.classes, sum(self.backbone.appearance_channels))
+            known = config.embedding, self.backbone.classes, sum(self.backbone.appearance_channels)
+            self.selection = RegionSelection(*known) if config.voters == 1 else VotedSelection(*known, config.voters)
             self.gate, self.certainty = _region_gate(), nn.Parameter(torch.tensor(3.0))  # see `mixed_logits`
 
     def see(self, images: Tensor, windows: Tensor | None = None) -> SeenImages:
@@ -179,7 +181,8 @@ class ReferringNetwork(nn.Module):
     def describe(self, regions: Regions) -> DescribedRegions:
         """The pictures' share of the choice among their regions."""
         with torch.autocast(regions.boxes.device.type, enabled=False):
-            return self.selection.describe(regions)
+            described: DescribedRegions = self.selection.describe(regions)
+            return described
 
     def select(self, described: DescribedRegions, tokens: Tensor, valid: Tensor, image_index: Tensor) -> Selected:
         """Choose among the regions of B pictures for K expressions; needs nothing else of the pictures."""

@@ -3,6 +3,7 @@
 Words and regions attend to each other in one sequence, T + N entries, so that "the man next to the dog" can be read off the other regions.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -24,11 +25,13 @@ DRAWN = 8  # regions of which masks are drawn; those beyond the eighth best do n
 
 class Selected(NamedTuple):
     """Per expression: logits (K, N + 1) over the regions and, last, "none of them"; category (K, C): logits of what is spoken of, among the
-    detector's classes; likeness (K, N, 4): how well each region's class fits, see `RegionSelection`."""
+    detector's classes; likeness (K, N, 4): how well each region's class fits, see `RegionSelection`; votes: the single answers where several were asked, see
+    `VotedSelection`."""
 
     logits: Tensor
     category: Tensor
     likeness: Tensor
+    votes: "tuple[Selected, ...]" = ()
 
 
 class DescribedRegions(NamedTuple):
@@ -102,6 +105,10 @@ class RegionSelection(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.score, self.none = nn.Linear(width, 1), nn.Linear(width, 1)
         self.class_gain = nn.Parameter(torch.tensor(1.0))
+
+    def __iter__(self) -> "Iterator[RegionSelection]":
+        """The voters: itself alone, see `VotedSelection`."""
+        yield self
 
     def describe(self, regions: Regions) -> DescribedRegions:
         """All that is known of the regions of B pictures, as tokens."""

@@ -37,7 +37,7 @@ def initialise_compact(network: ReferringNetwork, vocabulary: Vocabulary, folder
     with torch.no_grad():
         network.words.table.weight.copy_(table)
         names = [torch.stack([table[vocabulary.index(word)] for word in name.split()]).mean(0) for name in COCO_CATEGORIES]
-        for place in (backbone.painting.names, network.selection.names) if network.config.regions else (backbone.painting.names,):
+        for place in (backbone.painting.names, *((voter.names for voter in network.selection) if network.config.regions else ())):
             place.weight.copy_(torch.stack(names, dim=1))
         align_names_with_words(network, backbone.name_offset)
 

@@ -25,7 +25,10 @@ def selection_loss(selected: Selected, overlap: Tensor, category: Tensor | None 
 
     overlap (K, N): IoU of the candidates with what is meant. The choice should spread over the candidates that are it in proportion to IoU^2, and go to
     "none" where no candidate is. category (K,): index of what is meant among the detector's classes, -1 for unknown or none of them.
+    Where several vote, the mean of their losses.
     """
+    if selected.votes:
+        return torch.stack([selection_loss(vote, overlap, category) for vote in selected.votes]).mean()
     good = (overlap > FOUND).float() * overlap**2
     none = (good.sum(1, keepdim=True) == 0).float()
     target = torch.cat([good, none], dim=1)
