@@ -16,7 +16,7 @@ from refseg.files import replacing
 from refseg.models.network import ReferringNetwork
 from refseg.models.regions import Regions
 from refseg.training.recipe import Phase
-from refseg.training.region_memory import RegionMemory, RememberedPicture
+from refseg.training.region_memory import RegionMemory, RememberedPicture, View
 
 FILE = "regions.safetensors"
 
@@ -44,10 +44,10 @@ def save_memory(memory: RegionMemory, folder: Path, mark: str) -> None:
     said = []
     for s, (pictures, share) in enumerate(memory.sources):
         for p, picture in enumerate(pictures):
-            for v, (view, overlap) in enumerate(zip(picture.views, picture.overlap, strict=True)):
-                named = {**view._asdict(), "overlap": overlap}
+            for v, view in enumerate(picture.views):
+                named = {**view.regions._asdict(), "overlap": view.overlap}
                 tensors |= {f"{s}/{p}/{v}/{name}": tensor.contiguous() for name, tensor in named.items()}
-        said.append({"share": share, "pictures": [[len(p.views), p.offers, p.categories] for p in pictures]})
+        said.append({"share": share, "pictures": [[[v.mirrored for v in p.views], p.offers, p.categories] for p in pictures]})
     with replacing(folder / FILE) as temporary:
         save_file(tensors, temporary, metadata={"said": json.dumps(said), "fingerprint": mark})
 
@@ -76,14 +76,18 @@ def load_memory(folder: Path, mark: str, *, unmarked: bool = False) -> RegionMem
         raise DataError(f"cannot read {path}: {error}; delete it and it is made again") from error
 
 
-def _read_picture(stored: Any, place: str, views: int, offers: dict[str, Any], categories: Sequence[str]) -> RememberedPicture:
+def _read_picture(
+    stored: Any, place: str, mirrored: Sequence[bool], offers: dict[str, Any], categories: Sequence[str]
+) -> RememberedPicture:
     def read(view: int, name: str) -> Tensor:
         tensor: Tensor = stored.get_tensor(f"{place}/{view}/{name}")
         return tensor
 
     return RememberedPicture(
-        tuple(Regions(*(read(view, name) for name in Regions._fields)) for view in range(views)),
-        tuple(read(view, "overlap") for view in range(views)),
+        tuple(
+            View(Regions(*(read(view, name) for name in Regions._fields)), read(view, "overlap"), bool(flag))
+            for view, flag in enumerate(mirrored)
+        ),
         {kind: [(tuple(texts), tuple(objects)) for texts, objects in said] for kind, said in offers.items()},
         tuple(categories),
     )

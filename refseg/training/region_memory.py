@@ -1,4 +1,4 @@
-"""What the choice among regions needs of every training picture, kept in memory: its candidates, plain and mirrored, and what can be said of it.
+"""What the choice among regions needs of every training picture, kept in memory: its candidates, in a few views, and what can be said of it.
 
 With a frozen backbone the candidates of a picture do not change, and to choose among them no pixel is needed: a step over 40 pictures and 200 expressions
 takes as long as one over two pictures from their pixels. That is what lets the language see its ten thousand sentences dozens of times on a CPU.
@@ -18,11 +18,11 @@ from refseg.data.sources import TrainingSource
 from refseg.data.templates import Template
 from refseg.data.wording import mirror_text, reads_writing
 from refseg.errors import DataError
-from refseg.images import network_input
 from refseg.language import Tokeniser
 from refseg.models.network import ReferringNetwork
 from refseg.models.regions import Regions, pairwise_iou
 from refseg.training.imagined import CLEARLY, CLUTTER, Donor, ImaginedPictures
+from refseg.training.looks import looks_at, seen
 
 TEMPLATE_DRAWS = 4  # wordings of each template that are kept
 FLOATS = torch.float16
@@ -41,12 +41,19 @@ class RegionBatch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RememberedPicture:
-    """views: candidates as seen plain and, where that is allowed, mirrored; overlap per view (N, objects): IoU with the boxes of the objects.
-    offers: by kind, what can be said.  categories of the objects."""
+class View:
+    """A look at a picture: its candidates, their overlap (N, objects), IoU with the boxes of the objects, and whether it was mirrored."""
 
-    views: tuple[Regions, ...]
-    overlap: tuple[Tensor, ...]
+    regions: Regions
+    overlap: Tensor
+    mirrored: bool = False
+
+
+@dataclass(frozen=True)
+class RememberedPicture:
+    """offers: by kind, what can be said.  categories of the objects."""
+
+    views: tuple[View, ...]
     offers: dict[str, list[Offer]]
     categories: tuple[str, ...]
 
@@ -71,7 +78,7 @@ class RegionMemory:
             )
         shares = np.array([share for _, share in self.sources], dtype=np.float64)
         self._odds = shares / shares.sum()
-        self._count = len(self.sources[0][0][0].views[0].boxes)
+        self._count = len(self.sources[0][0][0].views[0].regions.boxes)
         self._imagined: ImaginedPictures | None = None
 
     def imagine(self, image_size: int, listed: Iterable[str]) -> None:
@@ -118,17 +125,17 @@ class RegionMemory:
         )
 
     def _recall_one(self, chooser: ExpressionChooser, expressions: int, rng: np.random.Generator) -> tuple[Regions, list[_Said]]:
-        """A remembered picture, plain or mirrored, and what is said of it."""
+        """A view of a remembered picture and what is said of it."""
         pictures = self.sources[int(rng.choice(len(self.sources), p=self._odds))][0]
         picture = pictures[int(rng.integers(len(pictures)))]
-        mirrored = int(rng.integers(len(picture.views)))
+        view = picture.views[int(rng.integers(len(picture.views)))]
         chosen = chooser.draw(picture.offers, expressions, rng)
         said = [
-            _said(mirror_text(one.text) if mirrored else one.text, one.objects, picture.overlap[mirrored].float(), picture.categories)
+            _said(mirror_text(one.text) if view.mirrored else one.text, one.objects, view.overlap.float(), picture.categories)
             for one in chosen
-            if not (mirrored and reads_writing(one.text))
+            if not (view.mirrored and reads_writing(one.text))
         ]
-        return picture.views[mirrored], said
+        return view.regions, said
 
     def _imagine_one(self, imagined: ImaginedPictures, expressions: int, rng: np.random.Generator) -> tuple[Regions, list[_Said]]:
         """A picture put together, and templates about it, each kind as often."""
@@ -153,22 +160,22 @@ def _said(text: str, objects: tuple[int, ...], overlap: Tensor, categories: Sequ
 
 def _donors(picture: RememberedPicture) -> Iterator[Donor]:
     """Of every view and object the candidate that is it, where one clearly is."""
-    for view, overlap in zip(picture.views, picture.overlap, strict=True):
-        for category, column in zip(picture.categories, overlap.float().unbind(1), strict=True):
+    for view in picture.views:
+        for category, column in zip(picture.categories, view.overlap.float().unbind(1), strict=True):
             best = int(column.argmax())
             if column[best] >= CLEARLY:
-                row = Regions(*(part[best : best + 1] for part in view))
+                row = Regions(*(part[best : best + 1] for part in view.regions))
                 width, height = row.geometry[0, 6:8].tolist()  # see `describe_geometry`
                 yield Donor(category, (width, height), row)
 
 
 def _clutter(picture: RememberedPicture) -> Regions:
-    """The candidates of the plain view that are no object."""
-    view, overlap = picture.views[0], picture.overlap[0]
-    nothing = view.classes.float().amax(-1) < CLUTTER
-    if overlap.shape[1]:
-        nothing &= overlap.float().amax(1) < 0.2
-    return Regions(*(part[nothing] for part in view))
+    """The candidates of the first view that are no object."""
+    view = picture.views[0]
+    nothing = view.regions.classes.float().amax(-1) < CLUTTER
+    if view.overlap.shape[1]:
+        nothing &= view.overlap.float().amax(1) < 0.2
+    return Regions(*(part[nothing] for part in view.regions))
 
 
 def remember(
@@ -209,19 +216,13 @@ def _remembered(
         for kind, said in chooser.offers(scene, facts, rng).items():
             offers.setdefault(kind, {}).update(dict.fromkeys((tuple(texts), objects) for texts, objects in said))
     shares = np.array([o.box for o in facts.objects], dtype=np.float32).reshape(-1, 4)
-    views, overlap = [], []
-    for mirrored in (False, True) if scene.flippable else (False,):
-        image = np.ascontiguousarray(scene.image[:, ::-1]) if mirrored else scene.image
-        boxes = shares[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [1, 0, 1, 0] if mirrored else shares
-        letterbox, images, windows = network_input(image, image_size)
+    views = []
+    for look in looks_at(scene.flippable, rng):
+        images, windows, boxes = seen(scene.image, shares, look, image_size)
         regions = _candidates(network, images, windows)
-        corners = letterbox.forward_points(boxes.reshape(-1, 2) * [image.shape[1], image.shape[0]])
-        iou = pairwise_iou(regions.boxes, torch.from_numpy(corners.reshape(1, -1, 4)).float().to(regions.boxes.device))[0]
-        views.append(Regions(*(part[0].to("cpu", FLOATS) for part in regions)))
-        overlap.append(iou.to("cpu", FLOATS))
-    return RememberedPicture(
-        tuple(views), tuple(overlap), {kind: list(said) for kind, said in offers.items()}, tuple(o.category for o in facts.objects)
-    )
+        iou = pairwise_iou(regions.boxes, boxes.unsqueeze(0).to(regions.boxes.device))[0]
+        views.append(View(Regions(*(part[0].to("cpu", FLOATS) for part in regions)), iou.to("cpu", FLOATS), look.mirrored))
+    return RememberedPicture(tuple(views), {kind: list(said) for kind, said in offers.items()}, tuple(o.category for o in facts.objects))
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from refseg.models.regions import COLOURS, GEOMETRY, Regions
 from refseg.training.loop import train_from_recipe
 from refseg.training.recipe import Phase, load_recipe
 from refseg.training.region_file import FILE, fingerprint, load_memory, save_memory
-from refseg.training.region_memory import RegionMemory, RememberedPicture, remember
+from refseg.training.region_memory import RegionMemory, RememberedPicture, View, remember
 
 PHASE = Phase("selection", 5, 2, 3, 64, 1e-3, 0.0, 1e-4, task="selection")
 
@@ -25,9 +25,12 @@ PHASE = Phase("selection", 5, 2, 3, 64, 1e-3, 0.0, 1e-4, task="selection")
 @pytest.fixture
 def picture() -> RememberedPicture:
     """Of two objects, seen plain and mirrored."""
-    views = tuple(Regions(*(torch.rand(4, width).half() for width in (4, 2, GEOMETRY, COLOURS, 3))) for _ in range(2))
+    parts = (4, 2, GEOMETRY, COLOURS, 3)
+    views = tuple(
+        View(Regions(*(torch.rand(4, width).half() for width in parts)), torch.rand(4, 2).half(), mirrored) for mirrored in (False, True)
+    )
     offers = {"natural": [(("the dog", "a dog"), (0,))], "borrowed": [(("a red train",), ())]}
-    return RememberedPicture(views, (torch.rand(4, 2).half(), torch.rand(4, 2).half()), offers, ("dog", "cat"))
+    return RememberedPicture(views, offers, ("dog", "cat"))
 
 
 def test_everything_comes_back(picture: RememberedPicture, tmp_path: Path) -> None:
@@ -37,8 +40,9 @@ def test_everything_comes_back(picture: RememberedPicture, tmp_path: Path) -> No
     assert loaded is not None
     (((read,), share),) = loaded.sources
     assert share == 2.5 and (read.offers, read.categories) == (picture.offers, picture.categories)
-    for ours, theirs in zip((*picture.views, picture.overlap), (*read.views, read.overlap), strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    for ours, theirs in zip(picture.views, read.views, strict=True):
+        assert ours.mirrored == theirs.mirrored
+        assert all(torch.equal(a, b) for a, b in zip((*ours.regions, ours.overlap), (*theirs.regions, theirs.overlap), strict=True))
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:

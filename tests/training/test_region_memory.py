@@ -7,7 +7,7 @@ from refseg.data.choices import ExpressionChooser
 from refseg.errors import DataError
 from refseg.language import Tokeniser, Vocabulary
 from refseg.models.regions import COLOURS, GEOMETRY, Regions
-from refseg.training.region_memory import RegionMemory, RememberedPicture
+from refseg.training.region_memory import RegionMemory, RememberedPicture, View
 
 COUNT, CLASSES = 4, ("dog", "cat")
 
@@ -27,8 +27,8 @@ def memory() -> RegionMemory:
         "several": [(("both pets",), (0, 1))],
         "borrowed": [(("a red train",), ())],
     }
-    picture = RememberedPicture((view(1), view(2)), (overlap, overlap.flip(0)), offers, CLASSES)
-    silent = RememberedPicture((view(3),), (overlap,), {}, CLASSES)
+    picture = RememberedPicture((View(view(1), overlap), View(view(2), overlap.flip(0), mirrored=True)), offers, CLASSES)
+    silent = RememberedPicture((View(view(3), overlap),), {}, CLASSES)
     return RegionMemory([([picture, silent], 1.0), ([], 3.0)])
 
 
