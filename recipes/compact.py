@@ -13,7 +13,7 @@ from refseg.models.config import NetworkConfig
 from refseg.training.recipe import Phase, Recipe
 
 FROZEN = {"backbone_rate": 0.0}
-JOINT = {"images": 5, "expressions": 5, "instances": 5, "image_size": 512, "mix": {**DEFAULT_MIX, "borrowed": 0.08, "absent": 0.05}}
+JOINT = {"images": 4, "expressions": 4, "instances": 10, "image_size": 512, "mix": {**DEFAULT_MIX, "borrowed": 0.08, "absent": 0.05}}
 
 RECIPE = Recipe(
     name="compact",
@@ -27,12 +27,12 @@ RECIPE = Recipe(
     ),
     phases=(
         # Small pictures, a frozen backbone, and the dense answer by itself: the attention learns what words and places mean.
-        Phase("head", steps=800, images=8, expressions=5, image_size=320, rate=1e-3, table_rate=3e-4, regions=False, **FROZEN),
+        Phase("head", steps=700, images=8, expressions=5, image_size=320, rate=1e-3, table_rate=3e-4, regions=False, **FROZEN),
         # No pictures at all: the language of place, order and number, on remembered and imagined candidates.
         Phase(
             "selection",
             task="selection",
-            steps=1200,
+            steps=800,
             images=40,
             expressions=5,
             image_size=512,
@@ -47,10 +47,10 @@ RECIPE = Recipe(
         Phase(
             "instances",
             task="instances",
-            steps=800,
-            images=8,
+            steps=1300,
+            images=4,
             expressions=1,
-            instances=8,
+            instances=16,
             image_size=512,
             rate=1.5e-3,
             table_rate=0.0,
@@ -59,7 +59,7 @@ RECIPE = Recipe(
         # Everything but the backbone, at the size it is used at: the attention learns to add to what the regions know, and where to trust it more.
         Phase(
             "together",
-            steps=450,
+            steps=400,
             rate=4e-4,
             region_rate=3e-5,
             table_rate=3e-5,

@@ -23,6 +23,7 @@ from refseg.models.network import ReferringNetwork
 from refseg.models.regions import Regions, pairwise_iou
 from refseg.training.imagined import CLEARLY, CLUTTER, Donor, ImaginedPictures
 from refseg.training.looks import looks_at, seen
+from refseg.training.precision import mixed_precision
 
 TEMPLATE_DRAWS = 4  # wordings of each template that are kept
 FLOATS = torch.float16
@@ -229,7 +230,8 @@ def _remembered(
 def _candidates(network: ReferringNetwork, images: Tensor, windows: Tensor) -> Regions:
     """The regions of one letterboxed picture, see `network_input`."""
     images = images.to(next(network.parameters()).device)
-    regions = network.propose(images, network.backbone(images), windows)
+    with mixed_precision(images.device):
+        regions = network.propose(images, network.backbone(images), windows)
     if regions is None:
         raise DataError("the recipe's network has no regions to choose among, expected `regions` above 0 in its configuration")
     return regions

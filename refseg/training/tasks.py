@@ -13,11 +13,11 @@ from refseg.data.choices import ExpressionChooser
 from refseg.data.clips import ClipSampler
 from refseg.data.sources import TrainingSource
 from refseg.errors import DataError
-from refseg.inference.device import trains_in_bfloat16
 from refseg.language import UNK, Tokeniser
 from refseg.models.encoded import EncodedImages
 from refseg.models.network import ReferringNetwork
 from refseg.training.losses import LossWeights, batch_iou, segmentation_loss
+from refseg.training.precision import mixed_precision
 from refseg.training.recipe import Phase
 from refseg.training.region_losses import FOUND, boxes_of_masks, instance_loss, matched_regions, overlap_with, selection_loss
 from refseg.training.region_memory import RegionBatch, RegionMemory
@@ -185,11 +185,6 @@ class SelectionTask:
         selected = network.select(network.describe(regions), hide_words(tokens, valid), valid, index)
         loss = selection_loss(selected, overlap, category)
         return loss, {"total": loss, "right": choice_accuracy(selected.logits.detach(), overlap)}
-
-
-def mixed_precision(device: torch.device) -> torch.autocast:
-    """bfloat16 where that is faster; logits of attention, boxes and losses stay float32."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=trains_in_bfloat16(device))
 
 
 def choice_accuracy(logits: Tensor, overlap: Tensor) -> Tensor:

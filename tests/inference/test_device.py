@@ -5,7 +5,7 @@ import torch
 
 from refseg.errors import DeviceError
 from refseg.inference import device
-from refseg.inference.device import check_precision, choose_device, choose_precision
+from refseg.inference.device import check_precision, choose_device, choose_precision, trains_in_bfloat16
 
 CPU = torch.device("cpu")
 
@@ -61,6 +61,13 @@ def test_amx_is_asked_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     for flags, expected in (({"amx_bf16": True}, True), ({"amx_bf16": False}, False), ({}, False)):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda flags=flags: flags)
         assert device._has_amx() is expected
+
+
+def test_where_training_is_mixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for flags, expected in (({"amx_bf16": True}, True), ({"avx512_bf16": True}, True), ({"avx512_bf16": False}, False), ({}, False)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda flags=flags: flags)
+        assert trains_in_bfloat16(CPU) is expected
+    assert trains_in_bfloat16(torch.device("cuda")) and not trains_in_bfloat16(torch.device("mps"))
 
 
 def test_unknown_precisions() -> None:
