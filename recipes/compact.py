@@ -47,7 +47,7 @@ RECIPE = Recipe(
         Phase(
             "instances",
             task="instances",
-            steps=1300,
+            steps=1100,
             images=4,
             expressions=1,
             instances=16,
@@ -59,7 +59,7 @@ RECIPE = Recipe(
         # Everything but the backbone, at the size it is used at: the attention learns to add to what the regions know, and where to trust it more.
         Phase(
             "together",
-            steps=400,
+            steps=350,
             rate=4e-4,
             region_rate=3e-5,
             table_rate=3e-5,
@@ -81,7 +81,7 @@ RECIPE = Recipe(
         Phase(
             "clips",
             task="clips",
-            steps=100,
+            steps=80,
             images=6,
             expressions=3,
             image_size=512,

@@ -2,6 +2,7 @@
 fusion, prediction. Reads top to bottom in the paper's order."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
 import torch
@@ -180,15 +181,19 @@ class ReferringNetwork(nn.Module):
 
     def describe(self, regions: Regions) -> DescribedRegions:
         """The pictures' share of the choice among their regions."""
-        with torch.autocast(regions.boxes.device.type, enabled=False):
+        with self._exact(regions.boxes.device):
             described: DescribedRegions = self.selection.describe(regions)
             return described
 
     def select(self, described: DescribedRegions, tokens: Tensor, valid: Tensor, image_index: Tensor) -> Selected:
         """Choose among the regions of B pictures for K expressions; needs nothing else of the pictures."""
-        with torch.autocast(tokens.device.type, enabled=False):
+        with self._exact(tokens.device):
             selected: Selected = self.selection(at_least_float32(self.words.table(tokens)), valid, described.select(image_index))
             return selected
+
+    def _exact(self, device: torch.device) -> AbstractContextManager[object]:
+        """float32 for the choice among regions, whatever the autocast; in training it is noisy anyhow, and may be as fast as the rest."""
+        return nullcontext() if self.training else torch.autocast(device.type, enabled=False)
 
     def evidence(self, encoded: EncodedImages, selected: Selected, image_index: Tensor) -> Tensor | None:
         """What a choice says about each position (K, 3, 4h, 4w), see `region_evidence`; None for pictures encoded without regions."""

@@ -62,7 +62,9 @@ class Layer(nn.Module):
         """x (K, L, width), allowed (K, L) bool: entries that may be attended to."""
         k, length, width = x.shape
         q, key, value = self.qkv(self.attention_norm(x)).view(k, length, 3, HEADS, width // HEADS).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(q, key, value, attn_mask=allowed[:, None, None, :])  # (K, heads, L, width / heads)
+        with torch.autocast(x.device.type, enabled=False):  # what CPUs have of it for bfloat16 takes four times as long backwards
+            q, key, value = (at_least_float32(part) for part in (q, key, value))
+            attended = F.scaled_dot_product_attention(q, key, value, attn_mask=allowed[:, None, None, :])  # (K, heads, L, width / heads)
         x = x + self._now_and_then(self.output(attended.transpose(1, 2).reshape(k, length, width)))
         changed: Tensor = x + self._now_and_then(self.network(self.network_norm(x)))
         return changed

@@ -182,7 +182,8 @@ class SelectionTask:
         device = next(network.parameters()).device
         regions = type(batch.regions)(*(part.to(device) for part in batch.regions))
         tokens, valid, index, overlap, category = (part.to(device) for part in batch[1:])
-        selected = network.select(network.describe(regions), hide_words(tokens, valid), valid, index)
+        with mixed_precision(device):
+            selected = network.select(network.describe(regions), hide_words(tokens, valid), valid, index)
         loss = selection_loss(selected, overlap, category)
         return loss, {"total": loss, "right": choice_accuracy(selected.logits.detach(), overlap)}
 
