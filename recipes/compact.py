@@ -14,6 +14,16 @@ from refseg.training.recipe import Phase, Recipe
 
 FROZEN = {"backbone_rate": 0.0}
 JOINT = {"images": 4, "expressions": 4, "instances": 10, "image_size": 512, "mix": {**DEFAULT_MIX, "borrowed": 0.08, "absent": 0.05}}
+CHOICE = {
+    "task": "selection",
+    "images": 40,
+    "expressions": 5,
+    "image_size": 512,
+    "table_rate": 1e-4,
+    "imagined": 0.3,
+    "decay": 0.05,
+    "mix": {**DEFAULT_MIX, "borrowed": 0.06, "absent": 0.05},
+}
 
 RECIPE = Recipe(
     name="compact",
@@ -29,20 +39,7 @@ RECIPE = Recipe(
         # Small pictures, a frozen backbone, and the dense answer by itself: the attention learns what words and places mean.
         Phase("head", steps=700, images=8, expressions=5, image_size=320, rate=1e-3, table_rate=3e-4, regions=False, **FROZEN),
         # No pictures at all: the language of place, order and number, on remembered and imagined candidates.
-        Phase(
-            "selection",
-            task="selection",
-            steps=800,
-            images=40,
-            expressions=5,
-            image_size=512,
-            rate=1e-3,
-            table_rate=1e-4,
-            imagined=0.3,
-            decay=0.05,
-            mix={**DEFAULT_MIX, "borrowed": 0.06, "absent": 0.05},
-            **FROZEN,
-        ),
+        Phase("selection", steps=800, rate=1e-3, **CHOICE, **FROZEN),
         # No language at all: where the one thing in a box ends.
         Phase(
             "instances",
@@ -56,10 +53,12 @@ RECIPE = Recipe(
             table_rate=0.0,
             **FROZEN,
         ),
+        # Once more, from a warm start: the choice goes on gaining when the rate rises again.
+        Phase("selection again", steps=400, rate=6e-4, **CHOICE, **FROZEN),
         # Everything but the backbone, at the size it is used at: the attention learns to add to what the regions know, and where to trust it more.
         Phase(
             "together",
-            steps=350,
+            steps=430,
             rate=4e-4,
             region_rate=3e-5,
             table_rate=3e-5,
@@ -69,7 +68,7 @@ RECIPE = Recipe(
         # Every tensor, the backbone at a rate that leaves the detector what it knows: its normalisation is folded away, and at 2e-5 it forgets.
         Phase(
             "everything",
-            steps=40,
+            steps=20,
             rate=2e-5,
             region_rate=2e-6,
             backbone_rate=1e-6,
@@ -81,7 +80,7 @@ RECIPE = Recipe(
         Phase(
             "clips",
             task="clips",
-            steps=80,
+            steps=50,
             images=6,
             expressions=3,
             image_size=512,

@@ -41,8 +41,10 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.output.exists() and not arguments.output.is_dir():
         raise DataError(f"the output {arguments.output} is a file, expected a folder: name another")
     from refseg.inference.device import choose_device
+    from refseg.training.allocator import keep_freed_memory
     from refseg.training.loop import train_from_recipe
 
+    keep_freed_memory()  # this process does nothing else
     device = str(choose_device(arguments.device))
     options = {"resume": arguments.resume, "steps": arguments.steps, "device": device, "model": arguments.model}
     with _data_set(arguments.data) as data:

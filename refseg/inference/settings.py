@@ -22,6 +22,7 @@ _BOUNDS = {
     "width": (1, 4096),
     "channels": (1, 4096),
     "regions": (0, 200),
+    "voters": (1, 16),
     "cross_frame": (0, 1024),
     "cross_frame_stride": (1, 8),
     "tau": (0, 16),

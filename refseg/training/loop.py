@@ -22,7 +22,6 @@ from refseg.inference.checkpoint import save_checkpoint
 from refseg.inference.device import choose_device
 from refseg.language import Tokeniser, Vocabulary
 from refseg.models.network import ReferringNetwork
-from refseg.training.allocator import keep_freed_memory
 from refseg.training.calibrate import calibrate
 from refseg.training.categories import COCO_CATEGORIES
 from refseg.training.gate import apply_gate, fit_gate, gate_samples
@@ -67,7 +66,6 @@ def train_from_recipe(
     recipes or data, or where a run that is to be resumed was begun with another recipe, DeviceError, and InputError where `output` cannot be written.
     """
     plan, place = load_recipe(recipe), choose_device(device)
-    keep_freed_memory()
     with writing(output):
         output.mkdir(parents=True, exist_ok=True)
     sources = [open_source(data, spec) for spec in plan.sources]
@@ -131,7 +129,7 @@ def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume:
     phase = phase if phase.image_size else replace(phase, image_size=run.network.config.image_size)
     if phase.task == "clips" and start == 0:
         run.network.load_state_dict(run.average.state_dict())  # the network that is kept is the one to be added to
-    task = _task(run, sources, phase, run.recipe.seed + 1000 * index, resume)
+    task = _task(run, sources, phase, _seed(run.recipe, index), resume)
     _choose_trained(run.network, phase)
     steps = range(start, min(phase.steps, start + last - run.step))
     with closing(task.batches(start)) as batches:
@@ -158,6 +156,11 @@ def _choose_trained(network: ReferringNetwork, phase: Phase) -> None:
                 "a phase of clips needs a network with cross-frame attention, got none: set `cross_frame` in the recipe's network"
             )
         network.cross_frame.requires_grad_(True)
+
+
+def _seed(recipe: Recipe, index: int) -> int:
+    """Of what a phase draws."""
+    return recipe.seed + 1000 * index
 
 
 def _plan(recipe: Recipe, start: Start) -> dict[str, Any]:
@@ -193,7 +196,8 @@ def _task(run: Run, sources: Sequence[TrainingSource], phase: Phase, seed: int, 
     borrowed = [pair for source in sources for pair in source.expressions]
     if phase.task == "selection":
         chooser = ExpressionChooser(phase.mix, borrowed)
-        memory = _memory(run, sources, phase, chooser, seed, resume)
+        first = next(number for number, other in enumerate(run.recipe.phases) if other.task == "selection")
+        memory = _memory(run, sources, phase, chooser, _seed(run.recipe, first), resume)  # later phases remember the same
         classes = COCO_CATEGORIES if run.network.backbone.classes == len(COCO_CATEGORIES) else ()
         return SelectionTask(memory, chooser, tokeniser, phase, seed, classes)
     if phase.task == "clips":

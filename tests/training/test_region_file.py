@@ -115,3 +115,19 @@ def test_a_run_looks_at_its_own_pictures(data: Path, tmp_path: Path, monkeypatch
     assert looked(1, steps=3), "a file of which nothing is known"
     without_mark(tmp_path / "run")
     assert not looked(1, steps=2) and not looked(1, steps=3, resume=True), "that of the run that is resumed"
+
+
+def test_later_phases_remember_the_same_looks(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+
+    def looking(*arguments: Any) -> RegionMemory:
+        looks.append(1)
+        return remember(*arguments)
+
+    whole = load_recipe(str(data / "recipe.py"))
+    selection = next(phase for phase in whole.phases if phase.task == "selection")
+    twice = replace(whole, phases=(whole.phases[0], selection, replace(selection, name="again")))
+    monkeypatch.setattr("refseg.training.loop.load_recipe", lambda _: twice)
+    monkeypatch.setattr("refseg.training.loop.remember", looking)
+    train_from_recipe("", data, tmp_path / "run", steps=twice.steps, device="cpu")
+    assert len(looks) == 1
