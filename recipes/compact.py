@@ -7,6 +7,8 @@ Needs `pip install -r recipes/requirements.txt` (onnx, to read the detector).
 Cost and score: see README.md beside this file.
 """
 
+from dataclasses import replace
+
 from refseg.data.choices import DEFAULT_MIX
 from refseg.data.sources import ClipSpec, SourceSpec
 from refseg.models.config import NetworkConfig
@@ -27,7 +29,7 @@ CHOICE = {
 
 RECIPE = Recipe(
     name="compact",
-    network=NetworkConfig.compact(),
+    network=replace(NetworkConfig.compact(), voters=3),
     sources=(
         SourceSpec("coco", 0.42, complete=True),
         SourceSpec("objects", 0.36),
@@ -37,9 +39,9 @@ RECIPE = Recipe(
     ),
     phases=(
         # Small pictures, a frozen backbone, and the dense answer by itself: the attention learns what words and places mean.
-        Phase("head", steps=700, images=8, expressions=5, image_size=320, rate=1e-3, table_rate=3e-4, regions=False, **FROZEN),
+        Phase("head", steps=800, images=8, expressions=5, image_size=320, rate=1e-3, table_rate=3e-4, regions=False, **FROZEN),
         # No pictures at all: the language of place, order and number, on remembered and imagined candidates.
-        Phase("selection", steps=800, rate=1e-3, **CHOICE, **FROZEN),
+        Phase("selection", steps=1200, rate=1e-3, **CHOICE, **FROZEN),
         # No language at all: where the one thing in a box ends.
         Phase(
             "instances",
@@ -58,7 +60,7 @@ RECIPE = Recipe(
         # Everything but the backbone, at the size it is used at: the attention learns to add to what the regions know, and where to trust it more.
         Phase(
             "together",
-            steps=430,
+            steps=800,
             rate=4e-4,
             region_rate=3e-5,
             table_rate=3e-5,
@@ -68,7 +70,7 @@ RECIPE = Recipe(
         # Every tensor, the backbone at a rate that leaves the detector what it knows: its normalisation is folded away, and at 2e-5 it forgets.
         Phase(
             "everything",
-            steps=20,
+            steps=40,
             rate=2e-5,
             region_rate=2e-6,
             backbone_rate=1e-6,
@@ -80,7 +82,7 @@ RECIPE = Recipe(
         Phase(
             "clips",
             task="clips",
-            steps=50,
+            steps=100,
             images=6,
             expressions=3,
             image_size=512,

@@ -95,7 +95,6 @@ class NetworkConfig:
             modulated=True,
             refinement=(48, 32),
             regions=40,
-            voters=3,
             presence=True,
             cross_frame=64,
             cross_frame_stride=2,

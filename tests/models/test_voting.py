@@ -55,7 +55,6 @@ def test_the_network_has_as_many_as_its_configuration_says() -> None:
     assert len(list(network.selection)) == 2
     output = network(torch.rand(1, 3, 64, 64), torch.tensor([[2, 3]]), torch.ones(1, 2, dtype=torch.bool))
     assert output.selected is not None and len(output.selected.votes) == 2
-    torch.testing.assert_close(output.selected.logits.exp().sum(1) <= 1 + 1e-5, torch.tensor([True]))
-    assert NetworkConfig.compact().voters > 1 and NetworkConfig.tiny().voters == 1
+    assert output.selected.logits.exp().sum() <= 1 + 1e-5  # a mean of log probabilities
     with pytest.raises(ValueError, match="voters must be positive"):
         replace(NetworkConfig.tiny(), voters=0)
