@@ -52,8 +52,8 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
 
 
 def trains_in_bfloat16(device: torch.device) -> bool:
-    """Whether training is faster there in mixed precision: on every CUDA GPU, and on CPUs that multiply bfloat16 (AVX-512 or AMX). For single answers
-    AVX-512 gains nothing, see `choose_precision`."""
+    """Whether training is faster there in mixed precision: on every CUDA GPU, and on CPUs that multiply bfloat16 (AVX-512 or AMX). A single answer gains a
+    fifth by AVX-512, for which `choose_precision` does not give up float32."""
     if device.type == "cpu":
         return _has_amx() or bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
     return device.type == "cuda"
