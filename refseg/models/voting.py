@@ -5,6 +5,7 @@ little beside the picture, so a few vote.
 """
 
 from collections.abc import Iterator
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +26,7 @@ class VotedSelection(nn.Module):
 
     def __iter__(self) -> Iterator[RegionSelection]:
         """The voters."""
-        for voter in self.voters:
-            if isinstance(voter, RegionSelection):
-                yield voter
+        return (cast(RegionSelection, voter) for voter in self.voters)
 
     def describe(self, regions: Regions) -> DescribedRegions:
         """What each voter makes of the regions of B pictures, as a dimension behind the pictures'."""
@@ -36,9 +35,7 @@ class VotedSelection(nn.Module):
 
     def forward(self, embedded: Tensor, valid: Tensor, regions: DescribedRegions) -> Selected:
         """As of `RegionSelection`, the regions being those of `describe`."""
-        votes = tuple(
-            voter(embedded, valid, DescribedRegions(*(part[:, number] for part in regions))) for number, voter in enumerate(self.voters)
-        )
+        votes = tuple(voter(embedded, valid, DescribedRegions(*(part[:, number] for part in regions))) for number, voter in enumerate(self))
         logits = torch.stack([vote.logits.log_softmax(1) for vote in votes]).mean(0)
         category, likeness = (torch.stack([vote[part] for vote in votes]).mean(0) for part in (1, 2))
         return Selected(logits, category, likeness, votes)

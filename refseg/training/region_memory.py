@@ -187,7 +187,7 @@ def remember(
     seed: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> RegionMemory:
-    """Run the backbone once over every picture of the sources that people wrote about; label maps have no single things to choose among.
+    """Run the backbone once over every look at the pictures of the sources that people wrote about; label maps have no single things to choose among.
 
     progress(done, pictures) is called after each picture. The candidates are measured in evaluation mode, whatever the network's.
     """

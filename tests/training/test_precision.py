@@ -16,7 +16,7 @@ from tests.training.test_tasks import batch
 
 def test_a_step_in_bfloat16_is_nearly_that_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    network = ReferringNetwork(NetworkConfig.tiny(), 10).eval()
+    network = ReferringNetwork(NetworkConfig.tiny(), 10).train()
     task = ExpressionTask(cast(TrainingSampler, None), LossWeights(), regions=True)
     figures = {}
     for mixed in (False, True):
