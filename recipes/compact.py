@@ -12,6 +12,7 @@ from dataclasses import replace
 from refseg.data.choices import DEFAULT_MIX
 from refseg.data.sources import ClipSpec, SourceSpec
 from refseg.models.config import NetworkConfig
+from refseg.training.losses import LossWeights
 from refseg.training.recipe import Phase, Recipe
 
 FROZEN = {"backbone_rate": 0.0}
@@ -39,9 +40,9 @@ RECIPE = Recipe(
     ),
     phases=(
         # Small pictures, a frozen backbone, and the dense answer by itself: the attention learns what words and places mean.
-        Phase("head", steps=800, images=8, expressions=5, image_size=320, rate=1e-3, table_rate=3e-4, regions=False, **FROZEN),
+        Phase("head", steps=700, images=8, expressions=5, image_size=320, rate=1e-3, table_rate=3e-4, regions=False, **FROZEN),
         # No pictures at all: the language of place, order and number, on remembered and imagined candidates.
-        Phase("selection", steps=1200, rate=1e-3, **CHOICE, **FROZEN),
+        Phase("selection", steps=800, rate=1e-3, **CHOICE, **FROZEN),
         # No language at all: where the one thing in a box ends.
         Phase(
             "instances",
@@ -56,11 +57,11 @@ RECIPE = Recipe(
             **FROZEN,
         ),
         # Once more, from a warm start: the choice goes on gaining when the rate rises again.
-        Phase("selection again", steps=400, rate=6e-4, **CHOICE, **FROZEN),
+        Phase("selection again", steps=800, rate=6e-4, **CHOICE, **FROZEN),
         # Everything but the backbone, at the size it is used at: the attention learns to add to what the regions know, and where to trust it more.
         Phase(
             "together",
-            steps=800,
+            steps=1000,
             rate=4e-4,
             region_rate=3e-5,
             table_rate=3e-5,
@@ -93,6 +94,9 @@ RECIPE = Recipe(
             **FROZEN,
         ),
     ),
+    # The dense answer has to be right by itself, too: with the choice, which in training is right too often, it would learn what the detector has no class for
+    # (garments), and nothing else.
+    loss=LossWeights(dense=1.0),
     clips=ClipSpec("davis"),
     initialisation="weights",
     gate={"coco": 3.0, "objects": 1.0, "clothing": 1.0},

@@ -6,8 +6,11 @@ Not in the paper, which predicts on the coarse grid: compact configuration only.
 from collections.abc import Sequence
 from typing import cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+WITHHELD = 0.25  # share of expressions that are trained without evidence
 
 
 class ResidualContext(nn.Module):
@@ -29,7 +32,8 @@ class Refinement(nn.Module):
     """features (K, X, h, w) and details ((K, D_8, 2h, 2w), (K, D_4, 4h, 4w)), or those of one picture for all K, -> (K, out, 4h, 4w).
 
     Each stage adds the enlarged response to the picture's own details and filters the sum once. What depends on the picture alone (`project`) is
-    computed once for all its expressions. evidence: channels of a map (K, evidence, 4h, 4w) that joins at every stage, 0 for none.
+    computed once for all its expressions. evidence: channels of a map (K, evidence, 4h, 4w) that joins at every stage, 0 for none; in training it is withheld
+    from a quarter of the expressions, or what words and places tell by themselves is forgotten for it.
     """
 
     def __init__(self, channels: int, details: Sequence[int], widths: Sequence[int], evidence: int = 0) -> None:
@@ -50,6 +54,8 @@ class Refinement(nn.Module):
 
     def forward(self, features: Tensor, details: Sequence[Tensor], evidence: Tensor | None = None) -> Tensor:
         x: Tensor = self.context(features)
+        if evidence is not None and self.training:
+            evidence = evidence * (torch.rand(len(evidence), 1, 1, 1, device=evidence.device) >= WITHHELD)
         for stage, (narrow, filter_, norm, detail) in enumerate(zip(self.narrow, self.filter, self.norm, details, strict=True)):
             # In place where nothing else holds the tensor: these are the largest maps of the network.
             joined = F.interpolate(narrow(x), size=detail.shape[-2:], mode="bilinear", align_corners=False).add_(detail)

@@ -12,13 +12,15 @@ from refseg.models.encoded import NetworkOutput
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the terms; the paper's loss is the cross-entropy alone. selection and instances count where the network has regions."""
+    """Weights of the terms; the paper's loss is the cross-entropy alone. selection, instances and dense count where the network has regions; dense is that
+    of cross-entropy and region term of the dense answer by itself, before the masks of chosen regions are mixed in."""
 
     cross_entropy: float = 1.0
     region: float = 1.0
     presence: float = 0.1
     selection: float = 0.5
     instances: float = 0.5
+    dense: float = 0.0
 
 
 class Loss(NamedTuple):
@@ -34,20 +36,28 @@ def segmentation_loss(output: NetworkOutput, target: Tensor, inside: Tensor, wei
     """output: K expressions.  target (K, H, W): share of each cell covered by the mask, 0..1.  inside (K, H, W) bool: cells of the picture itself
     (not of the letterbox's border).  Logits are brought to the target's grid.
     """
-    logits = output.logits.float()
-    if logits.shape[-2:] != target.shape[-2:]:
-        logits = F.interpolate(logits.unsqueeze(1), size=target.shape[-2:], mode="bilinear", align_corners=False).squeeze(1)
     mask = inside.float()
-    cells = mask.sum((1, 2)).clamp_min(1)
-    cross_entropy = (F.binary_cross_entropy_with_logits(logits, target, reduction="none") * mask).sum((1, 2)) / cells
     present = target.flatten(1).amax(1) > 0
-    region = region_loss(logits.sigmoid() * mask, target * mask)
-    region_mean = (region * present).sum() / present.sum().clamp_min(1)
-    presence = logits.new_zeros(())
+    cross_entropy, region = _mask_terms(output.logits, target, mask, present)
+    presence = cross_entropy.new_zeros(())
     if output.presence is not None:
         presence = F.binary_cross_entropy_with_logits(output.presence.float(), present.float())
-    total = weights.cross_entropy * cross_entropy.mean() + weights.region * region_mean + weights.presence * presence
-    return Loss(total, cross_entropy.mean(), region_mean, presence)
+    total = weights.cross_entropy * cross_entropy + weights.region * region + weights.presence * presence
+    if weights.dense and output.dense is not None and output.dense is not output.logits:
+        own = _mask_terms(output.dense, target, mask, present)
+        total = total + weights.dense * (weights.cross_entropy * own[0] + weights.region * own[1])
+    return Loss(total, cross_entropy, region, presence)
+
+
+def _mask_terms(logits: Tensor, target: Tensor, mask: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean cross-entropy of the expressions, mean region loss of those whose thing is present (K,) bool; mask (K, H, W): 1 inside."""
+    logits = logits.float()
+    if logits.shape[-2:] != target.shape[-2:]:
+        logits = F.interpolate(logits.unsqueeze(1), size=target.shape[-2:], mode="bilinear", align_corners=False).squeeze(1)
+    cells = mask.sum((1, 2)).clamp_min(1)
+    cross_entropy = (F.binary_cross_entropy_with_logits(logits, target, reduction="none") * mask).sum((1, 2)) / cells
+    region = region_loss(logits.sigmoid() * mask, target * mask)
+    return cross_entropy.mean(), (region * present).sum() / present.sum().clamp_min(1)
 
 
 def region_loss(probability: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:

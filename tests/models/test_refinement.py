@@ -1,9 +1,11 @@
 """Shapes of the refinement, and that the picture's share can be computed once."""
 
+from typing import cast
+
 import pytest
 import torch
 
-from refseg.models.refinement import Refinement
+from refseg.models.refinement import WITHHELD, Refinement
 
 
 def make() -> tuple[Refinement, torch.Tensor, list[torch.Tensor]]:
@@ -40,6 +42,24 @@ def test_every_parameter_learns() -> None:
     refinement(features, refinement.project(details)).square().sum().backward()
     for name, parameter in refinement.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
+
+
+def test_evidence_is_withheld_now_and_then_in_training_and_never_after() -> None:
+    torch.manual_seed(0)
+    refinement = Refinement(16, (5, 3), (16, 8), evidence=3)
+    for join in refinement.evidence:
+        torch.nn.init.normal_(cast(torch.nn.Conv2d, join).weight)
+    count = 200
+    features, evidence = torch.randn(1, 16, 2, 2).expand(count, -1, -1, -1), torch.rand(1, 3, 8, 8).expand(count, -1, -1, -1)
+    details = refinement.project([torch.randn(1, 5, 4, 4), torch.randn(1, 3, 8, 8)])
+    with torch.no_grad():
+        without, given = refinement(features, details)[0], refinement.eval()(features, details, evidence)
+        trained = refinement.train()(features, details, evidence)
+    torch.testing.assert_close(given, given[:1].expand_as(given), rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(without, given[0], atol=1e-2)
+    withheld = torch.tensor([torch.allclose(one, without, atol=1e-4) for one in trained])
+    torch.testing.assert_close(trained[~withheld], given[~withheld], rtol=1e-4, atol=1e-4)
+    assert withheld.float().mean().item() == pytest.approx(WITHHELD, abs=0.1)
 
 
 def test_one_width_for_each_detail() -> None:

@@ -44,8 +44,11 @@ def test_the_box_is_where_it_is_said_to_be(height: int, width: int, mirrored: bo
     left, top, right, bottom = windows[0].tolist()
     assert 0 <= left <= x1 < x2 <= right <= SIZE and 0 <= top <= y1 < y2 <= bottom <= SIZE
     columns, rows = torch.meshgrid(torch.arange(SIZE) + 0.5, torch.arange(SIZE) + 0.5, indexing="xy")
-    well_in = (columns > x1 + 1) & (columns < x2 - 1) & (rows > y1 + 1) & (rows < y2 - 1)
-    well_out = ((columns < x1 - 1) | (columns > x2 + 1) | (rows < y1 - 1) | (rows > y2 + 1)) & _inside(columns, rows, windows[0])
+    blurred = 1 + (right - left) / width / 2  # an enlarged edge fades over one pixel of the original, half of it on either side
+    well_in = (columns > x1 + blurred) & (columns < x2 - blurred) & (rows > y1 + blurred) & (rows < y2 - blurred)
+    out = (columns < x1 - blurred) | (columns > x2 + blurred) | (rows < y1 - blurred) | (rows > y2 + blurred)
+    well_out = out & _inside(columns, rows, windows[0])
+    assert well_in.any() and well_out.any()
     assert (images[0, :, well_in] > 0.9).all() and (images[0, :, well_out] < 0.1).all()
     border = ~_inside(columns, rows, windows[0])
     torch.testing.assert_close(images[0, :, border], torch.full((3, int(border.sum())), PAD_VALUE / 255))

@@ -1,6 +1,7 @@
 """Eq. 8 and its companions against loops over cells."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -115,3 +116,20 @@ def test_batch_iou_counts_what_is_there() -> None:
     logits[2] = 1  # names nothing present: left out
     assert batch_iou(logits, wanted).item() == pytest.approx((1 / 2 + 2 / 3) / 2)
     assert batch_iou(logits[2:], wanted[2:]).isnan()
+
+
+def test_the_dense_answer_by_itself_counts_as_the_mixture_does() -> None:
+    logits, target, inside = case()
+    dense = torch.randn(3, 4, 4)
+    weights = LossWeights(cross_entropy=2, region=0.5)
+    mixed = segmentation_loss(output(logits), target, inside, weights)
+    alone = segmentation_loss(output(dense), target, inside, weights)
+    both = segmentation_loss(output(logits)._replace(dense=dense), target, inside, replace(weights, dense=3))
+    torch.testing.assert_close(both.total, mixed.total + 3 * alone.total)
+    assert both.cross_entropy == mixed.cross_entropy and both.region == mixed.region
+
+
+def test_a_dense_answer_that_is_the_answer_does_not_count_twice() -> None:
+    logits, target, inside = case()
+    once = segmentation_loss(output(logits)._replace(dense=logits), target, inside, LossWeights())
+    assert segmentation_loss(output(logits)._replace(dense=logits), target, inside, LossWeights(dense=3)).total == once.total
