@@ -30,7 +30,7 @@ CHOICE = {
 
 RECIPE = Recipe(
     name="compact",
-    network=replace(NetworkConfig.compact(), voters=3),
+    network=replace(NetworkConfig.compact(), voters=3, number=True),
     sources=(
         SourceSpec("coco", 0.42, complete=True),
         SourceSpec("objects", 0.36),

@@ -17,6 +17,7 @@ class NetworkConfig:
     image_size: side S of the letterboxed picture.  max_words: T.  visual: C_v.  embedding, context: C_l = embedding + context (see `WordFeatures`).
     width: d of CMSA.  channels: of X^i in Eq. 6.  modulated: see `GatedFusion`.  refinement: widths at strides 8 and 4, empty for none.
     regions: how many of the detector's boxes the expression may choose among, see `regions.py`; 0 for none.  voters: how many selections choose together.
+    number: read whether an expression means one thing or several, which then decides how many regions show.
     presence: predict whether the thing named is in the picture at all.
     cross_frame: d of CFSA, 0 for a network of still pictures only.  cross_frame_stride: see `CrossFrameSelfAttention`.  tau: frames on either side.
     """
@@ -34,6 +35,7 @@ class NetworkConfig:
     refinement: tuple[int, ...] = ()
     regions: int = 0
     voters: int = 1
+    number: bool = False
     presence: bool = False
     cross_frame: int = 0
     cross_frame_stride: int = 1
@@ -60,6 +62,8 @@ class NetworkConfig:
             raise ValueError(
                 f"regions need a refinement to join, got regions {self.regions} and no refinement: give its widths at strides 8 and 4"
             )
+        if self.number and not self.regions:
+            raise ValueError("number decides how many regions show, got number and no regions: give how many regions there are")
         if self.regions > self.detections:
             raise ValueError(
                 f"regions must be at most the {self.detections} detections of {self.backbone} at image_size {self.image_size}, got {self.regions}: "
@@ -114,6 +118,7 @@ class NetworkConfig:
             modulated=True,
             refinement=(16, 8),
             regions=6,
+            number=True,
             presence=True,
         )
 

@@ -16,6 +16,7 @@ from refseg.models.encoded import EncodedImages, NetworkOutput, SeenImages
 from refseg.models.features import COORDINATES, VisualFeatures, WordFeatures, at_least_float32, coordinate_features
 from refseg.models.fusion import GatedFusion
 from refseg.models.instances import InstanceMasks
+from refseg.models.number import NumberReader
 from refseg.models.presence import PresenceHead
 from refseg.models.refinement import Refinement
 from refseg.models.regions import Regions, propose_regions
@@ -62,6 +63,7 @@ class ReferringNetwork(nn.Module):
             known = config.embedding, self.backbone.classes, sum(self.backbone.appearance_channels)
             self.selection = RegionSelection(*known) if config.voters == 1 else VotedSelection(*known, config.voters)
             self.gate, self.certainty = _region_gate(), nn.Parameter(torch.tensor(3.0))  # see `mixed_logits`
+        self.number = NumberReader(config.embedding) if config.number else None
 
     def see(self, images: Tensor, windows: Tensor | None = None) -> SeenImages:
         """One backbone pass; each picture by itself.
@@ -188,8 +190,9 @@ class ReferringNetwork(nn.Module):
     def select(self, described: DescribedRegions, tokens: Tensor, valid: Tensor, image_index: Tensor) -> Selected:
         """Choose among the regions of B pictures for K expressions; needs nothing else of the pictures."""
         with self._exact(tokens.device):
-            selected: Selected = self.selection(at_least_float32(self.words.table(tokens)), valid, described.select(image_index))
-            return selected
+            embedded = at_least_float32(self.words.table(tokens))
+            selected: Selected = self.selection(embedded, valid, described.select(image_index))
+            return selected if self.number is None else selected._replace(several=self.number(embedded, valid))
 
     def _exact(self, device: torch.device) -> AbstractContextManager[object]:
         """float32 for the choice among regions, whatever the autocast; in training it is noisy anyhow, and may be as fast as the rest."""
@@ -201,7 +204,7 @@ class ReferringNetwork(nn.Module):
             return None
         cells = encoded.details[-1].shape[-1]  # at stride 4
         boxes, masks = encoded.regions.boxes[image_index], at_least_float32(encoded.instances[image_index]).sigmoid()
-        return region_evidence(selected.logits, boxes, masks, 4 * cells, cells)
+        return region_evidence(selected, boxes, masks, 4 * cells, cells)
 
 
 def _in_order(encoded: EncodedImages, tokens: Tensor) -> Tensor:

@@ -21,17 +21,19 @@ EVIDENCE = 3  # channels of `region_evidence`
 PRESENCE_CUES = 3 + LIKENESSES  # channels of `presence_cues`
 MARGIN_CUE = 2  # which of them is a quarter of best - none
 DRAWN = 8  # regions of which masks are drawn; those beyond the eighth best do not show
+OF_ONE, OF_SEVERAL = 4.0, 0.5  # how sharply the best region is preferred to the next, where one thing is meant and where several are
 
 
 class Selected(NamedTuple):
     """Per expression: logits (K, N + 1) over the regions and, last, "none of them"; category (K, C): logits of what is spoken of, among the
     detector's classes; likeness (K, N, 4): how well each region's class fits, see `RegionSelection`; votes: the single answers where several were asked, see
-    `VotedSelection`."""
+    `VotedSelection`; several (K,): logit that more than one thing is meant, see `NumberReader`, None for a network that does not read it."""
 
     logits: Tensor
     category: Tensor
     likeness: Tensor
     votes: "tuple[Selected, ...]" = ()
+    several: Tensor | None = None
 
 
 class DescribedRegions(NamedTuple):
@@ -167,22 +169,32 @@ class RegionSelection(nn.Module):
         return scaled
 
 
-def region_evidence(logits: Tensor, boxes: Tensor, masks: Tensor, image_size: int, cells: int) -> Tensor:
+def region_evidence(selected: Selected, boxes: Tensor, masks: Tensor, image_size: int, cells: int) -> Tensor:
     """What the choice says about each position: (K, 3, cells, cells), all in 0..1.
 
-    logits (K, N + 1) of the choice; boxes (K, N, 4) and masks (K, N, 28, 28) of its regions. With pi = softmax(logits): the mask of the best region,
-    or of several if they are as good, max_k m_k(p) pi_k / max_j pi_j; the same times the probability 1 - pi_none that there is one; and
-    that probability itself.
+    boxes (K, N, 4) and masks (K, N, 28, 28) of its regions. With pi = softmax(logits) and the sharpness s: the mask of the best region, or of several
+    if they are as good, max_k m_k(p) (pi_k / max_j pi_j)^s; the same times the probability 1 - pi_none that there is one; and that probability itself.
+    s lies between `OF_ONE` and `OF_SEVERAL`, by the probability that several things are meant: of one thing, a second candidate shows only if it is as good
+    (0.84) as the best, of several a quarter is enough.
     """
+    logits = selected.logits
     probability = at_least_float32(logits).softmax(-1)
     found = 1 - probability[:, -1]
     best, which = probability[:, :-1].topk(min(DRAWN, logits.shape[1] - 1), dim=1)  # (K, M)
-    weights = best / best[:, :1].clamp_min(1e-6)
+    weights = (best / best[:, :1].clamp_min(1e-6)) ** _sharpness(selected)
     rows = torch.arange(len(logits), device=logits.device).unsqueeze(1)
     drawn = paste_masks(masks[rows, which], boxes[rows, which], image_size, cells)  # (K, M, cells, cells)
     strongest = (drawn * weights[:, :, None, None]).amax(1)
     everywhere = found[:, None, None].expand_as(strongest)
     return torch.stack([strongest, strongest * everywhere, everywhere], dim=1)
+
+
+def _sharpness(selected: Selected) -> Tensor:
+    """(K, 1); no gradient, since the reader of number has a loss of its own."""
+    if selected.several is None:
+        return selected.logits.new_tensor(OF_ONE, dtype=torch.float32)
+    several = at_least_float32(selected.several.detach()).sigmoid().unsqueeze(1)
+    return OF_ONE + (OF_SEVERAL - OF_ONE) * several
 
 
 def presence_cues(selected: Selected) -> Tensor:

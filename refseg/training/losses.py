@@ -12,14 +12,15 @@ from refseg.models.encoded import NetworkOutput
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the terms; the paper's loss is the cross-entropy alone. selection, instances and dense count where the network has regions; dense is that
-    of cross-entropy and region term of the dense answer by itself, before the masks of chosen regions are mixed in."""
+    """Weights of the terms; the paper's loss is the cross-entropy alone. selection, instances, number and dense count where the network has regions;
+    dense is that of cross-entropy and region term of the dense answer by itself, before the masks of chosen regions are mixed in."""
 
     cross_entropy: float = 1.0
     region: float = 1.0
     presence: float = 0.1
     selection: float = 0.5
     instances: float = 0.5
+    number: float = 0.1
     dense: float = 0.0
 
 

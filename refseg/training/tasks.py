@@ -19,7 +19,7 @@ from refseg.models.network import ReferringNetwork
 from refseg.training.losses import LossWeights, batch_iou, segmentation_loss
 from refseg.training.precision import mixed_precision
 from refseg.training.recipe import Phase
-from refseg.training.region_losses import FOUND, boxes_of_masks, instance_loss, matched_regions, overlap_with, selection_loss
+from refseg.training.region_losses import FOUND, boxes_of_masks, instance_loss, matched_regions, number_loss, overlap_with, selection_loss
 from refseg.training.region_memory import RegionBatch, RegionMemory
 
 UNKNOWN_RATE = 0.02  # share of words hidden in training, so that <unk> means "some word"
@@ -51,7 +51,7 @@ class ExpressionTask:
         return prefetched(self.sampler.batch, start)
 
     def loss(self, network: ReferringNetwork, batch: TrainingBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Eq. 8 with the region term, presence, selection and instance terms."""
+        """Eq. 8 with the region term, presence, selection, instance and number terms."""
         device = next(network.parameters()).device
         images, windows, index = _pictures(batch, device)
         valid = torch.from_numpy(batch.valid).to(device)
@@ -67,11 +67,15 @@ class ExpressionTask:
         loss = segmentation_loss(output, target, inside, self.weights)
         total, figures = loss.total, {**loss._asdict(), "iou": batch_iou(output.logits.detach(), target)}
         if output.selected is not None and encoded.regions is not None:
-            overlap = overlap_with(encoded.regions.boxes.detach()[index], torch.from_numpy(batch.boxes).to(device))
+            meant = torch.from_numpy(batch.boxes).to(device)
+            overlap = overlap_with(encoded.regions.boxes.detach()[index], meant)
             selection = selection_loss(output.selected, overlap)
             instances = self._instance_loss(encoded, batch, images.shape[-1])
             total = total + self.weights.selection * selection + self.weights.instances * instances
             figures |= {"selection": selection, "instances": instances}
+            if output.selected.several is not None:
+                figures["number"] = number_loss(output.selected.several, meant)
+                total = total + self.weights.number * figures["number"]
         figures["total"] = total
         return total, figures
 

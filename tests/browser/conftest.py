@@ -66,7 +66,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     vocabulary = Vocabulary(["<pad>", "<unk>", *WORDS])
     predictor = Predictor(
         # without regions, whose votes push an untrained network beyond the reach of the threshold slider
-        ReferringNetwork(replace(NetworkConfig.tiny(), regions=0, cross_frame=8), len(vocabulary)),
+        ReferringNetwork(replace(NetworkConfig.tiny(), regions=0, number=False, cross_frame=8), len(vocabulary)),
         vocabulary,
         device="cpu",
         precision="float32",

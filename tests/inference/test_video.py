@@ -78,7 +78,7 @@ def across(tiny_vocabulary: Vocabulary) -> Predictor:
 
 @pytest.fixture(scope="module")
 def still(tiny_vocabulary: Vocabulary) -> Predictor:
-    return predictor_of(tiny_vocabulary, regions=0)
+    return predictor_of(tiny_vocabulary, regions=0, number=False)
 
 
 def by_definition(predictor: Predictor, images: list[NDArray[np.uint8]], target: int) -> Segmentation:

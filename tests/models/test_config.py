@@ -30,6 +30,7 @@ def test_the_papers_sizes() -> None:
         ({"width": 0}, "width must be positive, got 0"),
         ({"image_size": 100}, "image_size must be divisible by 32, got 100"),
         ({"refinement": []}, "regions need a refinement to join, got regions 6"),
+        ({"regions": 0}, "got number and no regions"),
         ({"backbone": "vgg"}, "backbone must be one of resnet101, pair, plain, got 'vgg'"),
         ({"regions": 17}, "regions must be at most the 16 detections of plain at image_size 64, got 17: choose fewer"),
         ({"backbone": "pair", "image_size": 32, "regions": 40}, "at most the 21 detections of pair at image_size 32, got 40"),
@@ -47,7 +48,7 @@ def test_impossible_settings_are_refused(change: dict[str, object], message: str
 
 @pytest.mark.parametrize("backbone", ["resnet101", "pair", "plain"])
 def test_the_grid_and_the_detections_are_those_of_the_backbone(backbone: Literal["resnet101", "pair", "plain"]) -> None:
-    config = replace(NetworkConfig.tiny(), backbone=backbone, regions=0, refinement=())
+    config = replace(NetworkConfig.tiny(), backbone=backbone, regions=0, number=False, refinement=())
     with torch.no_grad():
         seen = _build_backbone(config)(torch.zeros(1, 3, config.image_size, config.image_size))
     assert all(level.shape[-2:] == (config.grid, config.grid) for level in seen.levels)

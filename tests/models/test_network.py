@@ -120,7 +120,7 @@ def test_ablations_of_the_pooling_have_the_same_parameters(network: ReferringNet
 
 
 def test_without_the_additions_the_network_is_the_papers() -> None:
-    config = replace(NetworkConfig.tiny(), context=0, modulated=False, refinement=(), regions=0, presence=False)
+    config = replace(NetworkConfig.tiny(), context=0, modulated=False, refinement=(), regions=0, number=False, presence=False)
     network = ReferringNetwork(config, VOCABULARY).double()
     tokens, valid = expressions(3)
     output = network(pictures(1), tokens, valid)
@@ -136,7 +136,8 @@ def test_every_parameter_learns() -> None:
     output = network(pictures(2).float(), tokens, valid)
     assert output.presence is not None
     assert output.selected is not None
-    losses = [output.logits, output.presence, output.selected.logits, output.selected.category]
+    assert output.selected.several is not None
+    losses = [output.logits, output.presence, output.selected.logits, output.selected.category, output.selected.several]
     sum(loss.square().mean() for loss in losses).backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name

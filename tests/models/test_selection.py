@@ -6,7 +6,7 @@ from torch import Tensor
 
 from refseg.models.instances import GRID
 from refseg.models.regions import COLOURS, GEOMETRY, Regions
-from refseg.models.selection import EVIDENCE, PRESENCE_CUES, RegionSelection, presence_cues, region_evidence
+from refseg.models.selection import EVIDENCE, LIKENESSES, PRESENCE_CUES, RegionSelection, Selected, presence_cues, region_evidence
 
 EMBEDDING, CLASSES, APPEARANCE, COUNT = 6, 5, 7, 4
 
@@ -54,17 +54,34 @@ def test_words_and_every_aspect_matter(selection: RegionSelection) -> None:
         assert not torch.allclose(selection(embedded, valid, selection.describe(changed)).logits, answer, atol=1e-6), name
 
 
+def selected(logits: torch.Tensor) -> Selected:
+    """A choice with these logits (K, N + 1), and nothing else known."""
+    return Selected(logits, torch.zeros(len(logits), 2), torch.zeros(len(logits), logits.shape[1] - 1, LIKENESSES))
+
+
 def test_evidence_is_the_best_regions_mask_where_one_is_chosen() -> None:
     boxes = torch.tensor([[[0.0, 0.0, 32.0, 32.0], [32.0, 32.0, 64.0, 64.0]]]).repeat(3, 1, 1)
     masks = torch.ones(3, 2, GRID, GRID)
     logits = torch.tensor([[9.0, 0.0, -9.0], [5.0, 5.0, -9.0], [0.0, 0.0, 30.0]])  # the first, both, none
-    evidence = region_evidence(logits, boxes, masks, 64, 16)
+    evidence = region_evidence(selected(logits), boxes, masks, 64, 16)
     assert evidence.shape == (3, EVIDENCE, 16, 16) and evidence.min() >= 0 and evidence.max() <= 1 + 1e-6
     mask, certain, found = evidence.unbind(1)
     assert mask[0, 2, 2] > 0.99 and mask[0, 13, 13] < 0.01
     assert mask[1, 2, 2] > 0.99 and mask[1, 13, 13] > 0.99
     assert found[0].min() > 0.99 and found[2].max() < 0.01
     torch.testing.assert_close(certain, mask * found)
+
+
+@pytest.mark.parametrize(
+    ("several", "ratio", "shows"),
+    [(None, 0.9, True), (None, 0.8, False), (-9.0, 0.9, True), (-9.0, 0.8, False), (9.0, 0.3, True), (9.0, 0.2, False)],
+)
+def test_a_second_region_shows_where_several_are_meant_or_it_is_as_good(several: float | None, ratio: float, shows: bool) -> None:
+    boxes = torch.tensor([[[0.0, 0.0, 32.0, 32.0], [32.0, 32.0, 64.0, 64.0]]])
+    logits = torch.tensor([[1.0, ratio, 1e-3]]).log()
+    choice = selected(logits)._replace(several=None if several is None else torch.tensor([several]))
+    mask = region_evidence(choice, boxes, torch.ones(1, 2, GRID, GRID), 64, 16)[0, 0]
+    assert mask[2, 2] > 0.99 and bool(mask[13, 13] > 0.5) == shows
 
 
 def test_cues_of_presence(selection: RegionSelection) -> None:

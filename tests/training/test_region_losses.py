@@ -1,10 +1,12 @@
 """What the region branch minimises, against naive references."""
 
+import math
+
 import pytest
 import torch
 
 from refseg.models.selection import Selected
-from refseg.training.region_losses import boxes_of_masks, instance_loss, matched_regions, overlap_with, selection_loss
+from refseg.training.region_losses import boxes_of_masks, instance_loss, matched_regions, number_loss, overlap_with, selection_loss
 
 SIZE = 64
 
@@ -27,6 +29,16 @@ def test_the_choice_should_spread_by_squared_overlap() -> None:
     logits = target.clamp_min(1e-9).log()
     entropy = -(target[:2] * target[:2].log()).sum()
     torch.testing.assert_close(selection_loss(selected([logits.tolist()]), overlap), entropy, rtol=1e-4, atol=1e-4)
+
+
+def test_number_counts_the_objects_meant_and_leaves_out_what_is_not_there() -> None:
+    box, nothing = [1.0, 1.0, 5.0, 5.0], [0.0] * 4
+    objects = torch.tensor([[box, nothing], [box, box], [nothing, nothing]])
+    logits = torch.tensor([0.7, -0.3, 4.0])
+    expected = (math.log(1 + math.exp(0.7)) + math.log(1 + math.exp(0.3))) / 2
+    assert number_loss(logits, objects).item() == pytest.approx(expected, rel=1e-5)
+    assert number_loss(logits[2:], objects[2:]).item() == 0
+    assert number_loss(logits, torch.zeros(3, 0, 4)).item() == 0
 
 
 def test_nothing_found_means_none() -> None:

@@ -61,7 +61,7 @@ def test_without_regions_the_dense_answer_is_trained_by_itself(network: Referrin
     figures, learns = taught(network, ExpressionTask(NOWHERE, LossWeights(), regions=False))
     assert "selection" not in figures and "instances" not in figures
     assert learns("attention") and learns("presence") and learns("selection")
-    assert not learns("instances") and not learns("gate")
+    assert not learns("instances") and not learns("gate") and not learns("number")
 
 
 def test_without_regions_and_presence_the_choice_learns_nothing(network: ReferringNetwork) -> None:
@@ -72,7 +72,7 @@ def test_without_regions_and_presence_the_choice_learns_nothing(network: Referri
 def test_with_regions_everything_learns(network: ReferringNetwork) -> None:
     figures, learns = taught(network, ExpressionTask(NOWHERE, LossWeights(), regions=True))
     assert "selection" in figures and "instances" in figures
-    assert all(learns(part) for part in ("attention", "presence", "selection", "gate"))
+    assert all(learns(part) for part in ("attention", "presence", "selection", "gate", "number"))
 
 
 @pytest.mark.parametrize("regions", [True, False])
