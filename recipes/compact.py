@@ -68,6 +68,8 @@ RECIPE = Recipe(
             **JOINT,
             **FROZEN,
         ),
+        # Sentences alone: whether one thing is meant or several.
+        Phase("number", steps=300, rate=3e-3, trained=("number",), **{**CHOICE, "task": "number"}, **FROZEN),
         # Every tensor, the backbone at a rate that leaves the detector what it knows: its normalisation is folded away, and at 2e-5 it forgets.
         Phase(
             "everything",

@@ -32,7 +32,7 @@ from refseg.training.report import Comparison
 from refseg.training.schedule import parameter_groups, warm_cosine
 from refseg.training.start import Start, begin
 from refseg.training.state import check_plan, load_state, save_state, writing
-from refseg.training.tasks import ClipTask, ExpressionTask, InstanceTask, SelectionTask, Task, sampler_for
+from refseg.training.tasks import ClipTask, ExpressionTask, InstanceTask, NumberTask, SelectionTask, Task, sampler_for
 
 LOG_EVERY = 10
 
@@ -194,12 +194,13 @@ def _task(run: Run, sources: Sequence[TrainingSource], phase: Phase, seed: int, 
     """What the phase teaches; resume: the run has stopped in this phase."""
     tokeniser = Tokeniser(run.vocabulary, run.network.config.max_words)
     borrowed = [pair for source in sources for pair in source.expressions]
-    if phase.task == "selection":
+    if phase.task in ("selection", "number"):
         chooser = ExpressionChooser(phase.mix, borrowed)
-        first = next(number for number, other in enumerate(run.recipe.phases) if other.task == "selection")
+        first = next(number for number, other in enumerate(run.recipe.phases) if other.task in ("selection", "number"))
         memory = _memory(run, sources, phase, chooser, _seed(run.recipe, first), resume)  # later phases remember the same
         classes = COCO_CATEGORIES if run.network.backbone.classes == len(COCO_CATEGORIES) else ()
-        return SelectionTask(memory, chooser, tokeniser, phase, seed, classes)
+        taught = SelectionTask if phase.task == "selection" else NumberTask
+        return taught(memory, chooser, tokeniser, phase, seed, classes)
     if phase.task == "clips":
         return ClipTask(_clip_sampler(run, sources, phase, tokeniser, seed, borrowed), run.recipe.loss)
     sampler = sampler_for(phase, sources, tokeniser, seed, borrowed)

@@ -24,7 +24,8 @@ class Phase:
     steps: optimiser steps.  images, expressions: per step and per picture; instances: masks of single objects, at most, per picture.
     image_size: side of the letterboxed picture, 0 for the network's own.
     task: "expressions" trains the whole network, "instances" the masks of single objects, "selection" the choice among the candidate regions, from
-    memory, "clips" cross-frame self-attention and nothing else, on windows of `images` frames; see `refseg.training.tasks`.
+    memory, "number" whether one thing is meant or several, from the same sentences, "clips" cross-frame self-attention and nothing else, on windows of
+    `images` frames; see `refseg.training.tasks`.
     regions: whether the answer to an expression sees the masks of the regions. Where it does not, the dense answer is trained by itself, without the regions'
     evidence and their losses; the presence score reads the choice among them all the same, so that its loss trains the choice a little, too.
     trained: names of the network's modules that change; empty: all but what the task and the rates leave as it is.
@@ -43,7 +44,7 @@ class Phase:
     rate: float
     backbone_rate: float
     table_rate: float
-    task: Literal["expressions", "instances", "selection", "clips"] = "expressions"
+    task: Literal["expressions", "instances", "selection", "number", "clips"] = "expressions"
     regions: bool = True
     trained: tuple[str, ...] = ()
     instances: int = 0

@@ -39,12 +39,11 @@ def selection_loss(selected: Selected, overlap: Tensor, category: Tensor | None 
     return loss
 
 
-def number_loss(several: Tensor, objects: Tensor) -> Tensor:
-    """Cross-entropy of "several are meant", a scalar. several (K,): its logits; objects (K, O, 4): boxes of what is meant, zeros are none. What means nothing
-    in its picture does not count: it may be either."""
-    meant = (objects[..., 2] > objects[..., 0]).sum(1)
-    entropy = F.binary_cross_entropy_with_logits(several.float(), (meant > 1).float(), reduction="none") * (meant > 0)
-    return entropy.sum() / (meant > 0).sum().clamp_min(1)
+def number_loss(several: Tensor, count: Tensor) -> Tensor:
+    """Cross-entropy of "several are meant", a scalar. several (K,): its logits; count (K,): how many objects are meant. What means nothing in its picture is
+    left out: it may be either."""
+    entropy = F.binary_cross_entropy_with_logits(several.float(), (count > 1).float(), reduction="none") * (count > 0)
+    return entropy.sum() / (count > 0).sum().clamp_min(1)
 
 
 def instance_loss(logits: Tensor, boxes: Tensor, masks: Tensor, image_size: int) -> Tensor:

@@ -31,7 +31,7 @@ FLOATS = torch.float16
 
 class RegionBatch(NamedTuple):
     """regions of B pictures; tokens and valid (K, T); image_index (K,); overlap (K, N) of the candidates with what is meant; category (K,): its
-    index among the detector's classes, or -1."""
+    index among the detector's classes, or -1; meant (K,): how many objects that is."""
 
     regions: Regions
     tokens: Tensor
@@ -39,6 +39,7 @@ class RegionBatch(NamedTuple):
     image_index: Tensor
     overlap: Tensor
     category: Tensor
+    meant: Tensor
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,12 @@ class RememberedPicture:
 
 
 class _Said(NamedTuple):
-    """An expression, the overlap (N,) of the candidates with what it means, and the category of that (None for nothing)."""
+    """An expression, the overlap (N,) of the candidates with what it means, the category of that (None for nothing), and how many objects it is."""
 
     text: str
     overlap: Tensor
     category: str | None
+    meant: int
 
 
 class RegionMemory:
@@ -123,6 +125,7 @@ class RegionMemory:
             torch.tensor(index),
             torch.stack([one.overlap for one in said]),
             torch.tensor([index_of.get(one.category or "", -1) for one in said]),
+            torch.tensor([one.meant for one in said]),
         )
 
     def _recall_one(self, chooser: ExpressionChooser, expressions: int, rng: np.random.Generator) -> tuple[Regions, list[_Said]]:
@@ -156,6 +159,7 @@ def _said(text: str, objects: tuple[int, ...], overlap: Tensor, categories: Sequ
         text,
         overlap[:, list(objects)].amax(1) if objects else overlap.new_zeros(len(overlap)),
         categories[objects[0]] if objects else None,
+        len(objects),
     )
 
 

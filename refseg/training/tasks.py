@@ -74,7 +74,8 @@ class ExpressionTask:
             total = total + self.weights.selection * selection + self.weights.instances * instances
             figures |= {"selection": selection, "instances": instances}
             if output.selected.several is not None:
-                figures["number"] = number_loss(output.selected.several, meant)
+                count = (meant[..., 2] > meant[..., 0]).sum(1)
+                figures["number"] = number_loss(output.selected.several, count)
                 total = total + self.weights.number * figures["number"]
         figures["total"] = total
         return total, figures
@@ -185,11 +186,26 @@ class SelectionTask:
         """`selection_loss`, and the share of expressions whose choice is the object meant (or rightly none)."""
         device = next(network.parameters()).device
         regions = type(batch.regions)(*(part.to(device) for part in batch.regions))
-        tokens, valid, index, overlap, category = (part.to(device) for part in batch[1:])
+        tokens, valid, index, overlap, category = (part.to(device) for part in batch[1:6])
         with mixed_precision(device):
             selected = network.select(network.describe(regions), hide_words(tokens, valid), valid, index)
         loss = selection_loss(selected, overlap, category)
         return loss, {"total": loss, "right": choice_accuracy(selected.logits.detach(), overlap)}
+
+
+class NumberTask(SelectionTask):
+    """Whether one thing is meant or several: the same sentences, and nothing else."""
+
+    def loss(self, network: ReferringNetwork, batch: RegionBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """`number_loss`, and the share of expressions that it gets right."""
+        if network.number is None:
+            raise DataError("a phase of number needs a network that reads it, got none: set `number` in the recipe's network")
+        device = next(network.parameters()).device
+        tokens, valid, count = (part.to(device) for part in (batch.tokens, batch.valid, batch.meant))
+        several = network.number(network.words.table(hide_words(tokens, valid)), valid)
+        right = ((several > 0) == (count > 1))[count > 0].float().mean()
+        loss = number_loss(several, count)
+        return loss, {"total": loss, "right": right}
 
 
 def choice_accuracy(logits: Tensor, overlap: Tensor) -> Tensor:

@@ -50,6 +50,24 @@ def test_a_phase_of_clips_leaves_the_answers_about_pictures_as_they_are(data: Pa
         assert torch.equal(value, before.get_parameter(name)) != name.startswith(("cross_frame", "gate", "certainty")), name
 
 
+def test_a_phase_of_number_teaches_its_reader_and_nothing_else(data: Path, tmp_path: Path) -> None:
+    recipe, output = data / "recipe.py", tmp_path / "run"
+    text = recipe.read_text(encoding="utf-8")
+    recipe.write_text(text.replace('"clips", task="clips"', '"number", task="number", trained=("number",)'), encoding="utf-8")
+    before, _, _ = load_checkpoint(train_from_recipe(str(recipe), data, output, steps=6, device="cpu"))
+    after, _, _ = load_checkpoint(train_from_recipe(str(recipe), data, output, resume=True, device="cpu"))
+    changed = {name.partition(".")[0] for name, value in after.named_parameters() if not torch.equal(value, before.get_parameter(name))}
+    assert changed - {"gate", "certainty"} == {"number"}
+
+
+def test_a_phase_of_number_needs_a_reader_of_it(data: Path, tmp_path: Path) -> None:
+    recipe = data / "recipe.py"
+    text = recipe.read_text(encoding="utf-8").replace('"clips", task="clips"', '"number", task="number"')
+    recipe.write_text(text.replace("cross_frame=8", "number=False"), encoding="utf-8")
+    with pytest.raises(DataError, match="set `number` in the recipe's network"):
+        train_from_recipe(str(recipe), data, tmp_path / "run", device="cpu")
+
+
 class NormalisedBackbone(PlainBackbone):
     """With batch normalisation, as the paper's backbone has it."""
 
