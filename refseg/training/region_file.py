@@ -25,7 +25,7 @@ def fingerprint(network: ReferringNetwork, sources: Sequence[TrainingSource], ph
     """Of everything that `remember` makes of pictures under these names: the backbone and its configuration, what people wrote, the kinds of
     expressions, the size and the seed."""
     told = {
-        "network": network.config.to_dict(),
+        "network": [network.config.backbone, network.config.regions],
         "image_size": phase.image_size,
         "seed": seed,
         "kinds": sorted(kind for kind, odds in phase.mix.items() if odds > 0),

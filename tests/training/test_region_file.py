@@ -80,6 +80,7 @@ def test_a_fingerprint_knows_what_is_remembered() -> None:
     same = [
         fingerprint(network(), [source, TrainingSource([], 2.0)], replace(PHASE, steps=9, rate=1.0), 0),
         fingerprint(elsewhere, [source], PHASE, 0),
+        fingerprint(network(number=False, width=24), [source], PHASE, 0),
     ]
     different = [
         fingerprint(other, [source], PHASE, 0),
