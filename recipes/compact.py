@@ -7,8 +7,6 @@ Needs `pip install -r recipes/requirements.txt` (onnx, to read the detector).
 Cost and score: see README.md beside this file.
 """
 
-from dataclasses import replace
-
 from refseg.data.choices import DEFAULT_MIX
 from refseg.data.sources import ClipSpec, SourceSpec
 from refseg.models.config import NetworkConfig
@@ -30,7 +28,7 @@ CHOICE = {
 
 RECIPE = Recipe(
     name="compact",
-    network=replace(NetworkConfig.compact(), voters=3, number=True),
+    network=NetworkConfig.compact(),
     sources=(
         SourceSpec("coco", 0.42, complete=True),
         SourceSpec("objects", 0.36),
@@ -68,6 +66,8 @@ RECIPE = Recipe(
             **JOINT,
             **FROZEN,
         ),
+        # And again: what *together* makes of the choice, on few expressions, is no better than what it was.
+        Phase("selection at last", steps=600, rate=6e-4, **CHOICE, **FROZEN),
         # Sentences alone: whether one thing is meant or several.
         Phase("number", steps=300, rate=3e-3, trained=("number",), **{**CHOICE, "task": "number"}, **FROZEN),
         # Every tensor, the backbone at a rate that leaves the detector what it knows: its normalisation is folded away, and at 2e-5 it forgets.

@@ -99,6 +99,8 @@ class NetworkConfig:
             modulated=True,
             refinement=(48, 32),
             regions=40,
+            voters=3,
+            number=True,
             presence=True,
             cross_frame=64,
             cross_frame_stride=2,

@@ -16,21 +16,12 @@ from refseg.models.encoded import EncodedImages, NetworkOutput, SeenImages
 from refseg.models.features import COORDINATES, VisualFeatures, WordFeatures, at_least_float32, coordinate_features
 from refseg.models.fusion import GatedFusion
 from refseg.models.instances import InstanceMasks
+from refseg.models.mixture import gate_cues, mixed_logits, region_gate
 from refseg.models.number import NumberReader
 from refseg.models.presence import PresenceHead
 from refseg.models.refinement import Refinement
 from refseg.models.regions import Regions, propose_regions
-from refseg.models.selection import (
-    EVIDENCE,
-    MARGIN_CUE,
-    PRESENCE_CUES,
-    DescribedRegions,
-    RegionSelection,
-    Selected,
-    mixed_logits,
-    presence_cues,
-    region_evidence,
-)
+from refseg.models.selection import EVIDENCE, DescribedRegions, RegionSelection, Selected, region_evidence
 from refseg.models.voting import VotedSelection
 
 
@@ -62,7 +53,7 @@ class ReferringNetwork(nn.Module):
             self.instances = InstanceMasks(self.backbone.level_channels[0], *self.backbone.detail_channels)
             known = config.embedding, self.backbone.classes, sum(self.backbone.appearance_channels)
             self.selection = RegionSelection(*known) if config.voters == 1 else VotedSelection(*known, config.voters)
-            self.gate, self.certainty = _region_gate(), nn.Parameter(torch.tensor(3.0))  # see `mixed_logits`
+            self.gate, self.certainty = region_gate(), nn.Parameter(torch.tensor(3.0))  # see `mixed_logits`
         self.number = NumberReader(config.embedding) if config.number else None
 
     def see(self, images: Tensor, windows: Tensor | None = None) -> SeenImages:
@@ -146,8 +137,9 @@ class ReferringNetwork(nn.Module):
             x = self.refinement(x, details, evidence)
         dense = logits = self.prediction(x).squeeze(1)
         if selected is not None and evidence is not None:
-            gate = self.gate(presence_cues(selected)).sigmoid().squeeze(1)
-            logits = mixed_logits(dense, evidence[:, 0], gate, self.certainty)
+            region = evidence[:, 0]
+            gate = self.gate(gate_cues(selected, dense, region)).sigmoid().squeeze(1)
+            logits = mixed_logits(dense, region, gate, self.certainty)
         return NetworkOutput(
             logits=logits,
             word_attention=torch.stack([level.word_attention for level in attended], dim=1),
@@ -210,15 +202,6 @@ class ReferringNetwork(nn.Module):
 def _in_order(encoded: EncodedImages, tokens: Tensor) -> Tensor:
     """The k-th picture for the k-th expression; one picture for all of them."""
     return torch.arange(len(tokens), device=tokens.device) % len(encoded.parts[0].features)
-
-
-def _region_gate() -> nn.Linear:
-    """At first, the odds that the best region is meant against "none"."""
-    gate = nn.Linear(PRESENCE_CUES, 1)
-    with torch.no_grad():
-        nn.init.zeros_(gate.bias)
-        gate.weight.zero_()[0, MARGIN_CUE] = 4.0
-    return gate
 
 
 def _build_backbone(config: NetworkConfig) -> Backbone:

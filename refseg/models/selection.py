@@ -201,12 +201,3 @@ def presence_cues(selected: Selected) -> Tensor:
     """(K, 7): best score, "none", their difference (all over 4), and the best likeness of each sort over the regions."""
     best, none = selected.logits[:, :-1].amax(1), selected.logits[:, -1]
     return torch.cat([torch.stack([best, none, best - none], dim=1) / 4, selected.likeness.amax(1)], dim=1)
-
-
-def mixed_logits(dense: Tensor, region: Tensor, gate: Tensor, certainty: Tensor) -> Tensor:
-    """(1 - g) dense + g c (2 m - 1), (K, h, w): a choice counts as far as it is to be trusted.
-
-    dense (K, h, w): logits of Eq. 7.  region (K, h, w): m, the mask of the best region, 0..1.  gate (K,): g, 0..1.  certainty: c, the logit inside a mask.
-    """
-    gate = gate[:, None, None]
-    return (1 - gate) * dense + gate * certainty * (2 * region - 1)

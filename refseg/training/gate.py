@@ -1,7 +1,7 @@
 """Fit how far the network trusts its choice among the regions, on pictures that it was not trained on.
 
-In training the choice is right far more often than on new pictures, so a gate learnt there would trust it too far. It has nine numbers, so that
-a few hundred held-back expressions are enough.
+In training the choice is right far more often than on new pictures, so a gate learnt there would trust it too far. It has twelve numbers, so
+that a few hundred held-back expressions are enough.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,15 @@ from refseg.errors import DataError
 from refseg.images import Letterbox, load_image
 from refseg.inference.predictor import Predictor
 from refseg.language import Vocabulary
+from refseg.models.mixture import gate_cues, mixed_logits
 from refseg.models.network import ReferringNetwork
-from refseg.models.selection import mixed_logits, presence_cues
 
-STEPS, BATCH, RATE, DECAY = 300, 256, 0.03, 0.01
+STEPS, RATE, DECAY = 300, 0.02, 0.002
+CERTAINTIES = (3.0, 4.0, 5.0, 6.0, 8.0)
 
 
 class GateSamples(NamedTuple):
-    """N expressions: cues (N, 7); dense logits, best region's mask (0..1), what is meant and what is picture (N, h, w); weights (N,), sum 1;
+    """N expressions: cues (N, 10); dense logits, best region's mask (0..1), what is meant and what is picture (N, h, w); weights (N,), sum 1;
     pictures (N,): their numbers."""
 
     cues: Tensor
@@ -43,35 +44,39 @@ class GateSamples(NamedTuple):
 
 
 class Gate(NamedTuple):
-    """weight (7,) and bias of the gate, and c, see `mixed_logits`."""
+    """weight (10,) and bias of the gate, and c, see `mixed_logits`."""
 
     weight: Tensor
     bias: Tensor
     certainty: Tensor
 
 
-def fit_gate(samples: GateSamples, seed: int = 0) -> Gate:
-    """Maximises the soft IoU of the mixed answer, with a light pull of the weights to 0. A function of its arguments."""
-    generator = torch.Generator().manual_seed(seed)
+def fit_gate(samples: GateSamples) -> Gate:
+    """Maximises the IoU to be expected if g were the probability that the region's answer is taken and not the dense one, the mean of g IoU_region +
+    (1 - g) IoU_dense, with a light pull of the weights to 0; then c, for the mixture itself. A function of its arguments."""
     mean, spread = samples.cues.mean(0), samples.cues.std(0).clamp_min(1e-3)
     cues = (samples.cues - mean) / spread
+    better = samples.weights * (_iou(samples.region > 0.5, samples) - _iou(samples.dense > 0, samples))
     weight, bias = torch.zeros(cues.shape[1], requires_grad=True), torch.zeros((), requires_grad=True)
-    certainty = torch.tensor(3.0, requires_grad=True)
-    sharpness = torch.tensor(1.0, requires_grad=True)  # of all logits: the soft IoU needs one, the sign of the answer does not
-    optimiser = torch.optim.Adam([weight, bias, certainty, sharpness], lr=RATE)
+    optimiser = torch.optim.Adam([weight, bias], lr=RATE)
     for _ in range(STEPS):
-        rows = torch.randperm(len(cues), generator=generator)[:BATCH]
-        logits = mixed_logits(samples.dense[rows], samples.region[rows], (cues[rows] @ weight + bias).sigmoid(), certainty)
-        probability = (sharpness * logits).sigmoid() * samples.inside[rows]
-        common = (probability * samples.target[rows]).sum((1, 2))
-        total = (probability + samples.target[rows]).sum((1, 2)) - common
-        own = samples.weights[rows]
-        loss = ((1 - common / total.clamp_min(1)) * own).sum() / own.sum() + DECAY * weight.square().sum()
+        loss = DECAY * weight.square().sum() - ((cues @ weight + bias).sigmoid() * better).sum() / samples.weights.sum()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
     plain = weight.detach() / spread
-    return Gate(plain, bias.detach() - plain @ mean, certainty.detach())
+    bias = bias.detach() - plain @ mean
+    gate = (samples.cues @ plain + bias).sigmoid()
+    mixed = [
+        float(samples.weights @ _iou(mixed_logits(samples.dense, samples.region, gate, torch.tensor(c)) > 0, samples)) for c in CERTAINTIES
+    ]
+    return Gate(plain, bias, torch.tensor(CERTAINTIES[int(np.argmax(mixed))]))
+
+
+def _iou(marked: Tensor, samples: GateSamples) -> Tensor:
+    """IoU (N,) of masks (N, h, w) with what is meant, within the pictures."""
+    marked, meant = marked & (samples.inside > 0.5), samples.target > 0.5
+    return (marked & meant).sum((1, 2)) / (marked | meant).sum((1, 2)).clamp_min(1)
 
 
 @torch.no_grad()
@@ -119,7 +124,7 @@ def _of_picture(predictor: Predictor, dataset: RefCocoDataset, image: ImageRecor
     target = torch.cat([cover.expand(len(referent.sentences), -1, -1) for cover, referent in zip(covered, referents, strict=True)])
     inside = _covered(encoded.letterbox, np.ones(shape, dtype=bool), cells) >= 0.5
     return GateSamples(
-        cues=presence_cues(output.selected).float().cpu(),
+        cues=gate_cues(output.selected, output.dense, evidence[:, 0]).float().cpu(),
         dense=_shrunk(output.dense, cells),
         region=_shrunk(evidence[:, 0], cells),
         target=target,

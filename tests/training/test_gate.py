@@ -11,15 +11,15 @@ import torch
 from refseg.data.refcoco import read_refcoco
 from refseg.language import Vocabulary
 from refseg.models.config import NetworkConfig
+from refseg.models.mixture import GATE_CUES, gate_cues, mixed_logits
 from refseg.models.network import ReferringNetwork
-from refseg.models.selection import PRESENCE_CUES, mixed_logits, presence_cues
 from refseg.training.gate import Gate, GateSamples, apply_gate, fit_gate, gate_samples
 
 
 def made(count: int = 300, seed: int = 0) -> GateSamples:
     """Where the third cue is above 1 the region is right and the dense answer wrong; below, the other way round."""
     generator = torch.Generator().manual_seed(seed)
-    cues = torch.randn(count, PRESENCE_CUES, generator=generator)
+    cues = torch.randn(count, GATE_CUES, generator=generator)
     cues[:, 2] += 1
     target = torch.zeros(count, 8, 8)
     for row in target:
@@ -34,7 +34,7 @@ def made(count: int = 300, seed: int = 0) -> GateSamples:
 def test_what_tells_good_choices_from_bad_ones_is_found() -> None:
     samples, fresh = made(), made(seed=1)
     gate = fit_gate(samples)
-    assert gate.weight[2] > 3 * gate.weight[[0, 1, 3, 4, 5, 6]].abs().max() and gate.certainty > 0
+    assert gate.weight[2] > 3 * gate.weight[[0, 1, *range(3, GATE_CUES)]].abs().max() and gate.certainty > 0
     logits = mixed_logits(fresh.dense, fresh.region, (fresh.cues @ gate.weight + gate.bias).sigmoid(), gate.certainty)
     right = ((logits > 0) == (fresh.target > 0)).flatten(1).all(1).float().mean()
     assert right > 0.9
@@ -42,10 +42,19 @@ def test_what_tells_good_choices_from_bad_ones_is_found() -> None:
     assert all(torch.equal(a, b) for a, b in zip(gate, again, strict=True))
 
 
+def test_expressions_count_by_their_weights() -> None:
+    samples = made()
+    blind = samples._replace(cues=torch.zeros_like(samples.cues))  # the cues tell nothing: the heavier side wins
+    region_is_right = samples.cues[:, 2] > 1
+    for heavy, light in ((9.0, 1.0), (1.0, 9.0)):
+        gate = fit_gate(blind._replace(weights=torch.where(region_is_right, heavy, light)))
+        assert bool(gate.bias > 0) == (heavy > light)
+
+
 def test_what_is_fitted_is_what_the_network_computes() -> None:
     torch.manual_seed(0)
     network = ReferringNetwork(NetworkConfig.tiny(), 20).eval()
-    apply_gate(network, Gate(torch.randn(PRESENCE_CUES), torch.tensor(0.3), torch.tensor(2.5)))
+    apply_gate(network, Gate(torch.randn(GATE_CUES), torch.tensor(0.3), torch.tensor(2.5)))
     tokens, valid, index = torch.randint(2, 20, (3, 4)), torch.ones(3, 4, dtype=torch.bool), torch.zeros(3, dtype=torch.int64)
     with torch.no_grad():
         encoded = network.encode(torch.rand(1, 3, 64, 64))
@@ -53,7 +62,7 @@ def test_what_is_fitted_is_what_the_network_computes() -> None:
         assert output.selected is not None and output.dense is not None
         evidence = network.evidence(encoded, output.selected, index)
         assert evidence is not None
-        gate = network.gate(presence_cues(output.selected)).sigmoid().squeeze(1)
+        gate = network.gate(gate_cues(output.selected, output.dense, evidence[:, 0])).sigmoid().squeeze(1)
         torch.testing.assert_close(mixed_logits(output.dense, evidence[:, 0], gate, network.certainty), output.logits)
     assert network.certainty.item() == 2.5 and network.gate.bias.item() == pytest.approx(0.3)
 
@@ -74,7 +83,7 @@ def test_samples_of_a_network_lie_on_their_pictures(tmp_path: Path, tiny_network
     (tmp_path / "expressions.json").write_text(json.dumps([ref]), encoding="utf-8")
     dataset = read_refcoco(tmp_path, "val")
     samples = gate_samples(tiny_network, tiny_vocabulary, [(dataset, 3.0), (dataset, 1.0)], cells=16)
-    assert samples.cues.shape == (4, PRESENCE_CUES) and samples.dense.shape == samples.region.shape == (4, 16, 16)
+    assert samples.cues.shape == (4, GATE_CUES) and samples.dense.shape == samples.region.shape == (4, 16, 16)
     assert samples.weights.tolist() == pytest.approx([0.375, 0.375, 0.125, 0.125])
     assert samples.inside[0, 4:12].all() and not samples.inside[0, :4].any() and not samples.inside[0, 12:].any()
     # 20 of 80 pixels wide on 16 cells: four cells, a quarter from the left, in the middle of the letterboxed height

@@ -30,7 +30,8 @@ def train(parts: Parts, steps: range) -> None:
         tokens = torch.randint(2, VOCABULARY, (2, 4), generator=generator)
         answer = network(images, tokens, torch.ones(2, 4, dtype=torch.bool))
         optimiser.zero_grad()
-        ((answer.logits - 1).square().mean() + answer.presence.square().mean()).backward()
+        said = (answer.logits - 1, answer.presence, answer.selected.several)
+        sum(part.square().mean() for part in said).backward()
         optimiser.step()
 
 
