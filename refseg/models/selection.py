@@ -181,7 +181,8 @@ def region_evidence(selected: Selected, boxes: Tensor, masks: Tensor, image_size
     probability = at_least_float32(logits).softmax(-1)
     found = 1 - probability[:, -1]
     best, which = probability[:, :-1].topk(min(DRAWN, logits.shape[1] - 1), dim=1)  # (K, M)
-    weights = (best / best[:, :1].clamp_min(1e-6)) ** _sharpness(selected)
+    relative = (best / best[:, :1].clamp_min(1e-6)).clamp_min(1e-6)  # a root has no slope at 0
+    weights = relative ** _sharpness(selected)
     rows = torch.arange(len(logits), device=logits.device).unsqueeze(1)
     drawn = paste_masks(masks[rows, which], boxes[rows, which], image_size, cells)  # (K, M, cells, cells)
     strongest = (drawn * weights[:, :, None, None]).amax(1)

@@ -74,7 +74,7 @@ class ExpressionTask:
             total = total + self.weights.selection * selection + self.weights.instances * instances
             figures |= {"selection": selection, "instances": instances}
             if output.selected.several is not None:
-                count = (meant[..., 2] > meant[..., 0]).sum(1)
+                count = (meant[..., 2] > meant[..., 0]).sum(1)  # of those in the window
                 figures["number"] = number_loss(output.selected.several, count)
                 total = total + self.weights.number * figures["number"]
         figures["total"] = total

@@ -84,6 +84,14 @@ def test_a_second_region_shows_where_several_are_meant_or_it_is_as_good(several:
     assert mask[2, 2] > 0.99 and bool(mask[13, 13] > 0.5) == shows
 
 
+def test_the_evidence_of_many_has_a_gradient_where_a_region_is_out_of_the_question() -> None:
+    boxes = torch.tensor([[[0.0, 0.0, 32.0, 32.0], [32.0, 32.0, 64.0, 64.0]]])
+    logits = torch.tensor([[0.0, -200.0, -1.0]], requires_grad=True)
+    choice = selected(logits)._replace(several=torch.tensor([9.0]))
+    region_evidence(choice, boxes, torch.ones(1, 2, GRID, GRID), 64, 16).sum().backward()
+    assert logits.grad is not None and logits.grad.isfinite().all()
+
+
 def test_cues_of_presence(selection: RegionSelection) -> None:
     embedded, valid = sentences(2, 3)
     cues = presence_cues(selection(embedded, valid, selection.describe(regions(2))))
