@@ -2,7 +2,8 @@
 
     python -m benchmarks.card --model runs/compact/checkpoint --data DATA --output checkpoints [--photos FOLDER]
 
-Measures the `val` splits of DATA/coco, objects and clothing and prints the card's tables (Markdown). Writes into the output folder calibration.png (how far
+Measures the `val` splits of DATA/coco, objects and clothing and prints the card's tables (Markdown), what is called absent on `coco`, rightly and wrongly, and
+how good the answers are that the model doubts. Writes into the output folder calibration.png (how far
 the presence score can be taken at its word) and masks.png and failures.png: twelve expressions drawn at random, and six drawn at random from those with an
 IoU below 0.2. These show the masks alone, for the photos are not ours to publish; with --photos the same is drawn over the photos into that folder.
 """
@@ -39,13 +40,14 @@ SEED, SHOWN, FAILURES, FAILED = 0, 12, 6, 0.2
 
 @dataclass(frozen=True)
 class Sample:
-    """One expression: its picture, the mask answered (at the picture's size), IoU with the label, and whether the verdict was "not there"."""
+    """One expression: its picture, the mask answered (at the picture's size), IoU with the label, whether the verdict was "not there", and the doubt."""
 
     picture: Path
     text: str
     mask: NDArray[np.bool_]
     iou: float
     absent: bool
+    doubt: float
 
 
 def main() -> None:
@@ -66,6 +68,7 @@ def main() -> None:
     print(json.dumps({key: value for key, value in summary.items() if key != "calibration"}, indent=1))
     draw_calibration(summary, arguments.output / "calibration.png")
     samples = answered(predictor, coco)
+    print("mean IoU by quarters of doubt, the doubted last:", *(percent(value) for value in by_doubt(samples)))
     rng = np.random.default_rng(SEED)
     chosen = [samples[int(i)] for i in rng.permutation(len(samples))[:SHOWN]]
     failed = [sample for sample in samples if sample.iou < FAILED]
@@ -106,8 +109,15 @@ def answered(predictor: Predictor, dataset: RefCocoDataset) -> list[Sample]:
         answers = predictor.segment(predictor.encode(load_image(path)), [sentence for _, sentence in said])
         for (referent, sentence), answer in zip(said, answers, strict=True):
             mask = answer.mask()
-            samples.append(Sample(path, sentence, mask, iou(mask, referent.instance.mask(image.height, image.width)), answer.absent))
+            overlap = iou(mask, referent.instance.mask(image.height, image.width))
+            samples.append(Sample(path, sentence, mask, overlap, answer.absent, answer.doubt))
     return samples
+
+
+def by_doubt(samples: Sequence[Sample], parts: int = 4) -> list[float]:
+    """Mean IoU of each of `parts` equal shares of the answers, from the least doubted to the most."""
+    ordered = [sample.iou for sample in sorted(samples, key=lambda sample: sample.doubt)]
+    return [float(np.mean(share)) for share in np.array_split(ordered, parts)]
 
 
 def crossed(raw: PresenceSamples) -> PresenceSamples:
