@@ -39,6 +39,6 @@ RECIPE = Recipe(
         ),
     ),
     measured=".",
-    loss=LossWeights(presence=0.0),
+    loss=LossWeights(presence=0.0, dense=1.0),  # dense: as the model was made
     save_every=20,
 )
