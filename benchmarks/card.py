@@ -2,15 +2,15 @@
 
     python -m benchmarks.card --model runs/compact/checkpoint --data DATA --output checkpoints [--photos FOLDER]
 
-Measures the `val` splits of DATA/coco, objects and clothing and prints the card's tables (Markdown), what is called absent on `coco`, rightly and wrongly, and
-how good the answers are that the model doubts. Writes into the output folder calibration.png (how far
-the presence score can be taken at its word) and masks.png and failures.png: twelve expressions drawn at random, and six drawn at random from those with an
+Measures the `val` splits of DATA/coco, objects and clothing and prints the card's tables (Markdown), what is called absent on `coco`, rightly and wrongly,
+how good the answers are that the model doubts, and those about several things at once. Writes into the output folder calibration.png (how far the presence
+score can be taken at its word) and masks.png and failures.png: twelve expressions drawn at random, and six drawn at random from those with an
 IoU below 0.2. These show the masks alone, for the photos are not ours to publish; with --photos the same is drawn over the photos into that folder.
 """
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.data.refcoco import RefCocoDataset, read_refcoco
+from refseg.data.scenes import RefCocoScenes
+from refseg.data.templates import make_templates
 from refseg.evaluation.absence import PresenceSamples, presence_samples, summarise_absence
-from refseg.evaluation.metrics import THRESHOLDS
+from refseg.evaluation.metrics import THRESHOLDS, mean_iou, precision_at
 from refseg.evaluation.protocol import evaluate_refcoco
 from refseg.evaluation.tables import percent, table
 from refseg.images import load_image
@@ -69,6 +71,10 @@ def main() -> None:
     draw_calibration(summary, arguments.output / "calibration.png")
     samples = answered(predictor, coco)
     print("mean IoU by quarters of doubt, the doubted last:", *(percent(value) for value in by_doubt(samples)))
+    overlaps = [iou(mask, wanted) for mask, wanted in several(predictor, RefCocoScenes(arguments.data / "coco", "val", complete=True))]
+    print(
+        f"{len(overlaps)} made expressions about several things: mean IoU {percent(mean_iou(overlaps))}, P@0.5 {percent(precision_at(overlaps, 0.5))}"
+    )
     rng = np.random.default_rng(SEED)
     chosen = [samples[int(i)] for i in rng.permutation(len(samples))[:SHOWN]]
     failed = [sample for sample in samples if sample.iou < FAILED]
@@ -118,6 +124,16 @@ def by_doubt(samples: Sequence[Sample], parts: int = 4) -> list[float]:
     """Mean IoU of each of `parts` equal shares of the answers, from the least doubted to the most."""
     ordered = [sample.iou for sample in sorted(samples, key=lambda sample: sample.doubt)]
     return [float(np.mean(share)) for share in np.array_split(ordered, parts)]
+
+
+def several(predictor: Predictor, scenes: RefCocoScenes) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """The mask answered to every expression that templates make about several things ("both dogs"), and the union of the things."""
+    rng = np.random.default_rng(SEED)
+    for index in range(len(scenes)):
+        scene = scenes[index]
+        if made := make_templates(scene, rng, ("several",)):
+            answers = predictor.segment(predictor.encode(scene.image), [template.text for template in made])
+            yield from ((answer.mask(), scene.union(template.objects)) for template, answer in zip(made, answers, strict=True))
 
 
 def crossed(raw: PresenceSamples) -> PresenceSamples:

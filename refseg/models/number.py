@@ -13,7 +13,7 @@ STATES = 16  # of the reader, in each direction
 
 
 class NumberReader(nn.Module):
-    """Embedded words (K, T, E) -> logit (K,) that several things are meant: by the one word of the sentence that says so best ("both", "cups")."""
+    """Embedded words (K, T, E) -> logit (K,) that several things are meant: read off the words attended to ("both", "cups")."""
 
     def __init__(self, embedding: int) -> None:
         super().__init__()

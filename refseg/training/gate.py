@@ -20,6 +20,7 @@ from refseg.inference.predictor import Predictor
 from refseg.language import Vocabulary
 from refseg.models.mixture import gate_cues, mixed_logits
 from refseg.models.network import ReferringNetwork
+from refseg.training.losses import mask_ious
 
 STEPS, RATE, DECAY = 300, 0.02, 0.002
 CERTAINTIES = (3.0, 4.0, 5.0, 6.0, 8.0)
@@ -75,8 +76,7 @@ def fit_gate(samples: GateSamples) -> Gate:
 
 def _iou(marked: Tensor, samples: GateSamples) -> Tensor:
     """IoU (N,) of masks (N, h, w) with what is meant, within the pictures."""
-    marked, meant = marked & (samples.inside > 0.5), samples.target > 0.5
-    return (marked & meant).sum((1, 2)) / (marked | meant).sum((1, 2)).clamp_min(1)
+    return mask_ious(marked & (samples.inside > 0.5), samples.target > 0.5)
 
 
 @torch.no_grad()

@@ -35,6 +35,7 @@ from refseg.training.state import check_plan, load_state, save_state, writing
 from refseg.training.tasks import ClipTask, ExpressionTask, InstanceTask, NumberTask, SelectionTask, Task, sampler_for
 
 LOG_EVERY = 10
+FROM_MEMORY = {"selection": SelectionTask, "number": NumberTask}  # tasks that need no pictures, once they are remembered
 
 
 @dataclass
@@ -194,13 +195,12 @@ def _task(run: Run, sources: Sequence[TrainingSource], phase: Phase, seed: int, 
     """What the phase teaches; resume: the run has stopped in this phase."""
     tokeniser = Tokeniser(run.vocabulary, run.network.config.max_words)
     borrowed = [pair for source in sources for pair in source.expressions]
-    if phase.task in ("selection", "number"):
+    if phase.task in FROM_MEMORY:
         chooser = ExpressionChooser(phase.mix, borrowed)
-        first = next(number for number, other in enumerate(run.recipe.phases) if other.task in ("selection", "number"))
+        first = next(number for number, other in enumerate(run.recipe.phases) if other.task in FROM_MEMORY)
         memory = _memory(run, sources, phase, chooser, _seed(run.recipe, first), resume)  # later phases remember the same
         classes = COCO_CATEGORIES if run.network.backbone.classes == len(COCO_CATEGORIES) else ()
-        taught = SelectionTask if phase.task == "selection" else NumberTask
-        return taught(memory, chooser, tokeniser, phase, seed, classes)
+        return FROM_MEMORY[phase.task](memory, chooser, tokeniser, phase, seed, classes)
     if phase.task == "clips":
         return ClipTask(_clip_sampler(run, sources, phase, tokeniser, seed, borrowed), run.recipe.loss)
     sampler = sampler_for(phase, sources, tokeniser, seed, borrowed)

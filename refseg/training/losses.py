@@ -70,8 +70,10 @@ def region_loss(probability: Tensor, target: Tensor, smooth: float = 1.0) -> Ten
 @torch.no_grad()
 def batch_iou(logits: Tensor, target: Tensor) -> Tensor:
     """Mean IoU at probability 0.5 of the expressions that name something present; a scalar, NaN when there is none."""
-    predicted, wanted = logits > 0, target > 0.5
-    present = wanted.flatten(1).any(1)
-    overlap = (predicted & wanted).sum((1, 2)).float()
-    union = (predicted | wanted).sum((1, 2)).clamp_min(1).float()
-    return (overlap / union)[present].mean()
+    wanted = target > 0.5
+    return mask_ious(logits > 0, wanted)[wanted.flatten(1).any(1)].mean()
+
+
+def mask_ious(predicted: Tensor, wanted: Tensor) -> Tensor:
+    """IoU (K,) of bool masks (K, H, W) twice; 0 where both are empty."""
+    return (predicted & wanted).sum((1, 2)) / (predicted | wanted).sum((1, 2)).clamp_min(1)

@@ -22,8 +22,8 @@ FILE = "regions.safetensors"
 
 
 def fingerprint(network: ReferringNetwork, sources: Sequence[TrainingSource], phase: Phase, seed: int) -> str:
-    """Of everything that `remember` makes of pictures under these names: the backbone and its configuration, what people wrote, the kinds of
-    expressions, the size and the seed."""
+    """Of everything that `remember` makes of pictures under these names: the backbone and how many regions it offers, what people wrote,
+    the kinds of expressions, the size and the seed."""
     told = {
         "network": [network.config.backbone, network.config.regions],
         "image_size": phase.image_size,

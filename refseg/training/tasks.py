@@ -186,7 +186,8 @@ class SelectionTask:
         """`selection_loss`, and the share of expressions whose choice is the object meant (or rightly none)."""
         device = next(network.parameters()).device
         regions = type(batch.regions)(*(part.to(device) for part in batch.regions))
-        tokens, valid, index, overlap, category = (part.to(device) for part in batch[1:6])
+        said = (batch.tokens, batch.valid, batch.image_index, batch.overlap, batch.category)
+        tokens, valid, index, overlap, category = (part.to(device) for part in said)
         with mixed_precision(device):
             selected = network.select(network.describe(regions), hide_words(tokens, valid), valid, index)
         loss = selection_loss(selected, overlap, category)
