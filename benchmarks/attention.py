@@ -28,8 +28,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.memory import peak_resident_bytes, reset_peak
-from refseg.models.cmsa import CrossModalSelfAttention
-from refseg.models.features import COORDINATES, coordinate_features
+from refseg.models.cmsa.attention import CrossModalSelfAttention
+from refseg.models.layers.multimodal import COORDINATES, coordinate_features
 
 
 @dataclass(frozen=True)

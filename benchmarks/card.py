@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 from refseg.data.refcoco import RefCocoDataset, read_refcoco
 from refseg.data.scenes import RefCocoScenes
 from refseg.data.templates import make_templates
-from refseg.evaluation.absence import PresenceSamples, presence_samples, summarise_absence
+from refseg.evaluation.no_target import PresenceSamples, presence_samples, summarise_absence
 from refseg.evaluation.metrics import THRESHOLDS, mean_iou, precision_at
 from refseg.evaluation.protocol import evaluate_refcoco
 from refseg.evaluation.tables import percent, table
 from refseg.images import load_image
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.predictor import Predictor
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 from refseg.rendering import overlay
 from refseg.training.calibrate import fit
 

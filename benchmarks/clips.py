@@ -26,9 +26,9 @@ from benchmarks.memory import peak_resident_bytes, reset_peak
 from refseg import Predictor, Vocabulary
 from refseg.evaluation.tables import table
 from refseg.inference.video import VideoPredictor
-from refseg.models.config import LEVELS, NetworkConfig
-from refseg.models.network import ReferringNetwork
-from refseg.models.sliding import SlidingAttention
+from refseg.models.cmsa.config import LEVELS, NetworkConfig
+from refseg.models.cmsa.network import ReferringNetwork
+from refseg.models.cmsa.sliding import SlidingAttention
 from refseg.video.reader import Frame
 
 EXPRESSION = "the red circle on the left"

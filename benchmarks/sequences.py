@@ -21,8 +21,8 @@ from refseg.evaluation.clips import evaluate_sequences
 from refseg.evaluation.tables import percent, table
 from refseg.files import replacing
 from refseg.inference.video import VideoPredictor
-from refseg.models.encoded import SeenImages
-from refseg.models.network import ReferringNetwork
+from refseg.models.cmsa.outputs import SeenImages
+from refseg.models.cmsa.network import ReferringNetwork
 
 FIGURES = ("mean_iou", "boundary_f", "instability")
 

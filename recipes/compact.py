@@ -7,9 +7,9 @@ Needs `pip install -r recipes/requirements.txt` (onnx, to read the detector).
 Cost and score: see README.md beside this file.
 """
 
-from refseg.data.choices import DEFAULT_MIX
+from refseg.data.expression_mix import DEFAULT_MIX
 from refseg.data.sources import ClipSpec, SourceSpec
-from refseg.models.config import NetworkConfig
+from refseg.models.cmsa.config import NetworkConfig
 from refseg.training.losses import LossWeights
 from refseg.training.recipe import Phase, Recipe
 

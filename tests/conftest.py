@@ -12,7 +12,7 @@ from refseg.language import PAD_WORD, UNK_WORD, Vocabulary
 
 if TYPE_CHECKING:
     from refseg.inference.predictor import Predictor
-    from refseg.models.network import ReferringNetwork
+    from refseg.models.cmsa.network import ReferringNetwork
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # beside others: each with its own share of the processor
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -39,8 +39,8 @@ def sample_image() -> NDArray[np.uint8]:
 def tiny_network(tiny_vocabulary: Vocabulary) -> "ReferringNetwork":
     import torch
 
-    from refseg.models.config import NetworkConfig
-    from refseg.models.network import ReferringNetwork
+    from refseg.models.cmsa.config import NetworkConfig
+    from refseg.models.cmsa.network import ReferringNetwork
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)

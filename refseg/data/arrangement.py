@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from refseg.data.colours import NAMES, certainly_not, dominant_colour
-from refseg.data.facts import ObjectFacts, SceneFacts
+from refseg.data.pixel_colors import NAMES, certainly_not, dominant_colour
+from refseg.data.object_attributes import ObjectFacts, SceneFacts
 
 MIN_GAP_X, MIN_GAP_Y = 0.06, 0.12
 SIZE_RATIO = 1.7

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.data.augmentation import AugmentationConfig, Window, draw_window, jitter_colours, reword
-from refseg.data.choices import DEFAULT_MIX, Choice, ExpressionChooser
+from refseg.data.expression_mix import DEFAULT_MIX, Choice, ExpressionChooser
 from refseg.data.masks import BoolMask, box_of
-from refseg.data.picker import ScenePicker
+from refseg.data.image_sampler import ScenePicker
 from refseg.data.scenes import Scene
 from refseg.errors import DataError
 from refseg.images import Letterbox

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from refseg.data.augmentation import AugmentationConfig, Window, draw_window, jitter_colours, reword
 from refseg.data.batches import TrainingBatch, inside_cells, letterboxed, soft_target
-from refseg.data.choices import ExpressionChooser
+from refseg.data.expression_mix import ExpressionChooser
 from refseg.data.masks import BoolMask
-from refseg.data.picker import ScenePicker
+from refseg.data.image_sampler import ScenePicker
 from refseg.data.scenes import Scene
 from refseg.data.sequences import LabelledClip
 from refseg.data.wording import reads_writing

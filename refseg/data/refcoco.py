@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from refseg.data.entries import Entry, entries_of, read_json
+from refseg.data.json_entries import Entry, entries_of, read_json
 from refseg.data.masks import MAX_MASK_PIXELS, BoolMask, segmentation_to_mask
 from refseg.errors import DataError
 

@@ -8,7 +8,7 @@ from typing import Literal
 from refseg.data.label_maps import PeopleScenes, StreetScenes
 from refseg.data.scenes import RefCocoScenes, Scene
 from refseg.data.sequences import LabelledClip, read_sequences
-from refseg.data.store import SceneStore
+from refseg.data.scene_cache import SceneStore
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from refseg.data import arrangement
-from refseg.data.colours import NAMES
-from refseg.data.facts import SceneFacts, measure
+from refseg.data.pixel_colors import NAMES
+from refseg.data.object_attributes import SceneFacts, measure
 from refseg.data.masks import BoolMask
 from refseg.data.nouns import WORN, confusable_with, noun_of
 from refseg.data.scenes import Scene
-from refseg.data.writer import Writer
+from refseg.data.expression_writer import Writer
 
 KINDS = ("category", "side", "order", "size", "colour", "relation", "several", "absent")
 _PEOPLE = frozenset({"person", "pedestrian"})

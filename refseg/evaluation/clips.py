@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from refseg.data.sequences import LabelledClip
 from refseg.errors import DataError
-from refseg.evaluation.asking import describe_verdict
+from refseg.evaluation.predictor_protocol import describe_verdict
 from refseg.evaluation.metrics import Score
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 BoolMask = NDArray[np.bool_]
 TOLERANCE = 0.008  # of the picture's diagonal, as on DAVIS

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.overlap import intersection_and_union
+from refseg.mask_iou import intersection_and_union
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 

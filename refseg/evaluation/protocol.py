@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from refseg.data.masks import BoolMask
 from refseg.data.refcoco import ImageRecord, RefCocoDataset
 from refseg.errors import DataError
-from refseg.evaluation.asking import AskedPredictor, ask, describe_verdict
+from refseg.evaluation.predictor_protocol import AskedPredictor, ask, describe_verdict
 from refseg.evaluation.kinds import KINDS, kinds_of
 from refseg.evaluation.metrics import Score
 from refseg.images import load_image
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 # Another label of the same category that overlaps the meant one more than this is the same thing labelled twice.
 SAME_THING = 0.7

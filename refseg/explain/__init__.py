@@ -15,7 +15,7 @@ What the network attends to comes with every answer: `Segmentation.word_attentio
 from refseg.explain.candidates import Candidate, find_candidates
 from refseg.explain.compare import Comparison, Consistency, agreement, compare, consistency
 from refseg.explain.explanation import Explanation, WordLeftOut, explain
-from refseg.explain.point import PointAttention, attention_at
+from refseg.explain.point_attention import PointAttention, attention_at
 
 __all__ = [
     "Candidate",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from refseg.explain.candidates import Candidate, find_candidates
 from refseg.inference.segmentation import Segmentation, check_threshold
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 if TYPE_CHECKING:
     from refseg.inference.predictor import EncodedImage, Predictor

@@ -26,7 +26,7 @@ from refseg.errors import InputError
 from refseg.explain.view import reduced
 from refseg.explain.wording import level_names, signed
 from refseg.files import replacing
-from refseg.pictures import coloured
+from refseg.image_encoding import coloured
 from refseg.rendering import overlay
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from refseg.explain.candidates import Candidate
-from refseg.pictures import coloured, jpeg_uri, reduced_image, reduced_map
+from refseg.image_encoding import coloured, jpeg_uri, reduced_image, reduced_map
 from refseg.rendering import DEFAULT_COLOUR, edge, parse_colour
 
 Paint = tuple[int, int, int, int]
@@ -36,7 +36,7 @@ def picture_uri(image: NDArray[np.uint8], budget: int = PICTURE_BYTES) -> str:
 
 
 def map_uri(values: NDArray[np.floating]) -> str:
-    """A map (H, W) in 0..1 in the colours of `refseg.pictures.coloured`, as a JPEG without the picture below."""
+    """A map (H, W) in 0..1 in the colours of `refseg.image_encoding.coloured`, as a JPEG without the picture below."""
     alone = np.asarray(values, dtype=np.float32)
     return jpeg_uri(coloured(alone, np.zeros((*alone.shape, 3), np.uint8), strength=1), 70)
 

@@ -13,7 +13,7 @@ from refseg.explain.layers import mask_uri
 from refseg.explain.report import decided_mask, page_html
 from refseg.explain.view import reduced
 from refseg.explain.wording import verdict
-from refseg.pictures import jpeg_uri
+from refseg.image_encoding import jpeg_uri
 
 SIZE = 480  # longest side of the small pictures, in pixels
 

@@ -31,9 +31,9 @@ from refseg.explain.sections import (
 )
 from refseg.explain.view import reduced
 from refseg.files import replacing
-from refseg.inference.record import encodable
+from refseg.inference.result_record import encodable
 from refseg.inference.segmentation import Segmentation
-from refseg.pictures import jpeg_uri
+from refseg.image_encoding import jpeg_uri
 from refseg.version import __version__
 
 STATIC = Path(__file__).parent / "static"

@@ -20,7 +20,7 @@ from refseg.explain.layers import candidates_uri, changes_uri, map_uri
 from refseg.explain.view import in_view_of
 from refseg.explain.wording import level_names, signed, verdict
 from refseg.inference.segmentation import Segmentation
-from refseg.pictures import legend_gradient, place_of_maximum
+from refseg.image_encoding import legend_gradient, place_of_maximum
 
 Kind = Literal["mask", "map", "changes", "picture"]
 

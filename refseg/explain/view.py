@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from refseg.inference.segmentation import Segmentation
-from refseg.pictures import reduced_image
+from refseg.image_encoding import reduced_image
 
 
 def reduced(answer: Segmentation, limit: int) -> Segmentation:

@@ -21,8 +21,8 @@ from refseg.errors import CheckpointError
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.settings import brief, check_network
 from refseg.language import Vocabulary
-from refseg.models.config import NetworkConfig
-from refseg.models.network import ReferringNetwork
+from refseg.models.cmsa.config import NetworkConfig
+from refseg.models.cmsa.network import ReferringNetwork
 
 FORMAT = 1
 CONFIG, WEIGHTS, VOCABULARY, CARD = "config.json", "model.safetensors", "vocabulary.txt", "README.md"

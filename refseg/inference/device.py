@@ -38,7 +38,7 @@ def check_precision(precision: str, device: torch.device) -> None:
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
     """`auto`: bfloat16 on GPUs that have it (else float16), bfloat16 on CPUs with matrix units for it (AMX), float32 elsewhere.
 
-    Attention logits and exponentials stay float32 in all of them (`refseg.models.cmsa`). Raises DeviceError.
+    Attention logits and exponentials stay float32 in all of them (`refseg.models.cmsa.attention`). Raises DeviceError.
     """
     check_precision(precision, device)
     if precision != "auto":

@@ -18,16 +18,16 @@ from refseg.images import Letterbox, load_image, network_input
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.checkpoint import load_checkpoint
 from refseg.inference.device import check_precision, choose_device, choose_precision
-from refseg.inference.explain import strongest_channels
+from refseg.inference.response import strongest_channels
 from refseg.inference.hub import resolve_model
 from refseg.inference.segmentation import Segmentation
-from refseg.inference.tensors import all_finite, changed, tensors_of
+from refseg.inference.nested_tensors import all_finite, changed, tensors_of
 from refseg.language import Expression, Tokeniser, Vocabulary
-from refseg.models.config import NetworkConfig
-from refseg.models.encoded import EncodedImages, NetworkOutput
-from refseg.models.features import at_least_float32
-from refseg.models.network import ReferringNetwork
-from refseg.models.selection import Selected
+from refseg.models.cmsa.config import NetworkConfig
+from refseg.models.cmsa.outputs import EncodedImages, NetworkOutput
+from refseg.models.layers.multimodal import at_least_float32
+from refseg.models.cmsa.network import ReferringNetwork
+from refseg.models.regions.selection import Selected
 
 MAX_CHUNK = 16  # expressions in one pass; more gain nothing
 CHUNK_BYTES = 1_000_000_000  # of the maps that one pass may hold, roughly

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from refseg.errors import InputError
 from refseg.images import Letterbox
 from refseg.inference.crf import refine_mask
-from refseg.inference.doubt import doubt_of
+from refseg.inference.uncertainty import doubt_of
 
 FloatArray = NDArray[np.float32]
 

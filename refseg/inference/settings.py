@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from refseg.errors import CheckpointError
-from refseg.models.cmsa import Pooling
-from refseg.models.config import LEVELS, STRIDES, NetworkConfig
-from refseg.models.sliding import floats_held
+from refseg.models.cmsa.attention import Pooling
+from refseg.models.cmsa.config import LEVELS, STRIDES, NetworkConfig
+from refseg.models.cmsa.sliding import floats_held
 
 MAX_WINDOW_BYTES = 2_000_000_000  # the paper's sizes need 1.6 GB, the compact network's 0.14 GB
 

@@ -17,13 +17,13 @@ from refseg.images import Letterbox
 from refseg.inference.predictor import Predictor
 from refseg.inference.segmentation import Segmentation
 from refseg.language import Expression
-from refseg.models.cfsa import Pooled
-from refseg.models.config import LEVELS
-from refseg.models.encoded import SeenImages
-from refseg.models.linking import link_choices
-from refseg.models.network import ReferringNetwork
-from refseg.models.selection import Selected
-from refseg.models.sliding import SlidingAttention, window_around
+from refseg.models.cmsa.cross_frame import Pooled
+from refseg.models.cmsa.config import LEVELS
+from refseg.models.cmsa.outputs import SeenImages
+from refseg.models.regions.linking import link_choices
+from refseg.models.cmsa.network import ReferringNetwork
+from refseg.models.regions.selection import Selected
+from refseg.models.cmsa.sliding import SlidingAttention, window_around
 from refseg.video.reader import Frame, open_clip
 from refseg.video.sampling import Sampling
 

@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.data.refcoco import RefCocoDataset
-from refseg.evaluation.absence import PresenceSamples, presence_samples
+from refseg.evaluation.no_target import PresenceSamples, presence_samples
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.predictor import Predictor
 from refseg.language import Vocabulary
-from refseg.models.network import ReferringNetwork
+from refseg.models.cmsa.network import ReferringNetwork
 
 FALSE_ALARMS = 0.05  # share of present things that the verdict may call absent
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from refseg.data.choices import ExpressionChooser
+from refseg.data.expression_mix import ExpressionChooser
 from refseg.data.clips import ClipSampler
 from refseg.data.refcoco import read_refcoco
 from refseg.data.sources import TrainingSource, open_clips, open_source
@@ -21,18 +21,18 @@ from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.checkpoint import save_checkpoint
 from refseg.inference.device import choose_device
 from refseg.language import Tokeniser, Vocabulary
-from refseg.models.network import ReferringNetwork
+from refseg.models.cmsa.network import ReferringNetwork
 from refseg.training.calibrate import calibrate
 from refseg.training.categories import COCO_CATEGORIES
-from refseg.training.gate import apply_gate, fit_gate, gate_samples
+from refseg.training.regions.gate_fitting import apply_gate, fit_gate, gate_samples
 from refseg.training.recipe import Phase, Recipe, load_recipe
-from refseg.training.region_file import fingerprint, load_memory, save_memory
-from refseg.training.region_memory import RegionMemory, remember
-from refseg.training.report import Comparison
+from refseg.training.regions.cache_file import fingerprint, load_memory, save_memory
+from refseg.training.regions.cache import RegionMemory, remember
+from refseg.training.held_back import Comparison
 from refseg.training.schedule import parameter_groups, warm_cosine
-from refseg.training.start import Start, begin
+from refseg.training.warm_start import Start, begin
 from refseg.training.state import check_plan, load_state, save_state, writing
-from refseg.training.tasks import ClipTask, ExpressionTask, InstanceTask, NumberTask, SelectionTask, Task, sampler_for
+from refseg.training.objectives import ClipTask, ExpressionTask, InstanceTask, NumberTask, SelectionTask, Task, sampler_for
 
 LOG_EVERY = 10
 FROM_MEMORY = {"selection": SelectionTask, "number": NumberTask}  # tasks that need no pictures, once they are remembered

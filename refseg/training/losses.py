@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from refseg.models.encoded import NetworkOutput
+from refseg.models.cmsa.outputs import NetworkOutput
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from refseg.data.choices import DEFAULT_MIX
+from refseg.data.expression_mix import DEFAULT_MIX
 from refseg.data.sources import ClipSpec, SourceSpec
 from refseg.errors import DataError
-from refseg.models.config import NetworkConfig
+from refseg.models.cmsa.config import NetworkConfig
 from refseg.training.losses import LossWeights
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -25,14 +25,14 @@ class Phase:
     image_size: side of the letterboxed picture, 0 for the network's own.
     task: "expressions" trains the whole network, "instances" the masks of single objects, "selection" the choice among the candidate regions, from
     memory, "number" whether one thing is meant or several, from the same sentences, "clips" cross-frame self-attention and nothing else, on windows of
-    `images` frames; see `refseg.training.tasks`.
+    `images` frames; see `refseg.training.objectives`.
     regions: whether the answer to an expression sees the masks of the regions. Where it does not, the dense answer is trained by itself, without the regions'
     evidence and their losses; the presence score reads the choice among them all the same, so that its loss trains the choice a little, too.
     trained: names of the network's modules that change; empty: all but what the task and the rates leave as it is.
-    imagined: share of pictures that a selection phase puts together, see `refseg.training.imagined`.
+    imagined: share of pictures that a selection phase puts together, see `refseg.training.regions.synthetic_layouts`.
     rate, region_rate, backbone_rate, table_rate: AdamW's peak rates; a backbone rate of 0 freezes the backbone, which then costs a third; the region
     branch goes at `rate` where region_rate is None.
-    mix: relative odds of the kinds of expressions (see `refseg.data.choices.DEFAULT_MIX`).
+    mix: relative odds of the kinds of expressions (see `refseg.data.expression_mix.DEFAULT_MIX`).
     Raises DataError for a phase of instances without any.
     """
 
@@ -68,7 +68,7 @@ class Recipe:
     initialisation: folder of public weights, relative to the data root, or None to start from random tensors.
     model: the model to go on from, "embedded", a checkpoint folder or a Hub repository, with its network, its words and its threshold, unless
     another is asked for (`train --model`); None for a new one.
-    measured: the source on whose `val` split the model is measured before the first and after the last step, see `refseg.training.report`.
+    measured: the source on whose `val` split the model is measured before the first and after the last step, see `refseg.training.held_back`.
     gate: sources, and their weights, on whose `val` splits it is fitted, when the last step is done, how far a choice among the regions is trusted.
     calibration: the source whose `val` split the presence score is calibrated on when the last step is done (its pictures must be labelled completely).
     vocabulary_words: size of the frequent-word part of the vocabulary.  average: decay of the moving average of the weights that is kept.

@@ -4,7 +4,7 @@ import math
 
 from torch import nn
 
-from refseg.models.network import ReferringNetwork
+from refseg.models.cmsa.network import ReferringNetwork
 
 
 def warm_cosine(step: int, steps: int, warmup: int, floor: float = 0.05) -> float:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from refseg.errors import DataError
 from refseg.files import replacing, unwritable
-from refseg.models.network import ReferringNetwork
+from refseg.models.cmsa.network import ReferringNetwork
 
 TENSORS = "state.safetensors"
 

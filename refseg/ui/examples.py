@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from refseg.images import load_image
-from refseg.pictures import jpeg_uri, reduced_image
+from refseg.image_encoding import jpeg_uri, reduced_image
 
 THUMBNAIL = 240
 DRAWN = Path(__file__).resolve().parents[2] / "assets" / "examples"

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.images import Letterbox
-from refseg.inference.doubt import doubt_of
+from refseg.inference.uncertainty import doubt_of
 from refseg.inference.timeline import Timeline
 from refseg.inference.video import FrameResult
-from refseg.pictures import reduced_image
+from refseg.image_encoding import reduced_image
 from refseg.ui.session import Folder
 from refseg.video.reader import Clip
 

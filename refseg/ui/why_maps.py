@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.errors import InputError
-from refseg.pictures import MAP_VIEW, coloured, jpeg_uri, place_of_maximum, reduced_image, reduced_map, view_size
+from refseg.image_encoding import MAP_VIEW, coloured, jpeg_uri, place_of_maximum, reduced_image, reduced_map, view_size
 
 if TYPE_CHECKING:
     from refseg.inference.segmentation import Segmentation

@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from refseg.pictures import legend_gradient
+from refseg.image_encoding import legend_gradient
 from refseg.ui.theme import script, static_text
 from refseg.ui.why_page import EMPTY, WhyPage
 

@@ -11,7 +11,7 @@ from PIL import Image
 from benchmarks.deletion import RANKINGS, Deletion, beaten, content_words, deletion, intervals, judged, main
 from refseg.explain import explain
 from refseg.inference.predictor import Predictor
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 
 def sample(picture: int = 0, **changes: tuple[float, ...] | tuple[int, ...]) -> Deletion:

@@ -17,8 +17,8 @@ def sharp_predictor(tiny_vocabulary: Vocabulary) -> "Predictor":
     import torch
 
     from refseg.inference.predictor import Predictor
-    from refseg.models.config import NetworkConfig
-    from refseg.models.network import ReferringNetwork
+    from refseg.models.cmsa.config import NetworkConfig
+    from refseg.models.cmsa.network import ReferringNetwork
 
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(5)

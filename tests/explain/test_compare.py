@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from refseg.errors import ExpressionError, InputError
 from refseg.explain import compare, consistency
 from refseg.inference.predictor import EncodedImage, Predictor
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 from tests.explain.answers import answer_with
 
 PROBABILITIES = arrays(np.float32, (7, 9), elements=st.floats(0.0625, 0.9375, width=32))

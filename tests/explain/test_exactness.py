@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from refseg.explain import attention_at, explain
-from refseg.inference.explain import strongest_channels
+from refseg.inference.response import strongest_channels
 from refseg.inference.predictor import EncodedImage, Predictor
-from refseg.models.features import coordinate_features
+from refseg.models.layers.multimodal import coordinate_features
 from tests.models import reference
 
 EXPRESSIONS = ["dog", "the red circle", "florp man on the left", "the woman holding the umbrella and the man with the dog on the right"]

@@ -15,7 +15,7 @@ from refseg.errors import ExpressionError, InputError
 from refseg.explain import Explanation, WordLeftOut, explain
 from refseg.inference.predictor import EncodedImage, Predictor
 from refseg.language import Tokeniser, Vocabulary
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 from tests.explain.answers import answer_with
 
 EXPRESSION = "the man's red umbrella on the left"
@@ -138,8 +138,8 @@ def test_a_verdict_of_absence_leaves_the_masks_alone(sharp_predictor: Predictor,
 
 
 def test_no_presence_head(tiny_vocabulary: Vocabulary, sample_image: NDArray[np.uint8]) -> None:
-    from refseg.models.config import NetworkConfig
-    from refseg.models.network import ReferringNetwork
+    from refseg.models.cmsa.config import NetworkConfig
+    from refseg.models.cmsa.network import ReferringNetwork
 
     config = NetworkConfig.from_dict({**NetworkConfig.tiny().to_dict(), "presence": False})
     predictor = Predictor(ReferringNetwork(config, len(tiny_vocabulary)), tiny_vocabulary, device="cpu", precision="float32")

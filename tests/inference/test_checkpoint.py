@@ -19,8 +19,8 @@ from refseg.inference import checkpoint
 from refseg.inference.checkpoint import CONFIG, VOCABULARY, WEIGHTS, load_checkpoint, save_checkpoint
 from refseg.inference.settings import MAX_WINDOW_BYTES, check_network, window_bytes
 from refseg.language import Vocabulary
-from refseg.models.config import NetworkConfig
-from refseg.models.network import ReferringNetwork
+from refseg.models.cmsa.config import NetworkConfig
+from refseg.models.cmsa.network import ReferringNetwork
 
 
 @pytest.fixture

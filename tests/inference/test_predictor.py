@@ -18,9 +18,9 @@ from refseg.inference import predictor as module
 from refseg.inference.checkpoint import CONFIG
 from refseg.inference.predictor import Predictor
 from refseg.language import Vocabulary
-from refseg.models.config import NetworkConfig
-from refseg.models.encoded import NetworkOutput
-from refseg.models.network import ReferringNetwork
+from refseg.models.cmsa.config import NetworkConfig
+from refseg.models.cmsa.outputs import NetworkOutput
+from refseg.models.cmsa.network import ReferringNetwork
 
 EXPRESSIONS = ["red circle", "the blue square on the right", "dog", "the man with the umbrella and the car on the left", "florp circle"]
 

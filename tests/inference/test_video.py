@@ -16,11 +16,11 @@ from refseg.inference.segmentation import Segmentation
 from refseg.inference.timeline import Timeline
 from refseg.inference.video import FrameResult, VideoPredictor
 from refseg.language import Vocabulary
-from refseg.models.config import NetworkConfig
-from refseg.models.encoded import SeenImages
-from refseg.models.linking import link_choices
-from refseg.models.network import ReferringNetwork
-from refseg.models.sliding import window_around
+from refseg.models.cmsa.config import NetworkConfig
+from refseg.models.cmsa.outputs import SeenImages
+from refseg.models.regions.linking import link_choices
+from refseg.models.cmsa.network import ReferringNetwork
+from refseg.models.cmsa.sliding import window_around
 from refseg.video.reader import Frame
 from refseg.video.sampling import Sampling
 from tests.video.clips import make_clip

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from refseg.models.cfsa import CrossFrameSelfAttention
-from refseg.models.cmsa import CrossModalSelfAttention
-from refseg.models.fusion import GatedFusion
+from refseg.models.cmsa.cross_frame import CrossFrameSelfAttention
+from refseg.models.cmsa.attention import CrossModalSelfAttention
+from refseg.models.cmsa.fusion import GatedFusion
 
 
 class Response(NamedTuple):

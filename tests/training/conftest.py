@@ -11,7 +11,7 @@ RECIPE = """
 from dataclasses import replace
 
 from refseg.data.sources import ClipSpec, SourceSpec
-from refseg.models.config import NetworkConfig
+from refseg.models.cmsa.config import NetworkConfig
 from refseg.training.recipe import Phase, Recipe
 
 SHARED = dict(images=2, expressions=2, image_size=64, rate=1e-2, table_rate=1e-2, warmup=1)

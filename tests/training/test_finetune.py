@@ -17,9 +17,9 @@ from refseg.data.masks import encode_rle
 from refseg.errors import DataError
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.checkpoint import load_checkpoint, save_checkpoint
-from refseg.models.config import NetworkConfig
+from refseg.models.cmsa.config import NetworkConfig
 from refseg.training.recipe import Recipe, load_recipe
-from refseg.training.report import verdict
+from refseg.training.held_back import verdict
 from tests.commands.console import Capture
 
 PRESENCE = PresenceCalibration(1.5, 0.25, 1e-6)

@@ -13,7 +13,7 @@ from refseg.errors import DataError, DeviceError, InputError
 from refseg.inference.checkpoint import load_checkpoint
 from refseg.models.backbones import PlainBackbone
 from refseg.training.loop import train_from_recipe
-from refseg.training.region_file import FILE
+from refseg.training.regions.cache_file import FILE
 from refseg.training.state import TENSORS
 
 
@@ -77,7 +77,7 @@ class NormalisedBackbone(PlainBackbone):
 
 
 def test_what_batch_normalisation_has_seen_is_kept(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("refseg.models.network._build_backbone", lambda config: NormalisedBackbone(config.visual))
+    monkeypatch.setattr("refseg.models.cmsa.network._build_backbone", lambda config: NormalisedBackbone(config.visual))
     output, recipe, mean = tmp_path / "run", str(data / "recipe.py"), "backbone.stride4.2.running_mean"
     train_from_recipe(recipe, data, output, steps=4, device="cpu")
     frozen = load_file(output / TENSORS)

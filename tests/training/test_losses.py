@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from refseg.models.encoded import NetworkOutput
+from refseg.models.cmsa.outputs import NetworkOutput
 from refseg.training.losses import LossWeights, batch_iou, region_loss, segmentation_loss
 
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from refseg.data.batches import TrainingSampler
-from refseg.models.config import NetworkConfig
-from refseg.models.network import ReferringNetwork
+from refseg.models.cmsa.config import NetworkConfig
+from refseg.models.cmsa.network import ReferringNetwork
 from refseg.training import precision
 from refseg.training.losses import LossWeights
-from refseg.training.tasks import ExpressionTask
-from tests.training.test_tasks import batch
+from refseg.training.objectives import ExpressionTask
+from tests.training.test_objectives import batch
 
 
 def test_a_step_in_bfloat16_is_nearly_that_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,12 +6,12 @@ import pytest
 
 from refseg.data.sources import SourceSpec
 from refseg.errors import DataError
-from refseg.models.config import NetworkConfig
+from refseg.models.cmsa.config import NetworkConfig
 from refseg.training.recipe import Phase, Recipe, available_recipes, load_recipe
 
 SOURCE = """
 from refseg.data.sources import SourceSpec
-from refseg.models.config import NetworkConfig
+from refseg.models.cmsa.config import NetworkConfig
 from refseg.training.recipe import Phase, Recipe
 
 RECIPE = Recipe(

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refseg.models.config import NetworkConfig
-from refseg.models.network import ReferringNetwork
+from refseg.models.cmsa.config import NetworkConfig
+from refseg.models.cmsa.network import ReferringNetwork
 from refseg.training.schedule import parameter_groups, warm_cosine
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from refseg.errors import DataError
-from refseg.models.config import NetworkConfig
-from refseg.models.network import ReferringNetwork
+from refseg.models.cmsa.config import NetworkConfig
+from refseg.models.cmsa.network import ReferringNetwork
 from refseg.training.schedule import parameter_groups
 from refseg.training.state import TENSORS, load_state, save_state
 

@@ -17,7 +17,7 @@ from refseg.annotation.formats.refcoco import sentence
 from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.sinks import Sink, write_json
 from refseg.annotation.store import Project
-from refseg.data.entries import read_json
+from refseg.data.json_entries import read_json
 from refseg.data.refcoco import read_instances
 from refseg.errors import DataError
 

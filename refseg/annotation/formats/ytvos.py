@@ -25,7 +25,7 @@ from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.records import Layer, PictureRecord
 from refseg.annotation.sinks import Sink, write_json
 from refseg.annotation.store import Project
-from refseg.data.entries import read_json
+from refseg.data.json_entries import read_json
 from refseg.errors import DataError, ProjectError
 from refseg.video.formats import frame_names, palette_png
 

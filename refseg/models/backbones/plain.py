@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from refseg.models.backbones.detections import Detections
 from refseg.models.backbones.features import Backbone, BackboneFeatures
-from refseg.models.features import at_least_float32
+from refseg.models.layers.multimodal import at_least_float32
 
 
 class PlainBackbone(Backbone):

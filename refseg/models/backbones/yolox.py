@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from refseg.models.backbones.detections import Detections
-from refseg.models.features import at_least_float32
+from refseg.models.layers.multimodal import at_least_float32
 
 STRIDES = (8, 16, 32)
 CLASSES = 80
