@@ -22,7 +22,7 @@ from refseg.evaluation.tables import percent, table
 from refseg.files import replacing
 from refseg.inference.video import VideoPredictor
 from refseg.models.cmsa.outputs import SeenImages
-from refseg.models.cmsa.network import ReferringNetwork
+from refseg.models.compact import CompactSystem
 
 FIGURES = ("mean_iou", "boundary_f", "instability")
 
@@ -69,7 +69,7 @@ def compare(predictor: Predictor, clips: list[LabelledClip]) -> dict[str, dict[s
 
 def _configure(predictor: Predictor, config: Any) -> None:
     with predictor.running() as network:
-        assert isinstance(network, ReferringNetwork)
+        assert isinstance(network, CompactSystem)
         network.config = config
 
 

@@ -1,4 +1,6 @@
-"""Training batches: pictures, expressions and soft targets, drawn so that any step can be made again from the seed and its number."""
+"""Training batches: pictures, expressions and soft targets, drawn so that any step can be made again from the seed and
+its number.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ from numpy.typing import NDArray
 
 from refseg.data.augmentation import AugmentationConfig, Window, draw_window, jitter_colours, reword
 from refseg.data.expression_mix import DEFAULT_MIX, Choice, ExpressionChooser
-from refseg.data.masks import BoolMask, box_of
 from refseg.data.image_sampler import ScenePicker
+from refseg.data.masks import BoolMask, box_of
 from refseg.data.scenes import Scene
 from refseg.errors import DataError
 from refseg.images import Letterbox
@@ -26,11 +28,11 @@ TARGET_STRIDE = 4
 class TrainingBatch:
     """B pictures and K expressions about them.
 
-    images uint8 (B, S, S, 3) letterboxed; tokens int64 (K, T) and valid bool (K, T); image_index int64 (K,) into the pictures;
-    masks uint8 (K, S/4, S/4), the share of each cell that is meant, times 255; inside bool (B, S/4, S/4), the cells that are picture and
-    not padding, and windows float32 (B, 4), the same as x1 y1 x2 y2 in pixels; instances uint8 (M, S/4, S/4), single objects of the
-    pictures instance_index int64 (M,); boxes float32 (K, O, 4), x1 y1 x2 y2 in pixels of
-    every object meant, zeros where there are fewer; kinds and texts, one for each expression.
+    images uint8 (B, S, S, 3) letterboxed; tokens int64 (K, T) and valid bool (K, T); image_index int64 (K,) into the
+    pictures; masks uint8 (K, S/4, S/4), the share of each cell that is meant, times 255; inside bool (B, S/4, S/4), the
+    cells that are picture and not padding, and windows float32 (B, 4), the same as x1 y1 x2 y2 in pixels; instances
+    uint8 (M, S/4, S/4), single objects of the pictures instance_index int64 (M,); boxes float32 (K, O, 4), x1 y1 x2 y2
+    in pixels of every object meant, zeros where there are fewer; kinds and texts, one for each expression.
     """
 
     images: NDArray[np.uint8]
@@ -62,9 +64,10 @@ class _Sample:
 class TrainingSampler:
     """An endless iterator of `TrainingBatch`, a function of (seed, step): set `step` to go on from there exactly.
 
-    sources: (scenes, weight) pairs; a picture is drawn from a source by weight and evenly within it. expressions_per_image: each
-    picture brings exactly so many, repeated in other words where it has fewer. instances_per_image: masks of at most so many objects each.
-    mix, borrowed: see `ExpressionChooser`. Raises DataError for settings that fit nothing.
+    sources: (scenes, weight) pairs; a picture is drawn from a source by weight and evenly within it.
+    expressions_per_image: each picture brings exactly so many, repeated in other words where it has fewer.
+    instances_per_image: masks of at most so many objects each. mix, borrowed: see `ExpressionChooser`. Raises DataError
+    for settings that fit nothing.
     """
 
     def __init__(

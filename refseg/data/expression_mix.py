@@ -1,4 +1,6 @@
-"""What is said about a scene in training: a draw among people's sentences, templates, and sentences about something else."""
+"""What is said about a scene in training: a draw among people's sentences, templates, and sentences about something
+else.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from refseg.data.object_attributes import SceneFacts
 from refseg.data.nouns import confusable_with, noun_of
+from refseg.data.object_attributes import SceneFacts
 from refseg.data.scenes import Scene
 from refseg.data.templates import KINDS, make_templates
 from refseg.errors import DataError
 
-# "natural" are sentences people wrote about the picture, "borrowed" are those of other pictures about something that is not in it, "absent" those made or
-# written to mean nothing in it.
+# "natural" are sentences people wrote about the picture, "borrowed" are those of other pictures about something that is
+# not in it, "absent" those made or written to mean nothing in it.
 DEFAULT_MIX: Mapping[str, float] = {
     "natural": 0.60,
     "category": 0.07,
@@ -45,8 +47,9 @@ class Choice:
 class ExpressionChooser:
     """Draws expressions by the odds of their kinds.
 
-    mix: relative odds of the kinds of `DEFAULT_MIX`; kinds a picture does not offer are left out of its draw. borrowed: (category, sentence) of
-    other pictures, said of complete scenes without that category. Raises DataError for odds that fit nothing.
+    mix: relative odds of the kinds of `DEFAULT_MIX`; kinds a picture does not offer are left out of its draw. borrowed:
+    (category, sentence) of other pictures, said of complete scenes without that category. Raises DataError for odds
+    that fit nothing.
     """
 
     def __init__(self, mix: Mapping[str, float] = DEFAULT_MIX, borrowed: Sequence[tuple[str, str]] = ()) -> None:
@@ -64,7 +67,9 @@ class ExpressionChooser:
         return self.draw(offers, count, rng)
 
     def draw(self, offers: Mapping[str, Sequence[Offer]], count: int, rng: np.random.Generator) -> list[Choice]:
-        """`count` of some offers by the odds of their kinds, each kind's wordings in random order without repetition while they last."""
+        """`count` of some offers by the odds of their kinds, each kind's wordings in random order without repetition
+        while they last.
+        """
         kinds = sorted(offers)
         odds = np.array([self._mix[kind] for kind in kinds], dtype=np.float64)
         decks = {kind: _deck(offers[kind], rng) for kind in kinds}
@@ -97,7 +102,9 @@ class ExpressionChooser:
 
 
 def _deck(offers: Sequence[Offer], rng: np.random.Generator) -> list[tuple[str, tuple[int, ...]]]:
-    """All (wording, objects) to be popped from the end: one wording of each offer in random order, then second ones, and so on."""
+    """All (wording, objects) to be popped from the end: one wording of each offer in random order, then second ones,
+    and so on.
+    """
     shuffled = [([texts[int(k)] for k in rng.permutation(len(texts))], objects) for texts, objects in offers]
     shuffled = [shuffled[int(k)] for k in rng.permutation(len(shuffled))]
     longest = max(len(texts) for texts, _ in shuffled)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from refseg.data.object_attributes import SceneFacts
 from refseg.data.nouns import confusable_with, noun_of
+from refseg.data.object_attributes import SceneFacts
 from refseg.data.scenes import Scene
 
 # Smaller targets (share of the picture) vanish on the network's grid.

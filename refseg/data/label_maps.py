@@ -58,7 +58,8 @@ class _FolderScenes(SceneSource):
 class StreetScenes(_FolderScenes):
     """Driving frames with an index PNG: each class as a whole, and the connected regions of things that can be counted.
 
-    Regions count as single things only where all regions of the class are of a sensible size and few; touching cars are one region.
+    Regions count as single things only where all regions of the class are of a sensible size and few; touching cars are
+    one region.
     """
 
     def scene(self, index: int) -> Scene:

@@ -1,8 +1,8 @@
 """Masks as polygons, run lengths and boxes, in COCO's formats.
 
-A mask is a bool array (H, W). COCO stores it as a list of polygons (flat lists x0, y0, x1, y1, ... in pixels, the centre of the
-top left pixel at (0.5, 0.5)) or as run lengths in column-major order that start with a run of background, either as plain numbers
-or packed into a string.
+A mask is a bool array (H, W). COCO stores it as a list of polygons (flat lists x0, y0, x1, y1, ... in pixels, the
+centre of the top left pixel at (0.5, 0.5)) or as run lengths in column-major order that start with a run of background,
+either as plain numbers or packed into a string.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ _MAX_GROUPS = 13
 def polygons_to_mask(polygons: Sequence[Sequence[float]], height: int, width: int) -> BoolMask:
     """Union of polygons as a bool mask (height, width); within one polygon the even-odd rule holds.
 
-    A pixel belongs to a polygon when its centre lies inside, which is the rule of pycocotools too; that one first rounds the corners
-    to a fifth of a pixel, so single pixels on the outline differ (0.1 to 0.2 per cent of the area over COCO annotations). Corners
-    outside the picture are allowed. Raises DataError for a polygon that is not a flat list of at least three finite points.
+    A pixel belongs to a polygon when its centre lies inside, which is the rule of pycocotools too; that one first
+    rounds the corners to a fifth of a pixel, so single pixels on the outline differ (0.1 to 0.2 per cent of the area
+    over COCO annotations). Corners outside the picture are allowed. Raises DataError for a polygon that is not a flat
+    list of at least three finite points.
     """
     _check_size(height, width)
     mask = np.zeros((height, width), dtype=bool)
@@ -70,7 +71,9 @@ def _fill_polygon(mask: BoolMask, polygon: Sequence[float]) -> None:
 
 
 def encode_counts(mask: BoolMask) -> Counts:
-    """Run lengths (N,) of a bool mask (H, W) in column-major order, beginning with background (0 when the first pixel is set)."""
+    """Run lengths (N,) of a bool mask (H, W) in column-major order, beginning with background (0 when the first pixel
+    is set).
+    """
     flat = _transposed(np.asarray(mask, dtype=bool)).ravel()
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     lead = [0, 0] if flat.size and flat[0] else [0]
@@ -78,7 +81,9 @@ def encode_counts(mask: BoolMask) -> Counts:
 
 
 def decode_counts(counts: Sequence[int] | Counts, height: int, width: int) -> BoolMask:
-    """Bool mask (height, width) of run lengths; the inverse of `encode_counts`. Raises DataError when they do not fill the picture."""
+    """Bool mask (height, width) of run lengths; the inverse of `encode_counts`. Raises DataError when they do not fill
+    the picture.
+    """
     _check_size(height, width)
     try:
         runs = np.asarray(counts)
@@ -168,7 +173,9 @@ def decode_rle(rle: Mapping[str, Any]) -> BoolMask:
 
 
 def segmentation_to_mask(segmentation: Any, height: int, width: int) -> BoolMask:
-    """Bool mask (height, width) of a COCO `segmentation`: a list of polygons or a run-length object of that size. Raises DataError."""
+    """Bool mask (height, width) of a COCO `segmentation`: a list of polygons or a run-length object of that size.
+    Raises DataError.
+    """
     if isinstance(segmentation, Mapping):
         mask = decode_rle(segmentation)
         if mask.shape != (height, width):

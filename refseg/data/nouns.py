@@ -11,7 +11,9 @@ from functools import cache
 
 @dataclass(frozen=True)
 class Noun:
-    """Names of one instance and of several; `countable` is False for stuff (sky, hair), whose names stand in `singular` alone."""
+    """Names of one instance and of several; `countable` is False for stuff (sky, hair), whose names stand in `singular`
+    alone.
+    """
 
     singular: tuple[str, ...]
     plural: tuple[str, ...]

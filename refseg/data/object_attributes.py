@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.data.pixel_colors import colour_shares
 from refseg.data.masks import box_of
+from refseg.data.pixel_colors import colour_shares
 from refseg.data.scenes import Scene
 
 
@@ -35,7 +35,9 @@ class ObjectFacts:
 
 @dataclass(frozen=True)
 class SceneFacts:
-    """Measures of all objects of a scene (same order), the indices of each category's objects, and the whole picture's colours."""
+    """Measures of all objects of a scene (same order), the indices of each category's objects, and the whole picture's
+    colours.
+    """
 
     objects: tuple[ObjectFacts, ...]
     members: dict[str, tuple[int, ...]]
@@ -51,7 +53,9 @@ class SceneFacts:
 
 
 def measure(scene: Scene) -> SceneFacts:
-    """Measure every object of a scene. People's colour is that of their upper clothes: a skin's or hair's colour names nobody."""
+    """Measure every object of a scene. People's colour is that of their upper clothes: a skin's or hair's colour names
+    nobody.
+    """
     height, width = scene.image.shape[:2]
     overall = colour_shares(scene.image, np.ones((height, width), dtype=bool))
     objects = []

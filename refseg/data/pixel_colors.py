@@ -42,7 +42,8 @@ def name_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         _INDEX["red"],
     )
     warm = (hue < 50) | (hue >= 345)
-    # Dark or dull orange is brown; pale red is pink; dark yellow reads as brown or olive, which brown covers better than yellow.
+    # Dark or dull orange is brown; pale red is pink; dark yellow reads as brown or olive, which brown covers better
+    # than yellow.
     names = np.where(warm & (hue >= 12) & (hue < 50) & ((value < 175) | (saturation < 120)), _INDEX["brown"], names)
     names = np.where(((hue < 12) | (hue >= 335)) & (saturation < 140) & (value >= 150), _INDEX["pink"], names)
     names = np.where((hue >= 50) & (hue < 68) & (value < 120), _INDEX["brown"], names)
@@ -54,9 +55,11 @@ def name_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def colour_shares(image: NDArray[np.uint8], mask: BoolMask, sample: int = 1500) -> NDArray[np.float32]:
-    """Share of each of `NAMES` among the pixels of `mask` (H, W) in `image` uint8 (H, W, 3): float32 (11,) that sums to 1, or zeros.
+    """Share of each of `NAMES` among the pixels of `mask` (H, W) in `image` uint8 (H, W, 3): float32 (11,) that sums to
+    1, or zeros.
 
-    At most about `sample` pixels, evenly spread, are looked at, and those on the outline are left out where there are others.
+    At most about `sample` pixels, evenly spread, are looked at, and those on the outline are left out where there are
+    others.
     """
     box = box_of(mask)
     shares = np.zeros(len(NAMES), dtype=np.float32)
@@ -73,12 +76,16 @@ def colour_shares(image: NDArray[np.uint8], mask: BoolMask, sample: int = 1500) 
 
 
 def dominant_colour(shares: NDArray[np.float32], least: float = 0.6, least_brown: float = 0.72) -> str | None:
-    """The colour name that at least the share `least` of a thing has, or None; brown, what warm light makes of anything, needs more."""
+    """The colour name that at least the share `least` of a thing has, or None; brown, what warm light makes of
+    anything, needs more.
+    """
     best = int(shares.argmax())
     return NAMES[best] if shares[best] >= (least_brown if NAMES[best] == "brown" else least) else None
 
 
 def certainly_not(shares: NDArray[np.float32], name: str, most: float = 0.1, nearby: float = 0.35) -> bool:
-    """Whether a thing would not be called by this colour: hardly any of it has it, nor much of it the colours beside it."""
+    """Whether a thing would not be called by this colour: hardly any of it has it, nor much of it the colours beside
+    it.
+    """
     near = sum(float(shares[_INDEX[other]]) for other in NEIGHBOURS[name])
     return float(shares[_INDEX[name]]) <= most and near <= nearby

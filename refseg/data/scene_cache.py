@@ -52,7 +52,8 @@ class _PackedScene:
 class SceneStore(SceneSource):
     """Reads each scene of a source once and keeps it packed; about 80 kB for a picture of 512 pixels.
 
-    limit: the longer side above which pictures are shrunk. budget: bytes to keep at most; what does not fit is read anew each time.
+    limit: the longer side above which pictures are shrunk. budget: bytes to keep at most; what does not fit is read
+    anew each time.
     """
 
     def __init__(self, source: Sequence[Scene], *, limit: int = 512, budget: int = 2_000_000_000, quality: int = 95) -> None:

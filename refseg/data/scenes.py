@@ -52,9 +52,10 @@ class SceneReferent:
 class Scene:
     """A picture uint8 (H, W, 3) with what is known about it.
 
-    `exhaustive`: the categories of which every instance in the picture is labelled, so that counting and comparing make sense.
-    `complete`: every object of the `listed` categories is labelled, so a listed category without object is absent.
-    `absent`: sentences that mean nothing that is in the picture.  `flippable` is False where left and right in names are the thing's own (a car's left mirror).
+    `exhaustive`: the categories of which every instance in the picture is labelled, so that counting and comparing make
+    sense. `complete`: every object of the `listed` categories is labelled, so a listed category without object is
+    absent. `absent`: sentences that mean nothing that is in the picture.  `flippable` is False where left and right in
+    names are the thing's own (a car's left mirror).
     """
 
     image: UintImage
@@ -98,8 +99,9 @@ class SceneSource(Sequence[Scene]):
 class RefCocoScenes(SceneSource):
     """Scenes of a folder in the RefCOCO layout.
 
-    complete: every picture is labelled completely; otherwise those of `COMPLETE_SOURCES` are. referred_only: leave out pictures
-    without expressions. Raises DataError for malformed data, on reading a scene too when its picture does not fit its record.
+    complete: every picture is labelled completely; otherwise those of `COMPLETE_SOURCES` are. referred_only: leave out
+    pictures without expressions. Raises DataError for malformed data, on reading a scene too when its picture does not
+    fit its record.
     """
 
     def __init__(self, root: str | Path, split: str | None = "train", *, complete: bool = False, referred_only: bool = False) -> None:
@@ -170,7 +172,9 @@ def _mentioned(captions: Iterable[str], categories: Iterable[str]) -> frozenset[
 
 
 def _crowded(dataset: RefCocoDataset, record: ImageRecord) -> frozenset[str]:
-    """Categories that have more instances in the picture than are labelled: marked crowds, many, or some where captions speak of many."""
+    """Categories that have more instances in the picture than are labelled: marked crowds, many, or some where captions
+    speak of many.
+    """
     instances = dataset.instances_of(record)
     counts = Counter(i.category for i in instances)
     told = _CROWD_WORDS & set(" ".join(record.captions).casefold().replace(".", " ").split())

@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Literal
 
 from refseg.data.label_maps import PeopleScenes, StreetScenes
+from refseg.data.scene_cache import SceneStore
 from refseg.data.scenes import RefCocoScenes, Scene
 from refseg.data.sequences import LabelledClip, read_sequences
-from refseg.data.scene_cache import SceneStore
 
 
 @dataclass(frozen=True)
 class SourceSpec:
     """folder: below the data root.  share: how often its pictures are drawn, relative to the other sources.
 
-    layout: "refcoco" (instances.json, expressions.json, images/; its train split is used), "street" or "people" (images/ and masks/).
-    complete: every object of the listed categories is labelled in every picture.  referred_only: leave out pictures without expressions.
+    layout: "refcoco" (instances.json, expressions.json, images/; its train split is used), "street" or "people"
+    (images/ and masks/). complete: every object of the listed categories is labelled in every picture.  referred_only:
+    leave out pictures without expressions.
     """
 
     folder: str
@@ -36,7 +37,9 @@ class ClipSpec:
 
 @dataclass(frozen=True)
 class TrainingSource:
-    """Scenes with their share, the (category, sentence) pairs people wrote for them and the names of the pictures (none of either for label maps)."""
+    """Scenes with their share, the (category, sentence) pairs people wrote for them and the names of the pictures (none
+    of either for label maps).
+    """
 
     scenes: Sequence[Scene]
     share: float

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from refseg.data.sequences import LabelledClip
 from refseg.errors import DataError
-from refseg.evaluation.predictor_protocol import describe_verdict
 from refseg.evaluation.metrics import Score
+from refseg.evaluation.predictor_protocol import describe_verdict
 from refseg.mask_iou import iou
 
 BoolMask = NDArray[np.bool_]
@@ -55,9 +55,9 @@ def evaluate_sequences(
 ) -> dict[str, Any]:
     """Measure on every expression of every clip, frame by frame.
 
-    limit: so many clips at most.  progress(frames done, frames in all) is called after each frame. Shares in 0..1, ready for JSON: {"n", "overall_iou",
-    "mean_iou", "precision", "seconds", "protocol", "boundary_f", "instability", "sequences": {name: {"mean_iou", "boundary_f", "instability"}}}.
-    Raises DataError where there is nothing to measure.
+    limit: so many clips at most.  progress(frames done, frames in all) is called after each frame. Shares in 0..1,
+    ready for JSON: {"n", "overall_iou", "mean_iou", "precision", "seconds", "protocol", "boundary_f", "instability",
+    "sequences": {name: {"mean_iou", "boundary_f", "instability"}}}. Raises DataError where there is nothing to measure.
     """
     clips = clips[:limit]
     if not clips:
@@ -113,7 +113,9 @@ class _Trace:
 
 
 def boundary_f(found: BoolMask, target: BoolMask, tolerance: float = TOLERANCE) -> float:
-    """F measure, 0..1, of two masks' outlines (H, W): a point of one counts as met where the other passes within `tolerance` of the diagonal."""
+    """F measure, 0..1, of two masks' outlines (H, W): a point of one counts as met where the other passes within
+    `tolerance` of the diagonal.
+    """
     if found.shape != target.shape:
         raise ValueError(f"got masks of {found.shape} and {target.shape}, expected the same shape")
     outlines = [_outline(mask) for mask in (found, target)]

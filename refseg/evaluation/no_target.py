@@ -20,7 +20,9 @@ BINS = 10
 
 
 class JudgedSegmentation(Protocol):
-    """What the protocol needs of a segmentation: the probability of presence (None: the model has none) and the verdict."""
+    """What the protocol needs of a segmentation: the probability of presence (None: the model has none) and the
+    verdict.
+    """
 
     @property
     def presence(self) -> float | None: ...
@@ -30,7 +32,9 @@ class JudgedSegmentation(Protocol):
 
 @dataclass(frozen=True)
 class PresenceSamples:
-    """presence (N,) in 0..1 and verdicts absent (N,) of N expressions; there (N,): whether the thing is in the picture; pictures (N,)."""
+    """presence (N,) in 0..1 and verdicts absent (N,) of N expressions; there (N,): whether the thing is in the picture;
+    pictures (N,).
+    """
 
     presence: NDArray[np.float64]
     absent: NDArray[np.bool_]
@@ -39,7 +43,8 @@ class PresenceSamples:
 
 
 def foreign_expressions(dataset: RefCocoDataset, image: ImageRecord, count: int, rng: np.random.Generator) -> list[str]:
-    """At most `count` sentences about other pictures, of categories that neither are in this one nor could be taken for one that is.
+    """At most `count` sentences about other pictures, of categories that neither are in this one nor could be taken for
+    one that is.
 
     The data set must label every thing of its categories, or the sentences may be true of the picture after all.
     """
@@ -63,7 +68,8 @@ def presence_samples(
 ) -> PresenceSamples:
     """Ask for everything people wrote about each picture and for `per_picture` things that are not there.
 
-    limit: so many pictures at most. Sentences without any word are left out. Raises DataError where there is nothing to ask or the model has no presence score.
+    limit: so many pictures at most. Sentences without any word are left out. Raises DataError where there is nothing to
+    ask or the model has no presence score.
     """
     images = [image for image in dataset.images if dataset.referents_of(image)][:limit]
     rng = np.random.default_rng(seed)
@@ -89,9 +95,10 @@ def presence_samples(
 def summarise_absence(samples: PresenceSamples) -> dict[str, Any]:
     """Figures for JSON, shares in 0..1.
 
-    {"present", "absent": numbers of expressions, "empty": share of the absent ones with the verdict "not there", "false_alarms": share of the present
-    ones with it, "ranking": how often a present one scores higher than an absent one, "calibration": ten bins {"from", "to", "n", "mean", "there"}
-    of the presence score, present and absent ones weighing the same, "error": mean distance of score and truth over the bins}.
+    {"present", "absent": numbers of expressions, "empty": share of the absent ones with the verdict "not there",
+    "false_alarms": share of the present ones with it, "ranking": how often a present one scores higher than an absent
+    one, "calibration": ten bins {"from", "to", "n", "mean", "there"} of the presence score, present and absent ones
+    weighing the same, "error": mean distance of score and truth over the bins}.
     """
     there = samples.there
     weight = np.where(there, 0.5 / max(1, there.sum()), 0.5 / max(1, (~there).sum()))

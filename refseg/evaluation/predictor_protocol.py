@@ -27,7 +27,9 @@ class AskedPredictor(Protocol[Answer_co]):
 
 
 def ask(predictor: AskedPredictor[Answer], encoded: Any, texts: Sequence[str]) -> list[Answer | None]:
-    """One answer for each text, None for a text that cannot be used: one without words does not take its neighbours along."""
+    """One answer for each text, None for a text that cannot be used: one without words does not take its neighbours
+    along.
+    """
     try:
         return list(predictor.segment(encoded, texts))
     except ExpressionError:

@@ -1,4 +1,4 @@
-"""Named tuples of tensors, nested as the steps of the network hand them on."""
+"""Tensors in nested tuples and dictionaries, as the steps of a system hand them on."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar, cast
@@ -9,21 +9,23 @@ T = TypeVar("T")
 
 
 def tensors_of(value: object) -> Iterator[Tensor]:
-    """Every tensor in tuples of tuples, in order; what is no tensor is passed over."""
+    """Every tensor in nested tuples and dictionaries, in order; other values are passed over."""
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, tuple):
-        for part in value:
+    elif isinstance(value, tuple | dict):
+        for part in value.values() if isinstance(value, dict) else value:
             yield from tensors_of(part)
 
 
-def changed(value: T, change: Callable[[Tensor], Tensor]) -> T:
-    """The same tuples of tuples with every tensor changed; what is no tensor stays."""
+def map_tensors(value: T, change: Callable[[Tensor], Tensor]) -> T:
+    """The same tuples and dictionaries with `change` applied to every tensor; other values stay."""
     if isinstance(value, Tensor):
         return cast(T, change(value))
+    if isinstance(value, dict):
+        return cast(T, {key: map_tensors(part, change) for key, part in value.items()})
     if not isinstance(value, tuple):
         return value
-    parts = [changed(part, change) for part in value]
+    parts = [map_tensors(part, change) for part in value]
     return cast(T, type(value)(*parts) if hasattr(value, "_fields") else tuple(parts))
 
 

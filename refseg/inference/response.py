@@ -1,4 +1,4 @@
-"""What the network looked at, as maps."""
+"""The spatial response of a system: the strongest channel of its features."""
 
 import math
 
@@ -9,9 +9,10 @@ from refseg.images import Letterbox
 
 
 def strongest_channels(features: Tensor, letterbox: Letterbox) -> Tensor:
-    """The channel of each feature map with the highest activation inside the picture: features (K, C, h, w) -> (K, h, w).
+    """The channel of each feature map with the highest activation inside the image: features (K, C, h, w) -> (K, h, w).
 
-    This is the spatial response the paper shows for the last feature map. The letterbox's border does not take part in the choice.
+    This is the spatial response the paper shows for the last feature map. The letterbox's border does not take part in
+    the choice.
     """
     h, w = features.shape[-2:]
     inner_h, inner_w = letterbox.inner

@@ -1,4 +1,4 @@
-"""What result.json says: the same from the command line and from the page."""
+"""Entries of result.json, the same from the command line and from the page."""
 
 from typing import Any
 
@@ -9,10 +9,11 @@ from refseg.inference.segmentation import Segmentation
 
 
 def segmentation_entry(answer: Segmentation, mask: NDArray[np.bool_], file: str, threshold: float) -> dict[str, Any]:
-    """The entry of one expression, of JSON types; `mask` (H, W) is what was written to `file`, a path relative to result.json.
+    """The entry of one expression, of JSON types; `mask` (H, W) is what was written to `file`, a path relative to
+    result.json.
 
-    Where the model's verdict is that the thing is not in the picture, the mask is empty although the peak may be high.
-    area_fraction: share of the picture that the mask covers.  peak: highest probability.  word_attention: L lists of T weights, each of sum 1.
+    If the verdict is no-target, the mask is empty although the peak may be high. area_fraction: share of the image that
+    the mask covers.  peak: highest probability.  word_attention: see `attention_rows`.
     """
     return {
         "expression": encodable(answer.expression),
@@ -23,10 +24,16 @@ def segmentation_entry(answer: Segmentation, mask: NDArray[np.bool_], file: str,
         "threshold": float(threshold),
         "peak": round(answer.peak, 6),
         "area_fraction": round(float(mask.mean()), 6),
-        "word_attention": [[round(float(weight), 6) for weight in level] for level in answer.word_attention],
+        "word_attention": attention_rows(answer),
     }
 
 
+def attention_rows(answer: Segmentation) -> list[list[float]]:
+    """L lists of T weights, each of sum 1; no list for a model without word attention."""
+    levels = () if answer.word_attention is None else answer.word_attention
+    return [[round(float(weight), 6) for weight in level] for level in levels]
+
+
 def encodable(text: str) -> str:
-    """Text that JSON in UTF-8 can hold: what the stray bytes of a file name or an argument became is replaced."""
+    """Text that JSON in UTF-8 can hold: bytes of a file name or an argument that are no text are replaced."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.inference.result_record import encodable
+from refseg.inference.result_record import attention_rows, encodable
 from refseg.inference.video import FrameResult
 from refseg.mask_iou import iou
 
@@ -17,7 +17,9 @@ SURE = 0.6  # peak below which it is
 
 @dataclass(frozen=True)
 class Moment:
-    """One frame of a timeline. area: share of the picture.  steadiness: IoU of the mask with that of the frame before, None for the first."""
+    """One frame of a timeline. area: share of the picture.  steadiness: IoU of the mask with that of the frame before,
+    None for the first.
+    """
 
     number: int
     index: int
@@ -57,7 +59,7 @@ class Timeline:
             presence=answer.presence,
             absent=answer.absent,
             steadiness=None,
-            word_attention=_rounded(answer.word_attention),
+            word_attention=tuple(tuple(level) for level in attention_rows(answer)),
             window=result.window,
             weights=_rounded(result.weights),
         )
@@ -84,7 +86,9 @@ def timeline_record(
     rate: float,
     damage: str | None,
 ) -> dict[str, Any]:
-    """What timeline.json says, of JSON types; a frame's mask is masks/NUMBER.png. damage: why the clip ends early, None where it does not."""
+    """What timeline.json says, of JSON types; a frame's mask is masks/NUMBER.png. damage: why the clip ends early, None
+    where it does not.
+    """
     return {
         "input": encodable(source),
         "model": model,

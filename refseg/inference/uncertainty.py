@@ -1,4 +1,4 @@
-"""How unsure an answer is, as one number, so that a person can look at the worst first."""
+"""The uncertainty of an answer as one number, so that a person can review the most uncertain answers first."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 STEP = 1.0  # logits to both sides of the threshold
 
 
-def doubt_of(logits: NDArray[np.float32], threshold: float, presence: float | None) -> float:
-    """0 (sure) .. 1 of logits (h, w) inside the picture, a threshold in 0..1 and the probability that the thing is there at all (None: not known).
+def uncertainty_of(logits: NDArray[np.float32], threshold: float, presence: float | None) -> float:
+    """0 (certain) .. 1, of logits (h, w) inside the image, a threshold in 0..1 and the probability of presence (None:
+    not predicted).
 
-    One less the mask's stability times the presence. Stability is the IoU of the masks one logit above and one below the threshold, as Segment Anything
-    (Kirillov et al., 2023) judges its masks; where nothing reaches the lower one the doubt is 1.
+    1 - stability * presence. Stability is the IoU of the masks one logit above and one below the threshold, as Segment
+    Anything (Kirillov et al., 2023) rates its masks; if nothing reaches the lower one the uncertainty is 1.
     """
     cut = float(np.log(threshold / (1 - threshold)))
     wide = int(np.count_nonzero(logits >= cut - STEP))

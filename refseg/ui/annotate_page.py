@@ -13,8 +13,8 @@ from refseg.annotation.records import STATES, Layer
 from refseg.annotation.store import Project
 from refseg.annotation.targets import Fresh, Target
 from refseg.errors import InputError, ProjectError
-from refseg.inference import crf
 from refseg.image_encoding import jpeg_uri, reduced_image
+from refseg.inference import crf
 from refseg.ui import requests as ask
 from refseg.ui.annotate_files import Files
 from refseg.ui.annotate_view import View, damage_of, entries_of, entry_of

@@ -6,8 +6,8 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
-from refseg.images import load_image
 from refseg.image_encoding import jpeg_uri, reduced_image
+from refseg.images import load_image
 
 THUMBNAIL = 240
 DRAWN = Path(__file__).resolve().parents[2] / "assets" / "examples"

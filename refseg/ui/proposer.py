@@ -53,7 +53,7 @@ def proposal_of(found: "Segmentation", model: str) -> Proposal:
     return Proposal(
         mask=found.mask(),
         probability=found.probability,
-        doubt=found.doubt,
+        doubt=found.uncertainty,
         origin=origin_of(model, found.threshold),
         absent=found.absent,
         notes=tuple(notes),

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.images import Letterbox
-from refseg.inference.uncertainty import doubt_of
-from refseg.inference.timeline import Timeline
-from refseg.inference.video import FrameResult
 from refseg.image_encoding import reduced_image
+from refseg.images import Letterbox
+from refseg.inference.timeline import Timeline
+from refseg.inference.uncertainty import uncertainty_of
+from refseg.inference.video import FrameResult
 from refseg.ui.session import Folder
 from refseg.video.reader import Clip
 
@@ -67,10 +67,10 @@ class VideoRun:
         return np.asarray(logits >= np.log(threshold / (1 - threshold)))
 
     def doubt(self, number: int, threshold: float) -> float:
-        """How unsure the answer about a frame is, 0..1: see `doubt_of`."""
+        """How unsure the answer about a frame is, 0..1: see `uncertainty_of`."""
         assert self.letterbox is not None  # noqa: S101  set with the first answer
         logits = self._logits(number).astype(np.float32)
-        return doubt_of(logits[self.letterbox.of_cells(len(logits)).window], threshold, self.timeline.moments[number].presence)
+        return uncertainty_of(logits[self.letterbox.of_cells(len(logits)).window], threshold, self.timeline.moments[number].presence)
 
     def masks(self, threshold: float) -> Iterator[NDArray[np.bool_]]:
         """Of every frame answered, one after the other."""

@@ -13,27 +13,33 @@ from refseg.image_encoding import MAP_VIEW, coloured, jpeg_uri, place_of_maximum
 if TYPE_CHECKING:
     from refseg.inference.segmentation import Segmentation
 
-KINDS = ("probability", "response", "word", "memory", "reset")
+KINDS = ("probability", "response", "word")  # and the names of the answer's other maps
 CLASSES = (85, 170, 255)  # grey values of: in both, in the first only, in the second only
 
 
 def map_of(found: "Segmentation", kind: str, level: int = 0, word: int = 0) -> dict[str, Any]:
     """A map of an answer over its picture: {"uri", "low", "high", "where"}. Raises InputError for a kind, level or word that it does not have.
 
-    probability, response: 0..1.  word: share of its attention that each place pays to that word on that level (0..1, drawn from 0 to the map's
-    largest).  memory, reset: the gates of Eq. 6 on that level, 0..1.
+    probability, response: 0..1.  word: share of its attention that each position pays to that word on that level (0..1, shown from 0 to the map's
+    largest).  Any other: the map of that name in `Segmentation.maps`, on that level, 0..1.
     """
-    levels, words = found.word_attention.shape
-    if kind not in KINDS:
-        raise InputError(f"got the map {kind[:40]!r}, expected one of {', '.join(KINDS)}")
-    if not (0 <= level < levels and 0 <= word < words):
-        raise InputError(f"got level {level} and word {word}, expected 0 to {levels - 1} and 0 to {words - 1}")
+    if kind not in KINDS and kind not in found.maps:
+        raise InputError(f"got the map {kind[:40]!r}, expected one of {', '.join((*KINDS, *found.maps))}")
+    if kind == "probability":
+        return plain_map(found.probability, found.image)
+    if kind == "response":
+        if found.response is None:
+            raise InputError("the model has no map of its response: choose another map")
+        return plain_map(found.response, found.image)
+    levels = found.word_maps if kind == "word" else found.maps[kind]
+    if levels is None:
+        raise InputError("the model has no maps of words: choose another map")
+    words = len(found.tokens)
+    if not (0 <= level < len(levels) and 0 <= word < words):
+        raise InputError(f"got level {level} and word {word}, expected 0 to {len(levels) - 1} and 0 to {words - 1}")
     if kind == "word":
         return scaled_map(found.word_map(level, word), found.image)
-    if kind in ("memory", "reset"):
-        gates = found.memory_gates if kind == "memory" else found.reset_gates
-        return plain_map(found.letterbox.inverse(gates[level]), found.image)
-    return plain_map(found.probability if kind == "probability" else found.response, found.image)
+    return plain_map(found.letterbox.inverse(levels[level]), found.image)
 
 
 def plain_map(values: NDArray[np.float32], image: NDArray[np.uint8]) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from refseg.errors import InputError, UnavailableError
 from refseg.explain import Explanation, agreement, attention_at, compare, explain, find_candidates
 from refseg.explain.heatmap import heatmap_html
 from refseg.explain.report import report_html, write_report
+from refseg.explain.sections import described
 from refseg.explain.wording import level_names
+from refseg.models.system import AttendsFromPlace
 from refseg.ui import requests as ask
 from refseg.ui.messages import failure
 from refseg.ui.requests import Request
@@ -56,9 +58,11 @@ class WhyPage:
             "token": session.token,
             "run": session.run,
             "expression": found.expression,
-            "heatmap": heatmap_html(found.tokens, found.word_attention, found.unknown, _map_button),
+            "heatmap": "" if found.word_attention is None else heatmap_html(found.tokens, found.word_attention, found.unknown, _map_button),
             "words": list(found.tokens),
-            "levels": list(level_names(len(found.word_attention))),
+            "levels": list(level_names(_levels_of(found))),
+            "maps": _maps_of(found),
+            "places": self._runner.predictor.can(AttendsFromPlace),
             "presence": None if found.presence is None else round(found.presence, 4),
             "absent": found.absent,
         }
@@ -86,7 +90,7 @@ class WhyPage:
             return {"error": failure(error).text}
 
     def _map(self, session: Session, found: "Segmentation", request: Request) -> dict[str, Any]:
-        """A map as a picture: kind "probability", "response", "word", "memory" or "reset", of a level and a word where it has these."""
+        """A map as a picture: kind "probability", "response", "word" or the name of another map, of a level and a word if it has these."""
         level = ask.whole(request, "level") if "level" in request else 0
         word = ask.whole(request, "word") if "word" in request else 0
         return map_of(found, ask.text(request, "kind"), level, word)
@@ -187,6 +191,8 @@ class WhyPage:
         kind = ask.text(request, "kind")
         if kind not in ("png", "svg", "pdf"):
             raise InputError(f"got the kind of figure {kind[:20]!r}, expected png, svg or pdf")
+        if found.word_attention is None:
+            raise InputError("the model has no word attention, so there is no figure of it")
         path = session.shared.file(f"attention.{kind}")
         save_figure(attention_figure(found.tokens, found.word_attention), path)
         return {"path": str(path), "name": path.name}
@@ -201,6 +207,25 @@ class WhyPage:
         if session.encoded is None:
             raise UnavailableError("this needs the picture's features, which cannot be kept where the GPU is lent for one answer at a time")
         return session.encoded
+
+
+def _levels_of(found: "Segmentation") -> int:
+    """Levels of the answer's maps."""
+    return max([len(levels) for levels in (found.word_maps, *found.maps.values()) if levels is not None], default=0)
+
+
+def _maps_of(found: "Segmentation") -> list[dict[str, Any]]:
+    """What can be shown besides the words: kind, title, what it means, and whether it has levels."""
+    maps: list[dict[str, Any]] = [
+        {"kind": "probability", "title": "Probability", "about": "that a pixel belongs to the object meant.", "levels": False}
+    ]
+    if found.strongest is not None:
+        about = "of the strongest feature before the mask is predicted."
+        maps.append({"kind": "response", "title": "Response", "about": about, "levels": False})
+    for name in found.maps:
+        title, about = described(found, name)
+        maps.append({"kind": name, "title": title, "about": about, "levels": True})
+    return maps
 
 
 def _map_button(level: int, word: int) -> tuple[str, str]:

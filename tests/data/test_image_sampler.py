@@ -5,8 +5,8 @@ import pytest
 
 from refseg.data import image_sampler
 from refseg.data.expression_mix import ExpressionChooser
-from refseg.data.object_attributes import SceneFacts, measure
 from refseg.data.image_sampler import ATTEMPTS, ScenePicker
+from refseg.data.object_attributes import SceneFacts, measure
 from refseg.data.scenes import Scene, SceneReferent
 from refseg.errors import DataError
 from tests.data.scenery import scene_of

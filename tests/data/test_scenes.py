@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from refseg.data.label_maps import STREET_CLASSES, PeopleScenes, StreetScenes
-from refseg.data.scenes import RefCocoScenes, SceneSource
 from refseg.data.scene_cache import PackedMask, SceneStore
+from refseg.data.scenes import RefCocoScenes, SceneSource
 from refseg.errors import DataError
 from tests.data.scenery import scene_of
 

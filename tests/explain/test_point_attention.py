@@ -63,7 +63,7 @@ def test_other_points_attend_otherwise(sharp_predictor: Predictor, encoded: Enco
 
 @pytest.mark.parametrize("x, y", [(-0.1, 3), (90, 3), (3, 60), (3, -1), (float("nan"), 3), (3, float("inf"))])
 def test_points_outside(sharp_predictor: Predictor, encoded: EncodedImage, x: float, y: float) -> None:
-    with pytest.raises(InputError, match="expected one inside the picture: x from 0 to below 90, y from 0 to below 60"):
+    with pytest.raises(InputError, match="expected one inside the image: x from 0 to below 90, y from 0 to below 60"):
         attention_at(sharp_predictor, encoded, "dog", x, y)
 
 

@@ -1,11 +1,11 @@
-"""Nested tuples of tensors: what is found in them, and what is changed."""
+"""Nested tuples of tensors: what is found in them, and what is map_tensors."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from refseg.inference.nested_tensors import all_finite, changed, tensors_of
+from refseg.inference.nested_tensors import all_finite, map_tensors, tensors_of
 
 
 class Inner(NamedTuple):
@@ -28,10 +28,10 @@ def nested(*values: float) -> Outer:
     return Outer(tuple(Inner(tensor, (2, 3), None) for tensor in inner), last)
 
 
-def test_every_tensor_is_found_and_changed_in_its_place() -> None:
+def test_every_tensor_is_found_and_map_tensors_in_its_place() -> None:
     value = nested(1.0, 2.0, 3.0)
     assert [tensor.item() for tensor in tensors_of(value)] == [1, 2, 3]
-    doubled = changed(value, lambda tensor: (2 * tensor).double())
+    doubled = map_tensors(value, lambda tensor: (2 * tensor).double())
     assert isinstance(doubled, Outer) and all(isinstance(part, Inner) for part in doubled.parts)
     assert [tensor.item() for tensor in tensors_of(doubled)] == [2, 4, 6] and doubled.last.dtype == torch.float64
     assert [(part.grid, part.missing) for part in doubled.parts] == [((2, 3), None)] * 2

@@ -17,9 +17,9 @@ from refseg.data.masks import encode_rle
 from refseg.errors import DataError
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.checkpoint import load_checkpoint, save_checkpoint
-from refseg.models.cmsa.config import NetworkConfig
-from refseg.training.recipe import Recipe, load_recipe
+from refseg.models.compact import CompactConfig
 from refseg.training.held_back import verdict
+from refseg.training.recipe import Recipe, load_recipe
 from tests.commands.console import Capture
 
 PRESENCE = PresenceCalibration(1.5, 0.25, 1e-6)
@@ -107,7 +107,7 @@ def test_the_verdict_says_when_a_model_is_not_to_be_used(after: float, pictures:
 
 
 @pytest.mark.parametrize(
-    "known", [{"network": None}, {"network": NetworkConfig.tiny(), "model": "embedded"}, {"network": NetworkConfig.tiny(), "measured": "."}]
+    "known", [{"network": None}, {"network": CompactConfig.tiny(), "model": "embedded"}, {"network": CompactConfig.tiny(), "measured": "."}]
 )
 def test_a_recipe_begins_with_one_thing(known: dict[str, Any]) -> None:
     with pytest.raises(DataError, match="recipe 'odd'"):

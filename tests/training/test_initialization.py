@@ -13,8 +13,7 @@ from refseg.errors import DataError
 from refseg.language import Vocabulary
 from refseg.models.backbones.mobilenet import DeepLabMobileNetV2
 from refseg.models.backbones.yolox import YoloxNano
-from refseg.models.cmsa.config import NetworkConfig
-from refseg.models.cmsa.network import ReferringNetwork
+from refseg.models.compact import CompactConfig, CompactSystem
 from refseg.training.initialization import align_names_with_words, initialise_compact, read_deeplab, read_yolox, word_table
 
 WORDS = ("dog", "cat", "shirt", "t", "red", "of", "the", "car", "tree", "left")
@@ -131,8 +130,8 @@ def test_the_detector_is_read_in_the_order_of_its_graph(tmp_path: Path) -> None:
 
 def test_names_and_words_start_in_one_space() -> None:
     torch.manual_seed(0)
-    config = replace(NetworkConfig.compact(), context=4)
-    network = ReferringNetwork(config, 20)
+    config = replace(CompactConfig(), context=4)
+    network = CompactSystem(config, 20)
     offset, size, width = network.backbone.name_offset, config.embedding, config.width
     align_names_with_words(network, offset)
     name, level = torch.randn(size), torch.randn(1, network.backbone.level_channels[2], 2, 2)
@@ -147,6 +146,6 @@ def test_names_and_words_start_in_one_space() -> None:
 
 
 def test_only_the_compact_network_is_initialised(tmp_path: Path) -> None:
-    network = ReferringNetwork(NetworkConfig.tiny(), 12)
+    network = CompactSystem(CompactConfig.tiny(), 12)
     with pytest.raises(ValueError, match="only the 'pair' backbone has public initialisations here, got PlainBackbone"):
         initialise_compact(network, Vocabulary(["<pad>", "<unk>", *WORDS]), tmp_path)

@@ -8,10 +8,9 @@ import pytest
 import torch
 
 from refseg.data.batches import TrainingBatch, TrainingSampler
-from refseg.models.cmsa.config import NetworkConfig
-from refseg.models.cmsa.network import ReferringNetwork
+from refseg.models.compact import CompactConfig, CompactSystem
 from refseg.training.losses import LossWeights
-from refseg.training.objectives import ExpressionTask, InstanceTask
+from refseg.training.objectives import ExpressionObjective, InstanceObjective
 
 SIZE, CELLS = 64, 16
 NOWHERE = cast(TrainingSampler, None)  # the batches are made here
@@ -39,13 +38,13 @@ def batch(objects: int) -> TrainingBatch:
 
 
 @pytest.fixture
-def network() -> ReferringNetwork:
+def network() -> CompactSystem:
     torch.manual_seed(0)
-    return ReferringNetwork(NetworkConfig.tiny(), 10)
+    return CompactSystem(CompactConfig.tiny(), 10)
 
 
-def taught(network: ReferringNetwork, task: Any, objects: int = 1) -> tuple[dict[str, float], Callable[[str], bool]]:
-    """The figures of one step without the optimiser's, and which modules it has gradients for that are not zero."""
+def taught(network: CompactSystem, task: Any, objects: int = 1) -> tuple[dict[str, float], Callable[[str], bool]]:
+    """The figures of one step without the optimizer's, and which modules it has gradients for that are not zero."""
     loss, figures = task.loss(network, batch(objects))
     loss.backward()
 
@@ -56,36 +55,36 @@ def taught(network: ReferringNetwork, task: Any, objects: int = 1) -> tuple[dict
     return {name: value.item() for name, value in figures.items()}, learns
 
 
-def test_without_regions_the_dense_answer_is_trained_by_itself(network: ReferringNetwork) -> None:
+def test_without_regions_the_dense_answer_is_trained_by_itself(network: CompactSystem) -> None:
     """The presence score alone reads the choice among the regions, so the choice learns from its loss and from no other."""
-    figures, learns = taught(network, ExpressionTask(NOWHERE, LossWeights(), regions=False))
+    figures, learns = taught(network, ExpressionObjective(NOWHERE, LossWeights(), regions=False))
     assert "selection" not in figures and "instances" not in figures
-    assert learns("attention") and learns("presence") and learns("selection")
-    assert not learns("instances") and not learns("gate") and not learns("number")
+    assert learns("dense.attention") and learns("branch.presence") and learns("branch.selection")
+    assert not learns("branch.instances") and not learns("branch.gate") and not learns("branch.number")
 
 
-def test_without_regions_and_presence_the_choice_learns_nothing(network: ReferringNetwork) -> None:
-    _, learns = taught(network, ExpressionTask(NOWHERE, LossWeights(presence=0.0), regions=False))
-    assert learns("attention") and not learns("selection") and not learns("instances") and not learns("gate")
+def test_without_regions_and_presence_the_choice_learns_nothing(network: CompactSystem) -> None:
+    _, learns = taught(network, ExpressionObjective(NOWHERE, LossWeights(presence=0.0), regions=False))
+    assert learns("dense.attention") and not learns("branch.selection") and not learns("branch.instances") and not learns("branch.gate")
 
 
-def test_with_regions_everything_learns(network: ReferringNetwork) -> None:
-    figures, learns = taught(network, ExpressionTask(NOWHERE, LossWeights(), regions=True))
+def test_with_regions_everything_learns(network: CompactSystem) -> None:
+    figures, learns = taught(network, ExpressionObjective(NOWHERE, LossWeights(), regions=True))
     assert "selection" in figures and "instances" in figures
-    assert all(learns(part) for part in ("attention", "presence", "selection", "gate", "number"))
+    assert all(learns(part) for part in ("dense.attention", *(f"branch.{one}" for one in ("presence", "selection", "gate", "number"))))
 
 
 @pytest.mark.parametrize("regions", [True, False])
-def test_pictures_without_objects(network: ReferringNetwork, regions: bool) -> None:
-    figures, _ = taught(network, ExpressionTask(NOWHERE, LossWeights(), regions), objects=0)
+def test_pictures_without_objects(network: CompactSystem, regions: bool) -> None:
+    figures, _ = taught(network, ExpressionObjective(NOWHERE, LossWeights(), regions), objects=0)
     assert np.isfinite(figures["total"]) and figures.get("instances", 0) == 0
 
 
-def test_instances(network: ReferringNetwork) -> None:
-    figures, learns = taught(network, InstanceTask(NOWHERE), objects=2)
-    assert figures["total"] > 0 and learns("instances") and not learns("attention")
+def test_instances(network: CompactSystem) -> None:
+    figures, learns = taught(network, InstanceObjective(NOWHERE), objects=2)
+    assert figures["total"] > 0 and learns("branch.instances") and not learns("dense.attention")
 
 
-def test_instances_of_pictures_without_objects(network: ReferringNetwork) -> None:
-    figures, learns = taught(network, InstanceTask(NOWHERE), objects=0)
-    assert figures["total"] == 0 and not learns("instances")
+def test_instances_of_pictures_without_objects(network: CompactSystem) -> None:
+    figures, learns = taught(network, InstanceObjective(NOWHERE), objects=0)
+    assert figures["total"] == 0 and not learns("branch.instances")

@@ -6,17 +6,17 @@ import pytest
 
 from refseg.data.sources import SourceSpec
 from refseg.errors import DataError
-from refseg.models.cmsa.config import NetworkConfig
+from refseg.models.compact import CompactConfig
 from refseg.training.recipe import Phase, Recipe, available_recipes, load_recipe
 
 SOURCE = """
 from refseg.data.sources import SourceSpec
-from refseg.models.cmsa.config import NetworkConfig
+from refseg.models.compact import CompactConfig
 from refseg.training.recipe import Phase, Recipe
 
 RECIPE = Recipe(
     name="small",
-    network=NetworkConfig.tiny(),
+    network=CompactConfig.tiny(),
     sources=(SourceSpec("scenes", 1.0),),
     phases=(Phase("only", 5, 2, 3, 64, 1e-3, 0.0, 1e-4),),
 )
@@ -29,7 +29,7 @@ def phase(name: str, steps: int) -> Phase:
 
 def recipe(*steps: int) -> Recipe:
     phases = tuple(phase(str(index), count) for index, count in enumerate(steps))
-    return Recipe(name="test", network=NetworkConfig.tiny(), sources=(SourceSpec("scenes", 1.0),), phases=phases)
+    return Recipe(name="test", network=CompactConfig.tiny(), sources=(SourceSpec("scenes", 1.0),), phases=phases)
 
 
 def test_a_step_belongs_to_a_phase() -> None:
@@ -42,7 +42,7 @@ def test_a_step_belongs_to_a_phase() -> None:
 def test_a_recipe_by_its_path(tmp_path: Path) -> None:
     (tmp_path / "small.py").write_text(SOURCE, encoding="utf-8")
     plan = load_recipe(str(tmp_path / "small.py"))
-    assert plan.name == "small" and plan.network == NetworkConfig.tiny() and plan.phases[0].steps == 5
+    assert plan.name == "small" and plan.network == CompactConfig.tiny() and plan.phases[0].steps == 5
 
 
 @pytest.mark.parametrize("name", available_recipes())

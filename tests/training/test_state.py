@@ -6,18 +6,17 @@ import pytest
 import torch
 
 from refseg.errors import DataError
-from refseg.models.cmsa.config import NetworkConfig
-from refseg.models.cmsa.network import ReferringNetwork
+from refseg.models.compact import CompactConfig, CompactSystem
 from refseg.training.schedule import parameter_groups
 from refseg.training.state import TENSORS, load_state, save_state
 
 VOCABULARY = 30
-Parts = tuple[ReferringNetwork, ReferringNetwork, torch.optim.AdamW]
+Parts = tuple[CompactSystem, CompactSystem, torch.optim.AdamW]
 
 
 def make(seed: int) -> Parts:
     torch.manual_seed(seed)
-    network, average = (ReferringNetwork(NetworkConfig.tiny(), VOCABULARY) for _ in range(2))
+    network, average = (CompactSystem(CompactConfig.tiny(), VOCABULARY) for _ in range(2))
     return network, average, torch.optim.AdamW(parameter_groups(network, 1e-2, 1e-2, 1e-2, 1e-2, 0.02))
 
 
@@ -98,6 +97,6 @@ def test_a_cut_file_is_refused(tmp_path: Path) -> None:
 
 def test_another_networks_state_is_refused(tmp_path: Path) -> None:
     save_state(tmp_path, *make(0), {"step": 1})
-    other = ReferringNetwork(NetworkConfig.tiny(), VOCABULARY + 1)
+    other = CompactSystem(CompactConfig.tiny(), VOCABULARY + 1)
     with pytest.raises(DataError, match="cannot resume from"):
         load_state(tmp_path, other, other, torch.optim.AdamW(other.parameters()))

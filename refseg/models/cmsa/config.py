@@ -1,73 +1,62 @@
-"""Sizes and parts of a network, as plain values: what a checkpoint's config.json says of it."""
+"""Configuration of CMSA: sizes, parts, and every deviation from the paper as a field."""
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from refseg.models.cmsa.attention import Pooling
+from refseg.models.cmsa.sliding import floats_held
+from refseg.models.config import Flag, OneOf, SystemConfig, Whole, Widths, setting
 
 LEVELS = 3
-STRIDES = {"resnet101": 8, "pair": 16, "plain": 16}  # of each backbone's levels: pixels of the picture to a position
+STRIDES = {"resnet101": 8, "pair": 16, "plain": 16}  # of each backbone's levels: pixels of the image to a position
 DETECTED = {"resnet101": (), "pair": (8, 16, 32), "plain": (16,)}  # strides of its detector's maps, one detection a cell
+PLAIN_WIDTH = 16  # of the plain backbone, where no projection gives one
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
-    """Sizes of the network; the defaults are the paper's (Sec. 4.1).
+class CmsaConfig(SystemConfig):
+    """Settings of CMSA; the defaults are the paper's (Sec. 4.1). docs/deviations.md lists every deviation beside the
+    paper.
 
-    image_size: side S of the letterboxed picture.  max_words: T.  visual: C_v.  embedding, context: C_l = embedding + context (see `WordFeatures`).
-    width: d of CMSA.  channels: of X^i in Eq. 6.  modulated: see `GatedFusion`.  refinement: widths at strides 8 and 4, empty for none.
-    regions: how many of the detector's boxes the expression may choose among, see `regions.py`; 0 for none.  voters: how many selections choose together.
-    number: read whether an expression means one thing or several, which then decides how many regions show.
-    presence: predict whether the thing named is in the picture at all.
-    cross_frame: d of CFSA, 0 for a network of still pictures only.  cross_frame_stride: see `CrossFrameSelfAttention`.  tau: frames on either side.
+    Sizes. embedding: channels of the word table.  width: d of CMSA.  channels: of X^i in Eq. 6.  cross_frame: d of
+    CFSA, 0 for a network that reads images only.  tau: frames on either side of a frame. Parts that the paper does not
+    have. visual: C_v that a 1x1 convolution projects each level to before Eq. 1, 0 for the level's own channels.
+    context: channels of a GRU over the words, 0 for none, see `WordFeatures`.  modulated: see `GatedFusion`.
+    refinement: widths of a decoder at strides 8 and 4, empty for none. Deviations in the formulas. gains: each part of
+    Eq. 1 times a learnable factor.  logit_scale: attention logits times a learnable factor.  mean_received: Eq. 4 and
+    10 divided by P.  biases: of q, k, v and the output of CMSA and CFSA.  padding: see `SystemConfig`.  loss_pixels:
+    whether Eq. 8 counts the border around the image ("square") or not ("image").  cross_frame_on: the features that
+    CFSA changes, the backbone's or those of Eq. 1.  cross_frame_renormalized: V_t + V^ brought back to the length of
+    V_t.  cross_frame_zero_start: W_o starts at zero.  cross_frame_stride: see `CrossFrameSelfAttention`.
     """
 
-    backbone: Literal["resnet101", "pair", "plain"] = "resnet101"
-    image_size: int = 320
-    max_words: int = 20
-    visual: int = 1000
-    embedding: int = 1000
-    context: int = 0
-    width: int = 512
-    channels: int = 500
-    pooling: Pooling = "attention"
-    modulated: bool = False
-    refinement: tuple[int, ...] = ()
-    regions: int = 0
-    voters: int = 1
-    number: bool = False
-    presence: bool = False
-    cross_frame: int = 0
-    cross_frame_stride: int = 1
-    tau: int = 5
+    backbone: Literal["resnet101", "pair", "plain"] = setting("resnet101", OneOf(tuple(STRIDES)))
+    embedding: int = setting(1000, Whole(1, 4096))
+    width: int = setting(512, Whole(1, 4096))
+    channels: int = setting(500, Whole(1, 4096))
+    pooling: Pooling = setting("attention", OneOf(get_args(Pooling)))
+    cross_frame: int = setting(0, Whole(0, 1024))
+    tau: int = setting(5, Whole(0, 16))
+    visual: int = setting(0, Whole(0, 4096))
+    context: int = setting(0, Whole(0, 4096, 2))
+    modulated: bool = setting(False, Flag())
+    refinement: tuple[int, ...] = setting((), Widths(2))
+    gains: bool = setting(False, Flag())
+    logit_scale: bool = setting(False, Flag())
+    mean_received: bool = setting(False, Flag())
+    biases: bool = setting(False, Flag())
+    loss_pixels: Literal["square", "image"] = setting("square", OneOf(("square", "image")))
+    cross_frame_on: Literal["backbone", "normalized"] = setting("backbone", OneOf(("backbone", "normalized")))
+    cross_frame_renormalized: bool = setting(False, Flag())
+    cross_frame_zero_start: bool = setting(False, Flag())
+    cross_frame_stride: int = setting(1, Whole(1, 8))
 
     def __post_init__(self) -> None:
-        for name in ("image_size", "max_words", "visual", "embedding", "width", "channels", "voters"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.cross_frame < 0 or self.cross_frame_stride < 1 or self.tau < 0:
-            raise ValueError(
-                f"cross_frame and tau must be at least 0 and cross_frame_stride at least 1, got {self.cross_frame}, {self.tau} and {self.cross_frame_stride}"
-            )
-        if self.backbone not in STRIDES:
-            raise ValueError(f"backbone must be one of {', '.join(STRIDES)}, got {self.backbone!r}")
-        if self.image_size % 32:
-            raise ValueError(f"image_size must be divisible by 32, got {self.image_size}")
+        super().__post_init__()
         if self.cross_frame and self.grid % self.cross_frame_stride:
             raise ValueError(
                 f"cross_frame_stride must divide the {self.grid} x {self.grid} positions of image_size {self.image_size}, got "
                 f"{self.cross_frame_stride}: choose another of the two"
-            )
-        if self.regions and not self.refinement:
-            raise ValueError(
-                f"regions need a refinement to join, got regions {self.regions} and no refinement: give its widths at strides 8 and 4"
-            )
-        if self.number and not self.regions:
-            raise ValueError("number decides how many regions show, got number and no regions: give how many regions there are")
-        if self.regions > self.detections:
-            raise ValueError(
-                f"regions must be at most the {self.detections} detections of {self.backbone} at image_size {self.image_size}, got {self.regions}: "
-                f"choose fewer regions or a larger image_size"
             )
 
     @property
@@ -80,59 +69,53 @@ class NetworkConfig:
         """How many boxes the backbone's detector predicts, 0 without one."""
         return sum((self.image_size // stride) ** 2 for stride in DETECTED[self.backbone])
 
-    @classmethod
-    def paper(cls) -> "NetworkConfig":
-        """The published configuration: dilated ResNet-101, 40 x 40 positions, C_l = 1000, d = 512, 500 channels, 20 words."""
-        return cls()
+    @property
+    def level_channels(self) -> tuple[int, ...]:
+        """C_v of the three levels in Eq. 1."""
+        if self.visual:
+            return (self.visual,) * LEVELS
+        of_backbone = {
+            "resnet101": (512, 1024, 2048),
+            "pair": (256, 192, 256 + self.embedding + 6),
+            "plain": (2 * PLAIN_WIDTH, 4 * PLAIN_WIDTH, 4 * PLAIN_WIDTH),
+        }
+        return of_backbone[self.backbone]
+
+    @property
+    def answer_bytes(self) -> int:
+        """About three maps of every level's multimodal features, and its word attention, in float32."""
+        words = self.embedding + self.context
+        floats = sum(channels + words + self.channels for channels in self.level_channels) + self.max_words**2
+        return 4 * 3 * self.grid**2 * floats
+
+    @property
+    def clip_tau(self) -> int:
+        """Frames on either side of a frame that take part in its answer."""
+        return self.tau if self.cross_frame else 0
+
+    @property
+    def clip_bytes(self) -> int:
+        """The attention of a window, and the features of the frames that wait for its end, in float32."""
+        positions = self.grid**2
+        coarse = (self.grid // self.cross_frame_stride) ** 2
+        attention = LEVELS * floats_held(positions, coarse, self.cross_frame, self.clip_tau) if self.cross_frame else 0
+        details = sum(width * (self.image_size // stride) ** 2 for width, stride in zip(self.refinement, (8, 4), strict=False))
+        return 4 * (attention + (self.clip_tau + 1) * (sum(self.level_channels) * positions + details))
+
+    @property
+    def clip_settings(self) -> str:
+        """The settings that `clip_bytes` depends on, for an error message."""
+        return f"cross_frame {self.cross_frame}, tau {self.tau} and image_size {self.image_size}"
 
     @classmethod
-    def compact(cls) -> "NetworkConfig":
-        """The embedded default: two small backbones at 512 pixels, 32 x 32 positions, refined to stride 4."""
-        return cls(
-            backbone="pair",
-            image_size=512,
-            visual=192,
-            embedding=50,
-            context=128,
-            width=128,
-            channels=96,
-            modulated=True,
-            refinement=(48, 32),
-            regions=40,
-            voters=3,
-            number=True,
-            presence=True,
-            cross_frame=64,
-            cross_frame_stride=2,
-        )
+    def paper(cls) -> "CmsaConfig":
+        """The published network for images, to the letter: dilated ResNet-101, 40 x 40 positions, C_v = 512 / 1024 /
+        2048, C_l = 1000, d = 512, 500 channels of X^i, 20 words."""
+        return CmsaConfig()
 
     @classmethod
-    def tiny(cls) -> "NetworkConfig":
-        """For tests: everything the compact one has, in miniature, with a plain backbone."""
-        return cls(
-            backbone="plain",
-            image_size=64,
-            visual=16,
-            embedding=8,
-            context=8,
-            width=16,
-            channels=16,
-            modulated=True,
-            refinement=(16, 8),
-            regions=6,
-            number=True,
-            presence=True,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types; the inverse of `from_dict`."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "NetworkConfig":
-        """Raises ValueError when a name is unknown or a value impossible."""
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise ValueError(f"unknown network setting {unknown[0]!r}; known ones are {', '.join(sorted(known))}")
-        settings: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-        return cls(**settings)
+    def paper_video(cls) -> "CmsaConfig":
+        """The published network for videos: `paper` with CFSA over windows of 11 frames. d = 512 is our reading, as the
+        paper names no other width.
+        """
+        return replace(CmsaConfig.paper(), cross_frame=512)

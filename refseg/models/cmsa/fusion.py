@@ -1,4 +1,4 @@
-"""Gated multi-level fusion, Eq. 6: each level keeps what it needs and takes what the others offer, position by position."""
+"""Gated multi-level fusion (GMLF), Eq. 6: at each position, every level is mixed with what the other levels give."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -21,33 +21,37 @@ class GatedFusion(nn.Module):
         G^i  = (1 - m^i) X^i + sum_{j != i} gamma^j m^j X^j
         Fo^i = r^i tanh(G^i) + (1 - r^i) X^i,       output sum_i Fo^i.
 
-    `modulated` multiplies X^i by 1 + tanh(S^i e), e the attended sentence sum_n a_n e_n of the level: the product of what is seen and what is said
-    that concatenation alone cannot form (our addition, compact configuration; off in the paper's).
+    So m^i says how much of X^i goes to the *other* levels and is withheld from level i itself, and r^i how much of the
+    output of level i is tanh(G^i) rather than X^i as it was.
+
+    inputs: channels of each level.  modulated: multiply X^i by 1 + tanh(S^i e), where e = sum_n a_n e_n is the attended
+    expression of the level. Concatenation alone cannot form that product of vision and language; a deviation from the
+    paper, see docs/deviations.md.
     """
 
-    def __init__(self, inputs: int, words: int, channels: int, levels: int = 3, modulated: bool = False) -> None:
+    def __init__(self, inputs: Sequence[int], words: int, channels: int, modulated: bool = False) -> None:
         super().__init__()
-        self.project = nn.ModuleList(nn.Conv2d(inputs, channels, 1) for _ in range(levels))
-        self.modulate = nn.ModuleList(nn.Linear(words, channels) for _ in range(levels)) if modulated else None
-        self.memory = nn.ModuleList(nn.Conv2d(channels, 1, 1) for _ in range(levels))
-        self.reset = nn.ModuleList(nn.Conv2d(channels, 1, 1) for _ in range(levels))
-        self.gamma = nn.Parameter(torch.ones(levels))
+        self.project = nn.ModuleList(nn.Conv2d(level, channels, 1) for level in inputs)
+        self.modulate = nn.ModuleList(nn.Linear(words, channels) for _ in inputs) if modulated else None
+        self.memory = nn.ModuleList(nn.Conv2d(channels, 1, 1) for _ in inputs)
+        self.reset = nn.ModuleList(nn.Conv2d(channels, 1, 1) for _ in inputs)
+        self.gamma = nn.Parameter(torch.ones(len(inputs)))
 
-    def forward(self, levels: Sequence[Tensor], sentences: Sequence[Tensor]) -> Fused:
-        """levels: L maps f^i (K, C, h, w); sentences: L attended sentences (K, C_l)."""
-        return self.fuse([project(level) for project, level in zip(self.project, levels, strict=True)], sentences)
+    def forward(self, levels: Sequence[Tensor], expressions: Sequence[Tensor]) -> Fused:
+        """levels: L maps f^i (K, C_i, h, w); expressions: L attended expressions (K, C_l)."""
+        return self.fuse([project(level) for project, level in zip(self.project, levels, strict=True)], expressions)
 
-    def fuse(self, x: Sequence[Tensor], sentences: Sequence[Tensor]) -> Fused:
+    def fuse(self, x: Sequence[Tensor], expressions: Sequence[Tensor]) -> Fused:
         """The same from L projected maps X^i (K, X, h, w) on."""
         if self.modulate is not None:
-            gains = (1 + modulate(sentence).tanh() for modulate, sentence in zip(self.modulate, sentences, strict=True))
+            gains = (1 + modulate(expression).tanh() for modulate, expression in zip(self.modulate, expressions, strict=True))
             x = [x_i * gain[:, :, None, None] for x_i, gain in zip(x, gains, strict=True)]
         memory = [gate(x_i).sigmoid() for gate, x_i in zip(self.memory, x, strict=True)]
         reset = [gate(x_i).sigmoid() for gate, x_i in zip(self.reset, x, strict=True)]
-        offered = [gamma * m for gamma, m in zip(self.gamma, memory, strict=True)]
-        everything = sum(share * x_i for share, x_i in zip(offered, x, strict=True))
+        given = [gamma * m for gamma, m in zip(self.gamma, memory, strict=True)]
+        everything = sum(share * x_i for share, x_i in zip(given, x, strict=True))
         fused = []
-        for x_i, m, r, own in zip(x, memory, reset, offered, strict=True):
-            g = torch.addcmul(everything, 1 - m - own, x_i)  # (1 - m) X, and what all levels offer but for its own
+        for x_i, m, r, own in zip(x, memory, reset, given, strict=True):
+            g = torch.addcmul(everything, 1 - m - own, x_i)  # (1 - m^i) X^i, and what the other levels give
             fused.append(x_i + r * (g.tanh() - x_i))
         return Fused(sum(fused[1:], fused[0]), torch.cat(memory, dim=1), torch.cat(reset, dim=1))

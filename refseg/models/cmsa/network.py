@@ -1,212 +1,233 @@
-"""The whole network, Eq. 1-7 for a picture and Eq. 9-11 before them for a clip: a backbone, cross-frame self-attention, CMSA on three levels, gated
-fusion, prediction. Reads top to bottom in the paper's order."""
+"""The network of the paper: Eq. 1-8 for an image, with Eq. 9-11 before them for a clip. It reads from top to bottom in
+the paper's order.
+"""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from refseg.models.backbones import Backbone, BackboneFeatures, DetectorSegmenterPair, DilatedResNet101, PlainBackbone
-from refseg.models.cmsa.cross_frame import CrossFrameSelfAttention, Pooled, add_response
-from refseg.models.cmsa.attention import AttendedFrom, CrossModalSelfAttention
-from refseg.models.cmsa.config import LEVELS, NetworkConfig
-from refseg.models.cmsa.outputs import EncodedImages, NetworkOutput, SeenImages
-from refseg.models.layers.multimodal import COORDINATES, VisualFeatures, WordFeatures, at_least_float32, coordinate_features
+from refseg.models.backbones import BackboneFeatures, build_backbone
+from refseg.models.cmsa.attention import CrossModalSelfAttention
+from refseg.models.cmsa.clip import CmsaClipReader
+from refseg.models.cmsa.config import PLAIN_WIDTH, CmsaConfig
+from refseg.models.cmsa.cross_frame import CrossFrameSelfAttention, WindowResponse, add_response
 from refseg.models.cmsa.fusion import GatedFusion
-from refseg.models.regions.instance_masks import InstanceMasks
-from refseg.models.regions.gate import gate_cues, mixed_logits, region_gate
-from refseg.models.regions.number import NumberReader
-from refseg.models.regions.presence import PresenceHead
+from refseg.models.cmsa.outputs import EncodedImages, VisualMaps
+from refseg.models.layers.losses import mask_losses
+from refseg.models.layers.multimodal import COORDINATES, VisualFeatures, WordFeatures, coordinate_features
 from refseg.models.layers.refinement import Refinement
-from refseg.models.regions.proposals import Regions, propose_regions
-from refseg.models.regions.selection import EVIDENCE, DescribedRegions, RegionSelection, Selected, region_evidence
-from refseg.models.regions.voting import VotedSelection
+from refseg.models.system import (
+    RESPONSE,
+    WORD_ATTENTION,
+    WORD_MAPS,
+    Answer,
+    AttendedFrom,
+    MapDescription,
+    System,
+    Targets,
+    in_order,
+)
+
+MEMORY_GATE, RESET_GATE = "memory_gate", "reset_gate"
 
 
-class ReferringNetwork(nn.Module):
-    """CMSA + gated fusion: images (B, 3, S, S), RGB in 0..1, letterboxed, and tokens (K, T) -> `NetworkOutput`."""
+class CmsaNetwork(System):
+    """Cross-modal self-attention on three levels, and gated fusion.
 
-    def __init__(self, config: NetworkConfig, vocabulary_size: int) -> None:
+    evidence: channels of a map (K, evidence, 4h, 4w) that `answer` can be given besides, for a branch that knows more
+    about the image; 0 for none.
+    """
+
+    map_descriptions: ClassVar = {
+        MEMORY_GATE: MapDescription(
+            "Memory gate", "How much of this level's features goes to the other levels and is withheld from its own output."
+        ),
+        RESET_GATE: MapDescription(
+            "Reset gate", "How much of this level's output is the mixture with the other levels rather than its own features."
+        ),
+    }
+    config: CmsaConfig
+
+    def __init__(self, config: CmsaConfig, vocabulary_size: int, evidence: int = 0) -> None:
         super().__init__()
         self.config, self.vocabulary_size = config, vocabulary_size
-        self.backbone = _build_backbone(config)
-        self.words = WordFeatures(vocabulary_size, config.embedding, config.context)
-        self.visual = nn.ModuleList(VisualFeatures(inputs, config.visual) for inputs in self.backbone.level_channels)
+        self.backbone = build_backbone(config.backbone, names=config.embedding, width=config.visual or PLAIN_WIDTH)
+        levels, words = config.level_channels, config.embedding + config.context
+        options = {"biases": config.biases, "scaled": config.logit_scale, "mean_received": config.mean_received}
+        # Eq. 1
+        self.words = WordFeatures(vocabulary_size, config.embedding, config.context, config.gains)
+        self.visual = nn.ModuleList(VisualFeatures(inputs, config.visual, config.gains) for inputs in self.backbone.level_channels)
+        # Eq. 9-11
         if config.cross_frame:
+            inputs = self.backbone.level_channels if config.cross_frame_on == "backbone" else levels
             self.cross_frame = nn.ModuleList(
-                CrossFrameSelfAttention(config.visual, config.cross_frame, config.cross_frame_stride) for _ in range(LEVELS)
+                CrossFrameSelfAttention(
+                    channels, config.cross_frame, config.cross_frame_stride, zero_start=config.cross_frame_zero_start, **options
+                )
+                for channels in inputs
             )
+        # Eq. 2-5
         self.attention = nn.ModuleList(
-            CrossModalSelfAttention(config.visual, self.words.channels, COORDINATES, config.width, config.pooling) for _ in range(LEVELS)
+            CrossModalSelfAttention(channels, words, COORDINATES, config.width, config.pooling, **options) for channels in levels
         )
-        multimodal = config.visual + self.words.channels + COORDINATES
-        self.fusion = GatedFusion(multimodal, self.words.channels, config.channels, LEVELS, config.modulated)
-        evidence = EVIDENCE if config.regions else 0
-        self.refinement = (
-            Refinement(config.channels, self.backbone.detail_channels, config.refinement, evidence) if config.refinement else None
-        )
-        self.prediction = nn.Conv2d(config.channels if self.refinement is None else self.refinement.channels, 1, 3, padding=1)  # Eq. 7
-        self.presence = PresenceHead(config.channels, bool(config.regions)) if config.presence else None
-        if config.regions:
-            self.instances = InstanceMasks(self.backbone.level_channels[0], *self.backbone.detail_channels)
-            known = config.embedding, self.backbone.classes, sum(self.backbone.appearance_channels)
-            self.selection = RegionSelection(*known) if config.voters == 1 else VotedSelection(*known, config.voters)
-            self.gate, self.certainty = region_gate(), nn.Parameter(torch.tensor(3.0))  # see `mixed_logits`
-        self.number = NumberReader(config.embedding) if config.number else None
-
-    def see(self, images: Tensor, windows: Tensor | None = None) -> SeenImages:
-        """One backbone pass; each picture by itself.
-
-        windows (B, 4): x1 y1 x2 y2 of the picture proper in the letterboxed square, in pixels; the whole square where it is not given.
-        """
-        seen = self.backbone(images)
-        levels, details = seen.levels, seen.details
-        visual = tuple(project(level) for level, project in zip(levels, self.visual, strict=True))
-        grid = (int(levels[0].shape[-2]), int(levels[0].shape[-1]))
-        projected = () if self.refinement is None else self.refinement.project(details)
-        regions = self.propose(images, seen, windows)
-        if regions is None:
-            return SeenImages(visual, projected, grid)
-        instances = self.instances((levels[0], *details), regions.boxes, images.shape[-1])
-        return SeenImages(visual, projected, grid, regions, self.describe(regions), instances)
-
-    def across(self, clip: SeenImages) -> SeenImages:
-        """Cross-frame self-attention, Eq. 9-11, over B frames that are one window; unchanged for a network of still pictures."""
-        if not self.config.cross_frame:
-            return clip
-        return self.respond(clip, [attention(visual, clip.grid) for attention, visual in zip(self.cross_frame, clip.visual, strict=True)])
-
-    @staticmethod
-    def respond(seen: SeenImages, window: Sequence[Pooled]) -> SeenImages:
-        """V_t := V_t + V^ (Eq. 11) for the pictures `seen`, with a window's contribution at each level."""
-        added = (add_response(visual, pooled.response) for visual, pooled in zip(seen.visual, window, strict=True))
-        return seen._replace(visual=tuple(added))
-
-    def relate(self, seen: SeenImages) -> EncodedImages:
-        """The pictures' share of Eq. 1-3."""
-        coordinates = coordinate_features(*seen.grid, seen.visual[0].device)
-        parts = tuple(
-            cast(CrossModalSelfAttention, attention).encode(visual, coordinates)
-            for attention, visual in zip(self.attention, seen.visual, strict=True)
-        )
-        return EncodedImages(parts, *seen[1:])
+        # Eq. 6
+        self.fusion = GatedFusion([channels + words + COORDINATES for channels in levels], words, config.channels, config.modulated)
+        # Eq. 7
+        details = self.backbone.detail_channels
+        self.refinement = Refinement(config.channels, details, config.refinement, evidence) if config.refinement else None
+        self.prediction = nn.Conv2d(config.channels if self.refinement is None else self.refinement.channels, 1, 3, padding=1)
 
     def encode(self, images: Tensor, windows: Tensor | None = None) -> EncodedImages:
-        """`see` and `relate` in one, for pictures that have nothing to do with each other."""
-        return self.relate(self.see(images, windows))
+        """What depends on the images alone, for images that have nothing to do with each other; `windows` are not
+        needed.
+        """
+        return self.encode_features(self.backbone(images))
 
-    def propose(self, images: Tensor, seen: BackboneFeatures, windows: Tensor | None) -> Regions | None:
-        """The candidate regions of the pictures; None when the configuration has none."""
-        if not self.config.regions or seen.detections is None:
-            return None
-        if windows is None:
-            windows = images.new_tensor([0, 0, images.shape[-1], images.shape[-2]]).expand(len(images), -1)
-        return propose_regions(seen.detections, images, seen.appearance, windows.to(images), self.config.regions)
+    def encode_features(self, features: BackboneFeatures) -> EncodedImages:
+        """The same from the backbone's features on."""
+        return self.encode_positions(self.visual_maps(features))
 
-    def attend(
+    # Eq. 1: v_p/|v_p| of every position, and Eq. 9-11 where the image is a frame of a clip
+
+    def visual_maps(self, features: BackboneFeatures) -> VisualMaps:
+        """What CFSA works on, or CMSA where there are no frames around the image."""
+        h, w = (int(side) for side in features.levels[0].shape[-2:])
+        if self._changes_backbone_features:
+            levels = tuple(level.flatten(2).transpose(1, 2) for level in features.levels)  # (B, P, C_i)
+        else:
+            levels = tuple(normalize(level) for level, normalize in zip(features.levels, self.visual, strict=True))  # (B, P, C_v)
+        details = () if self.refinement is None else self.refinement.project(features.details)
+        return VisualMaps(levels, details, (h, w))
+
+    @property
+    def _changes_backbone_features(self) -> bool:
+        return bool(self.config.cross_frame) and self.config.cross_frame_on == "backbone"
+
+    def fuse_frames(self, clip: VisualMaps) -> VisualMaps:
+        """Eq. 9-11 over B frames that are one window; unchanged for a network that reads images only."""
+        if not self.config.cross_frame:
+            return clip
+        window = [attention(level, clip.grid) for attention, level in zip(self.cross_frame, clip.levels, strict=True)]
+        return self.add_temporal(clip, window)
+
+    def add_temporal(self, maps: VisualMaps, window: Sequence[WindowResponse]) -> VisualMaps:
+        """Eq. 11, V_t := V_t + V^, with a window's response at each level."""
+        added = (
+            add_response(level, one.response, self.config.cross_frame_renormalized) for level, one in zip(maps.levels, window, strict=True)
+        )
+        return maps._replace(levels=tuple(added))
+
+    def encode_positions(self, maps: VisualMaps) -> EncodedImages:
+        """The positions' share of Eq. 1-3: [v_p/|v_p| ; s_p] and its queries, keys and values."""
+        coordinates = coordinate_features(*maps.grid, maps.levels[0].device)
+        levels = maps.levels
+        if self._changes_backbone_features:
+            squares = (level.transpose(1, 2).unflatten(-1, maps.grid) for level in levels)  # (B, C_i, h, w)
+            levels = tuple(normalize(square) for square, normalize in zip(squares, self.visual, strict=True))
+        parts = tuple(
+            cast(CrossModalSelfAttention, attention).encode(level, coordinates)
+            for attention, level in zip(self.attention, levels, strict=True)
+        )
+        return EncodedImages(parts, maps.details, maps.grid)
+
+    def answer(
         self,
         encoded: EncodedImages,
         tokens: Tensor,
         valid: Tensor,
         image_index: Tensor | None = None,
-        selected: Selected | None = None,
-    ) -> NetworkOutput:
-        """Answer K expressions, tokens and valid (K, T); image_index (K,) says which encoded picture each is about (default: one picture, or k-th).
-        selected: a choice among the regions to be taken instead of the network's own."""
+        evidence: Tensor | None = None,
+    ) -> Answer:
+        """Eq. 1-7 for K expressions; see `System.answer`. evidence: see the class."""
+        index = in_order(len(encoded.parts[0].features), tokens) if image_index is None else image_index
         h, w = encoded.grid
-        if image_index is None:
-            image_index = _in_order(encoded, tokens)
+        # Eq. 1: e_n/|e_n| of every word
         words = self.words(tokens, valid)  # (K, T, C_l)
+        # Eq. 2-5: f^_p of each level, and at once X^i = W_x^i f^_p of Eq. 6
         attended = [
-            attention(parts.select(image_index), words, valid, projection)
+            attention(parts.select(index), words, valid, projection)
             for attention, parts, projection in zip(self.attention, encoded.parts, self.fusion.project, strict=True)
         ]
-        maps = [level.features.transpose(1, 2).unflatten(-1, (h, w)) for level in attended]  # X^i (K, X, h, w) per level
-        sentences = [torch.einsum("kt,ktc->kc", level.word_attention, words) for level in attended]
-        fused = self.fusion.fuse(maps, sentences)
-        x = fused.features
-        if selected is None and encoded.described is not None:
-            selected = self.select(encoded.described, tokens, valid, image_index)
-        evidence = None if selected is None else self.evidence(encoded, selected, image_index)
+        x = [level.features.transpose(1, 2).unflatten(-1, (h, w)) for level in attended]  # (K, X, h, w)
+        # Eq. 6: gates, and the sum over the levels
+        expressions = [torch.einsum("kt,ktc->kc", level.word_attention, words) for level in attended]
+        fused = self.fusion.fuse(x, expressions)
+        # Eq. 7: one logit a position, after the refinement where there is one
+        features = fused.features
         if self.refinement is not None:
-            details = (
-                encoded.details if len(encoded.details[0]) == 1 else [detail.index_select(0, image_index) for detail in encoded.details]
-            )
-            x = self.refinement(x, details, evidence)
-        dense = logits = self.prediction(x).squeeze(1)
-        if selected is not None and evidence is not None:
-            region = evidence[:, 0]
-            gate = self.gate(gate_cues(selected, dense, region)).sigmoid().squeeze(1)
-            logits = mixed_logits(dense, region, gate, self.certainty)
-        return NetworkOutput(
-            logits=logits,
-            word_attention=torch.stack([level.word_attention for level in attended], dim=1),
-            word_maps=torch.stack([level.word_maps for level in attended], dim=1).unflatten(-1, (h, w)),
-            features=fused.features,
-            memory_gates=fused.memory_gates,
-            reset_gates=fused.reset_gates,
-            presence=None if self.presence is None else self.presence.logit(fused.features, selected),
-            dense=dense,
-            selected=selected,
+            details = encoded.details
+            if len(details[0]) > 1:
+                details = tuple(detail.index_select(0, index) for detail in details)
+            features = self.refinement(features, details, evidence)
+        return Answer(
+            logits=self.prediction(features).squeeze(1),
+            presence=None,
+            maps={
+                WORD_ATTENTION: torch.stack([level.word_attention for level in attended], dim=1),
+                WORD_MAPS: torch.stack([level.word_maps for level in attended], dim=1).unflatten(-1, (h, w)),
+                RESPONSE: fused.features,
+                MEMORY_GATE: fused.memory_gates,
+                RESET_GATE: fused.reset_gates,
+            },
         )
+
+    def losses(self, answer: Answer, batch: Targets) -> dict[str, Tensor]:
+        """Eq. 8, the binary cross-entropy of every pixel, and the Dice loss, which the paper does not have (weight 0)."""
+        return mask_losses(answer.logits, batch, border=self.config.loss_pixels == "square")
+
+    # abilities: `AttendsFromPlace`, `ReadsVideos`
+
+    def attention_grid(self, encoded: EncodedImages) -> tuple[int, int]:
+        """(h, w) of the positions."""
+        return encoded.grid
 
     def attention_from(
         self, encoded: EncodedImages, tokens: Tensor, valid: Tensor, position: int, image_index: Tensor | None = None
     ) -> AttendedFrom:
-        """What one position of the grid, row * w + column, attends to on every level, exactly as `attend` has it: words (K, L, T), places
-        (K, L, h, w), each level sums to 1. Arguments as of `attend`."""
-        if image_index is None:
-            image_index = _in_order(encoded, tokens)
+        """The row of Eq. 3 that belongs to one position, exactly as `answer` has it."""
+        index = in_order(len(encoded.parts[0].features), tokens) if image_index is None else image_index
         words = self.words(tokens, valid)
         levels = [
-            cast(CrossModalSelfAttention, attention).attention_from(parts.select(image_index), words, valid, position)
+            cast(CrossModalSelfAttention, attention).attention_from(parts.select(index), words, valid, position)
             for attention, parts in zip(self.attention, encoded.parts, strict=True)
         ]
         places = torch.stack([level.places for level in levels], dim=1).unflatten(-1, encoded.grid)
         return AttendedFrom(torch.stack([level.words for level in levels], dim=1), places)
 
-    def forward(
-        self, images: Tensor, tokens: Tensor, valid: Tensor, image_index: Tensor | None = None, windows: Tensor | None = None
-    ) -> NetworkOutput:
-        """`encode` and `attend` in one."""
-        return self.attend(self.encode(images, windows), tokens, valid, image_index)
+    def open_clip(self, tokens: Tensor, valid: Tensor) -> CmsaClipReader:
+        """A reader that computes each pair of frames once; the expression does not matter before CMSA."""
+        return CmsaClipReader(self, self.config.clip_tau)
 
-    def describe(self, regions: Regions) -> DescribedRegions:
-        """The pictures' share of the choice among their regions."""
-        with self._exact(regions.boxes.device):
-            described: DescribedRegions = self.selection.describe(regions)
-            return described
+    def encode_window(self, images: Tensor, windows: Tensor | None = None) -> EncodedImages:
+        """B frames that are one window; no gradient reaches the backbone and the projections."""
+        with torch.no_grad():
+            features = self.backbone(images)
+        return self.encode_window_features(features)
 
-    def select(self, described: DescribedRegions, tokens: Tensor, valid: Tensor, image_index: Tensor) -> Selected:
-        """Choose among the regions of B pictures for K expressions; needs nothing else of the pictures."""
-        with self._exact(tokens.device):
-            embedded = at_least_float32(self.words.table(tokens))
-            selected: Selected = self.selection(embedded, valid, described.select(image_index))
-            return selected if self.number is None else selected._replace(several=self.number(embedded, valid))
+    def encode_window_features(self, features: BackboneFeatures) -> EncodedImages:
+        """The same from the backbone's features on."""
+        with torch.no_grad():
+            maps = self.visual_maps(features)
+        return self.encode_positions(self.fuse_frames(maps))
 
-    def _exact(self, device: torch.device) -> AbstractContextManager[object]:
-        """float32 for the choice among regions, whatever the autocast; in training it is noisy anyhow, and may be as fast as the rest."""
-        return nullcontext() if self.training else torch.autocast(device.type, enabled=False)
+    def clip_parameters(self) -> list[nn.Parameter]:
+        """Those of CFSA."""
+        if not self.config.cross_frame:
+            raise ValueError("the network has no attention across frames, expected `cross_frame` above 0 in its configuration")
+        return list(self.cross_frame.parameters())
 
-    def evidence(self, encoded: EncodedImages, selected: Selected, image_index: Tensor) -> Tensor | None:
-        """What a choice says about each position (K, 3, 4h, 4w), see `region_evidence`; None for pictures encoded without regions."""
-        if encoded.regions is None or encoded.instances is None:
-            return None
-        cells = encoded.details[-1].shape[-1]  # at stride 4
-        boxes, masks = encoded.regions.boxes[image_index], at_least_float32(encoded.instances[image_index]).sigmoid()
-        return region_evidence(selected, boxes, masks, 4 * cells, cells)
+    # training
 
+    def part_of(self, parameter: str) -> str:
+        """The word table, whose rows are hardly ever visited, and the backbone have rates of their own."""
+        return "table" if parameter == "words.table.weight" else super().part_of(parameter)
 
-def _in_order(encoded: EncodedImages, tokens: Tensor) -> Tensor:
-    """The k-th picture for the k-th expression; one picture for all of them."""
-    return torch.arange(len(tokens), device=tokens.device) % len(encoded.parts[0].features)
+    def word_tables(self) -> tuple[nn.Embedding, ...]:
+        return (self.words.table,)
 
-
-def _build_backbone(config: NetworkConfig) -> Backbone:
-    if config.backbone == "resnet101":
-        return DilatedResNet101()
-    if config.backbone == "pair":
-        return DetectorSegmenterPair(name_channels=config.embedding)
-    return PlainBackbone(width=config.visual)  # "plain": the configuration lets no other through
+    def embed_words(self, tokens: Tensor) -> Tensor:
+        """Rows of the word table, (K, T) -> (K, T, E)."""
+        embedded: Tensor = self.words.table(tokens)
+        return embedded

@@ -29,11 +29,13 @@ class ResidualContext(nn.Module):
 
 
 class Refinement(nn.Module):
-    """features (K, X, h, w) and details ((K, D_8, 2h, 2w), (K, D_4, 4h, 4w)), or those of one picture for all K, -> (K, out, 4h, 4w).
+    """features (K, X, h, w) and details ((K, D_8, 2h, 2w), (K, D_4, 4h, 4w)), or those of one picture for all K, -> (K,
+    out, 4h, 4w).
 
-    Each stage adds the enlarged response to the picture's own details and filters the sum once. What depends on the picture alone (`project`) is
-    computed once for all its expressions. evidence: channels of a map (K, evidence, 4h, 4w) that joins at every stage, 0 for none; in training it is withheld
-    from a quarter of the expressions, or what words and places tell by themselves is forgotten for it.
+    Each stage adds the enlarged response to the picture's own details and filters the sum once. What depends on the
+    picture alone (`project`) is computed once for all its expressions. evidence: channels of a map (K, evidence, 4h,
+    4w) that joins at every stage, 0 for none; in training it is withheld from a quarter of the expressions, or what
+    words and places tell by themselves is forgotten for it.
     """
 
     def __init__(self, channels: int, details: Sequence[int], widths: Sequence[int], evidence: int = 0) -> None:

@@ -1,13 +1,15 @@
-"""Naming colours softly: how far each place of a picture would be called black, white, gray, red, ... in English.
+"""Soft color names: how likely each pixel of an image is called black, white, gray, red, ... in English.
 
-The mean colour of a box says little about "the man in red"; the share of its upper half that people would call red says much.
+The mean color of a box says little about "the man in red"; the share of its upper half that people would call red says
+much.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# sRGB of typical examples of the eleven basic colour terms of English (Berlin and Kay, 1969); several where a name covers much.
+# sRGB of typical examples of the eleven basic color terms of English (Berlin and Kay, 1969); several where a name
+# covers a wide range.
 EXAMPLES: dict[str, tuple[tuple[int, int, int], ...]] = {
     "black": ((15, 15, 15), (45, 45, 50)),
     "white": ((250, 250, 250), (220, 220, 220)),
@@ -22,11 +24,11 @@ EXAMPLES: dict[str, tuple[tuple[int, int, int], ...]] = {
     "brown": ((120, 75, 45), (75, 48, 35), (165, 120, 85)),
 }
 NAMES = tuple(EXAMPLES)
-SOFTNESS = 16.0  # distance in CIELAB at which a colour is e^-1 as typical
+SOFTNESS = 16.0  # distance in CIELAB at which a color is e^-1 as typical
 
 
-def name_colours(images: Tensor) -> Tensor:
-    """images (B, 3, H, W), sRGB in 0..1 -> shares (B, 11, H, W) in the order of `NAMES`, which sum to 1 at each place."""
+def name_colors(images: Tensor) -> Tensor:
+    """images (B, 3, H, W), sRGB in 0..1 -> shares (B, 11, H, W) in the order of `NAMES`, which sum to 1 at each pixel."""
     lab = to_lab(images)
     typical = []
     for examples in EXAMPLES.values():

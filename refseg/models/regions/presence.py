@@ -1,4 +1,4 @@
-"""Whether the thing named is in the picture at all."""
+"""Presence: whether the image holds what the expression names."""
 
 import torch
 import torch.nn.functional as F
@@ -8,25 +8,17 @@ from refseg.models.regions.selection import MARGIN_CUE, PRESENCE_CUES, Selected,
 
 
 class PresenceHead(nn.Linear):
-    """One linear layer on what the fused features and the choice among the regions say. Not in the paper.
-
-    channels: of the fused features.  regions: whether the network chooses among regions.
+    """One linear layer on the response of the dense system and on the choice among the regions. channels: of the
+    response.
     """
 
-    def __init__(self, channels: int, regions: bool) -> None:
-        cues = PRESENCE_CUES if regions else 0
-        super().__init__(2 * channels + cues, 1)
-        self.cues = cues
-        if regions:
-            with torch.no_grad():
-                self.weight[0, 2 * channels + MARGIN_CUE] = 2.0  # a good guess from the start
+    def __init__(self, channels: int) -> None:
+        super().__init__(2 * channels + PRESENCE_CUES, 1)
+        with torch.no_grad():
+            self.weight[0, 2 * channels + MARGIN_CUE] = 2.0  # a good guess from the start
 
-    def logit(self, features: Tensor, selected: Selected | None) -> Tensor:
-        """Strongest and mean response of each channel of features (K, C, h, w), and how sure the selection is -> logit (K,)."""
-        pooled = [F.relu(features).amax((2, 3)), features.mean((2, 3))]
-        if selected is not None:
-            pooled.append(presence_cues(selected).to(features.dtype))
-        elif self.cues:
-            pooled.append(features.new_zeros(len(features), self.cues))  # a picture encoded without its regions
+    def logit(self, response: Tensor, selected: Selected) -> Tensor:
+        """Strongest and mean value of each channel of the response (K, C, h, w), and `presence_cues` -> logit (K,)."""
+        pooled = [F.relu(response).amax((2, 3)), response.mean((2, 3)), presence_cues(selected).to(response.dtype)]
         logit: Tensor = self(torch.cat(pooled, dim=1)).squeeze(1)
         return logit

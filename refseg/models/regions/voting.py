@@ -1,7 +1,7 @@
-"""Several selections that are asked together. Compact configuration only; see `selection.py`.
+"""An ensemble of selections.
 
-Ten thousand sentences are few: what one selection learns beyond them is chance, and two that began with other weights err on other expressions. They cost
-little beside the picture, so a few vote.
+Ten thousand expressions are few: two selections that start from different weights err on different expressions. They
+cost little beside the image, so a few of them vote.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,8 @@ from refseg.models.regions.selection import DescribedRegions, RegionSelection, S
 
 
 class VotedSelection(nn.Module):
-    """`voters` selections with weights of their own; the answer is the mean of their log probabilities, of their category logits and their likenesses.
+    """`voters` selections with weights of their own; the answer is the mean of their log probabilities, of their
+    category logits and of their similarities.
 
     Each learns from its own answer, not from the mean (`Selected.votes`), so that they stay different.
     """
@@ -29,13 +30,13 @@ class VotedSelection(nn.Module):
         return (cast(RegionSelection, voter) for voter in self.voters)
 
     def describe(self, regions: Regions) -> DescribedRegions:
-        """What each voter makes of the regions of B pictures, as a dimension behind the pictures'."""
+        """The regions of B images as each voter describes them; the voters are the second dimension."""
         described = [voter.describe(regions) for voter in self]
         return DescribedRegions(*(torch.stack(parts, dim=1) for parts in zip(*described, strict=True)))
 
     def forward(self, embedded: Tensor, valid: Tensor, regions: DescribedRegions) -> Selected:
-        """As of `RegionSelection`, the regions being those of `describe`."""
+        """See `RegionSelection`; the regions are those of `describe`."""
         votes = tuple(voter(embedded, valid, DescribedRegions(*(part[:, number] for part in regions))) for number, voter in enumerate(self))
         logits = torch.stack([vote.logits.log_softmax(1) for vote in votes]).mean(0)
-        category, likeness = (torch.stack([vote[part] for vote in votes]).mean(0) for part in (1, 2))
-        return Selected(logits, category, likeness, votes)
+        category, similarity = (torch.stack([vote[part] for vote in votes]).mean(0) for part in (1, 2))
+        return Selected(logits, category, similarity, votes)

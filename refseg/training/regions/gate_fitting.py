@@ -1,7 +1,7 @@
-"""Fit how far the network trusts its choice among the regions, on pictures that it was not trained on.
+"""Fit the gate of the region branch on held-back images.
 
-In training the choice is right far more often than on new pictures, so a gate learnt there would trust it too far. It has twelve numbers, so
-that a few hundred held-back expressions are enough.
+On training images the choice among the regions is right far more often than on new ones, so a gate that is trained with
+the rest would trust it too much. It has twelve numbers, so a few hundred held-back expressions are enough.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,9 @@ from refseg.errors import DataError
 from refseg.images import Letterbox, load_image
 from refseg.inference.predictor import Predictor
 from refseg.language import Vocabulary
-from refseg.models.regions.gate import gate_cues, mixed_logits
-from refseg.models.cmsa.network import ReferringNetwork
+from refseg.models.regions.carrier import EncodedWithRegions, Internals
+from refseg.models.regions.gate import gate_cues, mix_logits
+from refseg.models.system import ChoosesRegions, System
 from refseg.training.losses import mask_ious
 
 STEPS, RATE, DECAY = 300, 0.02, 0.002
@@ -27,8 +28,8 @@ CERTAINTIES = (3.0, 4.0, 5.0, 6.0, 8.0)
 
 
 class GateSamples(NamedTuple):
-    """N expressions: cues (N, 10); dense logits, best region's mask (0..1), what is meant and what is picture (N, h, w); weights (N,), sum 1;
-    pictures (N,): their numbers."""
+    """N expressions: cues (N, 10); dense logits, best region's mask (0..1), what is meant and what is image, not border
+    (N, h, w); weights (N,), sum 1; images (N,): their numbers."""
 
     cues: Tensor
     dense: Tensor
@@ -36,7 +37,7 @@ class GateSamples(NamedTuple):
     target: Tensor
     inside: Tensor
     weights: Tensor
-    pictures: Tensor
+    images: Tensor
 
     @classmethod
     def joined(cls, parts: Sequence["GateSamples"]) -> "GateSamples":
@@ -45,7 +46,7 @@ class GateSamples(NamedTuple):
 
 
 class Gate(NamedTuple):
-    """weight (10,) and bias of the gate, and c, see `mixed_logits`."""
+    """weight (10,) and bias of the gate, and c, see `mix_logits`."""
 
     weight: Tensor
     bias: Tensor
@@ -53,8 +54,9 @@ class Gate(NamedTuple):
 
 
 def fit_gate(samples: GateSamples) -> Gate:
-    """Maximises the IoU to be expected if g were the probability that the region's answer is taken and not the dense one, the mean of g IoU_region +
-    (1 - g) IoU_dense, with a light pull of the weights to 0; then c, for the mixture itself. A function of its arguments."""
+    """Maximize the expected IoU if g were the probability of using the region's answer instead of the dense one, the
+    mean of g IoU_region + (1 - g) IoU_dense, with a small penalty on the weights; then choose c for the mixture itself.
+    A function of its arguments."""
     mean, spread = samples.cues.mean(0), samples.cues.std(0).clamp_min(1e-3)
     cues = (samples.cues - mean) / spread
     better = samples.weights * (_iou(samples.region > 0.5, samples) - _iou(samples.dense > 0, samples))
@@ -69,68 +71,71 @@ def fit_gate(samples: GateSamples) -> Gate:
     bias = bias.detach() - plain @ mean
     gate = (samples.cues @ plain + bias).sigmoid()
     mixed = [
-        float(samples.weights @ _iou(mixed_logits(samples.dense, samples.region, gate, torch.tensor(c)) > 0, samples)) for c in CERTAINTIES
+        float(samples.weights @ _iou(mix_logits(samples.dense, samples.region, gate, torch.tensor(c)) > 0, samples)) for c in CERTAINTIES
     ]
     return Gate(plain, bias, torch.tensor(CERTAINTIES[int(np.argmax(mixed))]))
 
 
 def _iou(marked: Tensor, samples: GateSamples) -> Tensor:
-    """IoU (N,) of masks (N, h, w) with what is meant, within the pictures."""
+    """IoU (N,) of masks (N, h, w) with what is meant, within the images."""
     return mask_ious(marked & (samples.inside > 0.5), samples.target > 0.5)
 
 
 @torch.no_grad()
-def apply_gate(network: ReferringNetwork, gate: Gate) -> None:
-    """Put the fitted numbers into the network."""
-    network.gate.weight.copy_(gate.weight.unsqueeze(0))
-    network.gate.bias.copy_(gate.bias.unsqueeze(0))
-    network.certainty.copy_(gate.certainty)
+def apply_gate(system: ChoosesRegions, gate: Gate) -> None:
+    """Copy the fitted numbers into the branch."""
+    branch = system.branch
+    branch.gate.weight.copy_(gate.weight.unsqueeze(0))
+    branch.gate.bias.copy_(gate.bias.unsqueeze(0))
+    branch.certainty.copy_(gate.certainty)
 
 
-def gate_samples(
-    network: ReferringNetwork, vocabulary: Vocabulary, datasets: Sequence[tuple[RefCocoDataset, float]], cells: int = 64
-) -> GateSamples:
-    """What the network answers to every expression of (data set, weight) pairs, on cells x cells positions. Raises DataError where there is none."""
-    training = network.training
-    predictor = Predictor(network, vocabulary, device=str(next(network.parameters()).device), precision="float32")
+def gate_samples(system: System, vocabulary: Vocabulary, datasets: Sequence[tuple[RefCocoDataset, float]], cells: int = 64) -> GateSamples:
+    """The answers to every expression of (data set, weight) pairs, on cells x cells positions. Raises DataError if
+    there is none.
+    """
+    training = system.training
+    predictor = Predictor(system, vocabulary, device=str(next(system.parameters()).device), precision="float32")
     whole = sum(weight for _, weight in datasets)
     parts: list[GateSamples] = []
     for dataset, weight in datasets:
         images = [image for image in dataset.images if dataset.referents_of(image)]
         expressions = sum(len(referent.sentences) for image in images for referent in dataset.referents_of(image))
         share = weight / whole / max(1, expressions)
-        parts += [_of_picture(predictor, dataset, image, number, share, cells) for number, image in enumerate(images, start=len(parts))]
-    network.train(training)
+        parts += [_of_image(predictor, dataset, image, number, share, cells) for number, image in enumerate(images, start=len(parts))]
+    system.train(training)
     if not parts:
-        raise DataError("got no picture with expressions to fit the gate on, expected at least one: check the recipe's `gate` and data")
+        raise DataError("got no image with expressions to fit the gate on, expected at least one: check the recipe's `gate` and data")
     return GateSamples.joined(parts)
 
 
-def _of_picture(predictor: Predictor, dataset: RefCocoDataset, image: ImageRecord, number: int, weight: float, cells: int) -> GateSamples:
-    """All expressions about one picture, which gets this number; weight: of each of them."""
+def _of_image(predictor: Predictor, dataset: RefCocoDataset, image: ImageRecord, number: int, weight: float, cells: int) -> GateSamples:
+    """All expressions about one image, which gets this number; weight: of each of them."""
     referents = dataset.referents_of(image)
     texts = [text for referent in referents for text in referent.sentences]
     encoded = predictor.encode(load_image(dataset.path_of(image)))
     tokeniser, device = predictor.tokeniser, predictor.device
     tokens, valid = (torch.from_numpy(array).to(device) for array in tokeniser.batch([tokeniser.encode(text) for text in texts]))
     index = torch.zeros(len(texts), dtype=torch.int64, device=device)
-    with predictor.running() as network:
-        output = network.attend(encoded.features, tokens, valid, index)
-        evidence = None if output.selected is None else network.evidence(encoded.features, output.selected, index)
-    if output.selected is None or output.dense is None or evidence is None:
-        raise ValueError("a gate needs a network with regions, got none")
+    with predictor.running() as system:
+        answer = system.answer(encoded.features, tokens, valid, index)
+        internals = answer.internals
+        if not isinstance(system, ChoosesRegions) or not isinstance(internals, Internals):
+            raise ValueError("a gate needs a system with regions, got one without")
+        features: EncodedWithRegions = encoded.features
+        region = system.branch.evidence(features.regions, internals.selected, index)[:, 0]
     shape = image.height, image.width
     covered = [_covered(encoded.letterbox, referent.instance.mask(*shape), cells) for referent in referents]
     target = torch.cat([cover.expand(len(referent.sentences), -1, -1) for cover, referent in zip(covered, referents, strict=True)])
     inside = _covered(encoded.letterbox, np.ones(shape, dtype=bool), cells) >= 0.5
     return GateSamples(
-        cues=gate_cues(output.selected, output.dense, evidence[:, 0]).float().cpu(),
-        dense=_shrunk(output.dense, cells),
-        region=_shrunk(evidence[:, 0], cells),
+        cues=gate_cues(internals.selected, internals.dense, region).float().cpu(),
+        dense=_shrunk(internals.dense, cells),
+        region=_shrunk(region, cells),
         target=target,
         inside=inside.float().expand_as(target),
         weights=torch.full((len(texts),), weight),
-        pictures=torch.full((len(texts),), number),
+        images=torch.full((len(texts),), number),
     )
 
 

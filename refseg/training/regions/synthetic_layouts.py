@@ -1,8 +1,9 @@
-"""Imagined pictures: real candidates, taken from many pictures, in arrangements nobody photographed.
+"""Synthetic layouts: regions of many real images, arranged anew.
 
-Few training pictures hold three chairs in a row, and the choice among regions needs no pixels: so objects that the detector found are put at new places,
-with duplicates and clutter as detectors make them, and what can be said of the arrangement ("second chair from the left", "the smaller cup", "two dogs
-on the right", "a zebra" where there is none) is known exactly. They teach place, order, size and number; never appearance words.
+Few training images hold three chairs in a row, and the choice among regions needs no pixels. So regions of known
+objects are placed at new positions, with duplicates and clutter as detectors produce them, and the expressions that fit
+the layout ("second chair from the left", "the smaller cup", "two dogs on the right", "a zebra" if there is none) are
+known exactly. They teach position, order, size and number; never words of appearance.
 """
 
 from collections.abc import Sequence
@@ -19,26 +20,28 @@ from refseg.data.templates import Template, make_templates
 from refseg.models.regions.proposals import Regions, describe_geometry, pairwise_iou
 
 KINDS = ("category", "side", "order", "size", "relation", "several", "absent")
-CLEARLY = 0.7  # IoU with a label from which a candidate may stand for the object
-CLUTTER = 0.15  # best class probability below which a candidate that overlaps no label counts as clutter
-_NO_COLOURS = np.zeros(0, dtype=np.float32)
+MATCH = 0.7  # IoU with a label from which a region may represent the object
+CLUTTER = 0.15  # best class probability below which a region that overlaps no label counts as clutter
+_NO_COLORS = np.zeros(0, dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class Donor:
-    """A candidate that is a known object: its category, width and height in shares of the picture, and its row of `Regions` (each (1, ...))."""
+    """A region of a known object: its category, width and height in shares of the image, and its row of `Regions` (each
+    (1, ...)).
+    """
 
     category: str
     size: tuple[float, float]
     row: Regions
 
 
-class ImaginedPictures:
-    """donors and clutter: what pictures are put together from. Raises ValueError where there are no donors."""
+class SyntheticLayouts:
+    """Draws layouts from donors and clutter. Raises ValueError for no donors."""
 
     def __init__(self, donors: Sequence[Donor], clutter: Sequence[Regions], image_size: int, listed: frozenset[str]) -> None:
         if not donors:
-            raise ValueError("got no donors, expected candidates that are known objects")
+            raise ValueError("got no donors, expected regions of known objects")
         self._by_category: dict[str, list[Donor]] = {}
         for donor in donors:
             self._by_category.setdefault(donor.category, []).append(donor)
@@ -48,24 +51,24 @@ class ImaginedPictures:
         self._clutter, self._size, self._listed = list(clutter), image_size, listed
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[Regions, Tensor, list[Template], tuple[str, ...]]:
-        """A picture of `count` candidates: the regions (one picture's, (N, ...)), their overlap (N, objects) with the objects, all templates that are true
-        of it, and the objects' categories."""
+        """A layout of `count` regions: the regions of one image (N, ...), their overlap (N, objects) with the objects,
+        all templates that fit, and the objects' categories."""
         window = self._window(rng)
         chosen = self._chosen(rng)
         boxes = np.array(_arranged([donor.size for donor in chosen], rng), dtype=np.float64).reshape(-1, 4)  # shares of the window
         chosen = chosen[: len(boxes)]
-        regions = self._candidates(chosen, boxes, window, count, rng)
+        regions = self._regions(chosen, boxes, window, count, rng)
         objects = torch.from_numpy(_in_window(boxes, window)).float()
         facts = _facts([donor.category for donor in chosen], boxes)
         categories = frozenset(facts.members)
         scene = Scene(
-            np.zeros((1, 1, 3), np.uint8), (), complete=True, listed=self._listed, exhaustive=categories, flippable=True, name="imagined"
+            np.zeros((1, 1, 3), np.uint8), (), complete=True, listed=self._listed, exhaustive=categories, flippable=True, name="synthetic"
         )
         overlap = pairwise_iou(regions.boxes, objects)
         return regions, overlap, make_templates(scene, rng, KINDS, facts), tuple(donor.category for donor in chosen)
 
     def _window(self, rng: np.random.Generator) -> NDArray[np.float64]:
-        """x1 y1 x2 y2 in pixels of the picture proper in the square: landscape, portrait or square."""
+        """x1 y1 x2 y2, in pixels, of the image in the square, without its border: landscape, portrait or square."""
         ratio = float(np.exp(rng.uniform(-0.45, 0.45)))
         width, height = self._size * min(1.0, ratio), self._size * min(1.0, 1 / ratio)
         left, top = (self._size - width) / 2, (self._size - height) / 2
@@ -82,10 +85,10 @@ class ImaginedPictures:
             donors += [pool[int(rng.integers(len(pool)))] for _ in range(number)]
         return donors
 
-    def _candidates(
+    def _regions(
         self, chosen: Sequence[Donor], boxes: NDArray[np.float64], window: NDArray[np.float64], count: int, rng: np.random.Generator
     ) -> Regions:
-        """Each object about where it is, some twice or in part, and clutter up to `count`."""
+        """Each object near its box, some twice or in part, and clutter up to `count`."""
         rows, places = [], []
         for donor, box in zip(chosen, boxes, strict=True):
             for copy in range(1 + int(rng.random() < 0.35)):
@@ -106,8 +109,8 @@ class ImaginedPictures:
 
 
 def _arranged(sizes: Sequence[tuple[float, float]], rng: np.random.Generator) -> list[tuple[float, float, float, float]]:
-    """Boxes about as large as `sizes` that hardly overlap; those that find no room end the list."""
-    row = rng.random() < 0.35  # a row invites "second from the left"
+    """Boxes about as large as `sizes` that hardly overlap; the list ends with the first that does not fit."""
+    row = rng.random() < 0.35  # a row allows "second from the left"
     line, shrink = rng.uniform(0.3, 0.75), 1 / max(1.0, len(sizes) / 2.5) ** 0.5
     boxes: list[tuple[float, float, float, float]] = []
     for width, height in sizes:
@@ -144,7 +147,7 @@ def _random_box(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _weaker(row: Regions, factor: float) -> Regions:
-    """The same thing, found less surely."""
+    """The same object, detected with lower confidence."""
     return row._replace(classes=row.classes * factor)
 
 
@@ -156,9 +159,9 @@ def _in_window(boxes: NDArray[np.float64], window: NDArray[np.float64]) -> NDArr
 
 
 def _facts(categories: Sequence[str], boxes: NDArray[np.float64]) -> SceneFacts:
-    """Measures of boxes that stand for objects; two thirds of a box are taken to be filled."""
+    """Attributes of boxes that represent objects; the object is assumed to fill two thirds of its box."""
     objects = []
     for category, (x1, y1, x2, y2) in zip(categories, boxes.tolist(), strict=True):
         area = 0.67 * (x2 - x1) * (y2 - y1)
-        objects.append(ObjectFacts(category, (x1 + x2) / 2, (y1 + y2) / 2, (x1, y1, x2, y2), area, _NO_COLOURS))
-    return SceneFacts.of(objects, _NO_COLOURS)
+        objects.append(ObjectFacts(category, (x1 + x2) / 2, (y1 + y2) / 2, (x1, y1, x2, y2), area, _NO_COLORS))
+    return SceneFacts.of(objects, _NO_COLORS)

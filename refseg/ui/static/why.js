@@ -68,26 +68,32 @@ async function showClasses(told, title, first, second) {
   Object.assign(root.dataset, { map: title, both: counts.both, first: counts.first, second: counts.second });
 }
 
-const ABOUT = {
-  probability: "that a place belongs to the thing meant.",
-  response: "of the strongest feature before the mask is drawn.",
-  memory: "how much of what the levels before know is kept (Eq. 6).",
-  reset: "how much of it goes into the new candidate (Eq. 6).",
-};
-
 function press(kind) {
   for (const button of root.querySelectorAll("[data-kind]")) button.setAttribute("aria-pressed", button.dataset.kind === kind);
 }
 
 async function showKind(kind) {
-  press(kind);
-  const gate = kind === "memory" || kind === "reset";
-  const button = root.querySelector(`[data-kind="${kind}"]`);
-  showMap(await ask("map", { kind, level: level() }), button.textContent, gate ? `${value.levels[level()]}: ${ABOUT[kind]}` : ABOUT[kind]);
+  const map = value.maps.find((one) => one.kind === kind) ?? value.maps[0];
+  press(map.kind);
+  const about = map.levels ? `${value.levels[level()]}: ${map.about}` : map.about;
+  showMap(await ask("map", { kind: map.kind, level: map.levels ? level() : 0 }), map.title, about);
 }
 
-for (const button of root.querySelectorAll("[data-kind]")) button.addEventListener("click", () => showKind(button.dataset.kind));
-find("level").addEventListener("change", () => showKind(root.querySelector('[data-kind][aria-pressed="true"]')?.dataset.kind ?? "memory"));
+// The buttons are those of the maps that the model has.
+function listMaps() {
+  find("map-buttons").replaceChildren(
+    ...value.maps.map((map) => make("button", { type: "button", textContent: map.title, data: { kind: map.kind }, onclick: () => showKind(map.kind) })),
+  );
+  find("level").hidden = !value.maps.some((map) => map.levels);
+  find("words").hidden = !value.heatmap;
+  find("places").hidden = !value.places;
+  for (const button of root.querySelectorAll('[data-take]:not([data-take="report"])')) button.hidden = !value.heatmap; // figures of the words
+}
+
+find("level").addEventListener("change", () => {
+  const pressed = value.maps.find((map) => map.kind === root.querySelector('[data-kind][aria-pressed="true"]')?.dataset.kind);
+  showKind((pressed?.levels ? pressed : value.maps.find((map) => map.levels)).kind);
+});
 
 // --- words
 
@@ -104,6 +110,7 @@ find("table").addEventListener("click", (event) => {
 // --- a place
 
 find("scene").addEventListener("click", async (event) => {
+  if (!value.places) return;
   const box = find("shown").getBoundingClientRect();
   const answer = await ask("point", { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height });
   if (!answer) return;
@@ -257,6 +264,7 @@ function receive(next) {
   if (value.state !== "ready") return;
   find("table").innerHTML = value.heatmap; // made and escaped by the server
   find("level").replaceChildren(...value.levels.map((name, number) => make("option", { value: number, textContent: name, selected: number === value.levels.length - 1 })));
+  listMaps();
   words = value.words.map((text) => ({ text, on: true }));
   listStrip();
   look();

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from refseg.models.cmsa.attention import Attended, AttendedFrom, CrossModalSelfAttention, Pooling
+from refseg.models.cmsa.attention import Attended, CrossModalSelfAttention, Pooling, PositionAttention
 from refseg.models.layers.multimodal import coordinate_features
 from tests.models import reference
 
 VISUAL, WORDS, WIDTH = 7, 5, 6
+DEVIATIONS = {"biases": True, "scaled": True, "mean_received": True}  # of the embedded model; none of them: the paper to the letter
 POOLINGS: tuple[Pooling, ...] = ("attention", "average", "max")
 
 
@@ -28,12 +29,17 @@ class Case:
         dtype: torch.dtype = torch.float64,
         sharpness: float = 1.0,
         seed: int = 0,
+        literal: bool = False,
     ) -> None:
         torch.manual_seed(seed)
-        self.layer = CrossModalSelfAttention(VISUAL, WORDS, 8, WIDTH, pooling).to(dtype)
+        self.layer = CrossModalSelfAttention(VISUAL, WORDS, 8, WIDTH, pooling, **({} if literal else DEVIATIONS)).to(dtype)
         with torch.no_grad():
             # untrained logits are nearly flat: the scale makes the softmaxes matter
-            self.layer.scale.fill_(sharpness)
+            if self.layer.scale is not None:
+                self.layer.scale.fill_(sharpness)
+            else:
+                self.layer.position_qkv.weight[:WIDTH] *= sharpness
+                self.layer.word_qkv.weight[:WIDTH] *= sharpness
         self.visual = torch.randn(pictures, grid[0] * grid[1], VISUAL, dtype=dtype)
         self.coordinates = coordinate_features(*grid).to(dtype)
         self.words = torch.randn(len(lengths), max(lengths), WORDS, dtype=dtype)
@@ -54,7 +60,7 @@ class Case:
             maps.append(torch.nn.functional.pad(one.word_maps, (0, 0, 0, padding)))
         return Attended(torch.stack(features), torch.stack(attention), torch.stack(maps))
 
-    def run_from(self, position: int) -> AttendedFrom:
+    def run_from(self, position: int) -> PositionAttention:
         return self.layer.attention_from(
             self.layer.encode(self.visual, self.coordinates).select(self.index), self.words, self.valid, position
         )
@@ -335,7 +341,7 @@ def test_unknown_pooling_is_refused() -> None:
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_no_words_at_all_are_refused(pooling: Pooling) -> None:
-    layer = CrossModalSelfAttention(VISUAL, WORDS, 8, WIDTH, pooling)
+    layer = CrossModalSelfAttention(VISUAL, WORDS, 8, WIDTH, pooling, **DEVIATIONS)
     image = layer.encode(torch.randn(1, 4, VISUAL), coordinate_features(2, 2))
     with pytest.raises(ValueError, match="at least one word"):
         layer(image, torch.zeros(1, 0, WORDS), torch.zeros(1, 0, dtype=torch.bool))

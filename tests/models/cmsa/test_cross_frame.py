@@ -6,19 +6,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from refseg.inference.video import window_around
 from refseg.models.cmsa.cross_frame import CrossFrameSelfAttention, add_response
-from refseg.models.cmsa.sliding import SlidingAttention, floats_held, window_around
+from refseg.models.cmsa.sliding import SlidingAttention, floats_held
 from tests.models import reference
 
 VISUAL, WIDTH, GRID = 6, 5, (4, 2)
 
 
-def layer(stride: int = 1, sharpness: float = 1.0, seed: int = 0) -> CrossFrameSelfAttention:
+DEVIATIONS = {"biases": True, "scaled": True, "mean_received": True, "zero_start": True}  # of the embedded model
+
+
+def layer(stride: int = 1, sharpness: float = 1.0, seed: int = 0, literal: bool = False) -> CrossFrameSelfAttention:
     torch.manual_seed(seed)
-    made = CrossFrameSelfAttention(VISUAL, WIDTH, stride).double()
+    made = CrossFrameSelfAttention(VISUAL, WIDTH, stride, **({} if literal else DEVIATIONS)).double()
     with torch.no_grad():
         made.output.weight.normal_()
-        made.scale.fill_(sharpness)
+        if made.scale is None:
+            made.query.weight *= sharpness
+        else:
+            made.scale.fill_(sharpness)
     return made
 
 
@@ -26,10 +33,11 @@ def clip(frames: int, seed: int = 1) -> Tensor:
     return torch.randn(frames, GRID[0] * GRID[1], VISUAL, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
+@pytest.mark.parametrize("literal", [False, True])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("frames", [1, 2, 5])
-def test_one_window_is_the_definition(frames: int, stride: int) -> None:
-    attention, visual = layer(stride), clip(frames)
+def test_one_window_is_the_definition(frames: int, stride: int, literal: bool) -> None:
+    attention, visual = layer(stride, literal=literal), clip(frames)
     with torch.no_grad():
         got, (response, weights) = attention(visual, GRID), reference.cross_frame(attention, visual, GRID)
     torch.testing.assert_close(got.response, response, rtol=1e-10, atol=1e-12)
@@ -38,12 +46,17 @@ def test_one_window_is_the_definition(frames: int, stride: int) -> None:
 
 @settings(deadline=None, max_examples=20)
 @given(
-    frames=st.integers(1, 9), tau=st.integers(0, 3), stride=st.sampled_from([1, 2]), sharpness=st.floats(0.01, 30), seed=st.integers(0, 999)
+    frames=st.integers(1, 9),
+    tau=st.integers(0, 3),
+    stride=st.sampled_from([1, 2]),
+    sharpness=st.floats(0.01, 30),
+    seed=st.integers(0, 999),
+    literal=st.booleans(),
 )
 def test_sliding_equals_the_definition_at_every_frame_also_where_windows_are_cut(
-    frames: int, tau: int, stride: int, sharpness: float, seed: int
+    frames: int, tau: int, stride: int, sharpness: float, seed: int, literal: bool
 ) -> None:
-    attention, visual = layer(stride, sharpness, seed), clip(frames, seed)
+    attention, visual = layer(stride, sharpness, seed, literal), clip(frames, seed)
     sliding, target = SlidingAttention(attention, tau), 0
     for pushed in range(frames):
         sliding.push(visual[pushed : pushed + 1], GRID)
@@ -118,10 +131,12 @@ def test_memory_is_that_of_the_window() -> None:
 def test_an_untrained_layer_changes_nothing_and_lengths_are_kept() -> None:
     visual = torch.nn.functional.normalize(clip(3), dim=-1) * 2.5
     with torch.no_grad():
-        untouched = add_response(visual, CrossFrameSelfAttention(VISUAL, WIDTH).double()(visual, GRID).response)
-        changed = add_response(visual, layer()(visual, GRID).response)
+        untouched = add_response(visual, CrossFrameSelfAttention(VISUAL, WIDTH, zero_start=True).double()(visual, GRID).response, True)
+        changed = add_response(visual, layer()(visual, GRID).response, True)
+        plain = add_response(visual, layer()(visual, GRID).response, False)
     torch.testing.assert_close(untouched, visual)
     assert not torch.allclose(changed, visual)
+    torch.testing.assert_close(plain, visual + layer()(visual, GRID).response)
     torch.testing.assert_close(changed.norm(dim=-1), torch.full(changed.shape[:-1], 2.5, dtype=torch.float64))
 
 

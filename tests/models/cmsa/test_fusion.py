@@ -9,7 +9,7 @@ from tests.models import reference
 
 def make(levels: int = 3, modulated: bool = False, scale: float = 3.0) -> tuple[GatedFusion, list[torch.Tensor], list[torch.Tensor]]:
     torch.manual_seed(levels)
-    layer = GatedFusion(inputs=6, words=4, channels=5, levels=levels, modulated=modulated)
+    layer = GatedFusion(inputs=[6] * levels, words=4, channels=5, modulated=modulated)
     with torch.no_grad():
         layer.gamma.copy_(torch.randn(levels))
     return layer, [scale * torch.randn(2, 6, 3, 2) for _ in range(levels)], [torch.randn(2, 4) for _ in range(levels)]

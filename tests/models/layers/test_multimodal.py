@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refseg.models.layers.multimodal import VisualFeatures, WordFeatures, at_least_float32, coordinate_features
+from refseg.models.layers.multimodal import VisualFeatures, WordFeatures, coordinate_features
+from refseg.models.layers.precision import at_least_float32
 
 
 def test_coordinates_of_a_small_grid() -> None:
@@ -32,7 +33,7 @@ def test_coordinates_of_any_grid(height: int, width: int) -> None:
 
 
 def test_visual_features_have_the_length_of_the_gain() -> None:
-    features = VisualFeatures(5, 16)
+    features = VisualFeatures(5, 16, gain=True)
     v = features(torch.randn(2, 5, 3, 4))
     assert v.shape == (2, 12, 16)
     torch.testing.assert_close(v.norm(dim=-1), torch.full((2, 12), 4.0))
@@ -42,7 +43,7 @@ def test_visual_features_have_the_length_of_the_gain() -> None:
 
 
 def test_visual_features_are_positions_in_reading_order() -> None:
-    features = VisualFeatures(5, 16)
+    features = VisualFeatures(5, 16, gain=True)
     level = torch.randn(1, 5, 3, 4)
     v = features(level).unflatten(1, (3, 4))
     alone = features(level[:, :, 2:3, 1:2])
@@ -51,7 +52,7 @@ def test_visual_features_are_positions_in_reading_order() -> None:
 
 @pytest.mark.parametrize("context", [0, 6])
 def test_word_features_have_the_length_of_the_gain_and_padding_is_zero(context: int) -> None:
-    features = WordFeatures(20, 10, context)
+    features = WordFeatures(20, 10, context, gain=True)
     tokens, valid = torch.tensor([[3, 4, 5], [7, 0, 0]]), torch.tensor([[True, True, True], [True, False, False]])
     e = features(tokens, valid)
     assert e.shape == (2, 3, 10 + context) and features.channels == 10 + context
@@ -60,7 +61,7 @@ def test_word_features_have_the_length_of_the_gain_and_padding_is_zero(context: 
 
 @pytest.mark.parametrize("context", [0, 6])
 def test_padding_changes_no_word(context: int) -> None:
-    features = WordFeatures(20, 10, context).double()
+    features = WordFeatures(20, 10, context, gain=True).double()
     tokens = torch.tensor([[3, 4, 5]])
     bare = features(tokens, torch.ones(1, 3, dtype=torch.bool))
     beside_a_longer_one = features(torch.tensor([[3, 4, 5, 9, 9], [6, 7, 8, 9, 10]]), torch.arange(5) < torch.tensor([[3], [5]]))
@@ -70,9 +71,9 @@ def test_padding_changes_no_word(context: int) -> None:
 
 def test_without_context_a_word_is_the_same_everywhere_and_with_context_it_is_not() -> None:
     tokens, valid = torch.tensor([[3, 4, 5], [5, 4, 3]]), torch.ones(2, 3, dtype=torch.bool)
-    plain = WordFeatures(20, 10, 0)(tokens, valid)
+    plain = WordFeatures(20, 10, 0, gain=True)(tokens, valid)
     torch.testing.assert_close(plain[0], plain[1].flip(0))
-    read = WordFeatures(20, 10, 6)(tokens, valid)
+    read = WordFeatures(20, 10, 6, gain=True)(tokens, valid)
     assert not torch.allclose(read[0], read[1].flip(0), atol=1e-3)
     # the look-up half is still the word's own
     torch.testing.assert_close(read[0, :, :10], read[1].flip(0)[:, :10])
@@ -80,7 +81,7 @@ def test_without_context_a_word_is_the_same_everywhere_and_with_context_it_is_no
 
 @pytest.mark.parametrize("context", [0, 6])
 def test_padding_gets_no_gradient_and_words_get_finite_ones(context: int) -> None:
-    features = WordFeatures(20, 10, context)
+    features = WordFeatures(20, 10, context, gain=True)
     e = features(torch.tensor([[3, 4, 0]]), torch.tensor([[True, True, False]]))
     (e * torch.randn_like(e)).sum().backward()
     gradient = features.table.weight.grad
@@ -102,6 +103,16 @@ def test_half_types_are_promoted_and_no_other(given_type: torch.dtype, expected:
 
 
 def test_features_stay_float64() -> None:
-    assert VisualFeatures(5, 16).double()(torch.randn(1, 5, 2, 2, dtype=torch.float64)).dtype == torch.float64
-    words = WordFeatures(20, 10, 6).double()(torch.tensor([[3]]), torch.ones(1, 1, dtype=torch.bool))
+    assert VisualFeatures(5, 16, gain=True).double()(torch.randn(1, 5, 2, 2, dtype=torch.float64)).dtype == torch.float64
+    words = WordFeatures(20, 10, 6, gain=True).double()(torch.tensor([[3]]), torch.ones(1, 1, dtype=torch.bool))
     assert words.dtype == torch.float64
+
+
+def test_without_a_gain_features_are_unit_vectors_and_without_channels_the_levels_own() -> None:
+    visual, words = VisualFeatures(5), WordFeatures(20, 10)
+    assert visual.channels == 5 and not list(visual.parameters())
+    v = visual(torch.randn(2, 5, 3, 4))
+    torch.testing.assert_close(v.norm(dim=-1), torch.ones(2, 12))
+    e = words(torch.tensor([[3, 4]]), torch.ones(1, 2, dtype=torch.bool))
+    torch.testing.assert_close(e.norm(dim=-1), torch.ones(1, 2))
+    assert [name for name, _ in words.named_parameters()] == ["table.weight"]

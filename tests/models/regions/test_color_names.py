@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 import torch
 
-from refseg.models.regions.color_names import EXAMPLES, NAMES, name_colours, to_lab
+from refseg.models.regions.color_names import EXAMPLES, NAMES, name_colors, to_lab
 
 
 def test_the_examples_have_their_names() -> None:
     for name, examples in EXAMPLES.items():
         for example in examples:
-            shares = name_colours(torch.tensor(example).div(255).view(1, 3, 1, 1)).flatten()
+            shares = name_colors(torch.tensor(example).div(255).view(1, 3, 1, 1)).flatten()
             assert NAMES[int(shares.argmax())] == name, example
             torch.testing.assert_close(shares.sum(), torch.tensor(1.0))
 

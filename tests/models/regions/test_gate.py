@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from refseg.models.regions.gate import AGREEMENT_CUES, GATE_CUES, agreement_cues, gate_cues, mixed_logits, region_gate
-from refseg.models.regions.selection import LIKENESSES, Selected
+from refseg.models.regions.gate import AGREEMENT_CUES, GATE_CUES, agreement_cues, build_gate, gate_cues, mix_logits
+from refseg.models.regions.selection import SIMILARITIES, Selected
 
 
 def answers(count: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -33,22 +33,22 @@ def test_agreement_of_the_sure(dense: float, region: float, expected: list[float
 
 def test_the_gate_moves_neither_answer_through_its_cues() -> None:
     dense, region = answers()
-    selected = Selected(torch.randn(3, 5), torch.zeros(3, 2), torch.zeros(3, 4, LIKENESSES))
+    selected = Selected(torch.randn(3, 5), torch.zeros(3, 2), torch.zeros(3, 4, SIMILARITIES))
     cues = gate_cues(selected, dense.requires_grad_(), region.requires_grad_())
     assert cues.shape == (3, GATE_CUES) and not cues.requires_grad
 
 
 def test_the_mixture_at_its_ends() -> None:
     dense, region = answers(2)
-    mixed = mixed_logits(dense, region, torch.tensor([0.0, 1.0]), torch.tensor(5.0))
+    mixed = mix_logits(dense, region, torch.tensor([0.0, 1.0]), torch.tensor(5.0))
     torch.testing.assert_close(mixed[0], dense[0])
     torch.testing.assert_close(mixed[1], 10 * region[1] - 5)
 
 
 def test_a_new_gate_goes_by_best_against_none() -> None:
     def gate(best: float, none: float) -> float:
-        selected = Selected(torch.tensor([[best, -9.0, none]]), torch.zeros(1, 2), torch.zeros(1, 2, LIKENESSES))
-        return region_gate()(gate_cues(selected, *answers(1))).sigmoid().item()
+        selected = Selected(torch.tensor([[best, -9.0, none]]), torch.zeros(1, 2), torch.zeros(1, 2, SIMILARITIES))
+        return build_gate()(gate_cues(selected, *answers(1))).sigmoid().item()
 
     assert gate(2.0, 0.5) == pytest.approx(1 / (1 + math.exp(-1.5)), rel=1e-4)
     assert gate(0.5, 2.0) == pytest.approx(1 / (1 + math.exp(1.5)), rel=1e-4)

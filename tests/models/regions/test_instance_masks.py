@@ -2,14 +2,14 @@
 
 import torch
 
-from refseg.models.regions.instance_masks import GRID, InstanceMasks, enlarged, paste_masks, read_boxes
+from refseg.models.regions.instance_masks import GRID, InstanceMasks, enlarge_boxes, paste_masks, sample_boxes
 
 SIZE = 64
 
 
 def test_boxes_grow_about_their_centres() -> None:
     boxes = torch.tensor([[10.0, 20.0, 30.0, 60.0], [5.0, 5.0, 6.0, 6.0]])
-    grown = enlarged(boxes)
+    grown = enlarge_boxes(boxes)
     torch.testing.assert_close(grown[0], torch.tensor([8.0, 16.0, 32.0, 64.0]))
     torch.testing.assert_close(grown[1], torch.tensor([1.5, 1.5, 9.5, 9.5]))  # at least 8 pixels
 
@@ -17,7 +17,7 @@ def test_boxes_grow_about_their_centres() -> None:
 def test_reading_samples_the_cells_of_the_box() -> None:
     across = ((torch.arange(SIZE) + 0.5) / SIZE).expand(1, 1, SIZE, SIZE)
     boxes = torch.tensor([[[20.0, 20.0, 40.0, 40.0]]])
-    read = read_boxes(across, boxes, 4, SIZE)[0, 0]
+    read = sample_boxes(across, boxes, 4, SIZE)[0, 0]
     expected = (18 + 24 * (torch.arange(4) + 0.5) / 4) / SIZE
     torch.testing.assert_close(read, expected.expand(4, 4), rtol=1e-4, atol=1e-4)
 
@@ -29,18 +29,18 @@ def test_places_are_read_exactly_in_half_precision() -> None:
     features = torch.rand(1, 1, side // 4, side // 4).bfloat16()
     boxes = torch.tensor([[[401.3, 333.7, 430.9, 377.1]]])
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        read = read_boxes(features, boxes, GRID, side)
-    torch.testing.assert_close(read, read_boxes(features.float(), boxes, GRID, side), rtol=1e-5, atol=1e-5)
+        read = sample_boxes(features, boxes, GRID, side)
+    torch.testing.assert_close(read, sample_boxes(features.float(), boxes, GRID, side), rtol=1e-5, atol=1e-5)
 
 
 def test_pasting_undoes_reading() -> None:
     mask = torch.zeros(1, 1, SIZE, SIZE)
     mask[..., 24:40, 18:46] = 1
     boxes = torch.tensor([[[18.0, 24.0, 46.0, 40.0]]])
-    read = read_boxes(mask, boxes, GRID, SIZE).view(1, 1, GRID, GRID)
+    read = sample_boxes(mask, boxes, GRID, SIZE).view(1, 1, GRID, GRID)
     pasted = paste_masks(read, boxes, SIZE, SIZE)
     assert ((pasted > 0.5) == (mask > 0.5)).float().mean() > 0.99
-    assert not pasted[..., :20, :].any() and not pasted[..., :, 52:].any()  # nothing outside the enlarged box
+    assert not pasted[..., :20, :].any() and not pasted[..., :, 52:].any()  # nothing outside the enlarge_boxes box
 
 
 def test_every_box_for_itself() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from refseg.models.backbones.detections import Detections
-from refseg.models.regions.proposals import COLOURS, GEOMETRY, describe_geometry, pairwise_iou, propose_regions
+from refseg.models.regions.proposals import COLORS, GEOMETRY, describe_geometry, pairwise_iou, propose_regions
 
 SIZE = 64
 
@@ -59,7 +59,7 @@ def test_proposals_are_those_of_greedy_suppression(seed: int, count: int) -> Non
     regions = propose_regions(detections(boxes, scores), image, [torch.rand(1, 5, 4, 4)], window, count, overlap=0.4)
     expected = boxes[0][naive_suppression(boxes[0], scores[0], count, 0.4)]
     torch.testing.assert_close(regions.boxes[0], expected)
-    assert regions.geometry.shape == (1, count, GEOMETRY) and regions.colours.shape == (1, count, COLOURS)
+    assert regions.geometry.shape == (1, count, GEOMETRY) and regions.colors.shape == (1, count, COLORS)
     torch.testing.assert_close(regions.appearance.norm(dim=-1), torch.ones(1, count))
 
 

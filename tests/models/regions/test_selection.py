@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from refseg.models.regions.instance_masks import GRID
-from refseg.models.regions.proposals import COLOURS, GEOMETRY, Regions
-from refseg.models.regions.selection import EVIDENCE, LIKENESSES, PRESENCE_CUES, RegionSelection, Selected, presence_cues, region_evidence
+from refseg.models.regions.proposals import COLORS, GEOMETRY, Regions
+from refseg.models.regions.selection import EVIDENCE, PRESENCE_CUES, SIMILARITIES, RegionSelection, Selected, presence_cues, region_evidence
 
 EMBEDDING, CLASSES, APPEARANCE, COUNT = 6, 5, 7, 4
 
@@ -19,7 +19,7 @@ def selection() -> RegionSelection:
 
 def regions(pictures: int) -> Regions:
     generator = torch.Generator().manual_seed(pictures)
-    widths = (4, CLASSES, GEOMETRY, COLOURS, APPEARANCE)
+    widths = (4, CLASSES, GEOMETRY, COLORS, APPEARANCE)
     return Regions(*(torch.rand(pictures, COUNT, width, generator=generator, dtype=torch.float64) for width in widths))
 
 
@@ -40,7 +40,7 @@ def test_neither_order_of_regions_nor_neighbours_nor_padding_matter(selection: R
     torch.testing.assert_close(shuffled.logits, together.logits[:, [*order.tolist(), COUNT]])
     alone = selection(embedded[:1, :3], valid[:1, :3], described.select(torch.tensor([0])))
     torch.testing.assert_close(alone.logits, together.logits[:1])
-    torch.testing.assert_close(alone.likeness, together.likeness[:1])
+    torch.testing.assert_close(alone.similarity, together.similarity[:1])
 
 
 @torch.no_grad()
@@ -49,14 +49,14 @@ def test_words_and_every_aspect_matter(selection: RegionSelection) -> None:
     whole = regions(1)
     answer = selection(embedded, valid, selection.describe(whole)).logits
     assert not torch.allclose(selection(embedded.flip(1), valid, selection.describe(whole)).logits, answer, atol=1e-6)
-    for name in ("classes", "geometry", "colours", "appearance"):
+    for name in ("classes", "geometry", "colors", "appearance"):
         changed = whole._replace(**{name: getattr(whole, name).roll(1, dims=1)})
         assert not torch.allclose(selection(embedded, valid, selection.describe(changed)).logits, answer, atol=1e-6), name
 
 
 def selected(logits: torch.Tensor) -> Selected:
     """A choice with these logits (K, N + 1), and nothing else known."""
-    return Selected(logits, torch.zeros(len(logits), 2), torch.zeros(len(logits), logits.shape[1] - 1, LIKENESSES))
+    return Selected(logits, torch.zeros(len(logits), 2), torch.zeros(len(logits), logits.shape[1] - 1, SIMILARITIES))
 
 
 def test_evidence_is_the_best_regions_mask_where_one_is_chosen() -> None:

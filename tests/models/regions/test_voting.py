@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from refseg.models.cmsa.config import NetworkConfig
-from refseg.models.cmsa.network import ReferringNetwork
-from refseg.models.regions.proposals import COLOURS, GEOMETRY, Regions
+from refseg.models.compact import CompactConfig, CompactSystem
+from refseg.models.regions.proposals import COLORS, GEOMETRY, Regions
 from refseg.models.regions.selection import RegionSelection
 from refseg.models.regions.voting import VotedSelection
 
@@ -21,7 +20,7 @@ def voted() -> VotedSelection:
 
 
 def regions(pictures: int) -> Regions:
-    parts = (torch.rand(pictures, N, width) for width in (4, C, GEOMETRY, COLOURS, A))
+    parts = (torch.rand(pictures, N, width) for width in (4, C, GEOMETRY, COLORS, A))
     return Regions(*parts)
 
 
@@ -31,7 +30,7 @@ def test_the_answer_is_the_mean_of_the_voters(voted: VotedSelection) -> None:
     single = [voter(embedded, valid, voter.describe(seen)) for voter in voted]
     torch.testing.assert_close(answer.logits, sum(one.logits.log_softmax(1) for one in single) / VOTERS)
     torch.testing.assert_close(answer.category, sum(one.category for one in single) / VOTERS)
-    torch.testing.assert_close(answer.likeness, sum(one.likeness for one in single) / VOTERS)
+    torch.testing.assert_close(answer.similarity, sum(one.similarity for one in single) / VOTERS)
     for vote, one in zip(answer.votes, single, strict=True):
         torch.testing.assert_close(vote.logits, one.logits)
     assert not torch.allclose(single[0].logits, single[1].logits)
@@ -51,10 +50,10 @@ def test_one_selection_is_its_own_only_voter() -> None:
 
 
 def test_the_network_has_as_many_as_its_configuration_says() -> None:
-    network = ReferringNetwork(replace(NetworkConfig.tiny(), voters=2), 10).eval()
+    network = CompactSystem(replace(CompactConfig.tiny(), voters=2), 10).eval()
     assert len(list(network.selection)) == 2
     output = network(torch.rand(1, 3, 64, 64), torch.tensor([[2, 3]]), torch.ones(1, 2, dtype=torch.bool))
     assert output.selected is not None and len(output.selected.votes) == 2
     assert output.selected.logits.exp().sum() <= 1 + 1e-5  # a mean of log probabilities
     with pytest.raises(ValueError, match="voters must be positive"):
-        replace(NetworkConfig.tiny(), voters=0)
+        replace(CompactConfig.tiny(), voters=0)

@@ -7,7 +7,7 @@ from refseg.data.expression_mix import ExpressionChooser
 from refseg.errors import DataError
 from refseg.language import Tokeniser, Vocabulary
 from refseg.models.regions.proposals import COLOURS, GEOMETRY, Regions
-from refseg.training.regions.cache import RegionMemory, RememberedPicture, View
+from refseg.training.regions.cache import CachedImage, RegionCache, View
 
 COUNT, CLASSES = 4, ("dog", "cat")
 
@@ -19,7 +19,7 @@ def view(seed: int) -> Regions:
 
 
 @pytest.fixture
-def memory() -> RegionMemory:
+def memory() -> RegionCache:
     """A dog (object 0, found by candidate 1) and a cat (object 1, by candidates 2 and 3); plain and mirrored."""
     overlap = torch.tensor([[0, 0], [0.9, 0.1], [0, 0.8], [0, 0.6]]).half()
     offers = {
@@ -27,9 +27,9 @@ def memory() -> RegionMemory:
         "several": [(("both pets",), (0, 1))],
         "borrowed": [(("a red train",), ())],
     }
-    picture = RememberedPicture((View(view(1), overlap), View(view(2), overlap.flip(0), mirrored=True)), offers, CLASSES)
-    silent = RememberedPicture((View(view(3), overlap),), {}, CLASSES)
-    return RegionMemory([([picture, silent], 1.0), ([], 3.0)])
+    picture = CachedImage((View(view(1), overlap), View(view(2), overlap.flip(0), mirrored=True)), offers, CLASSES)
+    silent = CachedImage((View(view(3), overlap),), {}, CLASSES)
+    return RegionCache([([picture, silent], 1.0), ([], 3.0)])
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def tokeniser() -> Tokeniser:
     return Tokeniser(Vocabulary(["<pad>", "<unk>", *words]), 8)
 
 
-def test_batches_say_what_is_true_of_each_view(memory: RegionMemory, tokeniser: Tokeniser) -> None:
+def test_batches_say_what_is_true_of_each_view(memory: RegionCache, tokeniser: Tokeniser) -> None:
     batch = memory.batch(ExpressionChooser(), tokeniser, CLASSES, 30, 4, seed=0, step=0)
     texts = [" ".join(tokeniser.vocabulary.word(int(t)) for t in row[ok]) for row, ok in zip(batch.tokens, batch.valid, strict=True)]
     plain, mirrored = view(1).boxes.float(), view(2).boxes.float()
@@ -57,7 +57,7 @@ def test_batches_say_what_is_true_of_each_view(memory: RegionMemory, tokeniser: 
         assert category == (-1 if text == "a red train" else 0)
 
 
-def test_a_step_is_always_the_same(memory: RegionMemory, tokeniser: Tokeniser) -> None:
+def test_a_step_is_always_the_same(memory: RegionCache, tokeniser: Tokeniser) -> None:
     first, again, other = (memory.batch(ExpressionChooser(), tokeniser, CLASSES, 5, 3, seed=1, step=step) for step in (4, 4, 5))
     assert torch.equal(first.tokens, again.tokens) and torch.equal(first.overlap, again.overlap)
     assert first.tokens.shape != other.tokens.shape or not torch.equal(first.tokens, other.tokens)
@@ -65,4 +65,4 @@ def test_a_step_is_always_the_same(memory: RegionMemory, tokeniser: Tokeniser) -
 
 def test_nothing_to_say() -> None:
     with pytest.raises(DataError, match="anything to say"):
-        RegionMemory([([], 1.0)])
+        RegionCache([([], 1.0)])

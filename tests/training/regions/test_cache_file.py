@@ -11,32 +11,31 @@ from safetensors.torch import load_file, save_file
 
 from refseg.data.sources import TrainingSource
 from refseg.errors import DataError
-from refseg.models.cmsa.config import NetworkConfig
-from refseg.models.cmsa.network import ReferringNetwork
+from refseg.models.compact import CompactConfig, CompactSystem
 from refseg.models.regions.proposals import COLOURS, GEOMETRY, Regions
 from refseg.training.loop import train_from_recipe
 from refseg.training.recipe import Phase, load_recipe
-from refseg.training.regions.cache_file import FILE, fingerprint, load_memory, save_memory
-from refseg.training.regions.cache import RegionMemory, RememberedPicture, View, remember
+from refseg.training.regions.cache import CachedImage, RegionCache, View, remember
+from refseg.training.regions.cache_file import FILE, fingerprint, load_cache, save_cache
 
 PHASE = Phase("selection", 5, 2, 3, 64, 1e-3, 0.0, 1e-4, task="selection")
 
 
 @pytest.fixture
-def picture() -> RememberedPicture:
+def picture() -> CachedImage:
     """Of two objects, seen plain and mirrored."""
     parts = (4, 2, GEOMETRY, COLOURS, 3)
     views = tuple(
         View(Regions(*(torch.rand(4, width).half() for width in parts)), torch.rand(4, 2).half(), mirrored) for mirrored in (False, True)
     )
     offers = {"natural": [(("the dog", "a dog"), (0,))], "borrowed": [(("a red train",), ())]}
-    return RememberedPicture(views, offers, ("dog", "cat"))
+    return CachedImage(views, offers, ("dog", "cat"))
 
 
-def test_everything_comes_back(picture: RememberedPicture, tmp_path: Path) -> None:
-    assert load_memory(tmp_path, "mark") is None
-    save_memory(RegionMemory([([picture], 2.5)]), tmp_path, "mark")
-    loaded = load_memory(tmp_path, "mark")
+def test_everything_comes_back(picture: CachedImage, tmp_path: Path) -> None:
+    assert load_cache(tmp_path, "mark") is None
+    save_cache(RegionCache([([picture], 2.5)]), tmp_path, "mark")
+    loaded = load_cache(tmp_path, "mark")
     assert loaded is not None
     (((read,), share),) = loaded.sources
     assert share == 2.5 and (read.offers, read.categories) == (picture.offers, picture.categories)
@@ -48,14 +47,14 @@ def test_everything_comes_back(picture: RememberedPicture, tmp_path: Path) -> No
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"nonsense")
     with pytest.raises(DataError, match="delete it and it is made again"):
-        load_memory(tmp_path, "mark")
+        load_cache(tmp_path, "mark")
 
 
-def test_what_something_else_has_left_is_not_taken(picture: RememberedPicture, tmp_path: Path) -> None:
-    save_memory(RegionMemory([([picture], 1.0)]), tmp_path, "mark")
-    assert load_memory(tmp_path, "other") is None and load_memory(tmp_path, "other", unmarked=True) is None
+def test_what_something_else_has_left_is_not_taken(picture: CachedImage, tmp_path: Path) -> None:
+    save_cache(RegionCache([([picture], 1.0)]), tmp_path, "mark")
+    assert load_cache(tmp_path, "other") is None and load_cache(tmp_path, "other", unmarked=True) is None
     without_mark(tmp_path)
-    assert load_memory(tmp_path, "mark") is None and load_memory(tmp_path, "mark", unmarked=True) is not None
+    assert load_cache(tmp_path, "mark") is None and load_cache(tmp_path, "mark", unmarked=True) is not None
 
 
 def without_mark(folder: Path) -> None:
@@ -67,9 +66,9 @@ def without_mark(folder: Path) -> None:
 
 
 def test_a_fingerprint_knows_what_is_remembered() -> None:
-    def network(**known: Any) -> ReferringNetwork:
+    def network(**known: Any) -> CompactSystem:
         torch.manual_seed(0)
-        return ReferringNetwork(replace(NetworkConfig.tiny(), **known), 10)
+        return CompactSystem(replace(CompactConfig.tiny(), **known), 10)
 
     source = TrainingSource([], 1.0, (("dog", "the dog"),), ("1.png",))
     other, elsewhere = network(), network()
@@ -97,7 +96,7 @@ def test_a_fingerprint_knows_what_is_remembered() -> None:
 def test_a_run_looks_at_its_own_pictures(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
 
-    def looking(*arguments: Any) -> RegionMemory:
+    def looking(*arguments: Any) -> RegionCache:
         looks.append(1)
         return remember(*arguments)
 
@@ -121,7 +120,7 @@ def test_a_run_looks_at_its_own_pictures(data: Path, tmp_path: Path, monkeypatch
 def test_later_phases_remember_the_same_looks(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
 
-    def looking(*arguments: Any) -> RegionMemory:
+    def looking(*arguments: Any) -> RegionCache:
         looks.append(1)
         return remember(*arguments)
 

@@ -10,9 +10,8 @@ import torch
 
 from refseg.data.refcoco import read_refcoco
 from refseg.language import Vocabulary
-from refseg.models.cmsa.config import NetworkConfig
-from refseg.models.regions.gate import GATE_CUES, gate_cues, mixed_logits
-from refseg.models.cmsa.network import ReferringNetwork
+from refseg.models.compact import CompactConfig, CompactSystem
+from refseg.models.regions.gate import GATE_CUES, gate_cues, mix_logits
 from refseg.training.regions.gate_fitting import Gate, GateSamples, apply_gate, fit_gate, gate_samples
 
 
@@ -35,7 +34,7 @@ def test_what_tells_good_choices_from_bad_ones_is_found() -> None:
     samples, fresh = made(), made(seed=1)
     gate = fit_gate(samples)
     assert gate.weight[2] > 3 * gate.weight[[0, 1, *range(3, GATE_CUES)]].abs().max() and gate.certainty > 0
-    logits = mixed_logits(fresh.dense, fresh.region, (fresh.cues @ gate.weight + gate.bias).sigmoid(), gate.certainty)
+    logits = mix_logits(fresh.dense, fresh.region, (fresh.cues @ gate.weight + gate.bias).sigmoid(), gate.certainty)
     right = ((logits > 0) == (fresh.target > 0)).flatten(1).all(1).float().mean()
     assert right > 0.9
     again = fit_gate(samples)
@@ -53,21 +52,20 @@ def test_expressions_count_by_their_weights() -> None:
 
 def test_what_is_fitted_is_what_the_network_computes() -> None:
     torch.manual_seed(0)
-    network = ReferringNetwork(NetworkConfig.tiny(), 20).eval()
+    network = CompactSystem(CompactConfig.tiny(), 20).eval()
     apply_gate(network, Gate(torch.randn(GATE_CUES), torch.tensor(0.3), torch.tensor(2.5)))
     tokens, valid, index = torch.randint(2, 20, (3, 4)), torch.ones(3, 4, dtype=torch.bool), torch.zeros(3, dtype=torch.int64)
     with torch.no_grad():
         encoded = network.encode(torch.rand(1, 3, 64, 64))
-        output = network.attend(encoded, tokens, valid, index)
-        assert output.selected is not None and output.dense is not None
-        evidence = network.evidence(encoded, output.selected, index)
-        assert evidence is not None
-        gate = network.gate(gate_cues(output.selected, output.dense, evidence[:, 0])).sigmoid().squeeze(1)
-        torch.testing.assert_close(mixed_logits(output.dense, evidence[:, 0], gate, network.certainty), output.logits)
-    assert network.certainty.item() == 2.5 and network.gate.bias.item() == pytest.approx(0.3)
+        answer = network.answer(encoded, tokens, valid, index)
+        dense, selected, branch = answer.internals.dense, answer.internals.selected, network.branch
+        evidence = branch.evidence(encoded.regions, selected, index)
+        gate = branch.gate(gate_cues(selected, dense, evidence[:, 0])).sigmoid().squeeze(1)
+        torch.testing.assert_close(mix_logits(dense, evidence[:, 0], gate, branch.certainty), answer.logits)
+    assert branch.certainty.item() == 2.5 and branch.gate.bias.item() == pytest.approx(0.3)
 
 
-def test_samples_of_a_network_lie_on_their_pictures(tmp_path: Path, tiny_network: ReferringNetwork, tiny_vocabulary: Vocabulary) -> None:
+def test_samples_of_a_network_lie_on_their_pictures(tmp_path: Path, tiny_network: CompactSystem, tiny_vocabulary: Vocabulary) -> None:
     (tmp_path / "images").mkdir()
     cv2.imwrite(str(tmp_path / "images" / "1.png"), np.full((40, 80, 3), 128, np.uint8))
     square = [20, 10, 40, 10, 40, 30, 20, 30]
@@ -88,4 +86,4 @@ def test_samples_of_a_network_lie_on_their_pictures(tmp_path: Path, tiny_network
     assert samples.inside[0, 4:12].all() and not samples.inside[0, :4].any() and not samples.inside[0, 12:].any()
     # 20 of 80 pixels wide on 16 cells: four cells, a quarter from the left, in the middle of the letterboxed height
     assert samples.target[0, 6:10, 4:8].min() > 0.99 and samples.target[0].sum().item() == pytest.approx(16, abs=0.1)
-    assert len(set(samples.pictures.tolist())) == 2
+    assert len(set(samples.images.tolist())) == 2

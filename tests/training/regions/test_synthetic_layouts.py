@@ -6,7 +6,7 @@ import torch
 
 from refseg.models.regions.proposals import COLOURS, GEOMETRY, Regions
 from refseg.training.categories import COCO_CATEGORIES
-from refseg.training.regions.synthetic_layouts import Donor, ImaginedPictures
+from refseg.training.regions.synthetic_layouts import Donor, SyntheticLayouts
 
 COUNT, SIZE = 16, 416
 
@@ -18,14 +18,14 @@ def row(category: int, score: float = 0.8) -> Regions:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> ImaginedPictures:
+def pictures() -> SyntheticLayouts:
     donors = [Donor(COCO_CATEGORIES[c], (0.2, 0.3), row(c)) for c in (15, 16, 39, 41) for _ in range(3)]
     clutter = Regions(*(torch.cat([part] * 8) for part in row(0, 0.05)))
-    return ImaginedPictures(donors, [clutter], SIZE, frozenset(COCO_CATEGORIES))
+    return SyntheticLayouts(donors, [clutter], SIZE, frozenset(COCO_CATEGORIES))
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_every_object_has_its_candidate_and_every_template_its_truth(pictures: ImaginedPictures, seed: int) -> None:
+def test_every_object_has_its_candidate_and_every_template_its_truth(pictures: SyntheticLayouts, seed: int) -> None:
     regions, overlap, templates, categories = pictures.draw(COUNT, np.random.default_rng(seed))
     assert regions.boxes.shape == (COUNT, 4) and overlap.shape == (COUNT, len(categories))
     assert (overlap.amax(0) > 0.5).all()
@@ -45,7 +45,7 @@ def test_every_object_has_its_candidate_and_every_template_its_truth(pictures: I
             assert centre[template.objects[0]] <= min(centre[i] for i in same) + 40
 
 
-def test_the_same_seed_gives_the_same_picture(pictures: ImaginedPictures) -> None:
+def test_the_same_seed_gives_the_same_picture(pictures: SyntheticLayouts) -> None:
     first, second = (pictures.draw(COUNT, np.random.default_rng(4)) for _ in range(2))
     assert all(torch.equal(one, other) for one, other in zip(first[0], second[0], strict=True))
     assert first[2] == second[2] and first[3] == second[3]
@@ -53,4 +53,4 @@ def test_the_same_seed_gives_the_same_picture(pictures: ImaginedPictures) -> Non
 
 def test_nothing_to_put_together() -> None:
     with pytest.raises(ValueError, match="no donors"):
-        ImaginedPictures([], [], SIZE, frozenset())
+        SyntheticLayouts([], [], SIZE, frozenset())

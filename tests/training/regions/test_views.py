@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from refseg.images import PAD_VALUE, network_input
-from refseg.training.regions.views import Look, looks_at, seen
+from refseg.training.regions.views import Look, seen, views_of
 
 SIZE = 64
 
@@ -70,6 +70,6 @@ def test_light_changes_the_picture_and_not_its_border() -> None:
 
 @pytest.mark.parametrize(("flippable", "count"), [(True, 4), (False, 2)])
 def test_mirrored_where_that_is_allowed(flippable: bool, count: int) -> None:
-    looks = list(looks_at(flippable, np.random.default_rng(0)))
+    looks = list(views_of(flippable, np.random.default_rng(0)))
     assert len(looks) == count and looks[0] == Look() and any(look.mirrored for look in looks) == flippable
     assert len({look.side for look in looks}) > 1

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from refseg.models.regions.losses import boxes_of_masks, instance_loss, matched_regions, number_loss, overlap_with, selection_loss
 from refseg.models.regions.selection import Selected
-from refseg.training.regions.losses import boxes_of_masks, instance_loss, matched_regions, number_loss, overlap_with, selection_loss
 
 SIZE = 64
 

@@ -1,4 +1,4 @@
-"""The 80 categories of COCO, in the order of its category list: what the detector of the compact network was taught to name."""
+"""The 80 categories of COCO, in the order of its category list: the classes of detectors that were trained on it."""
 
 COCO_CATEGORIES: tuple[str, ...] = (
     "person",
