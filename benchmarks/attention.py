@@ -83,7 +83,9 @@ class Inputs:
 
     def __init__(self, problem: Problem) -> None:
         torch.manual_seed(problem.seed)
-        self.layer = CrossModalSelfAttention(problem.channels, problem.channels, COORDINATES, problem.width)
+        self.layer = CrossModalSelfAttention(
+            problem.channels, problem.channels, COORDINATES, problem.width, biases=True, scaled=True, mean_received=True
+        )
         height, width = grid(problem.positions)
         self.coordinates = coordinate_features(height, width)
         # of length sqrt(C) like the network's own features

@@ -77,7 +77,7 @@ def seconds_of_windows(network: CompactSystem, repeats: int) -> tuple[float, flo
     config = network.config
     side, window = config.image_size // 16, 2 * config.tau + 1
     visual = torch.nn.functional.normalize(torch.randn(window + repeats, side * side, config.visual), dim=-1) * config.visual**0.5
-    layers = [network.cross_frame[level] for level in range(LEVELS)]
+    layers = [network.dense.cross_frame[level] for level in range(LEVELS)]
     sliding = [SlidingAttention(layer, config.tau) for layer in layers]  # type: ignore[arg-type]
     anew, slid, difference = [], [], 0.0
     with torch.inference_mode():

@@ -117,7 +117,7 @@ def test_it_can_be_read_aloud_and_followed() -> None:
     assert all(image["alt"].strip() for image in found.all("img"))
     assert len(found.ids) == len(set(found.ids))
     assert {link["href"].removeprefix("#") for link in found.all("a")} <= set(found.ids)
-    assert {"map-0-0", "map-2-2", "memory-2", "reset-0", "without-2", "response", "probability", "mask"} <= set(found.ids)
+    assert {"map-0-0", "map-2-2", "memory_gate-2", "reset_gate-0", "without-2", "response", "probability", "mask"} <= set(found.ids)
     assert all("scope" in head for head in found.all("th"))
     assert found.all("html")[0]["lang"] == "en"
 

@@ -64,7 +64,7 @@ def test_values_beyond_float16_keep_their_type(tiny_vocabulary: Vocabulary, tmp_
     with torch.no_grad():
         network.dense.prediction.bias.fill_(1e6)
     save_checkpoint(tmp_path / "large", network, tiny_vocabulary, {})
-    assert load_checkpoint(tmp_path / "large")[0].prediction.bias.item() == 1e6
+    assert load_checkpoint(tmp_path / "large")[0].dense.prediction.bias.item() == 1e6
 
 
 def test_loading_leaves_the_random_generator_alone(folder: Path) -> None:

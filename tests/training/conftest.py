@@ -21,7 +21,7 @@ RECIPE = Recipe(
     sources=(SourceSpec("balls", 1.0),),
     phases=(
         Phase("head", steps=2, backbone_rate=0.0, regions=False, **SHARED),
-        Phase("selection", task="selection", steps=1, backbone_rate=0.0, imagined=0.5, **SHARED),
+        Phase("selection", task="selection", steps=1, backbone_rate=0.0, synthetic=0.5, **SHARED),
         Phase("instances", task="instances", steps=1, backbone_rate=0.0, instances=2, **SHARED),
         Phase("whole", steps=2, backbone_rate=1e-2, instances=2, **SHARED),
         Phase("clips", task="clips", steps=4, backbone_rate=0.0, **{**SHARED, "images": 3}),

@@ -1,4 +1,4 @@
-"""Public initialisations read into the compact network: each tensor where it belongs, and refused when it does not fit."""
+"""Public weights: each tensor where it belongs, and refused if it does not fit."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,9 @@ from refseg.language import Vocabulary
 from refseg.models.backbones.mobilenet import DeepLabMobileNetV2
 from refseg.models.backbones.yolox import YoloxNano
 from refseg.models.compact import CompactConfig, CompactSystem
-from refseg.training.initialization import align_names_with_words, initialise_compact, read_deeplab, read_yolox, word_table
+from refseg.training.initialization.public_weights import read_deeplab, read_yolox
+from refseg.training.initialization.words import word_table
+from refseg.training.recipe import load_recipe
 
 WORDS = ("dog", "cat", "shirt", "t", "red", "of", "the", "car", "tree", "left")
 SIZE = 6
@@ -128,10 +130,13 @@ def test_the_detector_is_read_in_the_order_of_its_graph(tmp_path: Path) -> None:
         read_yolox(target, path)
 
 
-def test_names_and_words_start_in_one_space() -> None:
+def test_the_recipe_puts_names_and_words_into_one_space() -> None:
+    initialization = load_recipe("compact").initialization
+    assert initialization is not None
+    align_names_with_words = initialization.initialize.__globals__["align_names_with_words"]
     torch.manual_seed(0)
     config = replace(CompactConfig(), context=4)
-    network = CompactSystem(config, 20)
+    network = CompactSystem(config, 20).dense
     offset, size, width = network.backbone.name_offset, config.embedding, config.width
     align_names_with_words(network, offset)
     name, level = torch.randn(size), torch.randn(1, network.backbone.level_channels[2], 2, 2)
@@ -143,9 +148,3 @@ def test_names_and_words_start_in_one_space() -> None:
         position = attention.position_qkv.weight[: 2 * width, :size] @ name
         torch.testing.assert_close(position, attention.word_qkv.weight[: 2 * width, :size] @ name)
         assert position[:width].allclose(position[width:])
-
-
-def test_only_the_compact_network_is_initialised(tmp_path: Path) -> None:
-    network = CompactSystem(CompactConfig.tiny(), 12)
-    with pytest.raises(ValueError, match="only the 'pair' backbone has public initialisations here, got PlainBackbone"):
-        initialise_compact(network, Vocabulary(["<pad>", "<unk>", *WORDS]), tmp_path)

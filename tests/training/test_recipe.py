@@ -73,5 +73,18 @@ def test_a_file_without_a_recipe_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_phase_of_instances_has_some() -> None:
-    with pytest.raises(DataError, match="the phase 'masks' trains the masks of 0 objects of a picture, expected at least 1"):
+    with pytest.raises(DataError, match="the phase 'masks' trains the masks of 0 objects of an image, expected at least 1"):
         Phase("masks", 5, 2, 3, 64, 1e-3, 0.0, 1e-4, task="instances")
+
+
+@pytest.mark.parametrize("known", [{"optimizer": "sgd"}, {"schedule": "steps"}])
+def test_unknown_optimizers_and_schedules_are_refused(known: dict[str, str]) -> None:
+    ((kind, name),) = known.items()
+    with pytest.raises(DataError, match=f"the phase 'only' has the {kind} '{name}', expected one of"):
+        Phase("only", 5, 2, 3, 64, 1e-3, 0.0, 1e-4, **known)  # type: ignore[arg-type]
+
+
+def test_a_plan_names_the_system_and_how_it_is_initialized() -> None:
+    plan = load_recipe("compact").to_dict()
+    assert plan["system"] == "compact" and plan["network"]["visual"] == 192
+    assert plan["initialization"] == {"folder": "weights", "initialize": "initialize"}

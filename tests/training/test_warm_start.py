@@ -24,7 +24,7 @@ SOURCES = [TrainingSource([], 1.0, (("dog", "the zyx of a dog"), ("dog", "a qxv,
 def test_a_model_with_new_words_answers_as_before(tiny_checkpoint: Path, tmp_path: Path, sample_image: np.ndarray) -> None:
     start = prepare_model(FURTHER, SOURCES, tmp_path, str(tiny_checkpoint))
     before = Predictor.load(tiny_checkpoint, device="cpu", precision="float32")
-    after = Predictor(start.network, start.vocabulary, device="cpu", precision="float32", name=before.name)
+    after = Predictor(start.system, start.vocabulary, device="cpu", precision="float32", name=before.name)
     count = len(before.vocabulary)
     assert [start.vocabulary.word(index) for index in range(count, len(start.vocabulary))] == ["zyx", "qxv"]
     texts = ["the red circle on the left", "the zyx dog"]
@@ -32,7 +32,7 @@ def test_a_model_with_new_words_answers_as_before(tiny_checkpoint: Path, tmp_pat
         np.testing.assert_array_equal(old.logits, new.logits)
     assert old.unknown == ("zyx",) and new.unknown == ()
     assert start.model == tiny_checkpoint and start.record["from"]["training"] == {"recipe": "none", "steps": 0}
-    table = start.system.words.table.weight
+    table = start.system.dense.words.table.weight
     assert torch.equal(table[count], table[UNK])
 
 

@@ -335,7 +335,7 @@ def test_average_pooling_weighs_words_alike() -> None:
 
 
 def test_unknown_pooling_is_refused() -> None:
-    with pytest.raises(ValueError, match="'attention', 'average' or 'max', got 'sum'"):
+    with pytest.raises(ValueError, match="pooling is 'sum', expected 'attention', 'average' or 'max'"):
         CrossModalSelfAttention(VISUAL, WORDS, 8, WIDTH, "sum")  # type: ignore[arg-type]
 
 

@@ -51,9 +51,10 @@ def test_one_selection_is_its_own_only_voter() -> None:
 
 def test_the_network_has_as_many_as_its_configuration_says() -> None:
     network = CompactSystem(replace(CompactConfig.tiny(), voters=2), 10).eval()
-    assert len(list(network.selection)) == 2
-    output = network(torch.rand(1, 3, 64, 64), torch.tensor([[2, 3]]), torch.ones(1, 2, dtype=torch.bool))
-    assert output.selected is not None and len(output.selected.votes) == 2
-    assert output.selected.logits.exp().sum() <= 1 + 1e-5  # a mean of log probabilities
-    with pytest.raises(ValueError, match="voters must be positive"):
+    assert len(network.branch.voters()) == 2
+    answer = network(torch.rand(1, 3, 64, 64), torch.tensor([[2, 3]]), torch.ones(1, 2, dtype=torch.bool))
+    selected = answer.internals.selected
+    assert len(selected.votes) == 2
+    assert selected.logits.exp().sum() <= 1 + 1e-5  # a mean of log probabilities
+    with pytest.raises(ValueError, match="voters is 0, expected a whole number from 1 to 16"):
         replace(CompactConfig.tiny(), voters=0)

@@ -6,15 +6,15 @@ import torch
 from refseg.data.expression_mix import ExpressionChooser
 from refseg.errors import DataError
 from refseg.language import Tokeniser, Vocabulary
-from refseg.models.regions.proposals import COLOURS, GEOMETRY, Regions
-from refseg.training.regions.cache import CachedImage, RegionCache, View
+from refseg.models.regions.proposals import COLORS, GEOMETRY, Regions
+from refseg.training.regions.cache import CachedImage, CachedView, RegionCache
 
 COUNT, CLASSES = 4, ("dog", "cat")
 
 
 def view(seed: int) -> Regions:
     generator = torch.Generator().manual_seed(seed)
-    parts = (4, len(CLASSES), GEOMETRY, COLOURS, 3)
+    parts = (4, len(CLASSES), GEOMETRY, COLORS, 3)
     return Regions(*(torch.rand(COUNT, width, generator=generator).half() for width in parts))
 
 
@@ -27,8 +27,8 @@ def memory() -> RegionCache:
         "several": [(("both pets",), (0, 1))],
         "borrowed": [(("a red train",), ())],
     }
-    picture = CachedImage((View(view(1), overlap), View(view(2), overlap.flip(0), mirrored=True)), offers, CLASSES)
-    silent = CachedImage((View(view(3), overlap),), {}, CLASSES)
+    picture = CachedImage((CachedView(view(1), overlap), CachedView(view(2), overlap.flip(0), mirrored=True)), offers, CLASSES)
+    silent = CachedImage((CachedView(view(3), overlap),), {}, CLASSES)
     return RegionCache([([picture, silent], 1.0), ([], 3.0)])
 
 
@@ -64,5 +64,5 @@ def test_a_step_is_always_the_same(memory: RegionCache, tokeniser: Tokeniser) ->
 
 
 def test_nothing_to_say() -> None:
-    with pytest.raises(DataError, match="anything to say"):
+    with pytest.raises(DataError, match="no image with an expression"):
         RegionCache([([], 1.0)])

@@ -12,10 +12,10 @@ from safetensors.torch import load_file, save_file
 from refseg.data.sources import TrainingSource
 from refseg.errors import DataError
 from refseg.models.compact import CompactConfig, CompactSystem
-from refseg.models.regions.proposals import COLOURS, GEOMETRY, Regions
+from refseg.models.regions.proposals import COLORS, GEOMETRY, Regions
 from refseg.training.loop import train_from_recipe
 from refseg.training.recipe import Phase, load_recipe
-from refseg.training.regions.cache import CachedImage, RegionCache, View, remember
+from refseg.training.regions.cache import CachedImage, CachedView, RegionCache, build_cache
 from refseg.training.regions.cache_file import FILE, fingerprint, load_cache, save_cache
 
 PHASE = Phase("selection", 5, 2, 3, 64, 1e-3, 0.0, 1e-4, task="selection")
@@ -24,9 +24,10 @@ PHASE = Phase("selection", 5, 2, 3, 64, 1e-3, 0.0, 1e-4, task="selection")
 @pytest.fixture
 def picture() -> CachedImage:
     """Of two objects, seen plain and mirrored."""
-    parts = (4, 2, GEOMETRY, COLOURS, 3)
+    parts = (4, 2, GEOMETRY, COLORS, 3)
     views = tuple(
-        View(Regions(*(torch.rand(4, width).half() for width in parts)), torch.rand(4, 2).half(), mirrored) for mirrored in (False, True)
+        CachedView(Regions(*(torch.rand(4, width).half() for width in parts)), torch.rand(4, 2).half(), mirrored)
+        for mirrored in (False, True)
     )
     offers = {"natural": [(("the dog", "a dog"), (0,))], "borrowed": [(("a red train",), ())]}
     return CachedImage(views, offers, ("dog", "cat"))
@@ -46,7 +47,7 @@ def test_everything_comes_back(picture: CachedImage, tmp_path: Path) -> None:
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"nonsense")
-    with pytest.raises(DataError, match="delete it and it is made again"):
+    with pytest.raises(DataError, match="delete it and it is computed again"):
         load_cache(tmp_path, "mark")
 
 
@@ -60,9 +61,9 @@ def test_what_something_else_has_left_is_not_taken(picture: CachedImage, tmp_pat
 def without_mark(folder: Path) -> None:
     """The file in `folder` as it was written before there were marks."""
     with safe_open(folder / FILE, framework="pt") as stored:
-        said = stored.metadata()["said"]
+        images = stored.metadata()["images"]
     tensors = load_file(folder / FILE)
-    save_file(tensors, folder / FILE, metadata={"said": said})
+    save_file(tensors, folder / FILE, metadata={"images": images})
 
 
 def test_a_fingerprint_knows_what_is_remembered() -> None:
@@ -73,8 +74,8 @@ def test_a_fingerprint_knows_what_is_remembered() -> None:
     source = TrainingSource([], 1.0, (("dog", "the dog"),), ("1.png",))
     other, elsewhere = network(), network()
     with torch.no_grad():
-        next(other.backbone.parameters()).view(-1)[0] += 1e-6
-        elsewhere.words.table.weight.zero_()
+        next(other.dense.backbone.parameters()).view(-1)[0] += 1e-6
+        elsewhere.dense.words.table.weight.zero_()
     first = fingerprint(network(), [source], PHASE, 0)
     same = [
         fingerprint(network(), [source, TrainingSource([], 2.0)], replace(PHASE, steps=9, rate=1.0), 0),
@@ -98,7 +99,7 @@ def test_a_run_looks_at_its_own_pictures(data: Path, tmp_path: Path, monkeypatch
 
     def looking(*arguments: Any) -> RegionCache:
         looks.append(1)
-        return remember(*arguments)
+        return build_cache(*arguments)
 
     def looked(seed: int, **known: Any) -> bool:
         whole = load_recipe(str(data / "recipe.py"))
@@ -107,7 +108,7 @@ def test_a_run_looks_at_its_own_pictures(data: Path, tmp_path: Path, monkeypatch
         train_from_recipe("", data, tmp_path / "run", device="cpu", **known)
         return len(looks) > before
 
-    monkeypatch.setattr("refseg.training.loop.remember", looking)
+    monkeypatch.setattr("refseg.training.loop.build_cache", looking)
     assert looked(0, steps=3)
     assert not looked(0, steps=3), "the same run anew"
     assert looked(1, steps=3), "another run in the same folder"
@@ -122,12 +123,12 @@ def test_later_phases_remember_the_same_looks(data: Path, tmp_path: Path, monkey
 
     def looking(*arguments: Any) -> RegionCache:
         looks.append(1)
-        return remember(*arguments)
+        return build_cache(*arguments)
 
     whole = load_recipe(str(data / "recipe.py"))
     selection = next(phase for phase in whole.phases if phase.task == "selection")
     twice = replace(whole, phases=(whole.phases[0], selection, replace(selection, name="again")))
     monkeypatch.setattr("refseg.training.loop.load_recipe", lambda _: twice)
-    monkeypatch.setattr("refseg.training.loop.remember", looking)
+    monkeypatch.setattr("refseg.training.loop.build_cache", looking)
     train_from_recipe("", data, tmp_path / "run", steps=twice.steps, device="cpu")
     assert len(looks) == 1

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from refseg.models.regions.proposals import COLOURS, GEOMETRY, Regions
-from refseg.training.categories import COCO_CATEGORIES
+from refseg.models.backbones.coco_classes import COCO_CATEGORIES
+from refseg.models.regions.proposals import COLORS, GEOMETRY, Regions
 from refseg.training.regions.synthetic_layouts import Donor, SyntheticLayouts
 
 COUNT, SIZE = 16, 416
@@ -14,7 +14,7 @@ COUNT, SIZE = 16, 416
 def row(category: int, score: float = 0.8) -> Regions:
     classes = torch.zeros(1, len(COCO_CATEGORIES))
     classes[0, category] = score
-    return Regions(torch.zeros(1, 4), classes, torch.full((1, GEOMETRY), 0.9), torch.rand(1, COLOURS), torch.rand(1, 3))
+    return Regions(torch.zeros(1, 4), classes, torch.full((1, GEOMETRY), 0.9), torch.rand(1, COLORS), torch.rand(1, 3))
 
 
 @pytest.fixture(scope="module")

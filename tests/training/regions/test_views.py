@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from refseg.images import PAD_VALUE, network_input
-from refseg.training.regions.views import Look, seen, views_of
+from refseg.training.regions.views import ImageView, render_view, views_of
 
 SIZE = 64
 
@@ -23,7 +23,7 @@ def picture(height: int, width: int, box: tuple[int, int, int, int]) -> tuple[ND
 
 def test_a_plain_look_is_what_the_network_is_given() -> None:
     image, boxes = picture(30, 50, (5, 10, 20, 20))
-    images, windows, corners = seen(image, boxes, Look(), SIZE)
+    images, windows, corners = render_view(image, boxes, ImageView(), SIZE)
     letterbox, expected, place = network_input(image, SIZE)
     assert torch.equal(images, expected) and torch.equal(windows, place)
     np.testing.assert_allclose(corners.numpy().reshape(-1, 2), letterbox.forward_points(np.array([[5, 10], [20, 20]])), atol=1e-4)
@@ -39,7 +39,7 @@ def test_a_plain_look_is_what_the_network_is_given() -> None:
 )
 def test_the_box_is_where_it_is_said_to_be(height: int, width: int, mirrored: bool, side: float, place: tuple[float, float]) -> None:
     image, boxes = picture(height, width, (2, 4, 12, 16))
-    images, windows, corners = seen(image, boxes, Look(mirrored, side, place), SIZE)
+    images, windows, corners = render_view(image, boxes, ImageView(mirrored, side, place), SIZE)
     x1, y1, x2, y2 = corners[0].tolist()
     left, top, right, bottom = windows[0].tolist()
     assert 0 <= left <= x1 < x2 <= right <= SIZE and 0 <= top <= y1 < y2 <= bottom <= SIZE
@@ -61,7 +61,7 @@ def _inside(columns: torch.Tensor, rows: torch.Tensor, window: torch.Tensor) -> 
 
 def test_light_changes_the_picture_and_not_its_border() -> None:
     image, boxes = picture(20, 40, (0, 0, 20, 20))
-    images, windows, _ = seen(image, boxes, Look(contrast=0.5, brightness=0.1), SIZE)
+    images, windows, _ = render_view(image, boxes, ImageView(contrast=0.5, brightness=0.1), SIZE)
     left, top, right, bottom = windows[0].int().tolist()
     assert images[0, 0, (top + bottom) // 2, left + 2].item() == pytest.approx(0.85, abs=0.01)
     assert images[0, 0, (top + bottom) // 2, right - 2].item() == pytest.approx(0.35, abs=0.01)
@@ -71,5 +71,5 @@ def test_light_changes_the_picture_and_not_its_border() -> None:
 @pytest.mark.parametrize(("flippable", "count"), [(True, 4), (False, 2)])
 def test_mirrored_where_that_is_allowed(flippable: bool, count: int) -> None:
     looks = list(views_of(flippable, np.random.default_rng(0)))
-    assert len(looks) == count and looks[0] == Look() and any(look.mirrored for look in looks) == flippable
+    assert len(looks) == count and looks[0] == ImageView() and any(look.mirrored for look in looks) == flippable
     assert len({look.side for look in looks}) > 1
