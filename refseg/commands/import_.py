@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Read, and say how much."""
     from refseg.annotation.archives import unpacked
-    from refseg.annotation.formats import import_from
+    from refseg.annotation.importers import import_from
     from refseg.annotation.store import PROJECT, Project
     from refseg.commands.progress import counting
 

@@ -6,7 +6,8 @@ from typing import Any
 from gradio.utils import get_upload_folder
 
 from refseg.annotation.archives import unpacked
-from refseg.annotation.formats import EXPORTERS, IMPORTERS, export_to, import_from
+from refseg.annotation.exporters import EXPORTERS, export_to
+from refseg.annotation.importers import IMPORTERS, import_from
 from refseg.annotation.lint import lint, summary
 from refseg.annotation.records import PictureRecord
 from refseg.annotation.store import Project

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from refseg.annotation.formats import EXPORTERS, IMPORTERS, export_to, import_from
+from refseg.annotation.exporters import EXPORTERS, export_to
+from refseg.annotation.importers import IMPORTERS, import_from
 from refseg.annotation.records import Layer
 from refseg.annotation.store import Project
 from refseg.cli import main

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from refseg.annotation.formats import export_to, import_from
+from refseg.annotation.exporters import export_to
+from refseg.annotation.importers import import_from
 from refseg.annotation.store import Project
 from refseg.data.masks import encode_rle
 from tests.annotation.formats.shapes import masks

@@ -13,7 +13,8 @@ import pytest
 import yaml
 from pycocotools import mask as coco
 
-from refseg.annotation.formats import export_to, import_from
+from refseg.annotation.exporters import export_to
+from refseg.annotation.importers import import_from
 from refseg.annotation.store import Project
 from refseg.errors import DataError
 from tests.annotation.formats.shapes import masks
@@ -115,7 +116,7 @@ def test_damaged_rows_are_one_sentence(row: Any, reason: str, project: Project, 
 
 
 def test_a_line_without_an_end(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("refseg.annotation.formats.datasets.MAX_ROW_BYTES", 1000)
+    monkeypatch.setattr("refseg.annotation.importers.datasets.MAX_ROW_BYTES", 1000)
     export_to("datasets", project, tmp_path / "out")
     with pytest.raises(DataError, match=r"line 1 of .* has more than"):
         import_from("datasets", tmp_path / "out", Project.create(tmp_path / "again"))

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from refseg.annotation.formats import export_to, import_from
+from refseg.annotation.exporters import export_to
+from refseg.annotation.importers import import_from
 from refseg.annotation.records import PictureRecord
 from refseg.annotation.store import Project
 from refseg.errors import DataError

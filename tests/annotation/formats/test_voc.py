@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from refseg.annotation.formats import export_to, import_from
-from refseg.annotation.formats.voc import CLASSES, read_xml
+from refseg.annotation.exporters import export_to
+from refseg.annotation.importers import import_from
+from refseg.annotation.importers.voc import read_xml
+from refseg.annotation.layouts import VOC_CLASSES as CLASSES
 from refseg.annotation.records import Layer
 from refseg.annotation.store import Project
 from refseg.data.masks import encode_rle

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import yaml
 
-from refseg.annotation.formats import export_to, import_from
+from refseg.annotation.exporters import export_to
+from refseg.annotation.importers import import_from
 from refseg.annotation.records import Layer
 from refseg.annotation.store import Project
 from refseg.data.masks import encode_rle
