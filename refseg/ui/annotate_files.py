@@ -54,11 +54,10 @@ class Files:
         """Pictures and masks of an uploaded zip in that format."""
         if format_ not in IMPORTERS:
             raise InputError(f"got the format {format_[:40]!r}, expected one of {', '.join(IMPORTERS)}")
-        before = len(self._project.entries)
         with unpacked(path, limits=self._shelf.limits) as folder:
             self._shelf.check_room(self._project, sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()))
-            count = import_from(format_, folder, self._project, self._tell)
-        return {"masks": count, "pictures": len(self._project.entries) - before}
+            report = import_from(format_, folder, self._project, self._tell)
+        return {"masks": report.objects, "pictures": report.images, "report": report.summary()}
 
     def progress(self) -> dict[str, Any]:
         """How far the export is."""

@@ -78,7 +78,7 @@ def test_rows_beside_the_pictures_and_polygons(tmp_path: Path, photos: list[Path
     rows = [{"file_name": "a.png", "text": "a dog"}, {"file_name": "a.png", "objects": {"segmentation": [square], "category": [None]}}]
     (root / "metadata.jsonl").write_text("\ufeff" + "\n\n".join(map(json.dumps, rows)), encoding="utf-8")
     again = Project.create(tmp_path / "again")
-    assert import_from("datasets", root, again) == 1
+    assert import_from("datasets", root, again).objects == 1
     records = [again.record(entry.name) for entry in again.entries]
     assert [(record.state, record.split, len(record.layers)) for record in records] == [("new", "", 0), ("accepted", "", 1)]
     assert records[1].layers[0].pixels().sum() == 100
