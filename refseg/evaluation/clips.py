@@ -116,7 +116,7 @@ def _describe(threshold: float | None, refine: str, clips: int) -> str:
     cut = f"cut at {threshold:g}" if threshold is not None else "cut at the model's own value"
     refined = "" if refine == "none" else f", refined by {refine}"
     return (
-        f"{clips} clips; every frame of every expression is one sample of overall IoU and precision@X; mean IoU (J), boundary F (DAVIS's: matches "
-        f"within {TOLERANCE:g} of the diagonal) and instability (mean difference of the masks' and the labels' IoU with the frame before) are means over frames, then expressions, "
-        f"then clips; the probability, at the picture's own size, is {cut}{refined}; {describe_verdict(threshold)}."
+        f"{clips} clips; every frame of every expression is one sample of overall IoU and precision@X; mean IoU (J), boundary F (as DAVIS defines it, "
+        f"matches within {TOLERANCE:g} of the diagonal) and instability (mean difference of the masks' and the labels' IoU with the frame before) are "
+        f"means over frames, then expressions, then clips; the probability, at the picture's own size, is {cut}{refined}; {describe_verdict(threshold)}."
     )

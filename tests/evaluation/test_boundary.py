@@ -34,7 +34,13 @@ EMPTY, FULL = np.zeros((40, 60), dtype=bool), np.ones((40, 60), dtype=bool)
 # prediction, annotation, official J, official F, boundary pixels of the prediction by the official `_seg2bmap`
 OFFICIAL = {
     "disks 10 pixels apart": (disk(120, 160, 60, 80, 30), disk(120, 160, 60, 90, 30), 0.6530911222, 0.1803278689, 244),
-    "ring and disk": (disk(120, 160, 60, 80, 30) & ~disk(120, 160, 60, 80, 15), disk(120, 160, 60, 80, 30), 0.7486706842, 0.7973856209, 368),
+    "ring and disk": (
+        disk(120, 160, 60, 80, 30) & ~disk(120, 160, 60, 80, 15),
+        disk(120, 160, 60, 80, 30),
+        0.7486706842,
+        0.7973856209,
+        368,
+    ),
     "portrait": (disk(160, 90, 70, 40, 25), box(160, 90, 40, 15, 100, 60), 0.6551846591, 0.1983471074, 204),
     "at the right and lower edge": (box(50, 70, 20, 30, 50, 70), box(50, 70, 22, 30, 50, 70), 0.9333333333, 0.4285714286, 71),
     "at the left and upper edge": (box(50, 70, 0, 0, 30, 40), box(50, 70, 0, 0, 30, 44), 0.9090909091, 0.5774647887, 69),
