@@ -1,6 +1,5 @@
-"""Puts `checkpoints/`, `recipes/` and `assets/examples/`, which are beside the package in a checkout, inside it when it is built; see refseg/resources.py.
-
-Everything else is in pyproject.toml.
+"""Puts `checkpoints/`, `recipes/` and `assets/examples/`, which are beside the package in a checkout, inside it when it is
+built; see refseg/resources.py. Everything else is in pyproject.toml.
 """
 
 from setuptools import find_packages, setup

@@ -10,9 +10,9 @@ Processor time of this process, one thread by default, the kinds in turn: other 
 alike. Printed are the least and the median of the runs, and the ratio to the cold answer: that of the least times, and the median of the ratios of each run
 to the cold answer beside it.
 
-The exit status is 1 if that last ratio of an explanation is above 2. A further expression costs about a ninth of a cold answer, most of it convolutions and
-matrix products that run near the processor's peak, and an explanation of 12 words answers 13. Measured were 1.4 to 1.9, depending on how fast a machine
-is at the backbone and at the rest, and on what else keeps its memory busy.
+The exit status is 1 if that last ratio of an explanation is above 2. An explanation of 12 words answers 13 expressions, each of which costs about a ninth
+of a cold answer in one pass; most of that are convolutions and matrix products that run near the processor's peak. Measured were 1.4 to 1.9, depending on
+how fast a machine is at the backbone and at the rest, and on what else keeps its memory busy.
 """
 
 import argparse

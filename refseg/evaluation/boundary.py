@@ -2,11 +2,13 @@
 
 The definition is that of the official evaluation, down to the pixel:
 
-1. The boundary map of a mask marks every pixel that differs from its right, lower or lower right neighbor. A contour therefore has one pixel on the mask's
-   inside at its right and lower sides and one on its outside at its left and upper sides. The image's edge is no contour: the last row compares along the
-   row only, the last column along the column only, and the last pixel is never marked. The map is one pixel wide by construction and is not thinned.
+1. The boundary map of a mask marks every pixel that differs from its right, lower or lower right neighbor. A contour
+   therefore has one pixel on the mask's inside at its right and lower sides and one on its outside at its left and
+   upper sides. The image's edge is no contour: the last row compares along the row only, the last column along the
+   column only, and the last pixel is never marked. The map is one pixel wide by construction and is not thinned.
 2. A boundary pixel is matched if the other map has one within a disk of ceil(0.008 x diagonal) pixels.
-3. Precision is the matched share of the prediction's boundary, recall that of the annotation's; F is their harmonic mean.
+3. Precision is the matched share of the prediction's boundary, recall that of the annotation's; F is their harmonic
+   mean.
 """
 
 import math
@@ -25,7 +27,8 @@ def boundary_f(prediction: BoolMask, target: BoolMask, tolerance: float = TOLERA
     tolerance: largest distance of a match, as a share of the image's diagonal; rounded up to whole pixels.
     A mask without any contour is empty or fills the image: two of those have F = 1 (even one of each kind, as in the official evaluation), one of them
     beside a mask with a contour has F = 0.
-    Raises ValueError for masks of different shapes, of other than two dimensions or without a pixel, and for a negative tolerance.
+    Raises ValueError for masks of different shapes, of other than two dimensions or without a pixel, and for a
+    negative tolerance.
     """
     if prediction.shape != target.shape:
         raise ValueError(f"got masks of {prediction.shape} and {target.shape}, expected the same shape")
@@ -43,7 +46,9 @@ def boundary_f(prediction: BoolMask, target: BoolMask, tolerance: float = TOLERA
 
 
 def boundary_map(mask: BoolMask) -> BoolMask:
-    """Bool (H, W): pixels that differ from their right, lower or lower right neighbor; see the module's text for the image's edge."""
+    """Bool (H, W): pixels that differ from their right, lower or lower right neighbor; see the module's text for the
+    image's edge.
+    """
     mask = mask.astype(bool)
     right, below = mask[:, :-1] ^ mask[:, 1:], mask[:-1] ^ mask[1:]
     boundary = np.zeros_like(mask)

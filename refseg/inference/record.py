@@ -12,7 +12,9 @@ TARGET, NO_TARGET = "target", "no-target"
 
 
 def result_record(image: str, model: str, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The whole of result.json, of JSON types: the image's name, the model's, and a `segmentation_entry` for each expression."""
+    """The whole of result.json, of JSON types: the image's name, the model's, and a `segmentation_entry` for each
+    expression.
+    """
     return {"image": encodable(image), "model": encodable(model), "segmentations": list(entries)}
 
 
@@ -24,17 +26,21 @@ def segmentation_entry(
     refine: str = "none",
     part: bool = False,
 ) -> dict[str, Any]:
-    """The entry of one expression, of JSON types; `mask` (H, W) is what was written to `file`, a path relative to result.json.
+    """The entry of one expression, of JSON types; `mask` (H, W) is what was written to `file`, a path relative to
+    result.json.
 
     threshold, refine: as `Segmentation.mask` had them.  part: whether the user chose one of the mask's parts.
 
-    threshold: the probability from which a pixel belongs to the mask.  peak: highest probability.  area_fraction: share of the image that the mask covers.
+    threshold: the probability from which a pixel belongs to the mask.  peak: highest probability.  area_fraction:
+    share of the image that the mask covers.
     word_attention: L lists of T weights, each of sum 1.
     presence: probability 0..1 that the image has what the expression names; null where the model does not predict it.
-    verdict: the model's, "target" or "no-target"; null where it predicts no presence. For "no-target" the mask is empty, unless a threshold was given.
+    verdict: the model's, "target" or "no-target"; null where it predicts no presence. For "no-target" the mask is
+    empty, unless a threshold was given.
     confidence: 0..1, how stable the mask is against the threshold, times the presence; uncertainty is 1 - confidence.
     refined: whether DenseCRF made this mask.
-    gate: share 0..1 of the chosen region in the answer, the rest being the dense answer's; null for models without regions.
+    gate: share 0..1 of the chosen region in the answer, the rest being the dense answer's; null for models without
+    regions.
     skipped: what was asked for and not done, a list of {"step", "reason"}, see `skipped_steps`.
     """
     return {
@@ -58,8 +64,10 @@ def segmentation_entry(
 
 
 def skipped_steps(answer: Segmentation, threshold: float | None, refine: str, part: bool = False) -> list[dict[str, str]]:
-    """What was asked for and not done, as {"step", "reason"}: "words" that the model did not read, the "refinement" of a mask that the verdict leaves
-    empty, the "verdict" where a threshold overrules it, and the "parts" of the mask that the user left out. Arguments as of `segmentation_entry`."""
+    """What was asked for and not done, as {"step", "reason"}: "words" that the model did not read, the "refinement"
+    of a mask that the verdict leaves empty, the "verdict" where a threshold overrules it, and the "parts" of the mask
+    that the user left out. Arguments as of `segmentation_entry`.
+    """
     steps = []
     if answer.dropped:
         words = encodable(" ".join(answer.dropped))

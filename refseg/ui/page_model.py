@@ -19,9 +19,11 @@ class PageModel(NamedTuple):
 
 
 def load_page_model(model: str | None = None) -> PageModel:
-    """Load `model` as `Predictor.load` does; where the Hub cannot be reached for it, load the embedded model and say so in `notice`.
+    """Load `model` as `Predictor.load` does; where the Hub cannot be reached for it, load the embedded model and say
+    so in `notice`.
 
-    A page that is up with another model, and says so, serves its visitors better than none; everywhere else an unreachable model is an error.
+    A page that is up with another model, and says so, serves its visitors better than none; everywhere else an
+    unreachable model is an error.
     Raises CheckpointError or HubError for a model that does not exist or cannot be used.
     """
     from refseg import Predictor
