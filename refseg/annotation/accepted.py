@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from refseg.annotation.formats.pictures import UNNAMED
+from refseg.annotation.layouts import UNNAMED
 from refseg.annotation.records import Layer, PictureRecord
 from refseg.annotation.sinks import open_sink, write_json
 from refseg.annotation.store import Project

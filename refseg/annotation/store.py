@@ -162,6 +162,11 @@ class Project:
             self._remove(record)
         self.refresh()
 
+    def delete(self) -> None:
+        """Delete the project's folder with everything in it. Raises ProjectError."""
+        with explained(self.folder):
+            shutil.rmtree(self.folder)
+
     def _remove(self, record: PictureRecord) -> None:
         self._path(record.name).unlink()
         copy = self.folder / record.file

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write, and say how much."""
-    from refseg.annotation.formats import export_to
+    from refseg.annotation.exporters import export_to
     from refseg.annotation.lint import lint, summary
     from refseg.annotation.store import Project
     from refseg.commands.progress import counting

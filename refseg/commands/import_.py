@@ -1,31 +1,46 @@
 """read another tool's data set into an annotation project
 
-PATH is a folder or a .zip. The project is made where it does not exist; pictures are copied into it, all of them or, where anything is wrong, none.
+PATH is a folder or a .zip. The project is created if it does not exist. Images are copied into it. Single entries that cannot be used are skipped and
+counted; if nothing can be used, the project stays as it was.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 FORMATS = ("coco", "refcoco", "grefcoco", "ytvos", "png", "yolo", "voc", "labelme", "datasets")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
-    parser.add_argument("--format", choices=FORMATS, required=True, metavar="F", help=", ".join(FORMATS))
+    """Arguments of the command."""
+    help_ = f"one of {', '.join(FORMATS)} (default: guessed from the files)"
+    parser.add_argument("--format", choices=FORMATS, metavar="F", help=help_)
     parser.add_argument("--input", type=Path, required=True, metavar="PATH", help="folder or .zip of the data set")
     parser.add_argument("--project", type=Path, required=True, metavar="DIR", help="folder of the project")
+    parser.add_argument("--report", type=Path, metavar="F", help="write what was imported, skipped and altered as JSON")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Read, and say how much."""
+    """Import, then print what was imported; what was skipped or altered goes to standard error."""
     from refseg.annotation.archives import unpacked
-    from refseg.annotation.formats import import_from
+    from refseg.annotation.importers import import_from
     from refseg.annotation.store import PROJECT, Project
     from refseg.commands.progress import counting
+    from refseg.video.formats import write_json
 
-    with counting("files unpacked") as unpacking, unpacked(arguments.input, unpacking) as folder, counting("pictures") as importing:
-        project = Project.open(arguments.project) if (arguments.project / PROJECT).is_file() else Project.create(arguments.project)
-        before = len(project.entries)
-        count = import_from(arguments.format, folder, project, importing)
-    print(f"{arguments.project}: {count} masks in {len(project.entries) - before} pictures")
+    is_new = not (arguments.project / PROJECT).is_file()
+    with counting("files unpacked") as unpacking, unpacked(arguments.input, unpacking) as folder, counting("images") as importing:
+        project = Project.create(arguments.project) if is_new else Project.open(arguments.project)
+        try:
+            report = import_from(arguments.format, folder, project, importing)
+        except BaseException:
+            if is_new:
+                project.delete()
+            raise
+    if arguments.report:
+        write_json(arguments.report, report.to_json())
+    head, *details = report.summary()
+    print(f"{arguments.project}: {head}")
+    for line in details:
+        print(f"refseg: {line}", file=sys.stderr)

@@ -44,7 +44,10 @@ MASK_SIZE = 960  # longest side, in pixels, of the mask, of
 CHANGES_SIZE = 480  # what changes without a word, and of
 MAP_SIZE = 240  # a map, whose cells are four to ten pixels then
 HINT = '<p class="hint">Click any small image to enlarge it.</p>'
-WORD_HINT = '<p class="hint">Words are shaded by the attention they receive. Click one to see where it is attended from; click any small image to enlarge it.</p>'
+WORD_HINT = (
+    '<p class="hint">Words are shaded by the attention they receive. Click one to see where it is attended from; click any '
+    "small image to enlarge it.</p>"
+)
 
 
 def report_html(
@@ -85,7 +88,9 @@ def report_html(
         "Other maps of the model": system_maps_html(small),
         "How it was made": facts_html(_facts(explanation, share, picture_name, model, settings or {}, date)),
     }
-    head = f'<header><p class="kicker">Why this mask</p><h1>{expression_html(answer)}</h1>{HINT if answer.word_attention is None else WORD_HINT}{word_notes_html(answer)}{presence_html(answer)}</header>'
+    hint = HINT if answer.word_attention is None else WORD_HINT
+    words = f"<h1>{expression_html(answer)}</h1>{hint}{word_notes_html(answer)}{presence_html(answer)}"
+    head = f'<header><p class="kicker">Why this mask</p>{words}</header>'
     body = "".join(f"<section><h2>{title}</h2>{content}</section>" for title, content in sections.items() if content)
     grey = f":root{{--grey:url({_grey_uri(small.image)})}}"
     picture = picture_uri(answer.image, min(PICTURE_BYTES, MOST_BYTES - len(head) - len(body) - len(grey) - len(layers[0].uri)))

@@ -25,7 +25,7 @@ from refseg.inference.segmentation import Segmentation
 from refseg.language import Expression, Tokeniser, Vocabulary
 from refseg.models.config import SystemConfig
 from refseg.models.layers.precision import at_least_float32
-from refseg.models.system import RESPONSE, WORD_ATTENTION, WORD_MAPS, Answer, Encoded, MapDescription, System
+from refseg.models.system import GATE, RESPONSE, WORD_ATTENTION, WORD_MAPS, Answer, Encoded, MapDescription, System
 
 MAX_CHUNK = 16  # expressions in one pass; more gain nothing
 CHUNK_BYTES = 1_000_000_000  # of the maps that one pass may hold, roughly
@@ -270,6 +270,7 @@ class Predictor:
             strongest=maps.pop(RESPONSE, None),
             word_attention=None if attention is None else attention[:, :words].copy(),
             word_maps=None if word_maps is None else word_maps[:, :words].copy(),
+            gate=None if GATE not in answer.numbers else float(answer.numbers[GATE][row]),
             maps=maps,
             map_descriptions=self.map_descriptions,
         )

@@ -34,7 +34,7 @@ class Segmentation:
     What the model can show of itself, None or missing where it cannot: word_attention (L, T): how much each word counts
     on each of L levels, rows sum to 1 (Eq. 4 of CMSA).  word_maps (L, T, h, w): share of its attention that a position
     pays to a word.  strongest (h, w): the strongest channel of its response. maps: by name, others of (L, h, w), with
-    `map_descriptions` of them.
+    `map_descriptions` of them.  gate: share 0..1 of a chosen region in the answer, the rest being the dense answer's.
     """
 
     expression: str
@@ -53,6 +53,7 @@ class Segmentation:
     maps: Mapping[str, FloatArray] = field(default_factory=dict, repr=False)
     map_descriptions: Mapping[str, MapDescription] = field(default_factory=dict, repr=False)
     presence_threshold: float = 0.0
+    gate: float | None = None
     # The last refined mask and its threshold: a page shows and saves the same one several times, and each takes a
     # second or more.
     _refined: dict[float, NDArray[np.bool_]] = field(default_factory=dict, init=False, repr=False)

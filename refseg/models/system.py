@@ -17,6 +17,7 @@ from refseg.models.config import SystemConfig
 # `System.map_descriptions` says what it is.
 WORD_ATTENTION = "word_attention"  # (K, L, T): how much each word counts on each of L levels; rows sum to 1, padded words 0
 WORD_MAPS = "word_maps"  # (K, L, T, h, w): share of its attention that each position pays to each word; sums to 1 over the words
+GATE = "gate"  # among the numbers, (K,): share 0..1 of a chosen region in the logits, the rest being the dense answer's
 RESPONSE = "response"  # (K, C, h, w): features from which the mask is predicted; the strongest channel is shown
 
 Encoded = Any  # a tuple of tensors (nested, perhaps), opaque to callers
@@ -34,13 +35,15 @@ class Answer(NamedTuple):
 
     logits (K, h', w'): over the whole letterboxed square.  presence (K,): logit that the image holds what the
     expression names; None where the system does not predict it.  maps: by name, what else the system can show, see
-    above.  internals: what the system's own `losses` need; opaque to callers.
+    above.  numbers (K,): by name, figures of each answer. internals: what the system's own `losses` need; opaque to
+    callers.
     """
 
     logits: Tensor
     presence: Tensor | None
     maps: dict[str, Tensor]
     internals: Any = None
+    numbers: dict[str, Tensor] = {}  # noqa: RUF012 - never changed
 
 
 class Targets(NamedTuple):

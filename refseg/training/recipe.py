@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from refseg import resources
 from refseg.data.expression_mix import DEFAULT_MIX
 from refseg.data.sources import ClipSpec, SourceSpec
 from refseg.errors import DataError
@@ -15,11 +16,12 @@ from refseg.language import Vocabulary
 from refseg.models.config import SystemConfig
 from refseg.models.registry import system_name
 from refseg.models.system import System
+from refseg.resources import resource_folder
 from refseg.training.losses import LossWeights
 from refseg.training.optimizers import OPTIMIZERS, OptimizerName
 from refseg.training.schedule import SCHEDULES, Schedule
 
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+RECIPES = resource_folder(resources.RECIPES)
 
 
 @dataclass(frozen=True)

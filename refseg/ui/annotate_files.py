@@ -6,7 +6,8 @@ from typing import Any
 from gradio.utils import get_upload_folder
 
 from refseg.annotation.archives import unpacked
-from refseg.annotation.formats import EXPORTERS, IMPORTERS, export_to, import_from
+from refseg.annotation.exporters import EXPORTERS, export_to
+from refseg.annotation.importers import IMPORTERS, import_from
 from refseg.annotation.lint import lint, summary
 from refseg.annotation.records import PictureRecord
 from refseg.annotation.store import Project
@@ -53,11 +54,10 @@ class Files:
         """Pictures and masks of an uploaded zip in that format."""
         if format_ not in IMPORTERS:
             raise InputError(f"got the format {format_[:40]!r}, expected one of {', '.join(IMPORTERS)}")
-        before = len(self._project.entries)
         with unpacked(path, limits=self._shelf.limits) as folder:
             self._shelf.check_room(self._project, sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()))
-            count = import_from(format_, folder, self._project, self._tell)
-        return {"masks": count, "pictures": len(self._project.entries) - before}
+            report = import_from(format_, folder, self._project, self._tell)
+        return {"masks": report.objects, "pictures": report.images, "report": report.summary()}
 
     def progress(self) -> dict[str, Any]:
         """How far the export is."""

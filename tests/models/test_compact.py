@@ -58,6 +58,8 @@ def test_shapes_and_ranges_of_the_answer(network: CompactSystem) -> None:
     answer = network(pictures(2), tokens, valid)
     config, maps = network.config, answer.maps
     assert answer.logits.shape == (2, 16, 16)  # refined to stride 4
+    gate = answer.numbers["gate"]
+    assert gate.shape == (2,) and gate.min() >= 0 and gate.max() <= 1
     assert maps["word_attention"].shape == (2, 3, 5)
     assert maps["word_maps"].shape == (2, 3, 5, 4, 4)
     assert maps["response"].shape == (2, config.channels, 4, 4)

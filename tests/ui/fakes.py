@@ -38,6 +38,7 @@ class FakeSegmentation:
     strongest: None = None
     maps: dict[str, Any] = field(default_factory=dict)
     map_descriptions: dict[str, Any] = field(default_factory=dict)
+    gate: float | None = None
 
     def mask(self, threshold: float | None = None, refine: str = "none") -> np.ndarray[Any, Any]:
         mask: np.ndarray[Any, Any] = self.probability >= (0.5 if threshold is None else threshold)

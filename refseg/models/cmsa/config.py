@@ -7,6 +7,7 @@ from refseg.models.cmsa.attention import Pooling
 from refseg.models.cmsa.sliding import floats_held
 from refseg.models.config import Flag, OneOf, SystemConfig, Whole, Widths, setting
 
+BackboneName = Literal["resnet101", "pair", "plain"]
 LEVELS = 3
 STRIDES = {"resnet101": 8, "pair": 16, "plain": 16}  # of each backbone's levels: pixels of the image to a position
 DETECTED = {"resnet101": (), "pair": (8, 16, 32), "plain": (16,)}  # strides of its detector's maps, one detection a cell
@@ -15,22 +16,24 @@ PLAIN_WIDTH = 16  # of the plain backbone, where no projection gives one
 
 @dataclass(frozen=True)
 class CmsaConfig(SystemConfig):
-    """Settings of CMSA; the defaults are the paper's (Sec. 4.1). docs/deviations.md lists every deviation beside the
-    paper.
+    """Settings of CMSA; the defaults are the paper's (Sec. 4.1). docs/deviations.md compares each with the paper.
 
-    Sizes. embedding: channels of the word table.  width: d of CMSA.  channels: of X^i in Eq. 6.  cross_frame: d of
-    CFSA, 0 for a network that reads images only.  tau: frames on either side of a frame. Parts that the paper does not
-    have. visual: C_v that a 1x1 convolution projects each level to before Eq. 1, 0 for the level's own channels.
-    context: channels of a GRU over the words, 0 for none, see `WordFeatures`.  modulated: see `GatedFusion`.
-    refinement: widths of a decoder at strides 8 and 4, empty for none. Deviations in the formulas. gains: each part of
-    Eq. 1 times a learnable factor.  logit_scale: attention logits times a learnable factor.  mean_received: Eq. 4 and
-    10 divided by P.  biases: of q, k, v and the output of CMSA and CFSA.  padding: see `SystemConfig`.  loss_pixels:
-    whether Eq. 8 counts the border around the image ("square") or not ("image").  cross_frame_on: the features that
-    CFSA changes, the backbone's or those of Eq. 1.  cross_frame_renormalized: V_t + V^ brought back to the length of
-    V_t.  cross_frame_zero_start: W_o starts at zero.  cross_frame_stride: see `CrossFrameSelfAttention`.
+    Sizes of the paper. embedding: channels of the word table.  width: d of CMSA.  channels: of X^i in Eq. 6.
+    cross_frame: d of CFSA, 0 for a network that reads images only.  tau: frames on either side of a frame.
+
+    Parts that the paper does not have. visual: C_v that a 1x1 convolution projects each level to before Eq. 1, 0 for
+    the level's own channels.  context: channels of a GRU over the words, 0 for none, see `WordFeatures`.
+    modulated: see `GatedFusion`.  refinement: widths of a decoder at strides 8 and 4, empty for none.
+
+    Changes of the formulas. gains: each part of Eq. 1 times a learnable factor.  logit_scale: attention logits times a
+    learnable factor.  mean_received: Eq. 4 and 10 divided by P.  biases: of q, k, v and the output of CMSA and CFSA.
+    loss_pixels: whether Eq. 8 counts the border around the image ("square") or not ("image").
+    cross_frame_on: the features that CFSA changes, the backbone's or the normalized ones of Eq. 1.
+    cross_frame_renormalized: V_t + V^ brought back to the length of V_t.  cross_frame_zero_start: W_o starts at zero.
+    cross_frame_stride: see `CrossFrameSelfAttention`.
     """
 
-    backbone: Literal["resnet101", "pair", "plain"] = setting("resnet101", OneOf(tuple(STRIDES)))
+    backbone: BackboneName = setting("resnet101", OneOf(tuple(STRIDES)))
     embedding: int = setting(1000, Whole(1, 4096))
     width: int = setting(512, Whole(1, 4096))
     channels: int = setting(500, Whole(1, 4096))

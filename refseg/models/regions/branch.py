@@ -117,11 +117,11 @@ class RegionBranch(nn.Module):
         boxes, masks = encoded.regions.boxes[image_index], at_least_float32(encoded.masks[image_index]).sigmoid()
         return region_evidence(selected, boxes, masks, EVIDENCE_STRIDE * encoded.cells, encoded.cells)
 
-    def mix(self, dense: Tensor, selected: Selected, evidence: Tensor) -> Tensor:
-        """Logits (K, S/4, S/4): the dense ones mixed with the masks of the chosen regions."""
+    def mix(self, dense: Tensor, selected: Selected, evidence: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (K, S/4, S/4), the dense ones mixed with the masks of the chosen regions, and the gate (K,) in 0..1."""
         region = evidence[:, 0]
         gate = self.gate(gate_cues(selected, dense, region)).sigmoid().squeeze(1)
-        return mix_logits(dense, region, gate, self.certainty)
+        return mix_logits(dense, region, gate, self.certainty), gate
 
     def predict_presence(self, response: Tensor, selected: Selected) -> Tensor | None:
         """Logit (K,) that the image holds what is named; None for a branch that does not predict it."""

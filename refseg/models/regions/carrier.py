@@ -24,6 +24,7 @@ from refseg.models.regions.losses import (
 from refseg.models.regions.proposals import Regions
 from refseg.models.regions.selection import DescribedRegions, Selected
 from refseg.models.system import (
+    GATE,
     RESPONSE,
     Answer,
     ClipReader,
@@ -82,9 +83,14 @@ class SystemWithRegions(System):
         selected = encoded.chosen or self.choose(regions.described, tokens, valid, index)
         evidence = self.branch.evidence(regions, selected, index) if encoded.evidence else None
         dense = self._carrier.answer(encoded.dense, tokens, valid, index, evidence)
-        logits = dense.logits if evidence is None else self.branch.mix(dense.logits, selected, evidence)
+        logits, numbers = dense.logits, dense.numbers
+        if evidence is not None:
+            logits, gate = self.branch.mix(dense.logits, selected, evidence)
+            numbers = {**numbers, GATE: gate}
         presence = self.branch.predict_presence(dense.maps[RESPONSE], selected)
-        return dense._replace(logits=logits, presence=presence, internals=Internals(dense.logits, selected, encoded, index))
+        return dense._replace(
+            logits=logits, presence=presence, numbers=numbers, internals=Internals(dense.logits, selected, encoded, index)
+        )
 
     def losses(self, answer: Answer, batch: Targets) -> dict[str, Tensor]:
         """Those of the mask and of presence; with evidence also those of the choice, the instance masks, the number of

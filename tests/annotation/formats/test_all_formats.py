@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from refseg.annotation.formats import EXPORTERS, IMPORTERS, export_to, import_from
+from refseg.annotation.exporters import EXPORTERS, export_to
+from refseg.annotation.importers import IMPORTERS, import_from
 from refseg.annotation.records import Layer
 from refseg.annotation.store import Project
 from refseg.cli import main
@@ -38,7 +39,7 @@ ONE_NUMBER = {"ytvos", "voc"}  # a pixel is of one thing, the last one
 def test_what_is_exported_and_read_again_is_the_same_bit_by_bit(name: str, project: Project, tmp_path: Path) -> None:
     assert export_to(name, project, tmp_path / "out") == 10
     again = Project.create(tmp_path / "again")
-    assert import_from(name, tmp_path / "out", again) == 10
+    assert import_from(name, tmp_path / "out", again).objects == 10
     ending = ".jpg" if name in JPEG else ".png"
     assert [entry.name for entry in again.entries] == ["dog" + ending, "dog-2" + ending]
     seen = visible(masks()) if name in ONE_NUMBER else masks()
@@ -120,7 +121,7 @@ def test_the_commands(project: Project, tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["export", "--project", str(project.folder), "--format", "refcoco", "--output", out]) == 0
     assert main(["import", "--format", "refcoco", "--input", out, "--project", again]) == 0
     printed = capsys.readouterr().out
-    assert "10 from 3 pictures" in printed and "10 masks in 2 pictures" in printed
+    assert "10 from 3 pictures" in printed and "imported 10 objects in 2 images" in printed
     assert main(["export", "--project", again, "--format", "coco", "--output", str(tmp_path)]) == 2
     assert "is not empty" in capsys.readouterr().err
     assert main(["export", "--project", str(tmp_path), "--format", "coco", "--output", out + "2"]) == 2
@@ -136,7 +137,7 @@ def test_a_picture_without_masks_is_new(name: str, project: Project, tmp_path: P
     project.save(replace(project.record("dog.png"), layers=()))
     export_to(name, project, tmp_path / "out")
     again = Project.create(tmp_path / "again")
-    assert import_from(name, tmp_path / "out", again) == 5
+    assert import_from(name, tmp_path / "out", again).objects == 5
     assert {Path(entry.name).stem: entry.state for entry in again.entries} == {"dog": "new", "dog-2": "accepted"}
 
 

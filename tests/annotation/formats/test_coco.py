@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from refseg.annotation.formats import export_to, import_from
+from refseg.annotation.exporters import export_to
+from refseg.annotation.importers import import_from
 from refseg.annotation.store import Project
 from refseg.data.masks import encode_rle
 from tests.annotation.formats.shapes import masks
@@ -33,7 +34,7 @@ def test_pycocotools_reads_coco(name: str, project: Project, tmp_path: Path, cap
 def test_polygons_are_read_again_to_the_pixel(project: Project, tmp_path: Path) -> None:
     export_to("coco-polygons", project, tmp_path / "out")
     again = Project.create(tmp_path / "again")
-    assert import_from("coco", tmp_path / "out", again) == 10
+    assert import_from("coco", tmp_path / "out", again).objects == 10
     for mask, layer in zip(masks(), again.record("dog.png").layers, strict=True):
         np.testing.assert_array_equal(layer.pixels(), mask)
 
@@ -56,7 +57,7 @@ def test_two_thousand_pictures_take_ten_times_as_long_as_two_hundred(tmp_path: P
         (root / "expressions.json").write_text(json.dumps(refs))
         project = Project.create(tmp_path / f"project {count}")
         started = time.process_time()
-        assert import_from("refcoco", root, project) == count
+        assert import_from("refcoco", root, project).objects == count
         seconds[count] = time.process_time() - started
         assert [entry.name for entry in project.entries[:2]] == ["0-a.png", "1-a.png"]
     assert seconds[2000] < 20 * seconds[200]

@@ -13,7 +13,8 @@ import pytest
 import yaml
 from pycocotools import mask as coco
 
-from refseg.annotation.formats import export_to, import_from
+from refseg.annotation.exporters import export_to
+from refseg.annotation.importers import import_from
 from refseg.annotation.store import Project
 from refseg.errors import DataError
 from tests.annotation.formats.shapes import masks
@@ -77,7 +78,7 @@ def test_rows_beside_the_pictures_and_polygons(tmp_path: Path, photos: list[Path
     rows = [{"file_name": "a.png", "text": "a dog"}, {"file_name": "a.png", "objects": {"segmentation": [square], "category": [None]}}]
     (root / "metadata.jsonl").write_text("\ufeff" + "\n\n".join(map(json.dumps, rows)), encoding="utf-8")
     again = Project.create(tmp_path / "again")
-    assert import_from("datasets", root, again) == 1
+    assert import_from("datasets", root, again).objects == 1
     records = [again.record(entry.name) for entry in again.entries]
     assert [(record.state, record.split, len(record.layers)) for record in records] == [("new", "", 0), ("accepted", "", 1)]
     assert records[1].layers[0].pixels().sum() == 100
@@ -115,7 +116,7 @@ def test_damaged_rows_are_one_sentence(row: Any, reason: str, project: Project, 
 
 
 def test_a_line_without_an_end(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("refseg.annotation.formats.datasets.MAX_ROW_BYTES", 1000)
+    monkeypatch.setattr("refseg.annotation.importers.datasets.MAX_ROW_BYTES", 1000)
     export_to("datasets", project, tmp_path / "out")
     with pytest.raises(DataError, match=r"line 1 of .* has more than"):
         import_from("datasets", tmp_path / "out", Project.create(tmp_path / "again"))

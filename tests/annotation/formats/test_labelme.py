@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from refseg.annotation.formats import export_to, import_from
+from refseg.annotation.exporters import export_to
+from refseg.annotation.importers import import_from
 from refseg.annotation.records import PictureRecord
 from refseg.annotation.store import Project
 from refseg.errors import DataError
@@ -123,7 +124,7 @@ def test_files_that_people_have_moved(root: Path, tmp_path: Path) -> None:
         json.dumps({"shapes": [box], "imagePath": "/home/bob/c.png", "imageHeight": None, "imageWidth": None})
     )
     again = Project.create(tmp_path / "again")
-    assert import_from("labelme", root, again) == 3
+    assert import_from("labelme", root, again).objects == 3
     assert [entry.name for entry in again.entries] == ["H_ndin_1.png", "H_ndin_1-2.png", "c.png"]
 
 

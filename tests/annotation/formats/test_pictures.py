@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
-from refseg.annotation.formats.pictures import Pictures
+from refseg.annotation.exporters.images import Pictures
 from refseg.annotation.records import PictureRecord
 from refseg.annotation.store import Project
 from refseg.errors import ProjectError

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from refseg.annotation.formats import export_to, import_from
+from refseg.annotation.exporters import export_to
+from refseg.annotation.importers import import_from
 from refseg.annotation.records import Layer
 from refseg.annotation.store import Project
 from refseg.data.refcoco import read_refcoco

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from refseg.annotation.formats import export_to, import_from
-from refseg.annotation.formats.voc import CLASSES, read_xml
+from refseg.annotation.exporters import export_to
+from refseg.annotation.importers import import_from
+from refseg.annotation.importers.voc import read_xml
+from refseg.annotation.layouts import VOC_CLASSES as CLASSES
 from refseg.annotation.records import Layer
 from refseg.annotation.store import Project
 from refseg.data.masks import encode_rle
@@ -51,7 +53,7 @@ def test_the_layout(project: Project, tmp_path: Path) -> None:
 
 def test_the_folders_as_they_are_unpacked(project: Project, tmp_path: Path) -> None:
     export_to("voc", project, tmp_path / "VOCdevkit" / "VOC2012")
-    assert import_from("voc", tmp_path, Project.create(tmp_path / "again")) == 10
+    assert import_from("voc", tmp_path, Project.create(tmp_path / "again")).objects == 10
 
 
 def test_voids_hidden_things_and_lists(project: Project, tmp_path: Path) -> None:
@@ -66,14 +68,14 @@ def test_voids_hidden_things_and_lists(project: Project, tmp_path: Path) -> None
     (lists / "trainval.txt").write_text("dog\ndog-2\n")
     (lists / "train.txt").unlink()
     again = Project.create(tmp_path / "again")
-    assert import_from("voc", tmp_path / "out", again) == 8
+    assert import_from("voc", tmp_path / "out", again).objects == 8
     records = {record.name: record for record in (again.record(entry.name) for entry in again.entries)}
     assert (records["dog.jpg"].split, records["dog-2.jpg"].split) == ("trainval", "val")
     assert [layer.id for layer in records["dog.jpg"].layers] == ["1", "3", "4", "absent-1"]
     shutil.rmtree(lists)
     (tmp_path / "out/Annotations/dog.xml").unlink()
     third = Project.create(tmp_path / "third")
-    assert import_from("voc", tmp_path / "out", third) == 8
+    assert import_from("voc", tmp_path / "out", third).objects == 8
     assert [layer.category for layer in third.record("dog.jpg").layers] == ["", "", ""] and third.record("dog.jpg").split == ""
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import yaml
 
-from refseg.annotation.formats import export_to, import_from
+from refseg.annotation.exporters import export_to
+from refseg.annotation.importers import import_from
 from refseg.annotation.records import Layer
 from refseg.annotation.store import Project
 from refseg.data.masks import encode_rle
@@ -81,7 +82,7 @@ def test_without_splits_there_are_no_folders_of_them(project: Project, tmp_path:
     assert yaml.safe_load((tmp_path / "out" / "data.yaml").read_text())["val"] == "images"
     assert (tmp_path / "out" / "labels" / "dog.txt").is_file()
     again = Project.create(tmp_path / "again")
-    assert import_from("yolo", tmp_path / "out", again) == 10
+    assert import_from("yolo", tmp_path / "out", again).objects == 10
     assert {again.record(entry.name).split for entry in again.entries} == {""}
 
 
@@ -91,7 +92,7 @@ def test_splits_of_any_name(split: str, project: Project, tmp_path: Path) -> Non
         project.save(replace(project.record(entry.name), split=split))
     export_to("yolo", project, tmp_path / "out")
     again = Project.create(tmp_path / "again")
-    assert import_from("yolo", tmp_path / "out", again) == 10
+    assert import_from("yolo", tmp_path / "out", again).objects == 10
     kept = {"names": "names_", "a/b": "a_b"}.get(split, split)
     assert {again.record(entry.name).split for entry in again.entries} == {kept}
 
@@ -155,7 +156,7 @@ def test_what_other_tools_write(files: dict[str, Any], splits: set[str], tmp_pat
         with pytest.raises(DataError, match="names no pictures"):  # C: is the name of no folder here
             import_from("yolo", root, again)
         return
-    assert import_from("yolo", root, again) == 1
+    assert import_from("yolo", root, again).objects == 1
     record = again.record("a.png")
     box = np.zeros((40, 60), bool)
     box[10:30, 23:38] = True
@@ -168,7 +169,7 @@ def test_pictures_without_labels_are_new(project: Project, tmp_path: Path) -> No
     (tmp_path / "out" / "expressions.json").unlink()
     (tmp_path / "out" / "labels/train/dog.txt").unlink()
     again = Project.create(tmp_path / "again")
-    assert import_from("yolo", tmp_path / "out", again) == 5
+    assert import_from("yolo", tmp_path / "out", again).objects == 5
     assert [entry.state for entry in again.entries] == ["new", "accepted"]
 
 

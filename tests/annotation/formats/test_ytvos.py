@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from refseg.annotation.formats import export_to, import_from
+from refseg.annotation.exporters import export_to
+from refseg.annotation.importers import import_from
 from refseg.annotation.records import Layer, picture_from_json, picture_to_json
 from refseg.annotation.store import Project
 from refseg.data.masks import encode_rle
@@ -81,7 +82,7 @@ def test_the_layout(clips: Project, tmp_path: Path) -> None:
 def test_clips_are_read_again(clips: Project, tmp_path: Path) -> None:
     export_to("ytvos", clips, tmp_path / "out")
     again = Project.create(tmp_path / "again")
-    assert import_from("ytvos", tmp_path / "out", again) == 9
+    assert import_from("ytvos", tmp_path / "out", again).objects == 9
     records = [again.record(entry.name) for entry in again.entries]
     assert [(record.clip, record.frame, record.split) for record in records] == [
         ("Straße", 0, "val"),
@@ -110,7 +111,7 @@ def test_the_layout_as_it_is_published(clips: Project, tmp_path: Path) -> None:
     file = root / "meta_expressions" / "valid" / META
     file.write_text(json.dumps({"videos": {"dog": {"expressions": {"0": {"exp": "it"}}, "frames": ["00000"]}}}))
     again = Project.create(tmp_path / "again")
-    assert import_from("ytvos", root, again) == 9
+    assert import_from("ytvos", root, again).objects == 9
     records = [again.record(entry.name) for entry in again.entries]
     assert [(record.split, len(record.layers), record.state) for record in records[-2:]] == [("train", 1, "accepted"), ("valid", 0, "new")]
 

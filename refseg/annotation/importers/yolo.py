@@ -21,66 +21,19 @@ from typing import Any
 import numpy as np
 import yaml
 
-from refseg.annotation.formats.pictures import DEFAULT_SPLIT, UNNAMED, Pictures, finished, portable, said
-from refseg.annotation.formats.reading import inside, new_layer, read_text, take, texts
-from refseg.annotation.polygons import INSET, joined, outlines_of
+from refseg.annotation.importers.reading import inside, new_layer, read_text, take, texts
+from refseg.annotation.layouts import UNNAMED, YOLO_EXPRESSIONS, YOLO_LIST, YOLO_OTHER_KEYS
 from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.records import Layer
-from refseg.annotation.sinks import Sink, write_json
 from refseg.annotation.store import Project
 from refseg.data.json_entries import read_json
 from refseg.data.masks import BoolMask, polygons_to_mask
 from refseg.errors import DataError
 
-LIST, SENTENCES = "data.yaml", "expressions.json"
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2")
+
+
 MAX_DEPTH = 20  # of data.yaml, which needs two
-OTHER_KEYS = ("path", "names", "nc", "download", "roboflow")  # of data.yaml, which are no splits
-
-
-def export_yolo(project: Project, sink: Sink, progress: Progress = silent) -> int:
-    """All pictures but skipped ones; returns the number of masks."""
-    pictures = Pictures(project, sink, stems=True)
-    divided = any(record.split for record in finished(project))
-    classes: dict[str, int] = {}
-    folders: dict[str, str] = {}
-    sentences: list[dict[str, Any]] = []
-    count = 0
-    for record in finished(project, progress):
-        split = portable(record.split or DEFAULT_SPLIT) if divided else ""
-        split += "_" if split in OTHER_KEYS else ""
-        folders[split] = f"images/{split}".rstrip("/")
-        name = pictures.put(record, f"{folders[split]}/")
-        lines, objects = [], []
-        for layer in record.layers:
-            mask = None if layer.absent else layer.pixels()
-            if mask is not None and mask.any():
-                number = classes.setdefault(layer.category or UNNAMED, len(classes))
-                lines.append(f"{number} {_ring(mask)}\n")
-                objects.append(said(layer))
-        labels = Path("labels", split, name).with_suffix(".txt").as_posix()
-        sink.write(labels, "".join(lines).encode("ascii"))
-        absent = [said(layer) for layer in record.layers if layer.absent]
-        sentences.append({"image": f"{folders[split]}/{name}", "objects": objects, "absent": absent})
-        count += len(lines)
-    sink.write(LIST, _list(folders, classes).encode("utf-8"))
-    write_json(sink, SENTENCES, sentences)
-    return count
-
-
-def _ring(mask: BoolMask) -> str:
-    height, width = mask.shape
-    ring = joined(outlines_of(mask, INSET)) / (width, height)
-    return " ".join(f"{value:.7g}" for value in ring.ravel().tolist())
-
-
-def _list(folders: Mapping[str, str], classes: Mapping[str, int]) -> str:
-    """data.yaml; training needs a train and a val, so what is missing is the first folder there is."""
-    first = next(iter(folders.values()), "images")
-    splits = {"train": folders.get("train", first), "val": folders.get("val", first)}
-    values = {**splits, **{split: folder for split, folder in folders.items() if split}, "names": {n: name for name, n in classes.items()}}
-    text: str = yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
-    return f"# {SENTENCES} holds what is said of each line of the labels\n{text}"
 
 
 @dataclass(frozen=True)
@@ -98,32 +51,34 @@ def import_yolo(root: Path, project: Project, progress: Progress = silent) -> in
     Raises DataError, ImageError or ProjectError.
     """
     values = _read_list(root)
-    classes = _classes(values.get("names"), root / LIST)
+    classes = _classes(values.get("names"), root / YOLO_LIST)
     known = _sentences(root)
     pictures = list(_pictures(root, values))
     if not pictures:
-        raise DataError(f"{root / LIST} names no pictures inside {root}: expected train, val or test, each a folder or a list of pictures")
+        raise DataError(
+            f"{root / YOLO_LIST} names no pictures inside {root}: expected train, val or test, each a folder or a list of pictures"
+        )
     return sum(_take(root, project, picture, classes, known.get(picture.image)) for picture in followed(pictures, progress))
 
 
 def _take(root: Path, project: Project, picture: _Labelled, classes: Mapping[int, str], known: Mapping[str, Any] | None) -> int:
-    path = inside(root, picture.image, root / LIST)
+    path = inside(root, picture.image, root / YOLO_LIST)
     labels = inside(root, picture.labels, path) if (root / picture.labels).is_file() else None
     lines = [] if labels is None else [line.split() for line in read_text(labels).splitlines() if line.strip()]
-    objects = [texts(one, f"{root / SENTENCES}, {picture.image}") for one in (known or {}).get("objects", [[]] * len(lines))]
+    objects = [texts(one, f"{root / YOLO_EXPRESSIONS}, {picture.image}") for one in (known or {}).get("objects", [[]] * len(lines))]
     if len(objects) != len(lines):
         raise DataError(
-            f"{root / SENTENCES} says something of {len(objects)} objects of {picture.image}, whose labels have {len(lines)}: mend it, or remove it"
+            f"{root / YOLO_EXPRESSIONS} says something of {len(objects)} objects of {picture.image}, whose labels have {len(lines)}: mend it, or remove it"
         )
 
     def layers(height: int, width: int) -> Iterator[Layer]:
         for number, (line, sentences) in enumerate(zip(lines, objects, strict=True), start=1):
             where = f"line {number} of {root / picture.labels}"
             if not line[0].isdecimal() or (category := classes.get(int(line[0][:9]))) is None:
-                raise DataError(f"{where} is of the class {line[0][:20]!r}, expected the number of one of the names in {LIST}")
+                raise DataError(f"{where} is of the class {line[0][:20]!r}, expected the number of one of the names in {YOLO_LIST}")
             yield new_layer(str(number), _mask(line[1:], height, width, where), sentences, "" if category == UNNAMED else category)
         for number, one in enumerate((known or {}).get("absent", []), start=1):
-            yield new_layer(f"absent-{number}", None, texts(one, f"{root / SENTENCES}, {picture.image}"), absent=True)
+            yield new_layer(f"absent-{number}", None, texts(one, f"{root / YOLO_EXPRESSIONS}, {picture.image}"), absent=True)
 
     return take(project, path, layers, split=picture.split)
 
@@ -142,9 +97,9 @@ def _mask(words: list[str], height: int, width: int, where: str) -> BoolMask:
 
 
 def _read_list(root: Path) -> Mapping[str, Any]:
-    files = [root / LIST] if (root / LIST).is_file() else sorted([*root.glob("*.yaml"), *root.glob("*.yml")])
+    files = [root / YOLO_LIST] if (root / YOLO_LIST).is_file() else sorted([*root.glob("*.yaml"), *root.glob("*.yml")])
     if len(files) != 1:
-        raise DataError(f"{root} has {len(files)} files .yaml, expected {LIST}")
+        raise DataError(f"{root} has {len(files)} files .yaml, expected {YOLO_LIST}")
     text = read_text(files[0])
     try:
         _check_plain(text, files[0])
@@ -177,9 +132,9 @@ def _classes(names: Any, file: Path) -> dict[int, str]:
 
 def _sentences(root: Path) -> dict[str, Mapping[str, Any]]:
     """What is said of each picture, by its path; nothing where the file is missing."""
-    if not (root / SENTENCES).is_file():
+    if not (root / YOLO_EXPRESSIONS).is_file():
         return {}
-    rows = read_json(root / SENTENCES)
+    rows = read_json(root / YOLO_EXPRESSIONS)
     if not isinstance(rows, list) or not all(
         isinstance(row, dict)
         and isinstance(row.get("image"), str)
@@ -187,7 +142,7 @@ def _sentences(root: Path) -> dict[str, Mapping[str, Any]]:
         and isinstance(row.get("absent", []), list)
         for row in rows
     ):
-        raise DataError(f"{root / SENTENCES} is not what was expected: a list of pictures, each with its image, objects and absent")
+        raise DataError(f"{root / YOLO_EXPRESSIONS} is not what was expected: a list of pictures, each with its image, objects and absent")
     return {row["image"]: row for row in rows}
 
 
@@ -196,7 +151,7 @@ def _pictures(root: Path, values: Mapping[str, Any]) -> Iterator[_Labelled]:
     splits: dict[Path, list[str]] = {}
     for key, value in values.items():
         for name in value if isinstance(value, list) else [value]:
-            place = _found(root, values.get("path"), name) if isinstance(name, str) and key not in OTHER_KEYS else None
+            place = _found(root, values.get("path"), name) if isinstance(name, str) and key not in YOLO_OTHER_KEYS else None
             if place is not None:
                 splits.setdefault(place, []).append(key)
     seen: set[Path] = set()

@@ -10,102 +10,21 @@ Objects are columns, as the library keeps them: "expressions" (a list of texts e
 
 from __future__ import annotations
 
-import html
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from refseg.annotation.formats.pictures import DEFAULT_SPLIT, UNNAMED, Pictures, finished, said
-from refseg.annotation.formats.reading import inside, new_layer, take, texts
+from refseg.annotation.importers.reading import inside, new_layer, take, texts
+from refseg.annotation.layouts import DATASETS_ROWS, UNNAMED
 from refseg.annotation.progress import Progress, followed, silent
-from refseg.annotation.records import Layer, PictureRecord
-from refseg.annotation.sinks import Sink
+from refseg.annotation.records import Layer
 from refseg.annotation.store import Project
-from refseg.data.masks import box_of, encode_rle, segmentation_to_mask
+from refseg.data.masks import segmentation_to_mask
 from refseg.errors import DataError
 
-ROWS = "metadata.jsonl"
 MAX_ROW_BYTES = 200_000_000
-COLUMNS = ("expressions", "category", "bbox", "segmentation")
-
-
-def export_datasets(project: Project, sink: Sink, progress: Progress = silent) -> int:
-    """All pictures but skipped ones; returns the number of masks. Names of splits keep letters, digits and "_", as the library wants them."""
-    pictures = Pictures(project, sink)
-    rows: dict[str, list[str]] = {}
-    count = 0
-    for record in finished(project, progress):
-        split = re.sub(r"\W+", "_", record.split or DEFAULT_SPLIT)
-        row = _row(record, pictures.put(record, f"data/{split}/"))
-        rows.setdefault(split, []).append(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
-        count += len(row["objects"]["segmentation"])
-    for split, lines in rows.items():
-        sink.write(f"data/{split}/{ROWS}", "".join(lines).encode("utf-8"))
-    sink.write("README.md", _card(project.name, {split: len(lines) for split, lines in rows.items()}, count).encode("utf-8"))
-    return count
-
-
-def _row(record: PictureRecord, name: str) -> dict[str, Any]:
-    objects: dict[str, list[Any]] = {column: [] for column in COLUMNS}
-    for layer in record.layers:
-        mask = None if layer.absent else layer.pixels()
-        box = None if mask is None else box_of(mask)
-        if mask is None or box is None:
-            continue
-        left, top, right, bottom = box
-        for column, value in zip(
-            COLUMNS, (said(layer), layer.category or UNNAMED, [left, top, right - left, bottom - top], encode_rle(mask)), strict=True
-        ):
-            objects[column].append(value)
-    absent = [said(layer) for layer in record.layers if layer.absent]
-    return {"file_name": name, "width": record.width, "height": record.height, "objects": objects, "absent": absent}
-
-
-def _card(name: str, pictures: Mapping[str, int], masks: int) -> str:
-    name, total = " ".join(name.split()), sum(pictures.values())
-    size = next((size for limit, size in ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K")) if total < limit), "100K<n<1M")
-    head = {
-        "pretty_name": name,
-        "task_categories": ["image-segmentation"],
-        "tags": ["referring-segmentation"],
-        "size_categories": [size],
-        "configs": [
-            {"config_name": "default", "data_files": [{"split": split, "path": f"data/{split}/**"} for split in pictures]},
-        ],
-    }
-    title = re.sub(r"([\\`*_{}\[\]()#+!|~-])", r"\\\1", html.escape(name, quote=False))
-    table = "\n".join(f"| {split} | {number} |" for split, number in pictures.items())
-    return f"""---
-{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---
-
-# {title}
-
-Pictures, masks, and expressions that mean them: {masks} masks in {total} pictures.
-
-| split | pictures |
-|---|---|
-{table}
-
-```python
-from datasets import load_dataset
-
-data = load_dataset("path/of/this/folder")
-```
-
-A row has an `image` and its `objects`, whose columns are
-
-- `expressions`: texts that mean the object
-- `category`: its name
-- `bbox`: left, top, width and height in pixels
-- `segmentation`: its mask as COCO run lengths; `pycocotools.mask.decode` gives the pixels
-
-and `absent`: texts, one list for each thing, about what is not in the picture.
-"""
 
 
 @dataclass(frozen=True)
@@ -139,9 +58,9 @@ def import_datasets(root: Path, project: Project, progress: Progress = silent) -
 
     Raises DataError, ImageError or ProjectError.
     """
-    lines = [line for file in sorted(root.rglob(ROWS)) for line in _lines(file)]
+    lines = [line for file in sorted(root.rglob(DATASETS_ROWS)) for line in _lines(file)]
     if not lines:
-        raise DataError(f"{root} holds no rows, expected {ROWS} in data/SPLIT")
+        raise DataError(f"{root} holds no rows, expected {DATASETS_ROWS} in data/SPLIT")
     return sum(_take(root, project, line) for line in followed(lines, progress))
 
 

@@ -15,8 +15,6 @@ from refseg.annotation.store import Project
 from refseg.errors import ProjectError
 from refseg.images import load_image, picture_header
 
-UNNAMED = "object"  # the category of a thing that was given none
-DEFAULT_SPLIT = "train"  # of a picture that was given none, in formats that must have one
 QUALITY = 95  # of JPEGs that are written anew
 NAME_BYTES = 200
 JPEG_ENDINGS = (".jpg", ".jpeg")

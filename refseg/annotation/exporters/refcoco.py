@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import pickle  # for writing alone
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-from refseg.annotation.formats.coco import Numbered, coco_of, take_picture
-from refseg.annotation.formats.pictures import DEFAULT_SPLIT, said
-from refseg.annotation.progress import Progress, followed, silent
+from refseg.annotation.exporters.coco import Numbered, coco_of
+from refseg.annotation.exporters.images import said
+from refseg.annotation.layouts import DEFAULT_SPLIT
+from refseg.annotation.progress import Progress, silent
 from refseg.annotation.sinks import Sink, write_json
 from refseg.annotation.store import Project
-from refseg.data.refcoco import read_refcoco
 from refseg.language import words_of
 
 PROTOCOL = 2  # of the pickle: the REFER API is old
@@ -32,22 +31,6 @@ def export_refcoco(project: Project, sink: Sink, progress: Progress = silent) ->
     write_json(sink, "expressions.json", refs)
     sink.write("refs(refseg).p", pickle.dumps(refs, protocol=PROTOCOL))
     return len(refs)
-
-
-def import_refcoco(root: Path, project: Project, progress: Progress = silent) -> int:
-    """ROOT/instances.json, ROOT/expressions.json and ROOT/images/; returns the number of masks.
-
-    Sentences are taken as they were typed; those of refs with "no_target" make layers that are absent.
-    """
-    dataset = read_refcoco(root)
-    count = 0
-    for image in followed(dataset.images, progress):
-        meant: dict[int, list[str]] = {}
-        for referent in dataset.referents_of(image):
-            meant.setdefault(referent.instance.id, []).extend(referent.typed)
-        absent = [absence.sentences for absence in dataset.absences_of(image)]
-        count += take_picture(project, dataset, image, meant, absent)
-    return count
 
 
 def sentence(number: int, text: str) -> dict[str, Any]:
