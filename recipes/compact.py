@@ -31,7 +31,8 @@ def initialize(system: System, vocabulary: Vocabulary, folder: Path) -> None:
     folder: with yolox_nano.onnx, deeplabv3_mnv2_voc.fp16.safetensors, glove_6b_50d.npz and glove_6b_words.txt. Raises
     DataError if one is missing or does not fit.
     """
-    assert isinstance(system, CompactSystem) and isinstance(system.dense.backbone, DetectorSegmenterPair)
+    if not isinstance(system, CompactSystem) or not isinstance(system.dense.backbone, DetectorSegmenterPair):
+        raise ValueError(f"the system is {type(system).__name__}, expected the compact one with the backbone pair")
     backbone = system.dense.backbone
     read_yolox(backbone.detector, folder / "yolox_nano.onnx")
     read_deeplab(backbone.segmenter, folder / "deeplabv3_mnv2_voc.fp16.safetensors")
@@ -65,6 +66,22 @@ def align_names_with_words(network: CmsaNetwork, offset: int) -> None:
             attention.word_qkv.weight[rows, :size] = shared
 
 
+# Of the objects set: which of its parts are labeled completely, and in which many objects have no label.
+OBJECTS = {"complete_sources": ["coco128_panoptic"], "partly_labeled": ["vehicle_via", "facades", "pennfudan"]}
+# Of the street set: the classes by index, what all of a class is called, and which classes can be counted.
+STREET = {
+    "classes": ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist", ""],
+    "whole": {
+        "building": "buildings",
+        "pole": "poles",
+        "tree": "trees",
+        "sign": "signs",
+        "car": "cars",
+        "pedestrian": "pedestrians",
+        "bicyclist": "bicyclists",
+    },
+    "counted": ["car", "pedestrian", "bicyclist", "sign"],
+}
 FROZEN = {"backbone_rate": 0.0}
 JOINT = {"images": 4, "expressions": 4, "instances": 10, "image_size": 512, "mix": {**DEFAULT_MIX, "borrowed": 0.08, "absent": 0.05}}
 CHOICE = {
@@ -82,11 +99,11 @@ RECIPE = Recipe(
     name="compact",
     network=CompactConfig(),
     sources=(
-        SourceSpec("coco", 0.42, complete=True),
-        SourceSpec("objects", 0.36),
-        SourceSpec("clothing", 0.14, referred_only=True),
-        SourceSpec("street", 0.03, layout="street"),
-        SourceSpec("people", 0.05, layout="people"),
+        SourceSpec("coco", 0.42, options={"complete": True}),
+        SourceSpec("objects", 0.36, options=OBJECTS),
+        SourceSpec("clothing", 0.14, options={"referred_only": True}),
+        SourceSpec("street", 0.03, "label-maps", STREET),
+        SourceSpec("people", 0.05, "foreground", {"category": "people"}),
     ),
     phases=(
         # Small images, a frozen backbone, and the dense answer by itself: the attention learns what words and positions

@@ -233,8 +233,12 @@ def _objective(run: Run, sources: Sequence[TrainingSource], phase: Phase, seed: 
         return FROM_CACHE[phase.task](cache, chooser, tokeniser, phase, seed, classes)
     if phase.task == "clips":
         return ClipObjective(_clip_sampler(run, sources, phase, tokeniser, seed, borrowed), run.recipe.loss)
-    sampler = sampler_for(phase, sources, tokeniser, seed, borrowed)
-    return InstanceObjective(sampler) if phase.task == "instances" else ExpressionObjective(sampler, run.recipe.loss, phase.regions)
+    sampler = sampler_for(phase, sources, tokeniser, seed, borrowed, run.network.config.padding)
+    return (
+        InstanceObjective(sampler)
+        if phase.task == "instances"
+        else ExpressionObjective(sampler, run.recipe.loss, phase.regions, phase.hidden_words)
+    )
 
 
 def _cache(run: Run, sources: Sequence[TrainingSource], phase: Phase, chooser: ExpressionChooser, seed: int, resume: bool) -> RegionCache:

@@ -10,20 +10,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from refseg.data.batches import TrainingBatch, TrainingSampler
+from refseg.data.batches import DEFAULT_AUGMENTATION, TrainingBatch, TrainingSampler
 from refseg.data.clips import ClipSampler
 from refseg.data.expression_mix import ExpressionChooser
 from refseg.data.sources import TrainingSource
 from refseg.errors import DataError
+from refseg.images import PAD_VALUE
 from refseg.language import UNK, Tokeniser
 from refseg.models.regions.losses import FOUND, boxes_of_masks, instance_loss, matched_regions, number_loss, selection_loss
 from refseg.models.system import Answer, ChoosesRegions, ReadsVideos, System, Targets
 from refseg.training.losses import LossWeights, batch_iou, weighted_total
 from refseg.training.precision import mixed_precision
-from refseg.training.recipe import Phase
+from refseg.training.recipe import HIDDEN_WORDS, Phase
 from refseg.training.regions.cache import RegionBatch, RegionCache
 
-UNKNOWN_RATE = 0.02  # share of words replaced by <unk> in training, so that it means "some word"
 JITTER = 0.08  # of box corners, in shares of the box's size
 
 Batch = TypeVar("Batch")
@@ -44,8 +44,8 @@ class Objective(Protocol[Batch]):
 class ExpressionObjective:
     """Expressions and images in, masks out: the whole system by its own losses. regions: see `Phase`."""
 
-    def __init__(self, sampler: TrainingSampler, weights: LossWeights, regions: bool) -> None:
-        self.sampler, self.weights, self.regions = sampler, weights, regions
+    def __init__(self, sampler: TrainingSampler, weights: LossWeights, regions: bool, hidden_words: float = HIDDEN_WORDS) -> None:
+        self.sampler, self.weights, self.regions, self.hidden_words = sampler, weights, regions, hidden_words
 
     def batches(self, start: int) -> Generator[TrainingBatch, None, None]:
         """Batches from `start` on, prepared by one thread while the network computes."""
@@ -56,7 +56,7 @@ class ExpressionObjective:
         device = next(system.parameters()).device
         images, windows, index = _images(batch, device)
         valid = torch.from_numpy(batch.valid).to(device)
-        tokens = hide_words(torch.from_numpy(batch.tokens).to(device), valid)
+        tokens = hide_words(torch.from_numpy(batch.tokens).to(device), valid, self.hidden_words)
         with mixed_precision(device):
             encoded = system.encode(images, windows)
             if not self.regions and isinstance(system, ChoosesRegions):
@@ -227,13 +227,18 @@ def choice_accuracy(logits: Tensor, overlap: Tensor) -> Tensor:
     return outcome.gather(1, logits.argmax(1, keepdim=True)).float().mean()
 
 
-def hide_words(tokens: Tensor, valid: Tensor) -> Tensor:
+def hide_words(tokens: Tensor, valid: Tensor, share: float = HIDDEN_WORDS) -> Tensor:
     """Tokens (K, T) with some words replaced by <unk>."""
-    return tokens.masked_fill((torch.rand(tokens.shape, device=tokens.device) < UNKNOWN_RATE) & valid, UNK)
+    return tokens.masked_fill((torch.rand(tokens.shape, device=tokens.device) < share) & valid, UNK)
 
 
 def sampler_for(
-    phase: Phase, sources: Sequence[TrainingSource], tokeniser: Tokeniser, seed: int, borrowed: Sequence[tuple[str, str]]
+    phase: Phase,
+    sources: Sequence[TrainingSource],
+    tokeniser: Tokeniser,
+    seed: int,
+    borrowed: Sequence[tuple[str, str]],
+    padding: int = PAD_VALUE,
 ) -> TrainingSampler:
     """The sampler of images and expressions that the phase describes."""
     return TrainingSampler(
@@ -246,6 +251,9 @@ def sampler_for(
         seed=seed,
         mix=phase.mix,
         borrowed=borrowed,
+        augmentation=DEFAULT_AUGMENTATION if phase.augmented else None,
+        target_stride=phase.target_stride,
+        padding=padding,
     )
 
 

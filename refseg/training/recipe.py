@@ -24,6 +24,9 @@ from refseg.training.schedule import SCHEDULES, Schedule
 RECIPES = resource_folder(resources.RECIPES)
 
 
+HIDDEN_WORDS = 0.02  # share of words replaced by <unk> in training, so that it means "some word"
+
+
 @dataclass(frozen=True)
 class Phase:
     """A part of training with one resolution, one optimizer and one set of rates.
@@ -40,7 +43,9 @@ class Phase:
     selection, see `refseg.training.regions.synthetic_layouts`. optimizer, schedule: by name, see `optimizers.py` and
     `schedule.py`.  rate, region_rate, backbone_rate, table_rate: peak rates. A backbone rate of 0 freezes the backbone,
     which then costs a third; the region branch learns at `rate` if region_rate is None. mix: relative odds of the kinds
-    of expressions, see `refseg.data.expression_mix.DEFAULT_MIX`. clip_norm: largest norm of the gradient, 0 for any.
+    of expressions, see `refseg.data.expression_mix.DEFAULT_MIX`. clip_norm: largest norm of the gradient, 0 for any.  hidden_words: share of words that
+    are replaced by <unk>.  augmented: whether images are cropped, mirrored and recolored.  target_stride: pixels to a
+    cell of the masks.
     Raises DataError for a phase of instances without any, and for an unknown optimizer or schedule.
     """
 
@@ -61,6 +66,9 @@ class Phase:
     optimizer: OptimizerName = "adamw"
     schedule: Schedule = "cosine"
     clip_norm: float = 1.0
+    hidden_words: float = HIDDEN_WORDS
+    augmented: bool = True
+    target_stride: int = 4
     region_rate: float | None = None
     mix: Mapping[str, float] = field(default_factory=lambda: DEFAULT_MIX)
     warmup: int = 100

@@ -35,6 +35,14 @@ class DilatedResNet101(Backbone):
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
+    def train(self, mode: bool = True) -> "DilatedResNet101":
+        """Training mode, but batch normalization keeps its statistics: a batch of one image has none worth learning."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.eval()
+        return self
+
     def forward(self, images: Tensor) -> BackboneFeatures:
         x = self.stage2(self.stem((images - self.mean) / self.std))
         res3 = self.stage3(x)

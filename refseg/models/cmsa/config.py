@@ -33,11 +33,11 @@ class CmsaConfig(SystemConfig):
     cross_frame_stride: see `CrossFrameSelfAttention`.
     """
 
-    backbone: BackboneName = setting("resnet101", OneOf(tuple(STRIDES)))
+    backbone: BackboneName = setting("resnet101", OneOf(tuple(STRIDES)))  # noqa: RUF009
     embedding: int = setting(1000, Whole(1, 4096))
     width: int = setting(512, Whole(1, 4096))
     channels: int = setting(500, Whole(1, 4096))
-    pooling: Pooling = setting("attention", OneOf(get_args(Pooling)))
+    pooling: Pooling = setting("attention", OneOf(get_args(Pooling)))  # noqa: RUF009
     cross_frame: int = setting(0, Whole(0, 1024))
     tau: int = setting(5, Whole(0, 16))
     visual: int = setting(0, Whole(0, 4096))
