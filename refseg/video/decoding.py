@@ -7,7 +7,6 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from refseg.errors import VideoError
-from refseg.video.orientation import Orientation
 
 UNREADABLE = (av.error.FFmpegError, OSError, ValueError)  # what PyAV raises for files that are not what they should be
 DAMAGED = "it is damaged or cut off there"
@@ -19,9 +18,10 @@ def decode_frames(container: InputContainer, stream: VideoStream) -> Iterator[av
     What precedes the first complete frame is left out, as players do: a recording can begin between two key frames. Frames that an edit list hides
     are left out by FFmpeg. Raises VideoError, as the end of a sentence, if data is damaged, and if frames change their size or orientation.
     """
-    first: tuple[int, int, Orientation] | None = None
+    first: tuple[int, int, int] | None = None
     for frame in _intact_frames(container, stream):
-        shape = (frame.width, frame.height, Orientation.of_frame(frame))
+        # Not the display matrix: `frame.side_data` makes a reference cycle, which keeps every frame in memory until the garbage collector runs.
+        shape = (frame.width, frame.height, frame.rotation)
         first = first or shape
         if shape[:2] != first[:2]:
             raise VideoError(f"its frames change from {first[0]} x {first[1]} to {shape[0]} x {shape[1]} pixels there")
@@ -49,6 +49,8 @@ def _intact_frames(container: InputContainer, stream: VideoStream) -> Iterator[a
             refused = error
             continue
         for frame in frames:
+            if cut and not _precedes(frame, packet):
+                break
             if not frame.is_corrupt:
                 begun = True
                 yield frame
@@ -58,6 +60,11 @@ def _intact_frames(container: InputContainer, stream: VideoStream) -> Iterator[a
             raise VideoError(DAMAGED)
     if not begun and refused is not None:
         raise VideoError(error_text(refused)) from refused
+
+
+def _precedes(frame: av.VideoFrame, packet: av.Packet) -> bool:
+    """Whether a frame that the decoder still holds is shown before the frame of a damaged packet; frames after it have lost others between."""
+    return frame.pts is None or packet.pts is None or frame.pts < packet.pts
 
 
 def error_text(error: Exception) -> str:

@@ -7,7 +7,7 @@ list is read off the packets, without decoding, and the reader compares the time
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -34,25 +34,18 @@ _REORDERING = 16  # frames
 _CACHED_FILES = 16
 
 
-class KeyFrame(NamedTuple):
-    """index: among the frames shown.  tick: where to move the container to, in its time base."""
-
-    index: int
-    tick: int
-
-
 @dataclass(frozen=True, eq=False)
 class FrameIndex:
     """The frames that a video shows, in order.
 
     stamps (M,): seconds at which they are shown, as the file counts them, not decreasing.  ticks (M,): the presentation time stamp of each decoded frame in
-    the stream's time base, NO_TIME if it has none.  key_frames: those from which decoding can begin, increasing; empty if it must begin at the start.
+    the stream's time base, NO_TIME if it has none.  key_frames (K,): indices of frames to which the container can move; empty if decoding must begin at the start.
     broken: why the file cannot be read beyond the last frame, as the end of a sentence; None if it is whole.
     """
 
     stamps: NDArray[np.float64]
     ticks: NDArray[np.int64]
-    key_frames: tuple[KeyFrame, ...] = ()
+    key_frames: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     broken: str | None = None
 
     def __len__(self) -> int:
@@ -126,11 +119,10 @@ def index_of_packets(path: Path) -> FrameIndex | None:
     ticks = np.sort(np.asarray([time.shown for time in times], dtype=np.int64))
     if not len(ticks) or (np.diff(ticks) == 0).any():
         return None
-    keys = sorted(time for time in times if time.is_key)
-    places = np.searchsorted(ticks, [time.shown for time in keys])
-    key_frames = tuple(KeyFrame(int(place), time.seek) for place, time in zip(places, keys, strict=True))
+    key_frames = np.searchsorted(ticks, sorted(time.shown for time in times if time.is_key)).astype(np.int64)
     index = FrameIndex(ticks * float(base), ticks, key_frames)
-    return index if _begins_as_decoded(path, index, reordered=any(time.shown != time.decoded for time in times)) else None
+    is_reordered = len({time.shown - time.decoded for time in times}) > 1
+    return index if _begins_as_decoded(path, index, is_reordered) else None
 
 
 def index_of_decoded(path: Path) -> FrameIndex:
@@ -150,7 +142,19 @@ def index_of_decoded(path: Path) -> FrameIndex:
     if not ticks:
         raise VideoError(f"{path.name} holds no frame, expected at least one: it may be cut off, record or save it again")
     step = max(1, round(1 / (rate * base)))
+    if broken is not None:
+        ticks = ticks[: _complete(ticks)]
     return FrameIndex(steady_ticks(ticks, step) * float(base), np.asarray(ticks, dtype=np.int64), broken=broken)
+
+
+def _complete(ticks: list[int]) -> int:
+    """How many frames of a broken file to keep: where its end is missing, the last frames can have lost frames that are shown between them."""
+    step = float(np.median(np.diff(ticks))) if NO_TIME not in ticks and len(ticks) > 2 else 0.0
+    if step > 0:
+        for number in range(max(1, len(ticks) - _REORDERING), len(ticks)):
+            if not 0 <= ticks[number] - ticks[number - 1] <= 1.5 * step:
+                return number
+    return len(ticks)
 
 
 def steady_ticks(ticks: list[int], step: int) -> NDArray[np.int64]:
@@ -179,11 +183,10 @@ def steady_ticks(ticks: list[int], step: int) -> NDArray[np.int64]:
 
 
 class _PacketTimes(NamedTuple):
-    """Of one packet, in the stream's time base. seek: what the container looks for when it moves."""
+    """When a packet's frame is shown and decoded, in the stream's time base, and whether the container calls it a key frame."""
 
     shown: int
     decoded: int
-    seek: int
     is_key: bool
 
 
@@ -202,12 +205,11 @@ def _packet_times(container: InputContainer, stream: VideoStream) -> list[_Packe
             if times:
                 return None
             continue
-        decoded = packet.pts if packet.dts is None else packet.dts
-        times.append(_PacketTimes(packet.pts, decoded, decoded if is_mov else packet.pts, packet.is_keyframe))
+        times.append(_PacketTimes(packet.pts, packet.pts if packet.dts is None else packet.dts, packet.is_keyframe))
     return None if is_mov and count < len(stream.index_entries) else times  # the index lists frames that the file does not hold
 
 
-def _begins_as_decoded(path: Path, index: FrameIndex, reordered: bool) -> bool:
+def _begins_as_decoded(path: Path, index: FrameIndex, is_reordered: bool) -> bool:
     """Whether the first frames that a decoder shows are those of the index. A codec that reorders, with stamps that do not, is not trusted."""
     with opened(path) as (container, stream):
         frames: Iterator[av.VideoFrame] = decode_frames(container, stream)
@@ -215,6 +217,6 @@ def _begins_as_decoded(path: Path, index: FrameIndex, reordered: bool) -> bool:
             ticks = [frame.pts for frame in islice(frames, _CHECKED_FRAMES)]
         except VideoError:
             return False
-        if stream.codec_context.has_b_frames and not reordered:
+        if stream.codec_context.has_b_frames and not is_reordered:
             return False
     return ticks == index.ticks[:_CHECKED_FRAMES].tolist()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from refseg.errors import VideoError
 from refseg.video.decoding import DAMAGED, decode_frames
-from refseg.video.frame_index import NO_TIME, FrameIndex, KeyFrame
+from refseg.video.frame_index import NO_TIME, FrameIndex
 from refseg.video.probe import ClipInfo, opened
 
 _NEAR = 8  # frames: moving to a key frame costs about as much as decoding so many
@@ -25,7 +25,7 @@ class FrameReader:
     def __init__(self, info: ClipInfo, index: FrameIndex) -> None:
         self._info, self._index = info, index
         self._open = ExitStack()
-        self._key_frames = list(index.key_frames)
+        self._key_frames = index.key_frames.tolist()
         self._restart()
 
     def __enter__(self) -> "FrameReader":
@@ -48,7 +48,7 @@ class FrameReader:
 
     def _moved(self, wanted: int, walk: Walk, position: int) -> tuple[Walk, int, av.VideoFrame | None]:
         """The walk to go on with, its position, and its last frame, after moving to a key frame if one lies well ahead and not after `wanted`."""
-        ahead = [key for key in self._key_frames if position + _NEAR < key.index <= wanted]
+        ahead = [key for key in self._key_frames if position + _NEAR < key <= wanted]
         if not ahead:
             return walk, position, None
         for key in reversed(ahead[-_ATTEMPTS:]):
@@ -73,10 +73,10 @@ class FrameReader:
             yield position, frame
         raise VideoError(self._index.broken or DAMAGED)
 
-    def _from_key_frame(self, key: KeyFrame) -> Walk:
+    def _from_key_frame(self, key: int) -> Walk:
         """The same from a key frame. Frames before it depend on what was not decoded and are left out. Raises VideoError, also if the decoder does not
         take it for a key frame."""
-        self._container.seek(key.tick, stream=self._stream)
+        self._container.seek(int(self._index.ticks[key]), stream=self._stream)
         position: int | None = None
         begun = False
         for frame in decode_frames(self._container, self._stream):
@@ -84,9 +84,9 @@ class FrameReader:
             position = int(np.searchsorted(self._index.ticks, tick)) if position is None else position + 1
             if position == len(self._index) or tick != self._index.ticks[position]:
                 break
-            if position == key.index:
+            if position == key:
                 begun = frame.key_frame and frame.pict_type == PictureType.I
-            if position >= key.index and not begun:
+            if position >= key and not begun:
                 break
             if begun:
                 yield position, frame

@@ -73,7 +73,8 @@ class Clip:
                 try:
                     image = next(images)
                 except VideoError as error:
-                    distrust_packets(self.info.path)
+                    if self.all_frames.broken is None:
+                        distrust_packets(self.info.path)
                     raise self._damage(time, str(error)) from error
                 yield Frame(number, index, time, image)
         if self.broken is not None:
