@@ -27,7 +27,7 @@ def take_frames(project: Project, clip: Clip, name: str, numbers: Sequence[int],
     VideoError from where on a clip is damaged, ProjectError, ImageError.
     """
     wanted = list(numbers)
-    part = replace(clip, indices=clip.indices[wanted], times=clip.times[wanted])
+    part = clip.part(wanted)
     known = _frames_of(project, name)
     with TemporaryDirectory(prefix="refseg-") as folder:
         for frame, number in zip(part.frames(), wanted, strict=True):
