@@ -51,11 +51,10 @@ def _intact_frames(container: InputContainer, stream: VideoStream) -> Iterator[a
         for frame in frames:
             if cut and not _precedes(frame, packet):
                 break
-            if not frame.is_corrupt:
-                begun = True
-                yield frame
-            elif begun:
+            if frame.is_corrupt:
                 raise VideoError(DAMAGED)
+            begun = True
+            yield frame
         if cut:
             raise VideoError(DAMAGED)
     if not begun and refused is not None:

@@ -148,13 +148,14 @@ def index_of_decoded(path: Path) -> FrameIndex:
 
 
 def _complete(ticks: list[int]) -> int:
-    """How many frames of a broken file to keep: where its end is missing, the last frames can have lost frames that are shown between them."""
-    step = float(np.median(np.diff(ticks))) if NO_TIME not in ticks and len(ticks) > 2 else 0.0
-    if step > 0:
-        for number in range(max(1, len(ticks) - _REORDERING), len(ticks)):
-            if not 0 <= ticks[number] - ticks[number - 1] <= 1.5 * step:
-                return number
-    return len(ticks)
+    """How many frames of a broken file to keep. Where the end is missing, the last frames can lack others that are shown between them: a gap between time
+    stamps tells. Where stamps are missing or in disorder, all frames that could be concerned are dropped."""
+    gaps = np.diff(np.asarray(ticks, dtype=np.float64))
+    if NO_TIME in ticks or (gaps < 0).any():
+        return max(1, len(ticks) - _REORDERING)
+    last = max(0, len(gaps) - _REORDERING)
+    wide = np.flatnonzero(gaps[last:] > 1.5 * np.median(gaps)) if len(gaps) else []
+    return 1 + last + int(wide[0]) if len(wide) else len(ticks)
 
 
 def steady_ticks(ticks: list[int], step: int) -> NDArray[np.int64]:
