@@ -133,21 +133,23 @@ def _check_file(path: Path) -> None:
     known = any(head[place : place + len(magic)] == magic for place, magics in _MAGIC.items() for magic in magics)
     if not known and not _is_transport_stream(head):
         what = "an empty file" if not size else "no video"
-        raise VideoError(f"{path.name} is {what}, whatever its name says; expected MP4, MOV, WebM, MKV, AVI, MPEG or GIF: choose another file")
+        raise VideoError(
+            f"{path.name} is {what}, whatever its name says; expected MP4, MOV, WebM, MKV, AVI, MPEG or GIF: choose another file"
+        )
 
 
 def _is_transport_stream(head: bytes) -> bool:
     """Whether each packet begins with the synchronization byte. A recording can begin in the middle of a packet."""
-    return any(
-        len(places := head[start::length]) > 1 and set(places) == {0x47} for length in _TRANSPORT_PACKETS for start in range(length)
-    )
+    return any(len(places := head[start::length]) > 1 and set(places) == {0x47} for length in _TRANSPORT_PACKETS for start in range(length))
 
 
 def _check_size(name: str, height: int, width: int) -> None:
     if height < 1 or width < 1:
         raise VideoError(f"{name} has frames of {width} x {height} pixels, expected at least 1 x 1: it may be damaged")
     if height * width > MAX_FRAME_PIXELS:
-        raise VideoError(f"{name} has frames of {width} x {height} pixels, expected at most {MAX_FRAME_PIXELS / 1e6:.0f} megapixels: scale it down")
+        raise VideoError(
+            f"{name} has frames of {width} x {height} pixels, expected at most {MAX_FRAME_PIXELS / 1e6:.0f} megapixels: scale it down"
+        )
 
 
 def _duration(container: InputContainer, stream: VideoStream) -> float:

@@ -57,8 +57,11 @@ class Sampling:
         last = math.inf if self.end is None else self.end
         inside = np.flatnonzero((shown >= self.start - _TOLERANCE) & (shown < last - _TOLERANCE))
         if not len(inside):
-            length = float(shown[-1]) if len(times) else 0.0
-            raise VideoError(f"no frame lies between {self.start:g} and {last:g} s: the video is {length:.1f} s long, choose another part")
+            part = f"from {self.start:g} s on" if self.end is None else f"from {self.start:g} s to {self.end:g} s"
+            end = float(shown[-1]) if len(times) else 0.0
+            raise VideoError(
+                f"no frame is shown {part}, expected a part of the video, whose last frame is shown at {end:.1f} s: choose another part"
+            )
         if self.fps is None:
             chosen = inside[:: self.stride or 1]
         else:

@@ -56,7 +56,10 @@ class Encoding:
 
 
 H264 = {"preset": "veryfast", "g": "24", "keyint_min": "24", "sc_threshold": "0", "bf": "3"}
-HEVC = {"preset": "ultrafast", "x265-params": "keyint=24:min-keyint=24:scenecut=0:bframes=4:open-gop=1:pools=1:frame-threads=1:log-level=none"}
+HEVC = {
+    "preset": "ultrafast",
+    "x265-params": "keyint=24:min-keyint=24:scenecut=0:bframes=4:open-gop=1:pools=1:frame-threads=1:log-level=none",
+}
 
 
 def remux(source: Path, target: Path, change: Callable[[int, av.Packet], bool | None], muxer: dict[str, str] | None = None) -> Path:
@@ -80,9 +83,7 @@ def set_edits(path: Path, edits: Sequence[tuple[float, float | None]], rate: int
     start, size = _box(data, [b"moov", b"trak", b"edts"])
     first = struct.unpack(">i", data[start + 8 + 8 + 4 + 4 + 4 : start + 8 + 8 + 4 + 4 + 8])[0]  # B-frames delay the first frame
     entries = b"".join(
-        struct.pack(
-            ">IiHH", round(frames * movie_scale / rate), -1 if begin is None else first + round(begin * media_scale / rate), 1, 0
-        )
+        struct.pack(">IiHH", round(frames * movie_scale / rate), -1 if begin is None else first + round(begin * media_scale / rate), 1, 0)
         for frames, begin in edits
     )
     elst = struct.pack(">I4sII", 16 + len(entries), b"elst", 0, len(edits)) + entries

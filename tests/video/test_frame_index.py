@@ -159,7 +159,8 @@ def test_cover_art_is_no_video(clip: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["mp4 h264", "mp4 h264, fragmented", "mkv h264", "avi mpeg4", "avi h264", "webm vp9", "gif", "mpg mpeg2", "mkv ffv1", "avi mjpeg"]
+    "name",
+    ["mp4 h264", "mp4 h264, fragmented", "mkv h264", "avi mpeg4", "avi h264", "webm vp9", "gif", "mpg mpeg2", "mkv ffv1", "avi mjpeg"],
 )
 def test_a_file_that_is_cut_off_is_used_up_to_there(name: str, tmp_path: Path) -> None:
     encoding = TABLE[name]
@@ -172,7 +173,7 @@ def test_a_file_that_is_cut_off_is_used_up_to_there(name: str, tmp_path: Path) -
     assert read == list(range(len(read))) and 3 < len(read) < 79
     assert "damaged or cut off" in error and "use the frames before" in error
     assert open_clip(str(path)).total == len(read)
-    assert numbers(open_clip(str(path), Sampling(end=0.4))) == list(range(10)), "what is asked for is there"
+    assert numbers(open_clip(str(path), Sampling(end=0.12))) == [0, 1, 2], "what is asked for is there"
 
 
 @pytest.mark.parametrize("name", ["mp4 h264", "mkv h264", "mp4 hevc", "ts h264", "avi mpeg4", "mp4 av1"])
