@@ -13,14 +13,16 @@ DAMAGED = "it is damaged or cut off there"
 
 
 def decode_frames(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
-    """Frames that are shown, in the order in which they are shown, from where the container has been opened or moved to.
+    """Frames in the order in which they are shown, from where the container is on.
 
-    What precedes the first complete frame is left out, as players do: a recording can begin between two key frames. Frames that an edit list hides
-    are left out by FFmpeg. Raises VideoError, as the end of a sentence, if data is damaged, and if frames change their size or orientation.
+    Frames before the first that can be decoded are left out, as by players: a recording can begin between key frames.
+    FFmpeg leaves out the frames that an edit list hides. Raises VideoError, whose text is the end of a sentence, if data
+    is damaged, and if frames change their size or orientation.
     """
     first: tuple[int, int, int] | None = None
     for frame in _intact_frames(container, stream):
-        # Not the display matrix: `frame.side_data` makes a reference cycle, which keeps every frame in memory until the garbage collector runs.
+        # Not the display matrix: `frame.side_data` makes a reference cycle, which keeps each frame in memory until the
+        # garbage collector runs.
         shape = (frame.width, frame.height, frame.rotation)
         first = first or shape
         if shape[:2] != first[:2]:
@@ -38,7 +40,7 @@ def _intact_frames(container: InputContainer, stream: VideoStream) -> Iterator[a
         try:
             packet = next(packets)
             cut = begun and packet.is_corrupt
-            frames = stream.codec_context.decode(None if cut else packet)  # None: the frames that the decoder still holds
+            frames = stream.codec_context.decode(None if cut else packet)  # None: those that the decoder still holds
         except StopIteration:
             break
         except av.error.EOFError:
@@ -49,7 +51,7 @@ def _intact_frames(container: InputContainer, stream: VideoStream) -> Iterator[a
             refused = error
             continue
         for frame in frames:
-            if cut and not _precedes(frame, packet):
+            if cut and not _precedes(frame, packet.pts):
                 break
             if frame.is_corrupt:
                 raise VideoError(DAMAGED)
@@ -61,9 +63,9 @@ def _intact_frames(container: InputContainer, stream: VideoStream) -> Iterator[a
         raise VideoError(error_text(refused)) from refused
 
 
-def _precedes(frame: av.VideoFrame, packet: av.Packet) -> bool:
-    """Whether a frame that the decoder still holds is shown before the frame of a damaged packet; frames after it have lost others between."""
-    return frame.pts is None or packet.pts is None or frame.pts < packet.pts
+def _precedes(frame: av.VideoFrame, damaged: int | None) -> bool:
+    """Whether a frame is shown before the frame of a damaged packet. Those after it lack others between them."""
+    return frame.pts is None or damaged is None or frame.pts < damaged
 
 
 def error_text(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Decoded frames by index. Each frame is compared with the index before it is used, so another frame is never returned in its place."""
+"""Decoded frames by index. The time stamp of each decoded frame is compared with the index before the frame is used."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from refseg.errors import VideoError
 from refseg.video.decoding import DAMAGED, decode_frames
-from refseg.video.frame_index import NO_TIME, FrameIndex
+from refseg.video.frame_index import FrameIndex, tick_of
 from refseg.video.probe import ClipInfo, opened
 
 _NEAR = 8  # frames: moving to a key frame costs about as much as decoding so many
@@ -20,7 +20,7 @@ Walk = Iterator[tuple[int, av.VideoFrame]]
 
 
 class FrameReader:
-    """Decodes forward; moves to a key frame before the next frame asked for if that saves decoding. Keeps a few frames in memory."""
+    """Decodes forward, and moves to a key frame before the next frame if that saves decoding. Keeps a few frames."""
 
     def __init__(self, info: ClipInfo, index: FrameIndex) -> None:
         self._info, self._index = info, index
@@ -35,8 +35,10 @@ class FrameReader:
         self._open.close()
 
     def frames(self, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
-        """The frames with these increasing indices, uint8 (H, W, 3) RGB as shown. Raises VideoError, as the end of a sentence, at the first that cannot be
-        decoded."""
+        """The frames with these increasing indices, uint8 (H, W, 3) RGB as shown.
+
+        Raises VideoError, whose text is the end of a sentence, at the first frame that cannot be decoded.
+        """
         walk, position = self._from_start(), -1
         for wanted in indices:
             walk, position, frame = self._moved(wanted, walk, position)
@@ -47,7 +49,8 @@ class FrameReader:
             yield self._info.orientation.apply(np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8))
 
     def _moved(self, wanted: int, walk: Walk, position: int) -> tuple[Walk, int, av.VideoFrame | None]:
-        """The walk to go on with, its position, and its last frame, after moving to a key frame if one lies well ahead and not after `wanted`."""
+        """Moves to the last key frame before `wanted` if it is well ahead. Returns the walk to go on with, its position, and
+        the frame there if it is `wanted`."""
         ahead = [key for key in self._key_frames if position + _NEAR < key <= wanted]
         if not ahead:
             return walk, position, None
@@ -68,19 +71,21 @@ class FrameReader:
         position = -1
         for frame in decode_frames(self._container, self._stream):
             position += 1
-            if position == len(self._index) or self._tick(frame) != self._index.ticks[position]:
+            if position == len(self._index) or tick_of(frame) != self._index.ticks[position]:
                 break
             yield position, frame
         raise VideoError(self._index.broken or DAMAGED)
 
     def _from_key_frame(self, key: int) -> Walk:
-        """The same from a key frame. Frames before it depend on what was not decoded and are left out. Raises VideoError, also if the decoder does not
-        take it for a key frame."""
+        """The same from a key frame on. Frames shown before it may depend on others that were not decoded and are left out.
+
+        The container's word is not enough: the decoder must find a key frame there, too. Raises VideoError otherwise.
+        """
         self._container.seek(int(self._index.ticks[key]), stream=self._stream)
         position: int | None = None
         begun = False
         for frame in decode_frames(self._container, self._stream):
-            tick = self._tick(frame)
+            tick = tick_of(frame)
             position = int(np.searchsorted(self._index.ticks, tick)) if position is None else position + 1
             if position == len(self._index) or tick != self._index.ticks[position]:
                 break
@@ -91,9 +96,6 @@ class FrameReader:
             if begun:
                 yield position, frame
         raise VideoError(DAMAGED)
-
-    def _tick(self, frame: av.VideoFrame) -> int:
-        return NO_TIME if frame.pts is None else frame.pts
 
     def _restart(self) -> None:
         """Opens the file anew: the only way back to its start that is right for every container."""

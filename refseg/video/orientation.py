@@ -14,7 +14,7 @@ _TOLERANCE = 0.02  # of the larger entry: about one degree
 
 @dataclass(frozen=True)
 class Orientation:
-    """One of the eight ways in which an image can lie: first its axes are exchanged, then its rows and its columns are reversed."""
+    """One of the eight ways in which an image can lie: its axes are exchanged, then its rows and columns reversed."""
 
     transpose: bool = False
     flip_rows: bool = False
@@ -22,17 +22,16 @@ class Orientation:
 
     @classmethod
     def of_matrix(cls, matrix: NDArray[np.int32]) -> "Orientation":
-        """The orientation of a display matrix (9,): a stored pixel (x, y) is shown at (a x + c y, b x + d y), where a, b, c, d are its entries 0, 1, 3, 4.
+        """The orientation of a display matrix (9,).
 
+        A stored pixel (x, y) is shown at (a x + c y, b x + d y), where a, b, c, d are the entries 0, 1, 3, 4.
         Scale and shift are ignored. Raises VideoError if the matrix turns frames by something else than quarter turns.
         """
         a, b, c, d = (float(matrix[place]) for place in (0, 1, 3, 4))
         straight, crossed = max(abs(a), abs(d)), max(abs(b), abs(c))
         if min(straight, crossed) > _TOLERANCE * max(straight, crossed):
             degrees = np.degrees(np.arctan2(b, a))
-            raise VideoError(
-                f"frames are to be shown turned by {degrees:.0f} degrees, expected a multiple of 90: save the video upright and try again"
-            )
+            raise VideoError(f"frames are to be shown turned by {degrees:.0f} degrees, expected a multiple of 90: save the video upright")
         if crossed > straight:
             return cls(transpose=True, flip_rows=b < 0, flip_columns=c < 0)
         return cls(flip_rows=d < 0, flip_columns=a < 0)
@@ -40,10 +39,8 @@ class Orientation:
     @classmethod
     def of_frame(cls, frame: av.VideoFrame) -> "Orientation":
         """The orientation that a decoded frame carries; upright without one. Raises VideoError as `of_matrix` does."""
-        for data in frame.side_data:
-            if data.type == Type.DISPLAYMATRIX:
-                return cls.of_matrix(np.frombuffer(bytes(data), dtype=np.int32, count=9))
-        return cls()
+        matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+        return cls() if matrix is None else cls.of_matrix(np.frombuffer(bytes(matrix), dtype=np.int32, count=9))
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) as shown of a stored frame."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from refseg.errors import VideoError
@@ -61,7 +62,7 @@ class ClipInfo:
 
 
 def probe(path: str | Path) -> ClipInfo:
-    """Reads the headers and the first frame. Raises VideoError if the file is no video, has no frame, or has frames that are too large."""
+    """Reads the headers and the first frame. Raises VideoError if the file is no video or its frames are too large."""
     path = Path(path)
     with opened(path) as (container, stream):
         _check_size(path.name, stream.codec_context.height, stream.codec_context.width)
@@ -88,9 +89,9 @@ def probe(path: str | Path) -> ClipInfo:
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and the video stream that players show: one marked as default before others, then the largest, never cover art.
+    """The container and the video stream that players show. Raises VideoError.
 
-    Raises VideoError.
+    Of several streams: one marked as default before others, then the largest; never cover art.
     """
     _check_file(path)
     try:
@@ -100,12 +101,11 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             f"{path.name} cannot be read as a video ({error_text(error)}): it may be damaged or cut off, save it again as MP4"
         ) from error
     with container:
-        Disposition = av.stream.Disposition
         streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
         if not streams:
             sound = " but sound" if container.streams.audio else ""
             raise VideoError(f"{path.name} holds nothing{sound}, expected a video: choose another file")
-        shown = max(streams, key=lambda stream: (bool(stream.disposition & Disposition.default), stream.width * stream.height))
+        shown = max(streams, key=lambda one: (bool(one.disposition & Disposition.default), one.width * one.height))
         shown.thread_type = "AUTO"
         yield container, shown
 
@@ -140,7 +140,8 @@ def _check_file(path: Path) -> None:
 
 def _is_transport_stream(head: bytes) -> bool:
     """Whether each packet begins with the synchronization byte. A recording can begin in the middle of a packet."""
-    return any(len(places := head[start::length]) > 1 and set(places) == {0x47} for length in _TRANSPORT_PACKETS for start in range(length))
+    starts = (head[start::length] for length in _TRANSPORT_PACKETS for start in range(length))
+    return any(len(start) > 1 and set(start) == {0x47} for start in starts)
 
 
 def _check_size(name: str, height: int, width: int) -> None:

@@ -1,7 +1,8 @@
 """A video with the frames of it that are used, read one at a time.
 
-Frame n is the n-th frame that a player shows. Frames keep the pixels that the file stores, turned and mirrored as its display matrix says. They are not
-stretched if pixels are not square, and not deinterlaced: masks then have the size that other tools extract, too.
+Frame n is the n-th frame that a player shows. Frames keep the pixels that the file stores, turned and mirrored as its
+display matrix says. They are not stretched if pixels are not square, and not deinterlaced, so that masks have the size
+of the frames that other tools extract.
 """
 
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.errors import VideoError
-from refseg.video.frame_index import FrameIndex, distrust_packets, read_index
+from refseg.video.frame_index import FrameIndex
 from refseg.video.frame_reader import FrameReader
+from refseg.video.index_cache import distrust_packets, read_index
 from refseg.video.probe import ClipInfo, probe
 from refseg.video.sampling import Sampling
 
@@ -21,7 +23,11 @@ UintImage = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Frame:
-    """number: 0, 1, ... among the frames used.  index: in the video.  time: seconds since the video's first frame.  image (H, W, 3) uint8 RGB, upright."""
+    """A frame that is used.
+
+    number: 0, 1, ... among the frames used.  index: in the video.  time: seconds since the video's first frame.
+    image (H, W, 3): uint8 RGB, upright.
+    """
 
     number: int
     index: int
@@ -31,9 +37,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Clip:
-    """A video and the frames of it that are used: their indices (N,), and their times (N,) in seconds since the first frame of the video.
+    """A video and the frames of it that are used.
 
-    all_frames: every frame of the video, used or not.  broken: why frames that should have been used are missing at the end, None if there are none.
+    indices (N,): of the frames used, increasing.  times (N,): theirs, in seconds since the first frame of the video.
+    all_frames: every frame of the video, used or not.
+    broken: why frames that were asked for are missing at the end, None if none is missing.
     """
 
     info: ClipInfo
@@ -85,14 +93,20 @@ class Clip:
 
 
 def open_clip(path: str, sampling: Sampling | None = None) -> Clip:
-    """Lists the frames of a video and chooses those to use. Decodes the whole video only if its packets do not list its frames. Raises VideoError."""
+    """Lists the frames of a video and chooses those to use. Raises VideoError.
+
+    The whole video is decoded for that only if its packets do not list its frames, and once as long as the file stays.
+    """
     sampling = sampling or Sampling()
     info = probe(path)
-    if sampling.expected(info.duration, float(info.rate)) > 2 * sampling.limit:  # hours: refuse before gigabytes are read
-        sampling.check(sampling.expected(info.duration, float(info.rate)))
+    rate = float(info.rate)
+    if (expected := sampling.expected(info.duration, rate)) > 2 * sampling.limit:  # refuse before gigabytes are read
+        sampling.check(expected)
     index = read_index(path)
     shown = index.stamps - index.stamps[0]
     indices = sampling.choose(index.stamps)
-    wants_more = sampling.end is None or sampling.end > shown[-1] + 1 / float(info.rate)
-    info = replace(info, duration=float(shown[-1]) + (float(np.median(np.diff(shown))) if len(shown) > 1 else 1 / float(info.rate)))
-    return Clip(info, indices, shown[indices], index, index.broken if wants_more else None)
+    last = float(np.median(np.diff(shown))) if len(shown) > 1 else 1 / rate  # how long the last frame is shown
+    duration = float(shown[-1]) + last
+    is_complete = sampling.end is not None and sampling.end <= duration
+    info = replace(info, duration=duration)
+    return Clip(info, indices, shown[indices], index, None if is_complete else index.broken)

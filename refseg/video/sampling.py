@@ -14,9 +14,10 @@ _TOLERANCE = 1e-3  # seconds; time stamps are rounded by containers
 
 @dataclass(frozen=True)
 class Sampling:
-    """Which frames to use: those from `start` up to, not including, `end` in seconds since the first frame (end None: to the last frame), and of these
-    every `stride`-th, or about `fps` per second, or all. At most `limit` frames.
+    """Which frames to use: those from `start` up to, not including, `end`, and of these every `stride`-th, or about `fps`
+    per second, or all; at most `limit`.
 
+    start, end: seconds since the first frame; end None: up to the last frame.
     Raises VideoError for values out of range, or for both `fps` and `stride`.
     """
 
@@ -49,8 +50,8 @@ class Sampling:
     def choose(self, times: NDArray[np.float64]) -> NDArray[np.int64]:
         """Increasing indices of the frames to use, if the frames of the video are shown at `times` (N,) seconds, not decreasing.
 
-        With `fps`: the frame that is shown at each multiple of 1/fps after the start, each frame once. Raises VideoError if none is left, or more than
-        `limit`.
+        With `fps`: the frame that is shown at each multiple of 1/fps after the start, each frame once. Raises VideoError
+        if none is left, or more than `limit`.
         """
         first = float(times[0]) if len(times) else 0.0
         shown = times - first

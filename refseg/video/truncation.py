@@ -6,7 +6,7 @@ _SEGMENT = 0x18538067  # EBML identifier
 
 
 def is_cut_off(path: Path) -> bool:
-    """For AVI, MKV, WebM and GIF, whose headers or last bytes tell; False for others and for files written as a stream, without a length."""
+    """True if an AVI, MKV, WebM or GIF file lacks its end; False for other formats and for headers without a length."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(4096)

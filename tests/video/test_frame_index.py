@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refseg.errors import VideoError
-from refseg.video import frame_index
-from refseg.video.frame_index import NO_TIME, distrust_packets, read_index, steady_ticks
+from refseg.video import index_cache
+from refseg.video.index_cache import distrust_packets, read_index
 from refseg.video.reader import Clip, open_clip
 from refseg.video.sampling import Sampling
+from refseg.video.timestamps import NO_TIME, steady_ticks
 from tests.video.coded import H264, Encoding, coded_frame, number_in, remux, set_edits
 from tests.video.test_frame_numbers import FRAGMENTED, TABLE
 
@@ -198,7 +199,7 @@ def test_an_index_is_kept_as_long_as_the_file_stays(clip: Path, monkeypatch: pyt
     assert second is not first and len(second.key_frames) == 0 and read_index(clip) is second
     MP4.write(clip, range(33))
     assert len(read_index(clip)) == 33
-    monkeypatch.setattr(frame_index, "_CACHED_FILES", 1)
+    monkeypatch.setattr(index_cache, "_CACHED_FILES", 1)
     third = read_index(clip)
     read_index(MP4.write(clip.with_name("other.mp4"), range(4)))
     assert read_index(clip) is not third
@@ -208,7 +209,7 @@ def test_long_files_are_not_decoded_where_packets_list_the_frames(clip: Path, mo
     def never(path: Path) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(frame_index, "index_of_decoded", never)
+    monkeypatch.setattr(index_cache, "index_of_decoded", never)
     assert open_clip(str(clip)).total == 80
     fragmented = Encoding("mp4", "libx264", H264, muxer=FRAGMENTED).write(clip.with_name("f.mp4"), range(80))
     assert open_clip(str(fragmented)).total == 80

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from refseg.errors import VideoError
 from refseg.video import reader
-from refseg.video.frame_index import read_index
 from refseg.video.frame_reader import FrameReader
+from refseg.video.index_cache import read_index
 from refseg.video.probe import probe
 from refseg.video.reader import open_clip
 from refseg.video.sampling import Sampling

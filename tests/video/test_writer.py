@@ -10,7 +10,7 @@ import pytest
 
 from refseg.errors import VideoError
 from refseg.video import writer
-from refseg.video.frame_index import read_index
+from refseg.video.index_cache import read_index
 from refseg.video.reader import open_clip
 from refseg.video.writer import write_clip
 from tests.video.clips import number_of, numbered
