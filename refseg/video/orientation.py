@@ -39,8 +39,11 @@ class Orientation:
     @classmethod
     def of_frame(cls, frame: av.VideoFrame) -> "Orientation":
         """The orientation that a decoded frame carries; upright without one. Raises VideoError as `of_matrix` does."""
-        matrix = frame.side_data.get(Type.DISPLAYMATRIX)
-        return cls() if matrix is None else cls.of_matrix(np.frombuffer(bytes(matrix), dtype=np.int32, count=9))
+        try:
+            matrix = frame.side_data[Type.DISPLAYMATRIX]
+        except KeyError:
+            return cls()
+        return cls.of_matrix(np.frombuffer(bytes(matrix), dtype=np.int32, count=9))
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) as shown of a stored frame."""

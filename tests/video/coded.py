@@ -74,6 +74,29 @@ def remux(source: Path, target: Path, change: Callable[[int, av.Packet], bool | 
     return target
 
 
+def pack_b_frames(source: Path, target: Path) -> Path:
+    """Rewrites an MPEG-4 AVI as old encoders did: each packet before a B-frame holds that frame, too, and an empty one
+    takes its place."""
+    vop, sequence = b"\0\0\1\xb6", b"\0\0\1\xb0"
+    with av.open(str(source)) as read, av.open(str(target), "w") as written:
+        stream = read.streams.video[0]
+        copy = written.add_stream_from_template(stream)
+        data = [bytes(packet) for packet in read.demux(stream) if packet.size]
+        kinds = [one[one.find(vop) + 4] >> 6 for one in data]  # 0: I, 1: P, 2: B
+        for number in range(len(data) - 1):
+            if kinds[number + 1] == 2:
+                data[number : number + 2] = [data[number] + data[number + 1], vop + b"\x7f"]
+        header = max(0, data[0].find(sequence))
+        header = data[0].find(b"\0\0\1\xb3") if b"\0\0\1\xb3" in data[0] else data[0].find(vop, header)
+        data[0] = data[0][:header] + b"\0\0\1\xb2DivX503b1393p\0" + data[0][header:]  # "p": packed
+        for number, one in enumerate(data):
+            packet = av.Packet(one)
+            packet.stream, packet.pts, packet.dts, packet.time_base = copy, number, number, stream.time_base
+            packet.is_keyframe = kinds[number] == 0
+            written.mux(packet)
+    return target
+
+
 def set_edits(path: Path, edits: Sequence[tuple[float, float | None]], rate: int = 25) -> None:
     """Replaces the edit list of an MP4 whose moov box is at its end. edits: (frames shown, first frame shown or None for a pause)."""
     data = path.read_bytes()

@@ -16,7 +16,7 @@ from refseg.video.index_cache import distrust_packets, read_index
 from refseg.video.reader import Clip, open_clip
 from refseg.video.sampling import Sampling
 from refseg.video.timestamps import NO_TIME, steady_ticks
-from tests.video.coded import H264, Encoding, coded_frame, number_in, remux, set_edits
+from tests.video.coded import H264, Encoding, coded_frame, number_in, pack_b_frames, remux, set_edits
 from tests.video.test_frame_numbers import FRAGMENTED, TABLE
 
 MP4 = Encoding("mp4", "libx264", H264)
@@ -81,6 +81,15 @@ def test_time_stamps_in_the_order_of_decoding_are_not_trusted(clip: Path, tmp_pa
     for sampling in (Sampling(), Sampling(stride=7), Sampling(start=1, end=2)):
         chosen = open_clip(str(path), sampling)
         assert chosen.total == 80 and numbers(chosen) == chosen.indices.tolist()
+
+
+def test_packed_b_frames(tmp_path: Path) -> None:
+    options = {"g": "25", "bf": "1", "q:v": "2", "sc_threshold": "1000000000"}
+    encoded = Encoding("avi", "mpeg4", options).write(tmp_path / "encoded.avi", range(81))
+    path = pack_b_frames(encoded, tmp_path / "packed.avi")
+    for sampling in (Sampling(), Sampling(stride=5), Sampling(fps=6)):
+        chosen = open_clip(str(path), sampling)
+        assert chosen.total == 81 and numbers(chosen) == chosen.indices.tolist()
 
 
 def test_frames_with_the_same_time_stamp_are_all_frames(tmp_path: Path) -> None:
