@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("--input", type=Path, required=True, metavar="F", help="the video: MP4, MOV, WebM, MKV, AVI, MPEG or GIF")
     parser.add_argument("--expression", required=True, metavar="TEXT", help="the referring expression, in English")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results; made where it does not exist")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results, created if missing")
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--fps", type=float, metavar="N", help="use about N frames a second")
     chosen.add_argument("--stride", type=count, metavar="N", help="use every N-th frame; all of them without --fps and --stride")
@@ -111,7 +111,7 @@ def summary(timeline: "Timeline", damage: str | None) -> str:
     moments = timeline.moments
     area = sum(moment.area for moment in moments) / len(moments)
     doubtful = sum(moment.doubtful for moment in moments)
-    notes = [f"overlay.mp4: {len(moments)} frames, {area:.1%} of the picture on average"]
+    notes = [f"overlay.mp4: {len(moments)} frames, {area:.1%} of the frame on average"]
     if doubtful:
         notes.append(f"{doubtful} doubtful")
     if all(moment.absent for moment in moments):

@@ -18,7 +18,7 @@ SURE = 0.6  # peak below which it is
 
 @dataclass(frozen=True)
 class Moment:
-    """One frame of a timeline. area: share of the picture.  steadiness: IoU of the mask with that of the frame before, None for the first."""
+    """One frame of a timeline. area: of the mask, as a share of the frame.  steadiness: IoU with the mask before, or None."""
 
     number: int
     index: int
@@ -89,7 +89,8 @@ def timeline_record(
 ) -> dict[str, Any]:
     """The content of timeline.json, of JSON types.
 
-    damage: why the video ends early, None if it does not.  masks: the file of each frame's mask in the folder or zip; masks/NUMBER.png without it.
+    damage: why the video ends early, None if it does not.
+    masks: path of each frame's mask in the folder or zip; masks/NUMBER.png by default.
     """
     masks = [mask_name(moment.number) for moment in timeline.moments] if masks is None else masks
     return {

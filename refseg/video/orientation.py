@@ -1,6 +1,7 @@
 """How stored frames are turned and mirrored before they are shown: the display matrix of MP4, MOV and others."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import av
 import numpy as np
@@ -39,11 +40,9 @@ class Orientation:
     @classmethod
     def of_frame(cls, frame: av.VideoFrame) -> "Orientation":
         """The orientation that a decoded frame carries; upright without one. Raises VideoError as `of_matrix` does."""
-        try:
-            matrix = frame.side_data[Type.DISPLAYMATRIX]
-        except KeyError:
-            return cls()
-        return cls.of_matrix(np.frombuffer(bytes(matrix), dtype=np.int32, count=9))
+        side_data: Any = frame.side_data  # PyAV's stubs give it another type
+        matrix = side_data.get(Type.DISPLAYMATRIX)
+        return cls() if matrix is None else cls.of_matrix(np.frombuffer(bytes(matrix), dtype=np.int32, count=9))
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) as shown of a stored frame."""
