@@ -1,4 +1,4 @@
-"""Clips: an answer for every frame, as soon as the frames around it have been read, in memory that the window bounds."""
+"""Segments videos frame by frame. Memory is bounded by the window of frames, not by the length of the video."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class FrameStream(Protocol):
     """Frames numbered 0, 1, ... in order; see `refseg.video.reader.Clip`."""
 
     def frames(self) -> Iterator[Frame]:
-        """One after the other; may raise VideoError if the clip is damaged."""
+        """The frames in order; raises VideoError from where the video is damaged."""
         ...
 
 
@@ -34,9 +34,9 @@ class FrameStream(Protocol):
 class FrameResult:
     """The answer for one frame.
 
-    frame: number, index, time and image.  segmentation: as for an image.  window: numbers of the first and last frame
-    that took part. weights (L, F): how much each of them counted on each of L levels (a of Eq. 10 of CFSA), rows sum to
-    1; uniform for a model that reads images only.
+    frame: number, index, time and image.  segmentation: as for an image.
+    window: numbers of the first and last frame of the window.
+    weights (L, F): of its frames on each level, a of Eq. 10, rows sum to 1; uniform for a network of single images.
     """
 
     frame: Frame
@@ -47,7 +47,7 @@ class FrameResult:
 
 @dataclass(frozen=True, eq=False)
 class _Pending:
-    """A frame that has been read and waits for the end of its window."""
+    """A frame that has been encoded and waits for the last frame of its window."""
 
     frame: Frame
     letterbox: Letterbox
@@ -55,23 +55,22 @@ class _Pending:
 
 
 class VideoPredictor:
-    """Answers for the frames of clips, by a predictor of images; as thread-safe as that, without state of any user."""
+    """Segments the frames of videos with a predictor for images. Thread-safe as that is; keeps no state of any user."""
 
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
 
     def segment(self, path: str | Path, expression: str, sampling: Sampling | None = None) -> Iterator[FrameResult]:
-        """An answer for each chosen frame, in order, each as soon as it is computed, tau frames after its frame was
-        read.
+        """A result for each chosen frame, in order, tau frames behind the reading.
 
-        The clip and the expression are checked before this returns: raises VideoError or ExpressionError. While it
-        runs, a clip that turns out to be damaged yields the answers up to there, then VideoError. Closing the iterator
+        The video and the expression are checked before this returns: raises VideoError or ExpressionError. If the video
+        turns out to be damaged, the iterator yields the results up to there, then raises VideoError. Closing the iterator
         stops the work and closes the file.
         """
         return self.run(open_clip(str(path), sampling), expression)
 
     def run(self, clip: FrameStream, expression: str) -> Iterator[FrameResult]:
-        """The same for frames that are read already."""
+        """The same for a clip that is already open."""
         return self._answers(clip, self.predictor.tokeniser.encode(expression))
 
     def _answers(self, clip: FrameStream, expression: Expression) -> Iterator[FrameResult]:
