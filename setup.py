@@ -8,6 +8,6 @@ setup(
     package_data={
         "refseg.checkpoints": ["config.json", "model.safetensors", "vocabulary.txt", "README.md"],
         "refseg.explain": ["static/*"],
-        "refseg.ui": ["static/*", "static/annotate/*"],
+        "refseg.ui": ["static/*", "static/*/*"],
     },
 )

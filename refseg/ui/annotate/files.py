@@ -1,0 +1,94 @@
+"""Data sets into and out of the annotation tab."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gradio.utils import get_upload_folder
+
+from refseg.annotation.archives import unpacked
+from refseg.annotation.exporters import EXPORTERS, export_to
+from refseg.annotation.exporters.options import ExportOptions
+from refseg.annotation.importers import IMPORTERS, import_from
+from refseg.annotation.lint import lint, summary
+from refseg.annotation.records import PictureRecord
+from refseg.annotation.store import Project
+from refseg.errors import InputError, RefsegError
+from refseg.ui.project_directory import ProjectDirectory
+from refseg.ui.session import SessionFolder
+from refseg.video.formats import safe_name
+
+
+def export_formats() -> list[dict[str, str]]:
+    """The formats that can be written: name, and one line on what each keeps and loses."""
+    return [{"name": name, "about": exporter.format.line} for name, exporter in EXPORTERS.items()]
+
+
+def import_formats() -> list[str]:
+    """Names of the formats that can be read."""
+    return list(IMPORTERS)
+
+
+class ProjectFiles:
+    """Imports into one project, and exports of it. The last export is kept for the browser to fetch."""
+
+    def __init__(self, project: Project, projects: ProjectDirectory) -> None:
+        self._project, self._projects = project, projects
+        self._folder: SessionFolder | None = None
+        self._done = self._total = 0
+
+    def add_image(self, path: Path, name: str) -> PictureRecord:
+        """Adds an uploaded image to the project."""
+        self._projects.check_space(self._project, path.stat().st_size)
+        return self._project.add_picture(path, name=name)
+
+    def import_archive(self, format_: str | None, path: Path) -> dict[str, Any]:
+        """Imports an uploaded zip. Returns the report: what was imported, skipped and altered.
+
+        format_: None guesses it. Raises InputError, whose message names no path of the server.
+        """
+        if format_ is not None:
+            _check_format(format_, IMPORTERS)
+        folder: Path | None = None
+        try:
+            with unpacked(path, limits=self._projects.limits) as folder:
+                size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+                self._projects.check_space(self._project, size)
+                return import_from(format_, folder, self._project, self._set_progress).to_json()
+        except RefsegError as error:
+            raise InputError(_without_paths(str(error), folder, path)) from error
+
+    def export(self, format_: str, accepted_only: bool, shares: Mapping[str, float] | None) -> dict[str, Any]:
+        """Writes a zip that the browser may fetch. Returns its path and name, and the report: what was written, lost and
+        altered, and what in the project looks like a mistake.
+
+        shares: split -> share of the images, 0..1; None keeps the splits of the project.
+        """
+        _check_format(format_, EXPORTERS)
+        options = ExportOptions(accepted_only, {name: share for name, share in (shares or {}).items() if share > 0})
+        project = Project.open(self._project.folder)  # a project of its own: editing goes on meanwhile
+        self._folder = SessionFolder(Path(get_upload_folder()))
+        path = self._folder.file(f"{safe_name(project.name)}-{format_}.zip")
+        report = export_to(format_, project, path, self._set_progress, options).to_json()
+        report["lint"] = summary(lint(project, self._set_progress))
+        report["summary"] = [*report["summary"], *report["lint"]]
+        return {"path": str(path), "name": path.name, "report": report}
+
+    def progress(self) -> dict[str, Any]:
+        """Progress of the export."""
+        return {"done": self._done, "total": self._total}
+
+    def _set_progress(self, done: int, total: int) -> None:
+        self._done, self._total = done, total
+
+
+def _check_format(name: str, known: Mapping[str, Any]) -> None:
+    if name not in known:
+        raise InputError(f"The format is {name[:40]!r}. Expected one of {', '.join(known)}.")
+
+
+def _without_paths(text: str, folder: Path | None, archive: Path) -> str:
+    """A message with names in the data set instead of paths on the server."""
+    if folder is not None:
+        text = text.replace(f"{folder}/", "").replace(str(folder), "the data set")
+    return text.replace(str(archive), archive.name).replace(f"{archive.parent}/", "")
