@@ -68,7 +68,10 @@ def build_demo(
 
 def mount_demo(app: FastAPI, demo: gr.Blocks, path: str) -> FastAPI:
     """Mounts the page into an app of your own, as `gr.mount_gradio_app` does, with its scripts and its style."""
-    return gr.mount_gradio_app(app, demo, path, theme=theme(), css=page_css(), app_kwargs=_with_static_routes(None), ssr_mode=False)
+    mounted: FastAPI = gr.mount_gradio_app(
+        app, demo, path, theme=theme(), css=page_css(), app_kwargs=_with_static_routes(None), ssr_mode=False
+    )
+    return mounted
 
 
 def _with_static_routes(app_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:

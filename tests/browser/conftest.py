@@ -22,7 +22,7 @@ from refseg import Predictor
 from refseg.language import Vocabulary
 from refseg.models.config import NetworkConfig
 from refseg.models.network import ReferringNetwork
-from refseg.ui import Shelf, build_demo, launch_options
+from refseg.ui import ProjectDirectory, build_demo, launch_options
 from tests.browser.annotator import Annotator, Sit
 from tests.browser.visitor import PATIENCE, Site, SomeVisitor, Visit
 
@@ -79,7 +79,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     previous = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
     projects = tmp_path_factory.mktemp("projects")
-    demo = build_demo(predictor, shelf=Shelf(projects, listed=True))
+    demo = build_demo(predictor, projects=ProjectDirectory(projects, listed=True))
     _, url, _ = demo.launch(**launch_options(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", server_port=_free_port()))
     visited = Site(url, predictor, calls, projects)
     _slow_down(predictor, visited)

@@ -1,5 +1,6 @@
 """Data sets into and out of the annotation tab."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,12 +52,16 @@ class ProjectFiles:
             _check_format(format_, IMPORTERS)
         folder: Path | None = None
         try:
-            with unpacked(path, limits=self._projects.limits) as folder:
+            with unpacked(path, limits=self._projects.limits) as unpacked_folder:
+                folder = unpacked_folder
                 size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
                 self._projects.check_space(self._project, size)
                 return import_from(format_, folder, self._project, self._set_progress).to_json()
         except RefsegError as error:
-            raise InputError(_without_paths(str(error), folder, path)) from error
+            names = {folder: "the data set", folder and folder.parent: "the data set", path: path.name, path.parent: "the upload"}
+            if not self._projects.listed:
+                names[self._project.folder] = "the project"
+            raise InputError(_without_paths(str(error), names)) from error
 
     def export(self, format_: str, accepted_only: bool, shares: Mapping[str, float] | None) -> dict[str, Any]:
         """Writes a zip that the browser may fetch. Returns its path and name, and the report: what was written, lost and
@@ -87,8 +92,9 @@ def _check_format(name: str, known: Mapping[str, Any]) -> None:
         raise InputError(f"The format is {name[:40]!r}. Expected one of {', '.join(known)}.")
 
 
-def _without_paths(text: str, folder: Path | None, archive: Path) -> str:
-    """A message with names in the data set instead of paths on the server."""
-    if folder is not None:
-        text = text.replace(f"{folder}/", "").replace(str(folder), "the data set")
-    return text.replace(str(archive), archive.name).replace(f"{archive.parent}/", "")
+def _without_paths(text: str, names: Mapping[Path | None, str]) -> str:
+    """A message with names instead of paths on the server. names: path -> what it is called; None is left out."""
+    known = {str(path): name for path, name in names.items() if path is not None}
+    for path in sorted(known, key=len, reverse=True):
+        text = text.replace(f"{path}{os.sep}", "").replace(path, known[path])
+    return text

@@ -27,8 +27,8 @@ class EditorState:
         """The session. An image that cannot be shown has "problem", a sentence, instead of "uri"."""
         iou, count = desk.agreement
         state: dict[str, Any] = {
-            "can_undo": desk.history.undoable,
-            "can_redo": desk.history.redoable,
+            "undo_steps": desk.history.undoable,
+            "redo_steps": desk.history.redoable,
             "agreement": {"iou": round(iou, 4), "count": count},
             "notes": list(desk.notes),
             "image": None,

@@ -5,7 +5,7 @@ import { drawMask } from "../shared/mask_drawing.js";
 export function createCanvas({ root, find, state, constants }) {
   const masks = find("masks");
   const preview = find("preview");
-  const image = find("base-image");
+  const image = find("editor-image");
   const context = masks.getContext("2d");
   const previewContext = preview.getContext("2d");
 
@@ -53,8 +53,9 @@ export function createCanvas({ root, find, state, constants }) {
       for (const part of ["tools", "objects"]) find(part).inert = Boolean(problem);
       if (!uri && !problem) return;
       for (const layer of [image, masks, preview]) [layer.width, layer.height] = view;
+      image.alt = name;
       if (problem) image.removeAttribute("src");
-      else Object.assign(image, { src: uri, alt: name });
+      else image.src = uri;
     },
 
     /** Shows an empty canvas: no image is open. */

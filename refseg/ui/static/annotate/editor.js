@@ -54,9 +54,9 @@ export function mount(host, constants) {
   async function receive(answer) {
     if (answer.entries) state.entries = answer.entries;
     if (answer.project) find("project").textContent = answer.project;
-    if ("can_undo" in answer) {
-      root.querySelector('[data-action="undo"]').disabled = !answer.can_undo;
-      root.querySelector('[data-action="redo"]').disabled = !answer.can_redo;
+    if ("undo_steps" in answer) {
+      root.querySelector('[data-action="undo"]').disabled = !answer.undo_steps;
+      root.querySelector('[data-action="redo"]').disabled = !answer.redo_steps;
       find("agreement").textContent = agreementText(answer.agreement);
       find("notes").replaceChildren(...answer.notes.map((text) => createElement("li", { textContent: text })));
       editor.messages.clear();

@@ -9,7 +9,7 @@ const SPLITS = ["train", "val", "test"];
 /**
  * Reads the shares of the splits, in percent.
  * @param {Record<string, string>} texts what was typed, by split; all empty for no splits
- * @returns {Record<string, number>|null} shares from 0 to 1
+ * @returns {Record<string, number>|null} shares above 0, up to 1
  * @throws {Error} if a share is not a number from 0 to 100, or if they do not sum up to 100
  */
 export function readShares(texts) {
@@ -20,7 +20,7 @@ export function readShares(texts) {
   if (shares.some(([, value]) => !(value >= 0)) || Math.abs(sum - 100) > 0.01) {
     throw new Error(`The shares of the splits sum up to ${sum} %, expected 100 %. Change them, or clear all of them.`);
   }
-  return Object.fromEntries(shares.map(([name, value]) => [name, value / 100]));
+  return Object.fromEntries(shares.filter(([, value]) => value > 0).map(([name, value]) => [name, value / 100]));
 }
 
 export function createImportExport(editor) {

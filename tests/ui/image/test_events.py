@@ -9,18 +9,18 @@ from PIL import Image
 
 from refseg.errors import ExpressionError
 from refseg.ui.examples import Example
-from refseg.ui.image_page import EMPTY, ImagePage
-from refseg.ui.messages import INTERNAL, NO_EXPRESSION, NO_PICTURE
-from refseg.ui.runner import Runner
-from refseg.ui.session import Folder, Session, close_session
-from refseg.ui.why_page import WhyPage
+from refseg.ui.image.events import EMPTY, ImageEvents
+from refseg.ui.messages import INTERNAL_ERROR, NO_EXPRESSION, NO_IMAGE
+from refseg.ui.model_runner import ModelRunner
+from refseg.ui.session import ImageSession, SessionFolder, close_session
+from refseg.ui.why.events import WhyEvents
 from tests.ui.fakes import FakePredictor
 
 ATTACK = '<img src=x onerror="alert(1)">'
 
 
-def page_around(runner: Runner, examples: Sequence[Example] = ()) -> ImagePage:
-    return ImagePage(runner, WhyPage(runner), examples)
+def page_around(runner: ModelRunner, examples: Sequence[Example] = ()) -> ImageEvents:
+    return ImageEvents(runner, WhyEvents(runner), examples)
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def predictor() -> FakePredictor:
 
 
 @pytest.fixture
-def page(predictor: FakePredictor) -> ImagePage:
-    return page_around(Runner(predictor))  # type: ignore[arg-type]
+def page(predictor: FakePredictor) -> ImageEvents:
+    return page_around(ModelRunner(predictor))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -43,12 +43,12 @@ def picture(tmp_path: Path) -> dict[str, Any]:
     return {"path": str(path), "orig_name": "my scene.png"}
 
 
-def segment(page: ImagePage, picture: Any, expression: Any, session: Session | None = None) -> Any:
+def segment(page: ImageEvents, picture: Any, expression: Any, session: ImageSession | None = None) -> Any:
     return page.segment(picture, expression, 0.5, False, session)
 
 
-def test_a_picture_is_encoded_once_for_many_expressions(page: ImagePage, predictor: FakePredictor, picture: dict[str, Any]) -> None:
-    opened = page.open_picture(picture, None)
+def test_a_picture_is_encoded_once_for_many_expressions(page: ImageEvents, predictor: FakePredictor, picture: dict[str, Any]) -> None:
+    opened = page.open_image(picture, None)
     assert opened is not None
     session = opened.session
     for expression in ("the red ball", "the blue ball"):
@@ -56,20 +56,20 @@ def test_a_picture_is_encoded_once_for_many_expressions(page: ImagePage, predict
     assert predictor.calls == {"encode": 1, "segment": 2}
 
 
-def test_opening_twice_or_nothing_changes_nothing(page: ImagePage, predictor: FakePredictor, picture: dict[str, Any]) -> None:
+def test_opening_twice_or_nothing_changes_nothing(page: ImageEvents, predictor: FakePredictor, picture: dict[str, Any]) -> None:
     session = segment(page, picture, "the red ball").session
-    assert page.open_picture(picture, session) is None and page.open_picture(None, None) is None
+    assert page.open_image(picture, session) is None and page.open_image(None, None) is None
     assert predictor.calls["encode"] == 1
 
 
 def test_files_that_nobody_uploaded_are_not_opened(
-    page: ImagePage, predictor: FakePredictor, picture: dict[str, Any], upload_folder: Path, monkeypatch: pytest.MonkeyPatch
+    page: ImageEvents, predictor: FakePredictor, picture: dict[str, Any], upload_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = upload_folder / "uploads"
     elsewhere.mkdir()
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(elsewhere))
     for path in (picture["path"], f"{elsewhere}/../scene.png", "/no/such/file.png", "a\0b", ["x"], "x" * 5000):
-        opened = page.open_picture({"path": path}, None)
+        opened = page.open_image({"path": path}, None)
         assert opened is not None and opened.session is None and opened.result == EMPTY
         assert ("not among the uploads" in opened.messages) == (isinstance(path, str) and len(path) < 1000), (
             "the same whether it is there or not"
@@ -80,20 +80,20 @@ def test_files_that_nobody_uploaded_are_not_opened(
     assert predictor.calls["encode"] == 0 and predictor.calls["segment"] == 0
 
 
-def test_taking_the_picture_away_clears_the_page(page: ImagePage, picture: dict[str, Any]) -> None:
+def test_taking_the_picture_away_clears_the_page(page: ImageEvents, picture: dict[str, Any]) -> None:
     session = segment(page, picture, "the red ball").session
-    shown = page.open_picture(None, session)
+    shown = page.open_image(None, session)
     assert shown is not None and shown.session is None and shown.result == EMPTY and shown.messages == ""
 
 
-def test_segment_without_opening_first_works(page: ImagePage, picture: dict[str, Any]) -> None:
+def test_segment_without_opening_first_works(page: ImageEvents, picture: dict[str, Any]) -> None:
     shown = segment(page, picture, "the red ball")
     assert shown.result["state"] == "mask" and shown.session.segmentation.mask().sum() == 200
     assert "60 × 40" in shown.facts and shown.messages == ""
     assert shown.why["heatmap"].count("rs-cell") == 9 and shown.why["words"] == ["the", "red", "ball"]
 
 
-def test_another_picture_starts_anew(page: ImagePage, predictor: FakePredictor, picture: dict[str, Any], tmp_path: Path) -> None:
+def test_another_picture_starts_anew(page: ImageEvents, predictor: FakePredictor, picture: dict[str, Any], tmp_path: Path) -> None:
     first = segment(page, picture, "the red ball").session
     other = tmp_path / "other.png"
     Image.new("RGB", (8, 8), (30, 70, 190)).save(other)
@@ -102,41 +102,41 @@ def test_another_picture_starts_anew(page: ImagePage, predictor: FakePredictor, 
 
 
 @pytest.mark.parametrize("picture", [None, {}, {"path": None}])
-def test_no_picture(page: ImagePage, picture: Any) -> None:
+def test_no_picture(page: ImageEvents, picture: Any) -> None:
     shown = segment(page, picture, "the red ball")
-    assert NO_PICTURE in shown.messages and shown.result == EMPTY
+    assert NO_IMAGE in shown.messages and shown.result == EMPTY
 
 
 @pytest.mark.parametrize("expression", ["", " \n ", None, 7])
-def test_blank_expression(page: ImagePage, picture: dict[str, Any], expression: Any) -> None:
+def test_blank_expression(page: ImageEvents, picture: dict[str, Any], expression: Any) -> None:
     shown = segment(page, picture, expression)
-    assert NO_EXPRESSION in shown.messages and shown.result["state"] == "picture"
+    assert NO_EXPRESSION in shown.messages and shown.result["state"] == "image"
 
 
 @pytest.mark.parametrize("content", [b"not a picture at all", b"", b"\x89PNG\r\n\x1a\n broken"])
-def test_corrupt_file_is_one_sentence(page: ImagePage, tmp_path: Path, content: bytes) -> None:
+def test_corrupt_file_is_one_sentence(page: ImageEvents, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "evil.jpg"
     path.write_bytes(content)
-    for shown in (page.open_picture({"path": str(path)}, None), segment(page, {"path": str(path)}, "the red ball")):
+    for shown in (page.open_image({"path": str(path)}, None), segment(page, {"path": str(path)}, "the red ball")):
         assert shown is not None and shown.session is None and shown.messages.count('role="alert"') == 1
-        assert INTERNAL not in shown.messages and "Traceback" not in shown.messages
+        assert INTERNAL_ERROR not in shown.messages and "Traceback" not in shown.messages
 
 
-def test_an_upload_that_has_been_deleted_is_said_so(page: ImagePage, picture: dict[str, Any]) -> None:
+def test_an_upload_that_has_been_deleted_is_said_so(page: ImageEvents, picture: dict[str, Any]) -> None:
     session = segment(page, picture, "the red ball").session
     Path(picture["path"]).unlink()
     assert segment(page, picture, "the red ball", session).messages == ""
-    assert "choose it again" in segment(page, picture, "the red ball").messages
+    assert "Choose it again" in segment(page, picture, "the red ball").messages
 
 
-def test_an_answer_does_not_outlive_its_words(page: ImagePage, picture: dict[str, Any]) -> None:
+def test_an_answer_does_not_outlive_its_words(page: ImageEvents, picture: dict[str, Any]) -> None:
     session = segment(page, picture, "the red ball").session
     shown = segment(page, picture, "", session)
-    assert shown.session.segmentation is None and shown.result["state"] == "picture"
+    assert shown.session.segmentation is None and shown.result["state"] == "image"
 
 
 def test_errors_of_the_model_are_shown_and_others_are_not(
-    page: ImagePage, predictor: FakePredictor, picture: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    page: ImageEvents, predictor: FakePredictor, picture: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: Any) -> Any:
         raise ExpressionError("the expression holds no word, expected words: type some")
@@ -145,22 +145,22 @@ def test_errors_of_the_model_are_shown_and_others_are_not(
     assert "holds no word" in segment(page, picture, "🙂").messages
     monkeypatch.setattr(predictor, "segment", lambda *_: 1 / 0)
     shown = segment(page, picture, "the red ball")
-    assert INTERNAL in shown.messages and "ZeroDivision" not in shown.messages and "ZeroDivisionError" in caplog.text
+    assert INTERNAL_ERROR in shown.messages and "ZeroDivision" not in shown.messages and "ZeroDivisionError" in caplog.text
 
 
-def test_user_text_is_escaped_everywhere(page: ImagePage, picture: dict[str, Any]) -> None:
+def test_user_text_is_escaped_everywhere(page: ImageEvents, picture: dict[str, Any]) -> None:
     shown = segment(page, picture, f"the red {ATTACK} ${{alert(1)}} {{{{constructor}}}}")
     for html in (shown.messages, shown.facts, shown.why["heatmap"]):
         assert "<img src=x" not in html
 
 
-def test_unknown_words_offer_known_ones(page: ImagePage, picture: dict[str, Any]) -> None:
+def test_unknown_words_offer_known_ones(page: ImageEvents, picture: dict[str, Any]) -> None:
     shown = segment(page, picture, "the blu ball")
     assert 'data-word="blu"' in shown.messages and 'data-replacement="blue"' in shown.messages
     assert page.choose_word("the Blu ball", {"word": "blu", "replacement": "blue"}) == "the blue ball"
 
 
-def test_refine_does_not_run_the_network(page: ImagePage, predictor: FakePredictor, picture: dict[str, Any]) -> None:
+def test_refine_does_not_run_the_network(page: ImageEvents, predictor: FakePredictor, picture: dict[str, Any]) -> None:
     session = segment(page, picture, "the red ball").session
     before = dict(predictor.calls)
     assert page.refine(0.5, True, session)["refined"].startswith("data:image/png")
@@ -170,14 +170,14 @@ def test_refine_does_not_run_the_network(page: ImagePage, predictor: FakePredict
 
 
 def test_examples_can_be_chosen_and_others_cannot(predictor: FakePredictor, picture: dict[str, Any]) -> None:
-    page = page_around(Runner(predictor), [Example(Path(picture["path"]), "the red ball")])  # type: ignore[arg-type]
+    page = page_around(ModelRunner(predictor), [Example(Path(picture["path"]), "the red ball")])  # type: ignore[arg-type]
     image, text = page.choose_example({"number": "0"})
     assert image is not None and image.shape == (40, 60, 3) and text == "the red ball"
     for number in ("1", "-1", "x", None):
         assert page.choose_example({"number": number}) == (None, "")
 
 
-def test_a_large_picture_is_reduced_for_the_browser_only(page: ImagePage, tmp_path: Path) -> None:
+def test_a_large_picture_is_reduced_for_the_browser_only(page: ImageEvents, tmp_path: Path) -> None:
     path = tmp_path / "large.png"
     Image.new("RGB", (2000, 1000), (200, 30, 30)).save(path)
     shown = segment(page, {"path": str(path)}, "the red ball")
@@ -192,8 +192,8 @@ def test_a_remote_network_gets_numpy_and_keeps_nothing(predictor: FakePredictor,
         seen.append((type(image), list(expressions)))
         return predictor.segment(predictor.encode(image), expressions)  # type: ignore[arg-type]
 
-    page = page_around(Runner(predictor, compute))  # type: ignore[arg-type]
-    opened = page.open_picture(picture, None)
+    page = page_around(ModelRunner(predictor, compute))  # type: ignore[arg-type]
+    opened = page.open_image(picture, None)
     assert opened is not None
     session = opened.session
     shown = segment(page, picture, "the red ball", session)
@@ -202,10 +202,10 @@ def test_a_remote_network_gets_numpy_and_keeps_nothing(predictor: FakePredictor,
 
 
 def test_folder_goes_with_the_last_session() -> None:
-    session = Session("a", "a.png", np.zeros((2, 2, 3), np.uint8))
+    session = ImageSession("a", "a.png", np.zeros((2, 2, 3), np.uint8))
     path = session.folder.file("mask.png")
     path.write_bytes(b"x")
-    later = session.answered(None)
+    later = session.with_segmentation(None)
     del session
     gc.collect()
     assert path.exists()
@@ -215,7 +215,7 @@ def test_folder_goes_with_the_last_session() -> None:
 
 
 def test_close_session_removes_files_and_takes_none() -> None:
-    session = Session("a", "a.png", np.zeros((2, 2, 3), np.uint8), folder=Folder())
+    session = ImageSession("a", "a.png", np.zeros((2, 2, 3), np.uint8), folder=SessionFolder())
     path = session.folder.file("mask.png")
     path.write_bytes(b"x")
     close_session(session)

@@ -7,36 +7,36 @@ import pytest
 from PIL import Image
 
 from refseg.errors import UnavailableError
-from refseg.ui.downloads import Downloads
+from refseg.ui.image.downloads import ImageDownloads
 from refseg.ui.messages import NO_RESULT
-from refseg.ui.session import Session
+from refseg.ui.session import ImageSession
 from tests.ui.fakes import FakePredictor
 
 
 @pytest.fixture
-def session() -> Session:
+def session() -> ImageSession:
     image = np.full((40, 60, 3), 128, np.uint8)
     image[10:20, 10:30] = (200, 30, 30)
     predictor = FakePredictor()
     (found,) = predictor.segment(predictor.encode(image), ["the réd red ball"])
-    return Session("/uploads/a.png", "a.png", image, segmentation=found)  # type: ignore[arg-type]
+    return ImageSession("/uploads/a.png", "a.png", image, segmentation=found)  # type: ignore[arg-type]
 
 
-def test_mask_is_8_bit_at_the_pictures_own_size(session: Session) -> None:
-    path, _ = Downloads("m").save_mask(0.5, False, session)
+def test_mask_is_8_bit_at_the_pictures_own_size(session: ImageSession) -> None:
+    path, _ = ImageDownloads("m").save_mask(0.5, False, session)
     mask = Image.open(str(path))
     assert mask.mode == "L" and mask.size == (60, 40)
     assert (np.asarray(mask) > 0).sum() == 200 and set(np.unique(mask)) == {0, 255}
 
 
-def test_overlay_paints_inside_the_mask_only(session: Session) -> None:
-    path, _ = Downloads("m").save_overlay(0.5, False, 1.0, "#00ff00", False, session)
+def test_overlay_paints_inside_the_mask_only(session: ImageSession) -> None:
+    path, _ = ImageDownloads("m").save_overlay(0.5, False, 1.0, "#00ff00", False, session)
     pixels = np.asarray(Image.open(str(path)))
     assert tuple(pixels[15, 20]) == (0, 255, 0) and tuple(pixels[0, 0]) == (128, 128, 128)
 
 
-def test_result_has_the_command_lines_schema(session: Session) -> None:
-    path, _ = Downloads("model@1").save_result(0.5, False, session)
+def test_result_has_the_command_lines_schema(session: ImageSession) -> None:
+    path, _ = ImageDownloads("model@1").save_result(0.5, False, session)
     text = Path(str(path)).read_text(encoding="utf-8")
     record = json.loads(text)
     (entry,) = record["segmentations"]
@@ -46,24 +46,24 @@ def test_result_has_the_command_lines_schema(session: Session) -> None:
     assert np.shape(entry["word_attention"]) == (3, 4) and "réd" in text
 
 
-def test_saving_again_replaces_the_file(session: Session) -> None:
-    downloads = Downloads("m")
+def test_saving_again_replaces_the_file(session: ImageSession) -> None:
+    downloads = ImageDownloads("m")
     first, _ = downloads.save_mask(0.5, False, session)
     second, _ = downloads.save_mask(0.999, False, session)
     assert first == second and len(list(Path(str(first)).parent.iterdir())) == 1
 
 
-@pytest.mark.parametrize("session", [None, Session("a", "a", np.zeros((2, 2, 3), np.uint8))])
-def test_nothing_to_save(session: Session | None) -> None:
-    downloads = Downloads("m")
+@pytest.mark.parametrize("session", [None, ImageSession("a", "a", np.zeros((2, 2, 3), np.uint8))])
+def test_nothing_to_save(session: ImageSession | None) -> None:
+    downloads = ImageDownloads("m")
     for path, message in (downloads.save_mask(0.5, False, session), downloads.save_result(0.5, False, session)):
         assert path is None and NO_RESULT in message
 
 
-def test_what_is_not_installed_is_said(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_installed_is_said(session: ImageSession, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> Any:
         raise UnavailableError("refinement needs pydensecrf2: install it")
 
     monkeypatch.setattr(type(session.segmentation), "mask", refuse)
-    path, message = Downloads("m").save_mask(0.5, True, session)
+    path, message = ImageDownloads("m").save_mask(0.5, True, session)
     assert path is None and "pydensecrf2" in message

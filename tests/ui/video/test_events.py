@@ -10,11 +10,11 @@ import pytest
 from refseg.errors import VideoError
 from refseg.inference.predictor import Predictor
 from refseg.inference.video import FrameResult, VideoPredictor
+from refseg.ui.model_runner import ModelRunner
 from refseg.ui.progress import duration_text, progress_html
-from refseg.ui.runner import Runner
-from refseg.ui.video_downloads import VideoDownloads, timeline_at
-from refseg.ui.video_page import EMPTY, VideoPage
-from refseg.ui.video_run import VideoRun, clip_name, close_run
+from refseg.ui.video.downloads import VideoDownloads, timeline_at
+from refseg.ui.video.events import EMPTY, VideoEvents
+from refseg.ui.video.run import VideoRun, clip_name, close_run
 from refseg.video.reader import Clip
 from tests.inference.test_video import moving
 from tests.video.clips import make_clip
@@ -26,17 +26,17 @@ def upload(tmp_path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def page(tiny_predictor: Predictor) -> VideoPage:
-    return VideoPage(Runner(tiny_predictor))
+def page(tiny_predictor: Predictor) -> VideoEvents:
+    return VideoEvents(ModelRunner(tiny_predictor))
 
 
-def finished(page: VideoPage, upload: dict[str, Any], expression: str = "the red ball") -> VideoRun:
+def finished(page: VideoEvents, upload: dict[str, Any], expression: str = "the red ball") -> VideoRun:
     *_, last = page.run(upload, expression, 0, 0, None, None)
     assert last.run is not None and last.player["state"] == "done"
     return last.run
 
 
-def test_a_plan_says_how_much_and_how_long(page: VideoPage, upload: dict[str, Any]) -> None:
+def test_a_plan_says_how_much_and_how_long(page: VideoEvents, upload: dict[str, Any]) -> None:
     plan, messages = page.plan(upload, 0, 0, None)
     assert "6 frames" in plan and "90 × 60" in plan and "about" in plan and "CPU" in plan and messages == ""
     assert "3 frames" in page.plan(upload, 5, 0, None).plan
@@ -45,8 +45,8 @@ def test_a_plan_says_how_much_and_how_long(page: VideoPage, upload: dict[str, An
     assert "the clip is 0.5 s long" in page.plan(upload, 0, 9, None).messages
 
 
-def test_a_run_grows_frame_by_frame(page: VideoPage, upload: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("refseg.ui.video_page.UPDATE_EVERY", 0.0)
+def test_a_run_grows_frame_by_frame(page: VideoEvents, upload: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("refseg.ui.video.events.UPDATE_SECONDS", 0.0)
     told = list(page.run(upload, "the red ball", 0, 0, None, None))
     assert [one.player["done"] for one in told] == [0, 1, 2, 3, 4, 5, 6, 6]
     assert [one.player["state"] for one in told] == ["running"] * 7 + ["done"]
@@ -57,7 +57,7 @@ def test_a_run_grows_frame_by_frame(page: VideoPage, upload: dict[str, Any], mon
     assert [frame["number"] for frame in fetched] == [0, 1, 2, 3, 4, 5, 5]
 
 
-def test_masks_are_those_of_the_predictor_but_for_rounding(page: VideoPage, upload: dict[str, Any], tiny_predictor: Predictor) -> None:
+def test_masks_are_those_of_the_predictor_but_for_rounding(page: VideoEvents, upload: dict[str, Any], tiny_predictor: Predictor) -> None:
     run = finished(page, upload)
     results = VideoPredictor(tiny_predictor).segment(upload["path"], "the red ball")
     for number, result in enumerate(results):
@@ -67,7 +67,7 @@ def test_masks_are_those_of_the_predictor_but_for_rounding(page: VideoPage, uplo
     assert [mask.shape for mask in run.masks(0.5)] == [(60, 90)] * 6
 
 
-def test_a_timeline_follows_the_threshold(page: VideoPage, upload: dict[str, Any]) -> None:
+def test_a_timeline_follows_the_threshold(page: VideoEvents, upload: dict[str, Any]) -> None:
     run = finished(page, upload)
     low, high = timeline_at(run, 1e-6), timeline_at(run, 1 - 1e-6)
     assert [moment.area for moment in low.moments] == [1.0] * 6 and all(moment.area < 1 for moment in high.moments)
@@ -75,9 +75,9 @@ def test_a_timeline_follows_the_threshold(page: VideoPage, upload: dict[str, Any
     assert low.moments[1].steadiness == 1.0
 
 
-def test_what_is_missing_is_said(page: VideoPage, upload: dict[str, Any], tmp_path: Path) -> None:
-    assert "no clip yet" in next(page.run(None, "dog", 0, 0, None, None)).messages
-    assert "Say what to look for" in next(page.run(upload, "  ", 0, 0, None, None)).messages
+def test_what_is_missing_is_said(page: VideoEvents, upload: dict[str, Any], tmp_path: Path) -> None:
+    assert "no video yet" in next(page.run(None, "dog", 0, 0, None, None)).messages
+    assert "expression is empty" in next(page.run(upload, "  ", 0, 0, None, None)).messages
     assert "holds no word" in next(page.run(upload, "!?", 0, 0, None, None)).messages
     gone = next(page.run({"path": str(tmp_path / "gone.mp4")}, "dog", 0, 0, None, None))
     assert "not among the uploads" in gone.messages and gone.player == EMPTY
@@ -90,7 +90,7 @@ def test_a_clip_that_breaks_off_keeps_what_was_found(tiny_predictor: Predictor, 
                 raise VideoError("the clip can be read up to 0.4 s only")
             yield result
 
-    *_, last = VideoPage(Runner(tiny_predictor, compute_clip=breaks_off)).run(upload, "ball", 0, 0, None, None)
+    *_, last = VideoEvents(ModelRunner(tiny_predictor, compute_video=breaks_off)).run(upload, "ball", 0, 0, None, None)
     assert last.run is not None and last.run.done == 4 and last.player["state"] == "done"
     assert "up to 0.4 s only" in last.messages and last.run.damage == "the clip can be read up to 0.4 s only"
 
@@ -100,23 +100,23 @@ def test_a_fault_of_the_program_is_not_shown(tiny_predictor: Predictor, upload: 
         raise ZeroDivisionError("secret")
         yield
 
-    *_, last = VideoPage(Runner(tiny_predictor, compute_clip=faulty)).run(upload, "ball", 0, 0, None, None)
-    assert "secret" not in last.messages and "went wrong" in last.messages and "secret" in caplog.text
+    *_, last = VideoEvents(ModelRunner(tiny_predictor, compute_video=faulty)).run(upload, "ball", 0, 0, None, None)
+    assert "secret" not in last.messages and "program failed" in last.messages and "secret" in caplog.text
 
 
-def test_stopping_keeps_what_there_is(page: VideoPage, upload: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("refseg.ui.video_page.UPDATE_EVERY", 0.0)
+def test_stopping_keeps_what_there_is(page: VideoEvents, upload: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("refseg.ui.video.events.UPDATE_SECONDS", 0.0)
     running = page.run(upload, "ball", 0, 0, None, None)
     for _ in range(3):
         told = next(running)
     assert isinstance(running, Iterator)
     running.close()  # type: ignore[attr-defined]
-    stopped = page.cancelled(told.run)
-    assert stopped.player["state"] == "done" and stopped.player["done"] == 2 and "Stopped after 2 of 6" in stopped.messages
-    assert page.cancelled(None).player == EMPTY
+    stopped = page.cancel(told.run)
+    assert stopped.player["state"] == "done" and stopped.player["done"] == 2 and "Canceled after 2 of 6" in stopped.messages
+    assert page.cancel(None).player == EMPTY
 
 
-def test_files_of_one_run_are_gone_with_it(page: VideoPage, upload: dict[str, Any]) -> None:
+def test_files_of_one_run_are_gone_with_it(page: VideoEvents, upload: dict[str, Any]) -> None:
     run = finished(page, upload)
     folder = run.folder.file("x").parent
     assert folder.is_dir()
@@ -128,7 +128,7 @@ def test_files_of_one_run_are_gone_with_it(page: VideoPage, upload: dict[str, An
     assert page.frames({"run": token, "first": 0}) == []
 
 
-def test_downloads_need_a_run(page: VideoPage) -> None:
+def test_downloads_need_a_run(page: VideoEvents) -> None:
     downloads = VideoDownloads()
     for path, message in (downloads.save_masks(0.5, None), downloads.save_expressions(None), downloads.save_timeline(0.5, None)):
         assert path is None and "nothing to save yet" in message
