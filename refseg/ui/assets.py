@@ -33,10 +33,13 @@ def load_module(name: str, **constants: Any) -> str:
     camelCase, as JavaScript has them.
     """
     values = json.dumps({_camel_case(key): value for key, value in constants.items()})
+    # Until its module is loaded the widget is inert, so that no click is lost.
     return (
+        "element.inert = true;"
         f"import({_module_url(name)})"
         f".then((module) => module.mount({{ element, trigger, props, server, upload, watch }}, {values}))"
-        f".catch((error) => {{ console.error(error); element.append({json.dumps(_FAILED)}); }});"
+        f".catch((error) => {{ console.error(error); element.append({json.dumps(_FAILED)}); }})"
+        ".finally(() => { element.inert = false; });"
     )
 
 

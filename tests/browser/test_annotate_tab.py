@@ -251,7 +251,7 @@ def test_a_zip_comes_in_and_files_that_are_no_pictures_do_not(sit: Sit, photos: 
     person.page.click('[data-open="import"]')
     person.page.select_option(".rs-import-format", "labelme")
     person.page.set_input_files(".rs-import-file", str(path))
-    person.hears("imported 1 object in 1 image")
+    person.hears("Imported 1 object in 1 image")
     names = [entry.name for entry in Project.open(site.projects / person.project).entries]
     assert names == ["small.png", "small-2.png"]
     np.testing.assert_array_equal(person.record("small-2.png").layers[0].pixels(), mask)

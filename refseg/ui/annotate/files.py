@@ -17,7 +17,6 @@ from refseg.annotation.store import Project
 from refseg.errors import InputError, RefsegError
 from refseg.ui.project_directory import ProjectDirectory
 from refseg.ui.session import SessionFolder
-from refseg.video.formats import safe_name
 
 
 def export_formats() -> list[dict[str, str]]:
@@ -73,7 +72,7 @@ class ProjectFiles:
         options = ExportOptions(accepted_only, {name: share for name, share in (shares or {}).items() if share > 0})
         project = Project.open(self._project.folder)  # a project of its own: editing goes on meanwhile
         self._folder = SessionFolder(Path(get_upload_folder()))
-        path = self._folder.file(f"{safe_name(project.name)}-{format_}.zip")
+        path = self._folder.file(f"{_file_name(project.name)}-{format_}.zip")
         report = export_to(format_, project, path, self._set_progress, options).to_json()
         report["lint"] = summary(lint(project, self._set_progress))
         report["summary"] = [*report["summary"], *report["lint"]]
@@ -85,6 +84,12 @@ class ProjectFiles:
 
     def _set_progress(self, done: int, total: int) -> None:
         self._done, self._total = done, total
+
+
+def _file_name(name: str) -> str:
+    """A project's name as a part of a file name on every system. Letters of all scripts stay."""
+    kept = "".join(character if character.isalnum() or character in "-_." else "_" for character in name)
+    return kept.strip("_.")[:80] or "project"
 
 
 def _check_format(name: str, known: Mapping[str, Any]) -> None:

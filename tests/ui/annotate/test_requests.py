@@ -319,6 +319,14 @@ def test_an_export_has_the_accepted_images_only_and_splits_by_share(client: Clie
         assert set(client("export", format="coco", shares=shares)) == {"error"}
 
 
+@pytest.mark.parametrize(("name", "file"), [("犬と猫", "犬と猫-png.zip"), ("a b/c:d", "a_b_c_d-png.zip"), ("..", "project-png.zip")])
+def test_an_export_has_the_projects_name_in_any_script(name: str, file: str, tmp_path: Path, photo: Path) -> None:
+    requests = EditorRequests(ModelRunner(FakePredictor()), ProjectDirectory(tmp_path / "hidden", listed=False))  # type: ignore[arg-type]
+    client = Client(requests, requests.edit({"action": "create_project", "name": name})["key"])
+    client("add_image", path=str(photo), name="photo.png")
+    assert client("export", format="png")["name"] == file
+
+
 def test_the_format_of_an_import_is_guessed(client: Client, page: EditorRequests, monkeypatch: pytest.MonkeyPatch) -> None:
     client("predict", expression="the red ball")
     path = client("export", format="labelme")["path"]

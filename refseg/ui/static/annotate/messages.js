@@ -21,7 +21,7 @@ export function createMessages(find) {
 
     /** Shows the lines of a report with a button below them. */
     showReport(lines, buttonText, onClick) {
-      const [head, ...details] = lines;
+      const [head, ...details] = lines.map((line) => line.charAt(0).toUpperCase() + line.slice(1));
       this.show(head, "info", details);
       box.append(createElement("button", { className: "rs-report-button", textContent: buttonText, onclick: onClick }));
     },

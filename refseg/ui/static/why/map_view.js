@@ -17,7 +17,7 @@ export function createMapView(root, classes) {
   for (const { name, color } of classes) root.querySelector(`[data-part="${name}"]`).style.setProperty("--c", color);
 
   function setTitle(title, about) {
-    find("map-title").textContent = title;
+    find("map-title").textContent = `${title}:`;
     find("map-about").textContent = about;
     root.dataset.map = title;
   }
