@@ -9,11 +9,10 @@ try:  # before torch, where a Space installs it
 except ImportError:
     spaces = None
 
-from refseg import Predictor
 from refseg.inference.video import VideoPredictor
-from refseg.ui import ProjectDirectory, build_demo, launch_options
+from refseg.ui import ProjectDirectory, build_demo, launch_options, load_page_model
 
-predictor = Predictor.load()
+predictor, notice = load_page_model(os.environ.get("REFSEG_MODEL"))
 
 
 def compute(image, expressions):
@@ -30,7 +29,7 @@ is_gpu_lent = spaces is not None and os.environ.get("SPACES_ZERO_GPU")
 gpu_calls = {"compute": spaces.GPU(duration=30)(compute), "compute_video": spaces.GPU(duration=120)(compute_video)} if is_gpu_lent else {}
 is_public = "SPACE_ID" in os.environ  # a public Space: visitors must not see each other's projects
 root = os.environ.get("REFSEG_PROJECTS") or ("/tmp/refseg-projects" if is_public else Path.home() / "refseg-projects")  # noqa: S108
-demo = build_demo(predictor, projects=ProjectDirectory(Path(root), listed=not is_public), **gpu_calls)
+demo = build_demo(predictor, notice=notice, projects=ProjectDirectory(Path(root), listed=not is_public), **gpu_calls)
 
 if __name__ == "__main__":
     demo.launch(**launch_options())

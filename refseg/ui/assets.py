@@ -6,13 +6,13 @@ its module with `load_module`, and a Gradio event calls a function of a module w
 """
 
 import json
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from fastapi import Response
+from fastapi.routing import Mount
+from fastapi.staticfiles import StaticFiles
 
 STATIC = Path(__file__).parent / "static"
 ROUTE = "/refseg-static"
@@ -52,7 +52,7 @@ def call_module(name: str, function: str, *first: Any) -> str:
     return f"async (...values) => (await import({_module_url(name)})).{function}({arguments}...values)"
 
 
-def static_routes() -> list[BaseRoute]:
+def static_routes() -> list[Mount]:
     """The routes that serve `static/` from the page's app; see `Page` and `mount_demo` in refseg/ui/demo.py."""
     return [Mount(ROUTE, app=_Static(directory=STATIC), name="refseg-static")]
 
@@ -63,7 +63,7 @@ class _Static(StaticFiles):
     On Windows the registry may say that .js is plain text, and a browser then refuses the module.
     """
 
-    async def get_response(self, path: str, scope: Scope) -> Response:
+    async def get_response(self, path: str, scope: MutableMapping[str, Any]) -> Response:
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"
         if media_type := _MEDIA_TYPES.get(Path(path).suffix):

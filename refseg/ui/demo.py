@@ -12,6 +12,7 @@ from refseg.ui.annotate.tab import build_annotate_tab
 from refseg.ui.assets import static_routes
 from refseg.ui.examples import Example, find_image_examples, find_video_examples
 from refseg.ui.image.tab import build_image_tab
+from refseg.ui.messages import Message, messages_html
 from refseg.ui.model_runner import Compute, ComputeVideo, ModelRunner
 from refseg.ui.project_directory import ProjectDirectory
 from refseg.ui.theme import page_css, theme
@@ -41,12 +42,14 @@ def build_demo(
     image_examples: Sequence[Example] | None = None,
     video_examples: Sequence[Example] | None = None,
     projects: ProjectDirectory | None = None,
+    notice: str | None = None,
 ) -> gr.Blocks:
     """The page around one predictor, not launched. Launch it with `launch_options()`, or mount it with `mount_demo`.
 
     compute, compute_video: run the model instead of the predictor where a GPU is lent per call (see `ModelRunner`).
     image_examples, video_examples: those of `find_image_examples` and `find_video_examples` when None.
     projects: where annotation projects are stored; without it there is no tab for annotation.
+    notice: what every visitor must know about the model, shown above the tabs.
     """
     runner = ModelRunner(predictor, compute, compute_video)
     images = find_image_examples() if image_examples is None else image_examples
@@ -54,6 +57,8 @@ def build_demo(
     demo = Page(title=TITLE, analytics_enabled=False, delete_cache=(CACHE_CHECK_SECONDS, CACHE_AGE_SECONDS))
     with demo:
         gr.HTML(_header(predictor.name, runner.device_label), elem_id="rs-header")
+        if notice is not None:
+            gr.HTML(messages_html([Message(notice, "warning")]), elem_id="rs-notice")
         with gr.Tabs(elem_id="rs-tabs"):
             with gr.Tab("Image", id="image"):
                 build_image_tab(runner, images, refinement_problem=why_unavailable())

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from refseg.images import load_image
 from refseg.pictures import jpeg_uri, reduced_image
+from refseg.resources import EXAMPLES, resource_folder
 
 THUMBNAIL_SIDE = 240
-OWN_EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
+OWN_EXAMPLES = resource_folder(EXAMPLES)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from refseg.files import replacing
 from refseg.images import save_png
-from refseg.inference.record import segmentation_entry
+from refseg.inference.record import result_record, segmentation_entry
 from refseg.rendering import overlay
 from refseg.ui.saved_files import Saved, nothing_to_save, save_file
 from refseg.ui.session import ImageSession
@@ -47,10 +47,11 @@ class ImageDownloads:
         """result.json: as `python -m refseg segment` writes it. Its mask is mask.png."""
 
         def write(session: ImageSession, segmentation: "Segmentation", path: Path) -> None:
-            entry = segmentation_entry(segmentation, session.mask(threshold, refine), "mask.png", threshold)
-            record = {"image": session.name, "model": self._model, "segmentations": [entry]}
+            mask, is_part = session.mask(threshold, refine), session.candidate is not None
+            entry = segmentation_entry(segmentation, mask, "mask.png", threshold, "crf" if refine else "none", is_part)
+            record = result_record(session.name, self._model, [entry])
             with replacing(path) as temporary:
-                temporary.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+                temporary.write_text(json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
         return _save(session, "result.json", write)
 
