@@ -1,8 +1,8 @@
 """The page's scripts, templates and style sheets in `static/`, and how the browser loads them.
 
-The scripts are ES modules. They are served as they are, without a bundler, from a route of the page's own app: their
-addresses name no folder of the server, and a browser asks for a module again after an update. A widget (`gr.HTML`) loads
-its module with `load_module`, and a Gradio event calls a function of a module with `call_module`.
+The scripts are ES modules. They are served as they are, without a bundler, from a route of the page's app. Their
+addresses contain no path of the server, and browsers check for a newer version before each use. A widget (`gr.HTML`)
+loads its module with `load_module`, and a Gradio event calls a function of a module with `call_module`.
 """
 
 import json
@@ -29,7 +29,7 @@ def static_text(name: str) -> str:
 def load_module(name: str, **constants: Any) -> str:
     """Value for `js_on_load` of a `gr.HTML`: calls `mount(host, constants)` of a module in `static/`.
 
-    name: path of the module below `static/`.  constants: what Python tells the module, of JSON types; names become
+    name: path of the module below `static/`.  constants: values that Python defines, of JSON types; names become
     camelCase, as JavaScript has them.
     """
     values = json.dumps({_camel_case(key): value for key, value in constants.items()})

@@ -87,7 +87,7 @@ def word_messages(unknown: Sequence[str], suggestions: Mapping[str, Sequence[str
         messages.append(Message(text, "warning", replacements))
     if dropped:
         end = " ".join(dropped)
-        text = f"The expression is longer than the model reads. It ignored the end: \u201c{end}\u201d. Shorten the expression."
+        text = f"The expression is too long for the model, which ignored \u201c{end}\u201d. Shorten the expression."
         messages.append(Message(text, "warning"))
     return messages
 
@@ -99,7 +99,7 @@ def result_messages(peak: float, threshold: float, presence: float | None, no_ta
     nothing in the image.
     """
     if no_target and presence is not None:
-        text = f"The expression probably names nothing in this image (presence {presence:.0%}). The most likely mask is shown."
+        text = f"The expression probably names nothing in this image (presence {presence:.0%}). The likeliest mask is shown."
         return [Message(text, "warning")]
     if peak < threshold:
         text = (

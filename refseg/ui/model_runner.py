@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from refseg.video.reader import Clip
 
 Compute = Callable[[NDArray[np.uint8], Sequence[str]], "list[Segmentation]"]
-"""(image uint8 (H, W, 3), expressions) -> one segmentation each. Takes and returns numpy: it may run in another process."""
+"""(image uint8 (H, W, 3), expressions) -> one segmentation each. It may run in another process."""
 
 ComputeVideo = Callable[["Clip", str], "Iterator[FrameResult]"]
 """(clip, expression) -> one result per frame, likewise."""

@@ -29,7 +29,7 @@ class OverlayControls:
         return [self.threshold, self.opacity, self.color, self.outline]
 
     def connect(self, selector: str) -> None:
-        """Sends every change as a "settings" event to the widget that the CSS selector finds. The server is not asked."""
+        """Sends every change to the widget that the CSS selector finds, as an event "settings" in the browser."""
         changes = [self.threshold.change, self.opacity.change, self.color.change, self.outline.change]
         script = call_module("shared/overlay_settings.js", "sendSettings", selector)
         gr.on(changes, fn=None, inputs=self.inputs, js=script)

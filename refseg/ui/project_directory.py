@@ -40,13 +40,11 @@ class ProjectDirectory:
         return [folder.name for folder in sorted(folders, key=_last_change, reverse=True)]
 
     def create(self, name: str) -> str:
-        """Creates a project and returns its key. Raises ProjectError if a folder cannot have the name, or it is taken."""
+        """Creates a project and returns its key. Raises ProjectError for a name that is invalid or taken."""
         if self.listed:
             key = " ".join(name.split())
             if not KEY.fullmatch(key) or key.endswith("."):
-                raise ProjectError(
-                    f"The project name is {name[:60]!r}. Expected letters, digits, spaces, dots or dashes. Choose another name."
-                )
+                raise ProjectError(f"The name is {name[:60]!r}. Expected letters, digits, spaces, dots or dashes. Choose another name.")
         else:
             self.delete_expired()
             key = secrets.token_urlsafe(24).lstrip("-_")
@@ -87,9 +85,7 @@ class ProjectDirectory:
                 " Export it and start another, or run refseg on your own computer."
             )
         if shutil.disk_usage(project.folder).free - added_bytes < MIN_FREE_BYTES:
-            raise ProjectError(
-                "The disk of this shared page is full. Export your work, and try again later or run refseg on your own computer."
-            )
+            raise ProjectError("The disk of this shared page is full. Export your work, or run refseg on your own computer.")
 
     def delete_expired(self) -> None:
         """Deletes the unlisted projects that have not changed for a day."""

@@ -63,14 +63,15 @@ class ProjectFiles:
             raise InputError(_without_paths(str(error), names)) from error
 
     def export(self, format_: str, accepted_only: bool, shares: Mapping[str, float] | None) -> dict[str, Any]:
-        """Writes a zip that the browser may fetch. Returns its path and name, and the report: what was written, lost and
-        altered, and what in the project looks like a mistake.
+        """Writes a zip that the browser may fetch. Returns its path and name, and the report.
+
+        The report counts what was written, lost and altered, and lists what in the project looks like a mistake.
 
         shares: split -> share of the images, 0..1; None keeps the splits of the project.
         """
         _check_format(format_, EXPORTERS)
         options = ExportOptions(accepted_only, {name: share for name, share in (shares or {}).items() if share > 0})
-        project = Project.open(self._project.folder)  # a project of its own: editing goes on meanwhile
+        project = Project.open(self._project.folder)  # a second object, because editing continues meanwhile
         self._folder = SessionFolder(Path(get_upload_folder()))
         path = self._folder.file(f"{_file_name(project.name)}-{format_}.zip")
         report = export_to(format_, project, path, self._set_progress, options).to_json()

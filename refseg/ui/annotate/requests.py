@@ -1,4 +1,4 @@
-"""The requests of the annotation tab's script. Each does one action in an editing session and returns what has changed."""
+"""The requests of the annotation tab's script. Each does one action in a session and returns what has changed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -67,12 +67,12 @@ class EditorRequests:
         session = self._sessions.get(values.text(request, "project"), values.text(request, "window"))
         if name in WITHOUT_LOCK:
             return action(session, request) or {}
-        with session.desk.turn:
+        with session.editor.turn:
             if name in IMAGE_CHANGES:
                 _check_image(session, request)
-            before = session.desk.here
+            before = session.editor.here
             answer = action(session, request) or {}
-            return {**session.state.describe(session.desk), "left": _left_entry(session, before), **answer}
+            return {**session.state.describe(session.editor), "left": _left_entry(session, before), **answer}
 
 
 # --- projects and images
@@ -80,62 +80,62 @@ class EditorRequests:
 
 def _open_project(session: EditorSession, request: Request) -> dict[str, Any]:
     """The page was loaded: everything again, as it is on disk."""
-    desk = session.desk
+    editor = session.editor
     if "author" in request:
-        desk.author = values.text(request, "author", MAX_AUTHOR)
+        editor.author = values.text(request, "author", MAX_AUTHOR)
     session.state.reset()
-    desk.project.refresh()
-    names = [entry.name for entry in desk.project.entries]
-    current = desk.here
+    editor.project.refresh()
+    names = [entry.name for entry in editor.project.entries]
+    current = editor.here
     if current not in names:
-        desk.close()  # another window has removed it
+        editor.close()  # another window has removed it
     if names:
         wanted = (request.get("name"), current, names[0])
-        desk.open(next(name for name in wanted if name in names))
-    desk.notes = damage_notes(desk.project)
-    return {"project": desk.project.name, **_list_images(session, request)}
+        editor.open(next(name for name in wanted if name in names))
+    editor.notes = damage_notes(editor.project)
+    return {"project": editor.project.name, **_list_images(session, request)}
 
 
 def _list_images(session: EditorSession, request: Request) -> dict[str, Any]:
     wanted = values.texts(request, "states", len(STATES)) if request.get("states") else STATES
     states = tuple(state for state in STATES if state in wanted)
-    session.desk.listing.sort(states or STATES, values.flag(request, "by_uncertainty"))
+    session.editor.listing.sort(states or STATES, values.flag(request, "by_uncertainty"))
     return _entries(session)
 
 
 def _open_image(session: EditorSession, request: Request) -> None:
-    session.desk.open(values.text(request, "name"))
+    session.editor.open(values.text(request, "name"))
 
 
 def _step(session: EditorSession, request: Request) -> None:
-    session.desk.move(values.integer(request, "by"))
+    session.editor.move(values.integer(request, "by"))
 
 
 def _set_state(session: EditorSession, request: Request) -> None:
-    session.desk.mark(values.text(request, "state"))
+    session.editor.mark(values.text(request, "state"))
     if values.flag(request, "then_next"):
-        session.desk.move(1)
+        session.editor.move(1)
 
 
 def _add_image(session: EditorSession, request: Request) -> dict[str, Any]:
     record = session.files.add_image(values.uploaded_file(request), values.text(request, "name"))
-    if session.desk.here is None:
-        session.desk.open(record.name)
+    if session.editor.here is None:
+        session.editor.open(record.name)
     return {"added": record.name}
 
 
 def _remove_image(session: EditorSession, request: Request) -> dict[str, Any]:
-    if values.text(request, "name") != session.desk.record.name:
+    if values.text(request, "name") != session.editor.record.name:
         raise InputError("The request names another image than the open one. Open the image first.")
-    session.desk.remove()
+    session.editor.remove()
     return _entries(session)
 
 
 def _crop(session: EditorSession, request: Request) -> dict[str, Any]:
     """A part of the image in more detail. points: two corners [[left, top], [right, bottom]] in image pixels."""
     (left, top), (right, bottom) = values.points(request, "points", 2)
-    with session.desk.turn:
-        name, image = session.desk.record.name, session.desk.image
+    with session.editor.turn:
+        name, image = session.editor.record.name, session.editor.image
     height, width = image.shape[:2]
     box = max(0, int(left)), max(0, int(top)), min(width, int(right) + 1), min(height, int(bottom) + 1)
     if box[0] >= box[2] or box[1] >= box[3]:
@@ -148,32 +148,32 @@ def _crop(session: EditorSession, request: Request) -> dict[str, Any]:
 
 
 def _predict(session: EditorSession, request: Request) -> dict[str, Any]:
-    return _object(session.desk.find(values.text(request, "expression")))
+    return _object(session.editor.find(values.text(request, "expression")))
 
 
 def _set_threshold(session: EditorSession, request: Request) -> None:
-    session.desk.set_threshold(values.text(request, "object"), values.number(request, "value"))
+    session.editor.set_threshold(values.text(request, "object"), values.number(request, "value"))
 
 
 def _brush(session: EditorSession, request: Request) -> dict[str, Any]:
     points = np.asarray(values.points(request, "points"), dtype=np.float64)
     radius, add = values.number(request, "radius"), values.flag(request, "add")
-    return _object(session.desk.draw(_target(request), points, radius, add))
+    return _object(session.editor.draw(_target(request), points, radius, add))
 
 
 def _click(session: EditorSession, request: Request) -> dict[str, Any]:
     points = values.points(request, "points")
     positive, negative = (points, []) if values.flag(request, "add") else ([], points)
-    return _object(session.desk.click(_target(request), positive, negative))
+    return _object(session.editor.click(_target(request), positive, negative))
 
 
 def _box(session: EditorSession, request: Request) -> dict[str, Any]:
     (left, top), (right, bottom) = values.points(request, "points", 2)
-    return _object(session.desk.box(_target(request), (left, top, right, bottom)))
+    return _object(session.editor.box(_target(request), (left, top, right, bottom)))
 
 
 def _repair(session: EditorSession, request: Request) -> dict[str, Any]:
-    return _object(session.desk.repair(values.text(request, "object"), values.text(request, "method")))
+    return _object(session.editor.repair(values.text(request, "object"), values.text(request, "method")))
 
 
 def _update_object(session: EditorSession, request: Request) -> dict[str, Any]:
@@ -187,19 +187,19 @@ def _update_object(session: EditorSession, request: Request) -> dict[str, Any]:
     changed = {field: request[name] for name, (type_, field) in fields.items() if isinstance(request.get(name), type_)}
     if "expressions" in request:
         changed["expressions"] = tuple(values.texts(request, "expressions", MAX_EXPRESSIONS))
-    return _object(session.desk.describe(_target(request), **changed))
+    return _object(session.editor.describe(_target(request), **changed))
 
 
 def _delete_object(session: EditorSession, request: Request) -> None:
-    session.desk.delete(values.text(request, "object"))
+    session.editor.delete(values.text(request, "object"))
 
 
 def _undo(session: EditorSession, request: Request) -> None:
-    session.desk.undo()
+    session.editor.undo()
 
 
 def _redo(session: EditorSession, request: Request) -> None:
-    session.desk.redo()
+    session.editor.redo()
 
 
 # --- many images
@@ -210,14 +210,14 @@ def _start_batch(session: EditorSession, request: Request) -> dict[str, Any]:
     if not expressions:
         raise InputError("There is no expression. Type at least one, one a line.")
     session.end_batch()
-    session.batch = find_everywhere(session.desk, session.batch_client, session.desk.listing.names(), expressions)
+    session.batch = find_everywhere(session.editor, session.batch_client, session.editor.listing.names(), expressions)
     return _continue_batch(session, request)
 
 
 def _continue_batch(session: EditorSession, request: Request) -> dict[str, Any]:
     progress = next(session.batch, None) if session.batch is not None else None
     if progress is None:
-        with session.desk.turn:
+        with session.editor.turn:
             return _stop_batch(session, request)
     batch = {
         "done": progress.done,
@@ -231,7 +231,7 @@ def _continue_batch(session: EditorSession, request: Request) -> dict[str, Any]:
 def _stop_batch(session: EditorSession, request: Request) -> dict[str, Any]:
     """Ends a batch. The list is sorted again, by what is known of the images now."""
     session.end_batch()
-    session.desk.listing.sort_again()
+    session.editor.listing.sort_again()
     return {"batch": None, **_entries(session)}
 
 
@@ -279,15 +279,16 @@ ACTIONS: dict[str, Action] = {
 def _check_image(session: EditorSession, request: Request) -> None:
     """Raises ProjectError if the request names another image than the open one. One without a name is about that."""
     name = values.optional_text(request, "image")
-    if name is not None and name != session.desk.record.name:
+    if name is not None and name != session.editor.record.name:
         raise ProjectError(
-            f"The change was for {name[:80]}, but the open image is {session.desk.record.name} now. Check the image and repeat the change."
+            f"The change was for {name[:80]}, but the open image is {session.editor.record.name} now."
+            " Check the image and repeat the change."
         )
 
 
 def _left_entry(session: EditorSession, before: str | None) -> dict[str, Any] | None:
     """The list's entry of the image that the request has left; None if it left none, or if the image is removed."""
-    entry = None if before is None or before == session.desk.here else session.desk.project.entry(before)
+    entry = None if before is None or before == session.editor.here else session.editor.project.entry(before)
     return None if entry is None else entry_json(entry)
 
 
@@ -315,4 +316,4 @@ def _object(layer: Layer) -> dict[str, Any]:
 
 
 def _entries(session: EditorSession) -> dict[str, Any]:
-    return {"entries": entries_json(session.desk.listing.entries(session.desk.here))}
+    return {"entries": entries_json(session.editor.listing.entries(session.editor.here))}

@@ -25,17 +25,17 @@ class EditorSession:
         # A batch predicts other images than the open one.
         self.client, self.batch_client = PredictionClient(runner), PredictionClient(runner)
         refine: Refine | None = crf.refine_mask if crf.available() else None
-        self.desk = Desk(project, self.client, refine)
+        self.editor = Desk(project, self.client, refine)
         self.state, self.files = EditorState(), ProjectFiles(project, projects)
         self.batch: Iterator[Progress] | None = None
 
     def release_memory(self) -> None:
         """Frees images and features of a session that is not in use. Its history stays."""
-        if self.desk.turn.acquire(blocking=False):
-            self.desk.rest()
+        if self.editor.turn.acquire(blocking=False):
+            self.editor.rest()
             self.client.release()
             self.batch_client.release()
-            self.desk.turn.release()
+            self.editor.turn.release()
 
     def end_batch(self) -> None:
         """Ends the batch, if one runs. Its predictions stay, as one step of the history."""

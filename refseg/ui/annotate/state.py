@@ -13,7 +13,7 @@ MAX_REPORTED = 5  # damaged records that are named
 
 
 class EditorState:
-    """Describes a session to its script. Sends the image only when another is opened, and a mask only when it changes."""
+    """Describes a session to its script. Sends the image only when it is opened, and a mask only when it changes."""
 
     def __init__(self) -> None:
         self._image = ""
@@ -23,27 +23,27 @@ class EditorState:
         """The script was reloaded: send everything again."""
         self._image, self._masks = "", {}
 
-    def describe(self, desk: Desk) -> dict[str, Any]:
+    def describe(self, editor: Desk) -> dict[str, Any]:
         """The session. An image that cannot be shown has "problem", a sentence, instead of "uri"."""
-        iou, count = desk.agreement
+        iou, count = editor.agreement
         state: dict[str, Any] = {
-            "undo_steps": desk.history.undoable,
-            "redo_steps": desk.history.redoable,
+            "undo_steps": editor.history.undoable,
+            "redo_steps": editor.history.redoable,
             "agreement": {"iou": round(iou, 4), "count": count},
-            "notes": list(desk.notes),
+            "notes": list(editor.notes),
             "image": None,
         }
-        if desk.here is None:
+        if editor.here is None:
             self.reset()
             return state
-        state["image"] = self._describe_image(desk)
-        state["objects"] = [_object_json(layer, desk) for layer in desk.record.layers]
-        state["masks"], problems = self._changed_masks(desk.record.layers)
+        state["image"] = self._describe_image(editor)
+        state["objects"] = [_object_json(layer, editor) for layer in editor.record.layers]
+        state["masks"], problems = self._changed_masks(editor.record.layers)
         state["notes"] += problems
         return state
 
-    def _describe_image(self, desk: Desk) -> dict[str, Any]:
-        record = desk.record
+    def _describe_image(self, editor: Desk) -> dict[str, Any]:
+        record = editor.record
         height, width = view_size(record.height, record.width)
         image: dict[str, Any] = {
             "name": record.name,
@@ -57,14 +57,14 @@ class EditorState:
         if self._image != record.name:
             self.reset()
             try:
-                image["uri"] = jpeg_uri(reduced_image(desk.image))
+                image["uri"] = jpeg_uri(reduced_image(editor.image))
                 self._image = record.name
             except RefsegError as error:  # sent with every answer, as long as the problem lasts
                 image["problem"] = str(error)
         return image
 
     def _changed_masks(self, layers: tuple[Layer, ...]) -> tuple[dict[str, str | None], list[str]]:
-        """Masks that the script does not have, as gray PNGs of the view's size, and problems with those it cannot get."""
+        """Masks that the script does not have, as gray PNGs of the view's size, and problems with damaged ones."""
         changed: dict[str, str | None] = {}
         problems = []
         for number, layer in enumerate(layers, start=1):
@@ -100,7 +100,7 @@ def damage_notes(project: Project) -> tuple[str, ...]:
     return (*notes[:MAX_REPORTED], f"{len(notes) - MAX_REPORTED} more records are damaged.")
 
 
-def _object_json(layer: Layer, desk: Desk) -> dict[str, Any]:
+def _object_json(layer: Layer, editor: Desk) -> dict[str, Any]:
     return {
         "id": layer.id,
         "expressions": list(layer.expressions),
@@ -113,5 +113,5 @@ def _object_json(layer: Layer, desk: Desk) -> dict[str, Any]:
         "model": layer.origin.model,
         "threshold": layer.origin.threshold,
         "corrected": layer.model_mask is not None,
-        "adjustable": desk.probability(layer.id) is not None and layer.model_mask is None,
+        "adjustable": editor.probability(layer.id) is not None and layer.model_mask is None,
     }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ImageDownloads:
-    """The download buttons' callbacks. Each takes the controls' values and the session. model: its name, for result.json."""
+    """The download buttons' callbacks. Each takes the controls' values and the session. model: name for result.json."""
 
     def __init__(self, model: str) -> None:
         self._model = model

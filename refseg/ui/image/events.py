@@ -1,7 +1,7 @@
 """What the image tab does when something happens; its widgets are in `tab`.
 
-Every method takes what the browser sent and the visitor's session, and returns plain values for the outputs. So each can
-be called without a page. The class stores nothing of a visitor.
+Every method takes what the browser sent and the visitor's session, and returns plain values for the outputs. So each
+can be called without a page. The class stores nothing of a visitor.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from refseg.inference.segmentation import Segmentation
 
 UploadedImage = Mapping[str, Any] | None
-"""An uploaded image as the browser sends it: {"path": ...}. Any path may be sent: see `request_values.uploaded_file`."""
+"""An uploaded image as the browser sends it: {"path": ...}. The path may be any: see `uploaded_file`."""
 
 EMPTY: dict[str, Any] = {"state": "empty"}
 
@@ -119,7 +119,7 @@ class ImageEvents:
         return (load_image(example.path), example.expression) if example else (None, "")
 
     def _open(self, upload: UploadedImage, session: ImageSession | None) -> ImageSession | None:
-        """The session if it has this file, otherwise a new one; None without an image. Raises InputError or ImageError."""
+        """The session if it has this file, otherwise a new one; None without an image. Raises InputError."""
         if not upload or not upload.get("path"):
             return None
         if session is not None and session.source == upload["path"]:

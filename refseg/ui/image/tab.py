@@ -120,8 +120,10 @@ def _build_outputs(threshold: float, refinement_problem: str | None) -> Outputs:
 
 
 def _connect_model(events: ImageEvents, inputs: Inputs, outputs: Outputs, why_widget: gr.HTML, session: gr.State) -> None:
-    """Events that may run the model: one at a time for all visitors. Uploads arrive as files (`preprocess=False`), which
-    `load_image` decodes."""
+    """Events that may run the model: one at a time for all visitors.
+
+    Uploads arrive as files (`preprocess=False`), which `load_image` decodes.
+    """
     shown = [outputs.result, inputs.messages, outputs.facts, why_widget, session]
     model: dict[str, Any] = {
         "concurrency_id": "network",

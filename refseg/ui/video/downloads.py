@@ -13,7 +13,7 @@ from refseg.video.writer import write_clip
 
 
 class VideoDownloads:
-    """The download buttons' callbacks. Each takes the controls' values and the visitor's run, which may be unfinished."""
+    """The download buttons' callbacks. Each takes the controls' values and the run, which may be unfinished."""
 
     def save_mp4(self, threshold: float, opacity: float, color: str, outline: bool, run: VideoRun | None) -> Saved:
         """overlay.mp4: the clip with its masks, H.264, without sound."""

@@ -16,7 +16,7 @@ from refseg.video.reader import Clip, open_clip
 from refseg.video.sampling import Sampling
 
 UploadedVideo = Mapping[str, Any] | None
-"""An uploaded video as the browser sends it: {"path": ...}. Any path may be sent: see `request_values.uploaded_file`."""
+"""An uploaded video as the browser sends it: {"path": ...}. The path may be any: see `uploaded_file`."""
 
 NO_VIDEO = "There is no video yet. Drop one or choose the example."
 UPDATE_SECONDS = 0.25  # between two updates of the page during a run

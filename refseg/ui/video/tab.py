@@ -62,7 +62,7 @@ class Outputs:
 
 
 def build_video_tab(runner: ModelRunner, examples: Sequence[Example], projects: ProjectDirectory | None = None) -> None:
-    """Adds the tab's contents to the Blocks being built. projects: of the annotation tab, to which frames can be sent."""
+    """Adds the tab's contents to the Blocks being built. projects: those to which frames can be sent."""
     events = VideoEvents(runner)
     with gr.Row(elem_classes="rs-columns"):
         with gr.Column(scale=5, min_width=320, elem_classes="rs-inputs"):

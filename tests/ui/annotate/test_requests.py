@@ -387,7 +387,7 @@ def test_seats_that_rest_keep_their_place_and_their_history(client: Client, page
     for number in range(MAX_ACTIVE):
         Client(page, client.project, f"other {number}")("open_project")
     (seat,) = [seat for (_, window), seat in page._sessions._sessions.items() if window == "one"]
-    assert seat.desk._image is None and not seat.desk._proposals
+    assert session.editor._image is None and not session.editor._proposals
     assert seat.client._last is None and seat.batch_client._last is None and seat.batch is not None
     layer = Project.open(tmp_path / "projects" / "dogs").record("photo.png").layers[-1].id
     assert "no longer at hand" in client("set_threshold", object=layer, value=0.3)["error"]

@@ -9,7 +9,7 @@ export function createCanvas({ root, find, state, constants }) {
   const context = masks.getContext("2d");
   const previewContext = preview.getContext("2d");
 
-  /** The mask of an object as a drawing of its own, made again only when the mask or its style has changed. */
+  /** The drawing of one object's mask. It is drawn again only when the mask or its style has changed. */
   function drawingOf(object) {
     const mask = state.masks.get(object.id);
     if (!mask) return null;

@@ -30,7 +30,7 @@ export function createObjectList(editor) {
     if (answer?.object && findObject(state, answer.object) && !state.stroke && !isTyping) select(answer.object);
   }
 
-  /** Requests a prediction for an expression; it becomes an object of its own. */
+  /** Requests a prediction for an expression; it becomes a new object. */
   const predict = (expression) => editor.api.requestChange("predict", { expression });
 
   function predictAgain(object = activeObject(state)) {
@@ -177,7 +177,7 @@ export function createObjectList(editor) {
       { className: "rs-row" },
       createElement("button", {
         textContent: "Predict again",
-        title: "Predict the first expression again, as an object of its own (R)",
+        title: "Predict the first expression again, as a new object (R)",
         disabled: !object.expressions.length,
         data: { name: "predict-again" },
         onclick: () => predictAgain(object),

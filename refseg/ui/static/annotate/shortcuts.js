@@ -9,7 +9,7 @@ const TYPABLE = "input:not([type=range], [type=checkbox], [type=color], [type=fi
 
 /**
  * All shortcuts: { label, text, run, key, repeats }. label: what is printed on the key.  run: null for those that
- * `handle` treats by itself.  key: `event.key` where it differs from the label.  repeats: whether holding the key
+ * `handle` implements.  key: `event.key` where it differs from the label.  repeats: whether holding the key
  * down repeats the action.
  */
 function listShortcuts(editor, act) {

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {object} Visit An open project. Opening a project makes a new object, also for the same project, so that
- *   what began during an earlier visit can tell that it is over.
+ *   what began during an earlier visit can detect that it is over.
  * @property {string} key names the project to the server
  * @property {string} name
  *

@@ -18,7 +18,7 @@ export function sendAllFramesInputs(_project, ...rest) {
   return [openProject(), ...rest];
 }
 
-/** Tells the annotation tab which project the frames are in. */
+/** Announces to the annotation tab which project the frames are in. */
 export function announceProject(key) {
   document.dispatchEvent(new CustomEvent("refseg-project", { detail: key }));
 }

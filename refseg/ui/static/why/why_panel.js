@@ -1,4 +1,4 @@
-// "Why this mask". Every number and map is requested when the user looks at it. Text from users is set as text; the word
+// "Why this mask". Every number and map is requested when the user opens it. Text from users is set as text; the word
 // table is escaped markup of the server.
 
 import { createElement, finder, formatPercent } from "../shared/dom.js";
