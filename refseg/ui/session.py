@@ -52,9 +52,10 @@ class ImageSession:
     """An image, its features and the last segmentation of it. Never shared between visitors.
 
     source: path of the uploaded file.  name: its name on the visitor's computer.  image: uint8 (H, W, 3).
-    encoded: None where features cannot be cached.  run: number of results so far; it distinguishes
-    equal results.  opened_ms: when the image was opened, in milliseconds; it orders results of different images.  folder: downloads.  shared_folder: files that the page's script may fetch.  token: names the session to that
-    script; it cannot be guessed.  candidate: the part (H, W) of the mask that the visitor selected, None for all.
+    encoded: None where features cannot be cached.  run: number of results so far; it distinguishes equal results.
+    opened_ms: when the image was opened, in milliseconds; it orders results of different images.  folder: downloads.
+    shared_folder: files that the page's script may fetch.  token: names the session to that script; it cannot be
+    guessed.  candidate: the part (H, W) of the mask that the visitor selected, None for all.
     """
 
     source: str

@@ -26,21 +26,21 @@ def test_builds_without_launching(demo: gr.Blocks) -> None:
 
 
 def test_endpoints_are_named(demo: gr.Blocks) -> None:
-    picture = {"open_picture", "segment", "refine", "save_mask", "save_overlay", "save_result"}
-    clip = {"plan", "segment_clip", "save_mp4", "save_masks", "save_expressions", "save_timeline"}
-    assert set(functions(demo)) == picture | clip
+    image = {"open_picture", "segment", "refine", "save_mask", "save_overlay", "save_result"}
+    video = {"plan", "segment_clip", "save_mp4", "save_masks", "save_expressions", "save_timeline"}
+    assert set(functions(demo)) == image | video
 
 
-def test_one_network_run_at_a_time(demo: gr.Blocks) -> None:
+def test_one_run_of_the_model_at_a_time(demo: gr.Blocks) -> None:
     assert functions(demo)["segment_clip"].concurrency_limit == 1
-    assert functions(demo)["segment_clip"].concurrency_id != "network", "a long clip would keep pictures waiting"
+    assert functions(demo)["segment_clip"].concurrency_id != "network", "a long video would keep images waiting"
     network = [function for function in demo.fns.values() if function.fn is not None and function.concurrency_id == "network"]
     assert len(network) >= 4 and all(function.concurrency_limit == 1 for function in network)
 
 
 def test_controls_of_the_overlay_stay_in_the_browser(demo: gr.Blocks) -> None:
     live = [function for function in demo.fns.values() if function.fn is None and function.js and "sendSettings" in str(function.js)]
-    assert len(live) == 2 and all(len(one.targets) == 4 for one in live)  # of the picture, of the clip
+    assert len(live) == 2 and all(len(one.targets) == 4 for one in live)  # of the image, of the video
 
 
 def test_state_is_bounded_and_uploads_are_deleted(demo: gr.Blocks) -> None:

@@ -36,19 +36,19 @@ def test_quoted_reads_as_a_list() -> None:
     assert quoted_list(["a", "b", "c"]) == "“a”, “b” and “c”"
 
 
-def test_unknown_words_come_once_with_their_neighbours() -> None:
+def test_an_unknown_word_is_named_once_with_similar_words() -> None:
     (message,) = word_messages(["dgo", "dgo"], {"dgo": ["dog", "go"]}, [], known=2)
     assert message.replacements == (Replacement("dgo", "dog"), Replacement("dgo", "go"))
     assert "this word" in message.text and "image alone" not in message.text
     assert message.html().count("<button") == 2
 
 
-def test_only_unknown_words_is_said_to_be_a_guess() -> None:
+def test_without_known_words_the_message_says_so() -> None:
     (message,) = word_messages(["xx", "yy"], {}, [], known=0)
     assert "depends on the image alone" in message.text and not message.replacements
 
 
-def test_truncation_names_what_was_left_out() -> None:
+def test_truncation_names_the_ignored_words() -> None:
     (message,) = word_messages([], {}, ["of", "the", "car"], known=20)
     assert "“of the car”" in message.text
 
@@ -81,10 +81,10 @@ def test_replacement_is_not_a_pattern() -> None:
     assert replace_word("a b", "b", r"\1") == r"a \1"
 
 
-def test_a_failure_names_what_a_person_can_mend() -> None:
-    assert error_message(VideoError("choose another clip")) == Message("choose another clip", "error")
+def test_an_error_of_the_user_is_shown() -> None:
+    assert error_message(VideoError("choose another video")) == Message("choose another video", "error")
 
 
-def test_a_fault_of_the_program_goes_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_of_the_program_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     message = error_message(ZeroDivisionError("secret"))
     assert message == Message(INTERNAL_ERROR, "error") and "secret" in caplog.text

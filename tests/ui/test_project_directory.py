@@ -1,4 +1,4 @@
-"""Whose projects can be seen and opened."""
+"""Which projects are listed and can be opened."""
 
 import os
 import time
@@ -10,7 +10,7 @@ from refseg.errors import ProjectError
 from refseg.ui.project_directory import UNLISTED_LIFETIME_SECONDS, ProjectDirectory
 
 
-def test_on_ones_own_computer_projects_have_their_names_and_are_listed(tmp_path: Path) -> None:
+def test_listed_projects_have_names(tmp_path: Path) -> None:
     projects = ProjectDirectory(tmp_path / "projects", listed=True)
     assert projects.keys() == [] and projects.location == str(tmp_path / "projects")
     assert projects.create(" my  dogs ") == "my dogs" and projects.create("Grüße-2") == "Grüße-2"
@@ -29,7 +29,7 @@ def test_names_stay_in_their_folder(name: str, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_visitors_do_not_know_each_other(tmp_path: Path) -> None:
+def test_unlisted_projects_have_random_keys(tmp_path: Path) -> None:
     projects = ProjectDirectory(tmp_path, listed=False)
     first, second = projects.create("mine"), projects.create("mine")
     assert first != second and min(len(first), len(second)) >= 24 and projects.keys() == [] and projects.location == ""
@@ -38,7 +38,7 @@ def test_visitors_do_not_know_each_other(tmp_path: Path) -> None:
         projects.open("mine")
 
 
-def test_a_visitors_project_has_its_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unlisted_project_has_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("refseg.ui.project_directory.MAX_UNLISTED_BYTES", 2_000_000)
     monkeypatch.setattr("refseg.ui.project_directory.MIN_FREE_BYTES", 0)
     shared, own = ProjectDirectory(tmp_path / "shared", listed=False), ProjectDirectory(tmp_path / "own", listed=True)
@@ -54,7 +54,7 @@ def test_a_visitors_project_has_its_bounds(tmp_path: Path, monkeypatch: pytest.M
     assert shared.limits.size < own.limits.size
 
 
-def test_what_nobody_has_touched_for_a_day_goes(tmp_path: Path) -> None:
+def test_unlisted_projects_expire(tmp_path: Path) -> None:
     projects = ProjectDirectory(tmp_path, listed=False)
     old, new = projects.create("old"), projects.create("new")
     (tmp_path / "else").mkdir()

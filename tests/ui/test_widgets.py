@@ -12,8 +12,8 @@ ATTACK = '<img src=x onerror="alert(1)">'
 def test_map_is_described_in_words() -> None:
     values = np.zeros((30, 30), np.float32)
     values[2, 27] = 0.8
-    told = unit_map(values, np.zeros((30, 30, 3), np.uint8))
-    assert told["where"] == "at the top right" and told["high"] == 0.8 and told["low"] == 0.0
+    answer = unit_map(values, np.zeros((30, 30, 3), np.uint8))
+    assert answer["where"] == "at the top right" and answer["high"] == 0.8 and answer["low"] == 0.0
 
 
 def test_facts_are_escaped() -> None:

@@ -1,4 +1,4 @@
-"""The video tab without a page: plans, runs that stop or fail, what is kept, what is saved."""
+"""The video tab without a page: plans, runs that are canceled or fail, downloads."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +36,7 @@ def finished(page: VideoEvents, upload: dict[str, Any], expression: str = "the r
     return last.run
 
 
-def test_a_plan_says_how_much_and_how_long(page: VideoEvents, upload: dict[str, Any]) -> None:
+def test_a_plan_has_frames_and_duration(page: VideoEvents, upload: dict[str, Any]) -> None:
     plan, messages = page.plan(upload, 0, 0, None)
     assert "6 frames" in plan and "90 × 60" in plan and "about" in plan and "CPU" in plan and messages == ""
     assert "3 frames" in page.plan(upload, 5, 0, None).plan
@@ -47,17 +47,17 @@ def test_a_plan_says_how_much_and_how_long(page: VideoEvents, upload: dict[str, 
 
 def test_a_run_grows_frame_by_frame(page: VideoEvents, upload: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("refseg.ui.video.events.UPDATE_SECONDS", 0.0)
-    told = list(page.run(upload, "the red ball", 0, 0, None, None))
-    assert [one.player["done"] for one in told] == [0, 1, 2, 3, 4, 5, 6, 6]
-    assert [one.player["state"] for one in told] == ["running"] * 7 + ["done"]
-    assert 'data-done="3"' in told[3].progress and "left" in told[3].progress
-    run = told[-1].run
+    outputs = list(page.run(upload, "the red ball", 0, 0, None, None))
+    assert [one.player["done"] for one in outputs] == [0, 1, 2, 3, 4, 5, 6, 6]
+    assert [one.player["state"] for one in outputs] == ["running"] * 7 + ["done"]
+    assert 'data-done="3"' in outputs[3].progress and "left" in outputs[3].progress
+    run = outputs[-1].run
     assert run is not None
     fetched = page.frames({"run": run.token, "first": 0}) + page.frames({"run": run.token, "first": 5})
     assert [frame["number"] for frame in fetched] == [0, 1, 2, 3, 4, 5, 5]
 
 
-def test_masks_are_those_of_the_predictor_but_for_rounding(page: VideoEvents, upload: dict[str, Any], tiny_predictor: Predictor) -> None:
+def test_masks_are_those_of_the_predictor_up_to_rounding(page: VideoEvents, upload: dict[str, Any], tiny_predictor: Predictor) -> None:
     run = finished(page, upload)
     results = VideoPredictor(tiny_predictor).segment(upload["path"], "the red ball")
     for number, result in enumerate(results):
@@ -75,7 +75,7 @@ def test_a_timeline_follows_the_threshold(page: VideoEvents, upload: dict[str, A
     assert low.moments[1].steadiness == 1.0
 
 
-def test_what_is_missing_is_said(page: VideoEvents, upload: dict[str, Any], tmp_path: Path) -> None:
+def test_missing_inputs_are_reported(page: VideoEvents, upload: dict[str, Any], tmp_path: Path) -> None:
     assert "no video yet" in next(page.run(None, "dog", 0, 0, None, None)).messages
     assert "expression is empty" in next(page.run(upload, "  ", 0, 0, None, None)).messages
     assert "holds no word" in next(page.run(upload, "!?", 0, 0, None, None)).messages
@@ -83,7 +83,7 @@ def test_what_is_missing_is_said(page: VideoEvents, upload: dict[str, Any], tmp_
     assert "not among the uploads" in gone.messages and gone.player == EMPTY
 
 
-def test_a_clip_that_breaks_off_keeps_what_was_found(tiny_predictor: Predictor, upload: dict[str, Any]) -> None:
+def test_a_damaged_video_keeps_its_results(tiny_predictor: Predictor, upload: dict[str, Any]) -> None:
     def breaks_off(clip: Clip, expression: str) -> Iterator[FrameResult]:
         for number, result in enumerate(VideoPredictor(tiny_predictor).run(clip, expression)):
             if number == 4:
@@ -95,7 +95,7 @@ def test_a_clip_that_breaks_off_keeps_what_was_found(tiny_predictor: Predictor, 
     assert "up to 0.4 s only" in last.messages and last.run.damage == "the clip can be read up to 0.4 s only"
 
 
-def test_a_fault_of_the_program_is_not_shown(tiny_predictor: Predictor, upload: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_of_the_program_is_not_shown(tiny_predictor: Predictor, upload: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     def faulty(clip: Clip, expression: str) -> Iterator[FrameResult]:
         raise ZeroDivisionError("secret")
         yield
@@ -104,19 +104,19 @@ def test_a_fault_of_the_program_is_not_shown(tiny_predictor: Predictor, upload: 
     assert "secret" not in last.messages and "program failed" in last.messages and "secret" in caplog.text
 
 
-def test_stopping_keeps_what_there_is(page: VideoEvents, upload: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_canceling_keeps_the_results(page: VideoEvents, upload: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("refseg.ui.video.events.UPDATE_SECONDS", 0.0)
     running = page.run(upload, "ball", 0, 0, None, None)
     for _ in range(3):
-        told = next(running)
+        outputs = next(running)
     assert isinstance(running, Iterator)
     running.close()  # type: ignore[attr-defined]
-    stopped = page.cancel(told.run)
-    assert stopped.player["state"] == "done" and stopped.player["done"] == 2 and "Canceled after 2 of 6" in stopped.messages
+    canceled = page.cancel(outputs.run)
+    assert canceled.player["state"] == "done" and canceled.player["done"] == 2 and "Canceled after 2 of 6" in canceled.messages
     assert page.cancel(None).player == EMPTY
 
 
-def test_files_of_one_run_are_gone_with_it(page: VideoEvents, upload: dict[str, Any]) -> None:
+def test_files_of_a_run_are_deleted_with_it(page: VideoEvents, upload: dict[str, Any]) -> None:
     run = finished(page, upload)
     folder = run.folder.file("x").parent
     assert folder.is_dir()
@@ -145,6 +145,6 @@ def test_durations(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
 
 
-def test_progress_before_the_first_frame_promises_nothing() -> None:
+def test_progress_before_the_first_frame_has_no_estimate() -> None:
     html = progress_html(0, 10, 0.0)
     assert "0 of 10 frames" in html and "left" not in html and np.char.count(html, "<progress") == 1

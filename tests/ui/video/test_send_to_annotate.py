@@ -44,7 +44,7 @@ def test_a_frame_and_all_frames_reach_the_visitors_project(listed: bool, run: Vi
     assert len(project.record(entry.name).layers) == 2
 
 
-def test_frames_are_doubted_on_the_scale_of_pictures(tiny_predictor: Predictor, tmp_path: Path) -> None:
+def test_frames_have_the_same_uncertainty_as_images(tiny_predictor: Predictor, tmp_path: Path) -> None:
     frames, run = moving(2), None
     upload: dict[str, Any] = {"path": str(make_clip(tmp_path / "clip.mp4", frames, rate=10)), "orig_name": "clip.mp4"}
     for answered in VideoEvents(ModelRunner(tiny_predictor)).run(upload, "the red ball", 0, 0, None, None):
@@ -54,10 +54,10 @@ def test_frames_are_doubted_on_the_scale_of_pictures(tiny_predictor: Predictor, 
         assert run.uncertainty(number, 0.5) == pytest.approx(replace(result.segmentation, threshold=0.5).doubt, abs=1e-2)
 
 
-def test_nothing_to_send_is_said(run: VideoRun, tmp_path: Path) -> None:
+def test_nothing_to_send_is_reported(run: VideoRun, tmp_path: Path) -> None:
     sender = FrameSender(ProjectDirectory(tmp_path / "projects", listed=True))
-    for told in (sender.send_frame(0, "", 0.5, None), sender.send_frame(99, "", 0.5, run), sender.send_all_frames("", 0.5, None)):
-        (sent,) = told
+    for outputs in (sender.send_frame(0, "", 0.5, None), sender.send_frame(99, "", 0.5, run), sender.send_all_frames("", 0.5, None)):
+        (sent,) = outputs
         assert "error" in sent.messages and not (tmp_path / "projects").exists()
     run.clip.info.path.unlink() if isinstance(run.clip.info.path, Path) else Path(run.clip.info.path).unlink()
     (*_, sent) = sender.send_all_frames("", 0.5, run)
