@@ -12,6 +12,8 @@ def plan_html(clip: Clip, seconds_per_frame: float | None, device: str) -> str:
     info = clip.info
     frames = "1 frame" if len(clip) == 1 else f"{len(clip):,} frames"
     parts = [f"<strong>{frames}</strong> of {clip.total:,}", f"{info.width} × {info.height}", f"{info.duration:.1f} s"]
+    if info.pixel_aspect != 1:
+        parts.append(f"pixels {info.pixel_aspect.numerator}:{info.pixel_aspect.denominator}, frames are not stretched")
     if seconds_per_frame is not None:
         parts.append(f"about <strong>{duration_text(seconds_per_frame * len(clip))}</strong> on {escape(device)}")
     return f'<p class="rs-plan">{" · ".join(parts)}</p>'
