@@ -100,5 +100,5 @@ def test_it_is_explained_by_what_it_can_show(checkpoint: Path, sample_image: NDA
 
 
 def test_it_is_served_on_the_page(checkpoint: Path, build: Build) -> None:  # noqa: F811
-    demo = build(Predictor.load(checkpoint, device="cpu", precision="float32"), examples=[], clips=[])
+    demo = build(Predictor.load(checkpoint, device="cpu", precision="float32"), image_examples=[], video_examples=[])
     assert isinstance(demo, gr.Blocks)

@@ -20,9 +20,9 @@ from PIL import Image
 
 from refseg import Predictor
 from refseg.language import Vocabulary
-from refseg.models.cmsa.config import NetworkConfig
-from refseg.models.cmsa.network import ReferringNetwork
-from refseg.ui import Shelf, build_demo, launch_options
+from refseg.models.cmsa.config import CmsaConfig
+from refseg.models.cmsa.network import CmsaNetwork
+from refseg.ui import ProjectDirectory, build_demo, launch_options
 from tests.browser.annotator import Annotator, Sit
 from tests.browser.visitor import PATIENCE, Site, SomeVisitor, Visit
 
@@ -53,6 +53,30 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+# In miniature, with everything except regions.
+NETWORK = replace(
+    CmsaConfig(),
+    backbone="plain",
+    image_size=64,
+    padding=114,
+    visual=16,
+    embedding=8,
+    context=8,
+    width=16,
+    channels=16,
+    modulated=True,
+    refinement=(16, 8),
+    gains=True,
+    logit_scale=True,
+    mean_received=True,
+    biases=True,
+    cross_frame=8,
+    cross_frame_on="normalized",
+    cross_frame_renormalized=True,
+    cross_frame_zero_start=True,
+)
+
+
 def _missing(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(reason)
@@ -66,7 +90,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     vocabulary = Vocabulary(["<pad>", "<unk>", *WORDS])
     predictor = Predictor(
         # without regions, whose votes push an untrained network beyond the reach of the threshold slider
-        ReferringNetwork(replace(NetworkConfig.tiny(), regions=0, number=False, cross_frame=8), len(vocabulary)),
+        CmsaNetwork(NETWORK, len(vocabulary)),
         vocabulary,
         device="cpu",
         precision="float32",
@@ -79,7 +103,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     previous = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
     projects = tmp_path_factory.mktemp("projects")
-    demo = build_demo(predictor, shelf=Shelf(projects, listed=True))
+    demo = build_demo(predictor, projects=ProjectDirectory(projects, listed=True))
     _, url, _ = demo.launch(**launch_options(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", server_port=_free_port()))
     visited = Site(url, predictor, calls, projects)
     _slow_down(predictor, visited)

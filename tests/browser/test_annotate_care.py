@@ -27,11 +27,11 @@ def focused(person: Annotator) -> str:
 def test_the_list_shows_what_became_of_a_picture(sit: Sit, photos: list[Path]) -> None:
     person = began(sit, *photos)
     person.ask("the red ball")
-    assert said(person, "small.png") == "small.png: model, 1 mask"
+    assert said(person, "small.png") == "small.png: model, 1 object"
     person.done(lambda: person.press("a"))
     person.done(lambda: person.press("s"))
-    assert said(person, "small.png") == "small.png: accepted, 1 mask"
-    assert said(person, "large.png") == "large.png: skipped, 0 masks"
+    assert said(person, "small.png") == "small.png: accepted, 1 object"
+    assert said(person, "large.png") == "large.png: skipped, 0 objects"
     assert person.page.get_attribute('.rs-entry[data-name="small.png"]', "data-state") == "accepted"
     signs = "name => getComputedStyle(document.querySelector(`[data-name='${name}'] .rs-state`), '::before').content"
     assert len({person.page.evaluate(signs, name) for name in ("small.png", "large.png", "tall.png")}) == 3
@@ -40,26 +40,26 @@ def test_the_list_shows_what_became_of_a_picture(sit: Sit, photos: list[Path]) -
 
 def test_a_held_key_or_a_second_press_is_for_one_picture(sit: Sit, photos: list[Path]) -> None:
     person = began(sit, *photos)
-    let_go = person.hold("mark")
+    let_go = person.hold("set_state")
     person.press("a")
     person.press("a")
     person.done(let_go)
-    assert person.noted("picture") == "large.png"
+    assert person.noted("image") == "large.png"
     for _ in range(3):
         person.page.keyboard.down("a")  # the second and third are repeats
         person.ready()
     person.page.keyboard.up("a")
-    person.page.wait_for_function("() => document.querySelector('.rs-desk').dataset.picture === 'tall.png'")
-    assert [request["picture"] for request in person.requests_for("mark")] == ["small.png", "large.png"]
+    person.page.wait_for_function("() => document.querySelector('.rs-editor').dataset.image === 'tall.png'")
+    assert [request["image"] for request in person.requests_for("set_state")] == ["small.png", "large.png"]
     assert person.record("tall.png").state == "new"
     person.page.keyboard.down("ArrowLeft")
-    person.page.wait_for_function("() => document.querySelector('.rs-desk').dataset.picture === 'large.png'")
+    person.page.wait_for_function("() => document.querySelector('.rs-editor').dataset.image === 'large.png'")
     person.ready()
     person.done(lambda: person.page.keyboard.down("ArrowLeft"))
     person.page.keyboard.up("ArrowLeft")
-    assert person.noted("picture") == "small.png"
+    assert person.noted("image") == "small.png"
     person.ask("the red ball")
-    assert person.requests_for("find")[-1]["picture"] == "small.png"
+    assert person.requests_for("predict")[-1]["image"] == "small.png"
     assert not person.errors
 
 
@@ -67,33 +67,33 @@ def test_what_runs_stays_in_its_project_and_stops_when_the_person_leaves(sit: Si
     person = sit()
     person.create()
     page, first = person.page, person.project
-    let_go = person.hold("add")
-    page.set_input_files(".rs-add", [str(photo) for photo in photos])
-    page.wait_for_function("() => document.querySelector('.rs-busy').textContent.startsWith('adding 1')")
-    page.wait_for_function("() => document.querySelector('.rs-desk').dataset.busy === '1'")
-    page.click('[data-do="leave"]')
+    let_go = person.hold("add_image")
+    page.set_input_files(".rs-add-images", [str(photo) for photo in photos])
+    page.wait_for_function("() => document.querySelector('.rs-status').textContent.startsWith('Adding image 1')")
+    page.wait_for_function("() => document.querySelector('.rs-editor').dataset.pending === '1'")
+    page.click('[data-action="close"]')
     let_go()
-    page.wait_for_function("() => document.querySelector('.rs-busy').textContent.includes('stopped: 1 of 3')")
+    page.wait_for_function("() => document.querySelector('.rs-status').textContent.includes('1 of 3 were added')")
     person.project += "2"
     person.create()
     person.ready()
     assert [entry.name for entry in Project.open(site.projects / first).entries] == ["small.png"]
     assert not Project.open(site.projects / person.project).entries
     person.add(*photos[1:])
-    let_go = person.hold("next")
+    let_go = person.hold("continue_batch")
     page.click('[data-open="batch"]')
-    page.fill(".rs-batch-text", "the red ball")
+    page.fill(".rs-batch-expressions", "the red ball")
     page.click('[data-pane="batch"] button[type="submit"]')
-    page.wait_for_function("() => document.querySelector('.rs-busy').textContent.startsWith('0 of 2')")
-    page.click('[data-do="leave"]')
+    page.wait_for_function("() => document.querySelector('.rs-status').textContent.startsWith('0 of 2')")
+    page.click('[data-action="close"]')
     page.get_by_role("button", name=first, exact=True).click()
     page.wait_for_selector('.rs-entry[data-name="small.png"]')
     let_go()
-    page.wait_for_function("() => document.querySelector('.rs-busy').textContent.includes('was stopped')")
+    page.wait_for_function("() => document.querySelector('.rs-status').textContent.includes('Stopped the batch')")
     person.ready()
-    (asked,) = person.requests_for("batch")
-    assert {request["key"] for what in ("next", "stop") for request in person.requests_for(what)} == {asked["key"]}
-    assert person.noted("picture") == "small.png"
+    (asked,) = person.requests_for("start_batch")
+    assert {request["project"] for what in ("continue_batch", "stop_batch") for request in person.requests_for(what)} == {asked["project"]}
+    assert person.noted("image") == "small.png"
     person.project = first
     assert not person.record("small.png").layers
     assert not person.errors
@@ -101,9 +101,9 @@ def test_what_runs_stays_in_its_project_and_stops_when_the_person_leaves(sit: Si
 
 def test_the_sentence_for_what_ended_a_batch_stays(sit: Sit, photos: list[Path]) -> None:
     person = began(sit, photos[0])
-    person.intercept("next", lambda route: route.fulfill(json={"error": "the disk is full"}))
+    person.intercept("continue_batch", lambda route: route.fulfill(json={"error": "the disk is full"}))
     person.page.click('[data-open="batch"]')
-    person.page.fill(".rs-batch-text", "the red ball")
+    person.page.fill(".rs-batch-expressions", "the red ball")
     person.done(lambda: person.page.click('[data-pane="batch"] button[type="submit"]'))
     person.page.wait_for_selector(".rs-batch-stop:disabled")
     person.hears("the disk is full")
@@ -113,7 +113,7 @@ def test_strokes_on_a_slow_line_make_one_mask(sit: Sit, photos: list[Path]) -> N
     person = began(sit, photos[0])
     page = person.page
     person.press("b")
-    let_go = person.hold("draw")
+    let_go = person.hold("brush")
 
     def stroke(y: float) -> None:
         page.mouse.move(*person.place(0.2, y))
@@ -132,8 +132,8 @@ def test_strokes_on_a_slow_line_make_one_mask(sit: Sit, photos: list[Path]) -> N
     person.done(page.mouse.up)
     (layer,) = person.record().layers
     assert layer.pixels()[[24, 60, 96], 64].all()
-    sent = person.requests_for("draw")
-    assert {request["layer"] for request in sent} == {layer.id} and [request.get("fresh") for request in sent] == [True, True, None]
+    sent = person.requests_for("brush")
+    assert {request["object"] for request in sent} == {layer.id} and [request.get("is_new") for request in sent] == [True, True, None]
     assert not person.errors
 
 
@@ -141,27 +141,27 @@ def test_an_answer_meanwhile_leaves_what_is_painted_and_typed(sit: Sit, photos: 
     person = began(sit, photos[0])
     page = person.page
     person.ask("the red ball")
-    let_go = person.hold("find")
+    let_go = person.hold("predict")
     person.say("the dog")
     person.write("the next sentence")
-    field = page.get_by_label("sentence 2 of mask 1")
+    field = page.get_by_label("Expression 2 of object 1")
     field.click()
     page.keyboard.type("half a sen")
     person.done(let_go)
     page.keyboard.type("tence")
-    assert field.input_value() == "half a sentence" and page.input_value(".rs-sentence") == "the next sentence"
+    assert field.input_value() == "half a sentence" and page.input_value(".rs-predict-expression") == "the next sentence"
     person.done(lambda: page.keyboard.press("Enter"))
     assert person.record().layers[0].expressions == ("the red ball", "half a sentence")
     person.press("b")
-    let_go = person.hold("find")
+    let_go = person.hold("predict")
     person.say("the green ball")
     page.mouse.move(*person.place(0.1, 0.1))
     page.mouse.down()
     page.mouse.move(*person.place(0.9, 0.9), steps=3)
     person.done(let_go)
     person.done(page.mouse.up)
-    assert len(person.record().layers) == 3 and person.requests_for("draw")[0]["layer"] == person.record().layers[0].id
-    assert person.page.locator(".rs-thing:first-child.rs-open").count() == 1, "the hand's own mask stays the one at hand"
+    assert len(person.record().layers) == 3 and person.requests_for("brush")[0]["object"] == person.record().layers[0].id
+    assert person.page.locator(".rs-object:first-child.rs-open").count() == 1, "the hand's own mask stays the one at hand"
     assert not person.errors
 
 
@@ -172,27 +172,27 @@ def test_the_keyboard_alone(sit: Sit, photos: list[Path]) -> None:
     page.focus('[data-name="hide"]')
     person.done(lambda: page.keyboard.press("Space"))
     assert person.record().layers[0].hidden and focused(person) == "hide"
-    page.focus('[data-name="again"]')
+    page.focus('[data-name="predict-again"]')
     person.done(lambda: page.keyboard.press("Enter"))
-    page.wait_for_selector(".rs-thing:nth-child(2).rs-open")
+    page.wait_for_selector(".rs-object:nth-child(2).rs-open")
     assert focused(person) == "title"
-    page.get_by_label("category of mask 2").fill("ball")
+    page.get_by_label("Category of object 2").fill("ball")
     person.done(lambda: page.keyboard.press("Enter"))
     assert person.record().layers[1].category == "ball" and focused(person) == "category"
-    page.focus(".rs-size")
-    size = page.input_value(".rs-size")
+    page.focus(".rs-brush-size")
+    size = page.input_value(".rs-brush-size")
     page.keyboard.press("ArrowRight")
-    assert page.input_value(".rs-size") != size
-    page.focus(".rs-hardest")
+    assert page.input_value(".rs-brush-size") != size
+    page.focus(".rs-by-uncertainty")
     person.done(lambda: page.keyboard.press("Space"))
-    assert page.is_checked(".rs-hardest") and not person.requests_for("move")
-    page.focus('[data-do="sheet"]')
+    assert page.is_checked(".rs-by-uncertainty") and not person.requests_for("step")
+    page.focus('[data-action="shortcuts"]')
     page.keyboard.press("Space")
-    page.wait_for_selector("dialog.rs-keys[open]")
+    page.wait_for_selector("dialog.rs-shortcuts[open]")
     page.keyboard.press("Escape")
     page.get_by_role("tab", name="Video").focus()
     page.keyboard.press("Space")
-    page.wait_for_selector("#rs-clip")
+    page.wait_for_selector("#rs-video-input")
     assert not person.errors
 
 
@@ -201,11 +201,11 @@ def test_a_lost_line_is_said_and_the_author_stays(sit: Sit, photos: list[Path]) 
     person.page.fill(".rs-author", "Ann")
     person.create()
     person.add(photos[0])
-    person.intercept("find", lambda route: route.abort())
+    person.intercept("predict", lambda route: route.abort())
     person.ask("the red ball")
-    person.hears("no answer from its server")
-    assert [request["author"] for request in person.requests_for("enter")] == ["Ann", "Ann"]
-    person.intercept("find", lambda route: route.continue_())
+    person.hears("server did not answer")
+    assert [request["author"] for request in person.requests_for("open_project")] == ["Ann", "Ann"]
+    person.intercept("predict", lambda route: route.continue_())
     person.ask("the red ball")
     assert person.record().layers[0].author == "Ann"
 
@@ -216,22 +216,22 @@ def test_a_picture_that_cannot_be_shown_says_why(sit: Sit, photos: list[Path]) -
     def without_picture(route: Any) -> None:
         response = route.fetch()
         told = response.json()
-        del told["picture"]["uri"]
-        told["picture"]["problem"] = "large.png is gone: put it back, or remove it"
+        del told["image"]["uri"]
+        told["image"]["problem"] = "large.png is gone: put it back, or remove it"
         route.fulfill(response=response, json=told)
 
-    person.intercept("move", without_picture)
+    person.intercept("step", without_picture)
     person.done(lambda: person.press("ArrowRight"))
-    assert "large.png is gone" in person.page.inner_text(".rs-board") and not person.page.locator(".rs-photo").is_visible()
+    assert "large.png is gone" in person.page.inner_text(".rs-canvas") and not person.page.locator(".rs-editor-image").is_visible()
     count = len(person.asked)
     for key in ("n", "a", "b"):
         person.press(key)
-    person.page.locator(".rs-board").click(position={"x": 90, "y": 90})
+    person.page.locator(".rs-canvas").click(position={"x": 90, "y": 90})
     assert len(person.asked) == count, "tools do nothing"
-    person.page.click('[data-do="remove"]')
-    assert "large.png" in person.page.inner_text(".rs-sure p")
+    person.page.click('[data-action="remove"]')
+    assert "large.png" in person.page.inner_text(".rs-confirm p")
     person.page.click("text=Keep it")
     person.done(lambda: person.press("s"))
-    assert person.noted("picture") == "tall.png" and person.page.locator(".rs-photo").is_visible()
-    assert "is gone" not in person.page.inner_text(".rs-board")
+    assert person.noted("image") == "tall.png" and person.page.locator(".rs-editor-image").is_visible()
+    assert "is gone" not in person.page.inner_text(".rs-canvas")
     assert not person.errors

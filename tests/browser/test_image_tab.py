@@ -32,7 +32,7 @@ def test_from_a_photo_to_the_files(visit: Visit, site: Site, photo: Path) -> Non
     visitor.page.wait_for_function("() => document.querySelector('.rs-overlay').getContext('2d').getImageData(5, 5, 1, 1).data[3] === 51")
     assert site.calls == asked, "a control of the overlay asked the network"
     visitor.page.click("#rs-why button")
-    visitor.page.wait_for_selector(".rs-reasons[data-without]")
+    visitor.page.wait_for_selector(".rs-why-panel[data-ablations]")
     asked = dict(site.calls)
     assert visitor.page.locator(".rs-heatmap thead th").all_text_contents() == ["blue", "dog"]
 
@@ -103,18 +103,18 @@ def test_unknown_words_are_replaced_by_a_press(visit: Visit, photo: Path) -> Non
 def test_what_a_person_can_do_wrong(visit: Visit, photo: Path) -> None:
     visitor = visit(PictureVisitor)
     visitor.say("the red ball")
-    assert "no picture" in visitor.message()
+    assert "no image" in visitor.message()
     visitor.upload({"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": b"this is a text"})
     visitor.page.wait_for_function("() => /holiday|read/.test(document.querySelector('.rs-message')?.textContent ?? '')")
     assert visitor.page.locator(".rs-message").count() == 1
-    visitor.page.wait_for_selector("#rs-picture input[type=file]", state="attached")
+    visitor.page.wait_for_selector("#rs-image-input input[type=file]", state="attached")
     visitor.open(photo)
     assert visitor.page.locator(".rs-message").count() == 0
-    for expression, said in (("  ", "Say what"), ("🙂🙂", "word"), ("the red ball " * 1000, "1000")):
+    for expression, said in (("  ", "expression is empty"), ("🙂🙂", "word"), ("the red ball " * 1000, "1000")):
         visitor.say(expression)
         visitor.page.wait_for_function("said => (document.querySelector('.rs-error')?.textContent ?? '').includes(said)", arg=said)
         assert visitor.page.locator(".rs-message").count() == 1
-        assert visitor.page.get_attribute(".rs-result", "data-state") == "picture"
+        assert visitor.page.get_attribute(".rs-result", "data-state") == "image"
     visitor.find(ATTACK)
     assert visitor.page.evaluate("window.attacked") is None
     assert visitor.page.locator("img[src='x']").count() == 0

@@ -34,7 +34,7 @@ def test_from_a_clip_to_the_files(visit: Visit, site: Site, clip: Path) -> None:
     visitor.start("the red ball on the left")
     visitor.wait_frames(6)
     visitor.page.click("#rs-cancel")
-    assert "Stopped after" in visitor.message("status")
+    assert "Canceled after" in visitor.message("status")
     visitor.page.wait_for_selector("#rs-run:not([disabled])")
     kept = visitor.frames()
     assert 6 <= kept < FRAMES
@@ -50,13 +50,13 @@ def test_from_a_clip_to_the_files(visit: Visit, site: Site, clip: Path) -> None:
     calls = dict(site.calls)
     areas = [visitor.scrub(number) for number in (0, 11, FRAMES - 1)]
     assert all(0 <= area <= 100 for area in areas)
-    visitor.set_slider("clip-threshold", 0.02)
+    visitor.set_slider("video-threshold", 0.02)
     visitor.wait_area(99, 100)
     pixels = visitor.pixels()
     assert pixels[..., 3].min() > 0
-    heat = visitor.page.locator(".rs-words span").all_inner_texts()
+    heat = visitor.page.locator(".rs-word-labels span").all_inner_texts()
     assert heat == ["the", "red", "ball", "on", "the", "left"]
-    assert visitor.page.locator(".rs-weights i").count() >= 6
+    assert visitor.page.locator(".rs-frame-weights i").count() >= 6
 
     name, data = visitor.download("mp4")
     assert name == "overlay.mp4" and visitor.plays(data) == pytest.approx(FRAMES / 12, abs=0.2)
@@ -99,16 +99,16 @@ def test_a_part_of_the_clip_at_a_lower_rate(visit: Visit, clip: Path) -> None:
     visitor.page.keyboard.press("Tab")
     visitor.wait_plan("12 frames of 36")
     visitor.run("ball", 12)
-    assert visitor.page.locator(".rs-clock").inner_text().endswith("frame 23")
+    assert visitor.page.locator(".rs-time").inner_text().endswith("frame 23")
 
 
 def test_doubtful_frames_are_found_one_after_the_other(visit: Visit, clip: Path) -> None:
     visitor = visit(ClipVisitor)
     visitor.open(clip)
     visitor.run("the dog", FRAMES)
-    visitor.set_slider("clip-threshold", 0.97)  # hardly a pixel: masks jump
-    doubtful = int(visitor.page.get_attribute(".rs-player", "data-doubtful"))
-    button = visitor.page.locator(".rs-doubt")
+    visitor.set_slider("video-threshold", 0.97)  # hardly a pixel: masks jump
+    doubtful = int(visitor.page.get_attribute(".rs-player", "data-uncertain"))
+    button = visitor.page.locator(".rs-next-uncertain")
     if not doubtful:
         assert button.is_disabled()
         return
@@ -135,10 +135,10 @@ def test_what_is_no_clip_is_one_sentence(content: bytes, reason: str, visit: Vis
 def test_nothing_to_run_on_is_said(visit: Visit, clip: Path) -> None:
     visitor = visit(ClipVisitor)
     visitor.page.click("#rs-run")
-    assert "no clip yet" in visitor.message("alert")
+    assert "no video yet" in visitor.message("alert")
     visitor.open(clip)
     visitor.page.click("#rs-run")
-    visitor.page.wait_for_function("() => document.querySelector('#rs-clip-messages')?.textContent.includes('Say what to look for')")
+    visitor.page.wait_for_function("() => document.querySelector('#rs-video-messages')?.textContent.includes('expression is empty')")
 
 
 def test_a_stranger_cannot_ask_for_the_frames_of_a_run(visit: Visit, clip: Path, site: Site) -> None:
@@ -162,7 +162,7 @@ def test_on_a_phone_everything_fits(visit: Visit, clip: Path) -> None:
 
 def test_the_example_runs(visit: Visit) -> None:
     visitor = visit(ClipVisitor)
-    visitor.page.click("#rs-clip-example-0")
+    visitor.page.click("#rs-video-example-0")
     visitor.wait_plan("48 frames of 48")
     visitor.page.wait_for_timeout(300)
     visitor.page.click("#rs-run")

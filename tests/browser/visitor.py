@@ -94,11 +94,11 @@ class Visitor:
 class PictureVisitor(Visitor):
     """At the picture tab."""
 
-    tab, upload_box, expression_box, messages, widget = "Picture", "#rs-picture", "#rs-expression", "#rs-messages", ".rs-result"
+    tab, upload_box, expression_box, messages, widget = "Image", "#rs-image-input", "#rs-expression", "#rs-messages", ".rs-result"
 
     def open(self, photo: Path) -> None:
         self.upload(str(photo))
-        self.page.wait_for_selector('.rs-result[data-state="picture"]')
+        self.page.wait_for_selector('.rs-result[data-state="image"]')
 
     def find(self, expression: str) -> float:
         """Share of the picture that the mask of `expression` covers, in per cent."""
@@ -114,7 +114,13 @@ class PictureVisitor(Visitor):
 class ClipVisitor(Visitor):
     """At the video tab."""
 
-    tab, upload_box, expression_box, messages, widget = "Video", "#rs-clip", "#rs-clip-expression", "#rs-clip-messages", ".rs-player"
+    tab, upload_box, expression_box, messages, widget = (
+        "Video",
+        "#rs-video-input",
+        "#rs-video-expression",
+        "#rs-video-messages",
+        ".rs-player",
+    )
 
     def open(self, clip: Path) -> str:
         """What the page says of it."""
