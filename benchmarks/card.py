@@ -23,7 +23,7 @@ from refseg.data.refcoco import RefCocoDataset, read_refcoco
 from refseg.data.scenes import RefCocoScenes
 from refseg.data.templates import make_templates
 from refseg.evaluation.metrics import THRESHOLDS, mean_iou, precision_at
-from refseg.evaluation.no_target import PresenceSamples, presence_samples, summarise_absence
+from refseg.evaluation.no_target import PresenceSamples, presence_samples, summarize_no_target
 from refseg.evaluation.protocol import evaluate_refcoco
 from refseg.evaluation.tables import percent, table
 from refseg.images import load_image
@@ -66,7 +66,7 @@ def main() -> None:
     coco = read_refcoco(arguments.data / "coco", "val")
     raw = presence_samples(_uncalibrated(predictor), coco)
     judged = crossed(raw)
-    summary = summarise_absence(judged)
+    summary = summarize_no_target(judged)
     print(json.dumps({key: value for key, value in summary.items() if key != "calibration"}, indent=1))
     draw_calibration(summary, arguments.output / "calibration.png")
     samples = answered(predictor, coco)

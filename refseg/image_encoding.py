@@ -41,7 +41,7 @@ def jpeg_uri(image: NDArray[np.uint8], quality: int = 88) -> str:
     return _uri("jpeg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
-def grey_uri(values: NDArray[np.float32]) -> str:
+def gray_uri(values: NDArray[np.float32]) -> str:
     """(H, W) in 0..1 as an 8-bit grey PNG in a data URI; rounded to 1/255."""
     return _uri("png", np.round(np.clip(values, 0, 1) * 255).astype(np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 3])
 

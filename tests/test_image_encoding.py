@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from refseg.image_encoding import coloured, grey_uri, jpeg_uri, legend_gradient, place_of_maximum, reduced_image, reduced_map, view_size
+from refseg.image_encoding import coloured, gray_uri, jpeg_uri, legend_gradient, place_of_maximum, reduced_image, reduced_map, view_size
 
 
 def decode(uri: str) -> np.ndarray:
@@ -35,8 +35,8 @@ def test_maps_and_pictures_are_reduced_alike() -> None:
 
 def test_grey_uri_keeps_values_to_one_level() -> None:
     values = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
-    assert np.array_equal(decode(grey_uri(values)), np.arange(256, dtype=np.uint8).reshape(16, 16))
-    assert set(np.unique(decode(grey_uri(np.eye(4, dtype=np.float32))))) == {0, 255}
+    assert np.array_equal(decode(gray_uri(values)), np.arange(256, dtype=np.uint8).reshape(16, 16))
+    assert set(np.unique(decode(gray_uri(np.eye(4, dtype=np.float32))))) == {0, 255}
 
 
 def test_jpeg_uri_keeps_the_colour_order() -> None:

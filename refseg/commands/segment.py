@@ -93,7 +93,7 @@ def _explained(predictor: "Predictor", encoded: "EncodedImage", arguments: argpa
     from refseg.explain.explanation import explain
 
     for text in arguments.expression:
-        predictor.tokeniser.encode(text)
+        predictor.tokenizer.encode(text)
     explanations = []
     with counting("expressions explained") as progress:
         for text in arguments.expression:

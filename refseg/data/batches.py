@@ -1,4 +1,4 @@
-"""Training batches: pictures, expressions and soft targets, drawn so that any step can be made again from the seed and
+"""Training batches: images, expressions and soft targets, drawn so that any step can be made again from the seed and
 its number.
 """
 
@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.data.augmentation import AugmentationConfig, Window, draw_window, jitter_colours, reword
-from refseg.data.expression_mix import DEFAULT_MIX, Choice, ExpressionChooser
-from refseg.data.image_sampler import ScenePicker
+from refseg.data.augmentation import AugmentationConfig, Window, draw_window, jitter_colors, reword
+from refseg.data.expression_mix import DEFAULT_MIX, DrawnExpression, ExpressionChooser
+from refseg.data.image_sampler import ImageSampler
 from refseg.data.masks import BoolMask, box_of
 from refseg.data.scenes import Scene
 from refseg.errors import DataError
 from refseg.images import PAD_VALUE, Letterbox
-from refseg.language import Tokeniser
+from refseg.language import Tokenizer
 
 DEFAULT_AUGMENTATION = AugmentationConfig()
 TARGET_STRIDE = 4
@@ -26,12 +26,12 @@ TARGET_STRIDE = 4
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """B pictures and K expressions about them.
+    """B images and K expressions about them.
 
     images uint8 (B, S, S, 3) letterboxed; tokens int64 (K, T) and valid bool (K, T); image_index int64 (K,) into the
-    pictures; masks uint8 (K, S/4, S/4), the share of each cell that is meant, times 255; inside bool (B, S/4, S/4), the
-    cells that are picture and not padding, and windows float32 (B, 4), the same as x1 y1 x2 y2 in pixels; instances
-    uint8 (M, S/4, S/4), single objects of the pictures instance_index int64 (M,); boxes float32 (K, O, 4), x1 y1 x2 y2
+    images; masks uint8 (K, S/4, S/4), the share of each cell that is meant, times 255; inside bool (B, S/4, S/4), the
+    cells that are image and not padding, and windows float32 (B, 4), the same as x1 y1 x2 y2 in pixels; instances
+    uint8 (M, S/4, S/4), single objects of the images instance_index int64 (M,); boxes float32 (K, O, 4), x1 y1 x2 y2
     in pixels of every object meant, zeros where there are fewer; kinds and texts, one for each expression.
     """
 
@@ -64,8 +64,8 @@ class _Sample:
 class TrainingSampler:
     """An endless iterator of `TrainingBatch`, a function of (seed, step): set `step` to go on from there exactly.
 
-    sources: (scenes, weight) pairs; a picture is drawn from a source by weight and evenly within it.
-    expressions_per_image: each picture brings exactly so many, repeated in other words where it has fewer.
+    sources: (scenes, weight) pairs; an image is drawn from a source by weight and evenly within it.
+    expressions_per_image: each image brings exactly so many, repeated in other words where it has fewer.
     instances_per_image: masks of at most so many objects each. augmentation: None for none. target_stride: pixels to a
     cell of the targets. padding: gray level of the border. mix, borrowed: see `ExpressionChooser`. Raises DataError
     for settings that fit nothing.
@@ -74,7 +74,7 @@ class TrainingSampler:
     def __init__(
         self,
         sources: Sequence[tuple[Sequence[Scene], float]],
-        tokeniser: Tokeniser,
+        tokenizer: Tokenizer,
         *,
         image_size: int = 320,
         images_per_batch: int = 8,
@@ -88,13 +88,13 @@ class TrainingSampler:
         target_stride: int = TARGET_STRIDE,
         padding: int = PAD_VALUE,
     ) -> None:
-        self._picker = ScenePicker(sources, ExpressionChooser(mix, borrowed))
+        self._picker = ImageSampler(sources, ExpressionChooser(mix, borrowed))
         if not self._picker:
-            raise DataError("got no source with pictures and a weight above 0, expected at least one: check the data folders")
+            raise DataError("got no source with images and a weight above 0, expected at least one: check the data folders")
         if image_size % target_stride:
             raise DataError(f"got the image size {image_size}, expected a multiple of {target_stride}")
         self._stride, self._padding = target_stride, padding
-        self._tokeniser = tokeniser
+        self._tokenizer = tokenizer
         self._size = image_size
         self._images = images_per_batch
         self._expressions = expressions_per_image
@@ -122,7 +122,7 @@ class TrainingSampler:
         samples = [self._render(*self._picker.pick(self._expressions, rng), rng) for rng in generators]
         texts = [text for sample in samples for text in sample.texts]
         kinds = [kind for sample in samples for kind in sample.kinds]
-        tokens, valid = self._tokeniser.batch([self._tokeniser.encode(text) for text in texts])
+        tokens, valid = self._tokenizer.batch([self._tokenizer.encode(text) for text in texts])
         return TrainingBatch(
             images=np.stack([sample.image for sample in samples]),
             tokens=tokens,
@@ -138,7 +138,7 @@ class TrainingSampler:
             texts=texts,
         )
 
-    def _render(self, scene: Scene, choices: Sequence[Choice], rng: np.random.Generator) -> _Sample:
+    def _render(self, scene: Scene, choices: Sequence[DrawnExpression], rng: np.random.Generator) -> _Sample:
         window = Window(0, 0, scene.image.shape[1], scene.image.shape[0])
         image, masks = scene.image, [scene.union(choice.objects) for choice in choices]
         shown = rng.permutation(len(scene.objects))[: self._instances]
@@ -151,7 +151,7 @@ class TrainingSampler:
         letterbox = Letterbox.of(image, self._size)
         boxed = letterboxed(image, letterbox, self._padding)
         if self._augmentation is not None:
-            jittered = jitter_colours(boxed, texts, rng, self._augmentation)
+            jittered = jitter_colors(boxed, texts, rng, self._augmentation)
             boxed[letterbox.window] = jittered[letterbox.window]
         targets, singles = ([soft_target(mask, letterbox, self._stride) for mask in part] for part in (masks, instances))
         return _Sample(

@@ -1,4 +1,4 @@
-"""What is said about a scene in training: a draw among people's sentences, templates, and sentences about something
+"""What is said about a scene in training: a draw among people's expressions, templates, and expressions about something
 else.
 """
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from refseg.data.nouns import confusable_with, noun_of
-from refseg.data.object_attributes import SceneFacts
+from refseg.data.object_attributes import SceneAttributes
 from refseg.data.scenes import Scene
 from refseg.data.templates import KINDS, make_templates
 from refseg.errors import DataError
 
-# "natural" are sentences people wrote about the picture, "borrowed" are those of other pictures about something that is
+# "natural" are expressions people wrote about the image, "borrowed" are those of other images about something that is
 # not in it, "absent" those made or written to mean nothing in it.
 DEFAULT_MIX: Mapping[str, float] = {
     "natural": 0.60,
@@ -31,12 +31,12 @@ DEFAULT_MIX: Mapping[str, float] = {
 }
 _WORDS_FOR_PERSON = frozenset("man woman person boy girl guy lady kid child people player men women he she his her".split())
 
-# The wordings of one thing that can be said, and the indices of the objects it means.
+# The wordings of one object that can be said, and the indices of the objects it means.
 Offer = tuple[Sequence[str], tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class Choice:
+class DrawnExpression:
     """An expression, the indices of the objects it means (none: it means nothing here) and its kind."""
 
     text: str
@@ -47,8 +47,8 @@ class Choice:
 class ExpressionChooser:
     """Draws expressions by the odds of their kinds.
 
-    mix: relative odds of the kinds of `DEFAULT_MIX`; kinds a picture does not offer are left out of its draw. borrowed:
-    (category, sentence) of other pictures, said of complete scenes without that category. Raises DataError for odds
+    mix: relative odds of the kinds of `DEFAULT_MIX`; kinds an image does not offer are left out of its draw. borrowed:
+    (category, expression) of other images, said of complete scenes without that category. Raises DataError for odds
     that fit nothing.
     """
 
@@ -59,14 +59,14 @@ class ExpressionChooser:
         self._mix = dict(mix)
         self._borrowed = [(category, text) for category, text in borrowed if _names(category, text)]
 
-    def choose(self, scene: Scene, facts: SceneFacts, count: int, rng: np.random.Generator) -> list[Choice]:
+    def choose(self, scene: Scene, facts: SceneAttributes, count: int, rng: np.random.Generator) -> list[DrawnExpression]:
         """`count` choices, or none when the scene offers nothing."""
         offers = self.offers(scene, facts, rng)
         if not offers:
             return []
         return self.draw(offers, count, rng)
 
-    def draw(self, offers: Mapping[str, Sequence[Offer]], count: int, rng: np.random.Generator) -> list[Choice]:
+    def draw(self, offers: Mapping[str, Sequence[Offer]], count: int, rng: np.random.Generator) -> list[DrawnExpression]:
         """`count` of some offers by the odds of their kinds, each kind's wordings in random order without repetition
         while they last.
         """
@@ -79,10 +79,10 @@ class ExpressionChooser:
             if not decks[kind]:
                 decks[kind] = _deck(offers[kind], rng)
             text, objects = decks[kind].pop()
-            choices.append(Choice(text, objects, kind))
+            choices.append(DrawnExpression(text, objects, kind))
         return choices
 
-    def offers(self, scene: Scene, facts: SceneFacts, rng: np.random.Generator) -> dict[str, list[Offer]]:
+    def offers(self, scene: Scene, facts: SceneAttributes, rng: np.random.Generator) -> dict[str, list[Offer]]:
         """By kind, everything that can be said of the scene."""
         offers: dict[str, list[Offer]] = {}
         wanted = [kind for kind, odds in self._mix.items() if odds > 0]
@@ -112,7 +112,7 @@ def _deck(offers: Sequence[Offer], rng: np.random.Generator) -> list[tuple[str, 
 
 
 def _names(category: str, text: str) -> bool:
-    """Whether a sentence says what it is about, so that it is plainly false of pictures without that category."""
+    """Whether an expression says what it is about, so that it is plainly false of images without that category."""
     words = f" {' '.join(text.casefold().split())} "
     if category == "person":
         return any(f" {word} " in words for word in _WORDS_FOR_PERSON)

@@ -1,4 +1,4 @@
-"""Which picture comes next in training, and what is said of it."""
+"""Which image comes next in training, and what is said of it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from refseg.data.expression_mix import Choice, ExpressionChooser
-from refseg.data.object_attributes import SceneFacts, measure
+from refseg.data.expression_mix import DrawnExpression, ExpressionChooser
+from refseg.data.object_attributes import SceneAttributes, measure
 from refseg.data.scenes import Scene
 from refseg.errors import DataError
 
-ATTEMPTS = 50  # pictures in a row of which nothing can be said, before the data is given up
+ATTEMPTS = 50  # images in a row of which nothing can be said, before the data is given up
 
 
-class ScenePicker:
-    """Draws a source by weight, a picture evenly within it, and expressions about it; every picture is measured once.
+class ImageSampler:
+    """Draws a source by weight, an image evenly within it, and expressions about it; every image is measured once.
 
-    sources: (scenes, weight) pairs; those without pictures or weight are left out.
+    sources: (scenes, weight) pairs; those without images or weight are left out.
     """
 
     def __init__(self, sources: Sequence[tuple[Sequence[Scene], float]], chooser: ExpressionChooser) -> None:
@@ -25,14 +25,14 @@ class ScenePicker:
         weights = np.array([weight for _, weight in kept], dtype=np.float64)
         self._sources, self._odds = [scenes for scenes, _ in kept], weights / weights.sum()
         self._chooser = chooser
-        self._facts: dict[tuple[int, int], SceneFacts] = {}
+        self._facts: dict[tuple[int, int], SceneAttributes] = {}
 
     def __len__(self) -> int:
         """How many sources there are to draw from."""
         return len(self._sources)
 
-    def pick(self, count: int, rng: np.random.Generator) -> tuple[Scene, list[Choice]]:
-        """A picture and `count` expressions about it. Raises DataError where picture after picture offers none."""
+    def pick(self, count: int, rng: np.random.Generator) -> tuple[Scene, list[DrawnExpression]]:
+        """An image and `count` expressions about it. Raises DataError where image after image offers none."""
         for _ in range(ATTEMPTS):
             source = int(rng.choice(len(self._sources), p=self._odds))
             index = int(rng.integers(len(self._sources[source])))
@@ -40,10 +40,10 @@ class ScenePicker:
             if choices := self._chooser.choose(scene, self._facts_of(source, index, scene), count, rng):
                 return scene, choices
         raise DataError(
-            f"got {ATTEMPTS} pictures in a row without any expression, expected referents or labelled categories: check mix and data"
+            f"got {ATTEMPTS} images in a row without any expression, expected referents or labelled categories: check mix and data"
         )
 
-    def _facts_of(self, source: int, index: int, scene: Scene) -> SceneFacts:
+    def _facts_of(self, source: int, index: int, scene: Scene) -> SceneAttributes:
         facts = self._facts.get((source, index))
         if facts is None:
             facts = self._facts[source, index] = measure(scene)

@@ -1,7 +1,7 @@
 """Masks as polygons, run lengths and boxes, in COCO's formats.
 
 A mask is a bool array (H, W). COCO stores it as a list of polygons (flat lists x0, y0, x1, y1, ... in pixels, the
-centre of the top left pixel at (0.5, 0.5)) or as run lengths in column-major order that start with a run of background,
+center of the top left pixel at (0.5, 0.5)) or as run lengths in column-major order that start with a run of background,
 either as plain numbers or packed into a string.
 """
 
@@ -83,7 +83,7 @@ def encode_counts(mask: BoolMask) -> Counts:
 
 def decode_counts(counts: Sequence[int] | Counts, height: int, width: int) -> BoolMask:
     """Bool mask (height, width) of run lengths; the inverse of `encode_counts`. Raises DataError when they do not fill
-    the picture.
+    the image.
     """
     _check_size(height, width)
     try:

@@ -157,12 +157,12 @@ _SIDED_PARTS = ("mirror", "light", "door")
 
 
 def has_own_sides(category: str) -> bool:
-    """Whether the category's name carries the thing's own left or right ("left mirror" of a car)."""
+    """Whether the category's name carries the object's own left or right ("left mirror" of a car)."""
     words = category.casefold().split()
     return ("left" in words or "right" in words) and words[-1] in _SIDED_PARTS
 
 
-# Categories that pictures and people mix up: none of a group is called absent while another of it is there.
+# Categories that images and people mix up: none of a group is called absent while another of it is there.
 _CONFUSABLE: tuple[frozenset[str], ...] = (
     frozenset({"cup", "wine glass", "bowl", "vase", "bottle", "mug", "coffee mug", "glass", "drink bottle", "plate"}),
     frozenset({"couch", "chair", "bed", "bench"}),

@@ -1,4 +1,4 @@
-"""What can be measured about the objects of a scene: where they are, how large, which colour."""
+"""What can be measured about the objects of a scene: where they are, how large, which color."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.data.masks import box_of
-from refseg.data.pixel_colors import colour_shares
+from refseg.data.pixel_colors import color_shares
 from refseg.data.scenes import Scene
 
 
 @dataclass(frozen=True)
-class ObjectFacts:
-    """Measures of one object in shares of the picture's width, height or area; box = left, top, right, bottom."""
+class ObjectAttributes:
+    """Measures of one object in shares of the image's width, height or area; box = left, top, right, bottom."""
 
     category: str
     x: float
@@ -34,17 +34,17 @@ class ObjectFacts:
 
 
 @dataclass(frozen=True)
-class SceneFacts:
-    """Measures of all objects of a scene (same order), the indices of each category's objects, and the whole picture's
-    colours.
+class SceneAttributes:
+    """Measures of all objects of a scene (same order), the indices of each category's objects, and the whole image's
+    colors.
     """
 
-    objects: tuple[ObjectFacts, ...]
+    objects: tuple[ObjectAttributes, ...]
     members: dict[str, tuple[int, ...]]
     colours: NDArray[np.float32]
 
     @classmethod
-    def of(cls, objects: Sequence[ObjectFacts], colours: NDArray[np.float32]) -> SceneFacts:
+    def of(cls, objects: Sequence[ObjectAttributes], colours: NDArray[np.float32]) -> SceneAttributes:
         """The facts of objects, members by their categories."""
         members: dict[str, list[int]] = {}
         for index, item in enumerate(objects):
@@ -52,12 +52,12 @@ class SceneFacts:
         return cls(tuple(objects), {category: tuple(indices) for category, indices in members.items()}, colours)
 
 
-def measure(scene: Scene) -> SceneFacts:
-    """Measure every object of a scene. People's colour is that of their upper clothes: a skin's or hair's colour names
+def measure(scene: Scene) -> SceneAttributes:
+    """Measure every object of a scene. People's color is that of their upper clothes: a skin's or hair's color names
     nobody.
     """
     height, width = scene.image.shape[:2]
-    overall = colour_shares(scene.image, np.ones((height, width), dtype=bool))
+    overall = color_shares(scene.image, np.ones((height, width), dtype=bool))
     objects = []
     for item in scene.objects:
         left, top, right, bottom = box_of(item.mask) or (0, 0, 1, 1)
@@ -71,13 +71,13 @@ def measure(scene: Scene) -> SceneFacts:
             rows = slice(top + round(0.22 * (bottom - top)), top + round(0.5 * (bottom - top)))
             coloured[rows] = item.mask[rows]
         objects.append(
-            ObjectFacts(
+            ObjectAttributes(
                 category=item.category,
                 x=float(x / width),
                 y=float(y / height),
                 box=(left / width, top / height, right / width, bottom / height),
                 area=area / (height * width),
-                colours=colour_shares(scene.image, coloured),
+                colours=color_shares(scene.image, coloured),
             )
         )
-    return SceneFacts.of(objects, overall)
+    return SceneAttributes.of(objects, overall)

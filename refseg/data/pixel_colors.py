@@ -1,6 +1,7 @@
-"""Naming the colour of a thing from its pixels.
+"""Naming the color of an object from its pixels.
 
-Eleven basic colour names of English, told apart in HSV by fixed thresholds: coarse, but right where it commits itself.
+Eleven basic color names of English, distinguished in HSV by fixed thresholds: coarse, but right where it commits
+itself.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from refseg.data.masks import BoolMask, box_of
 
 NAMES = ("black", "white", "gray", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown")
 _INDEX = {name: index for index, name in enumerate(NAMES)}
-# Names whose border is a matter of light and taste: one beside the other does not tell two things apart.
+# Names whose border is a matter of light and taste: one beside the other does not tell two objects apart.
 NEIGHBOURS: dict[str, frozenset[str]] = {
     "black": frozenset({"gray", "brown"}),
     "white": frozenset({"gray", "yellow"}),
@@ -30,7 +31,7 @@ NEIGHBOURS: dict[str, frozenset[str]] = {
 
 
 def name_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Index into `NAMES` of every colour of `rgb` uint8 (N, 3); the result is uint8 (N,)."""
+    """Index into `NAMES` of every color of `rgb` uint8 (N, 3); the result is uint8 (N,)."""
     if len(rgb) == 0:
         return np.zeros(0, dtype=np.uint8)
     hsv = cv2.cvtColor(rgb.reshape(-1, 1, 3), cv2.COLOR_RGB2HSV).reshape(-1, 3).astype(np.int32)
@@ -54,7 +55,7 @@ def name_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return names.astype(np.uint8)
 
 
-def colour_shares(image: NDArray[np.uint8], mask: BoolMask, sample: int = 1500) -> NDArray[np.float32]:
+def color_shares(image: NDArray[np.uint8], mask: BoolMask, sample: int = 1500) -> NDArray[np.float32]:
     """Share of each of `NAMES` among the pixels of `mask` (H, W) in `image` uint8 (H, W, 3): float32 (11,) that sums to
     1, or zeros.
 
@@ -75,8 +76,8 @@ def colour_shares(image: NDArray[np.uint8], mask: BoolMask, sample: int = 1500) 
     return (np.bincount(names, minlength=len(NAMES)) / len(names)).astype(np.float32)
 
 
-def dominant_colour(shares: NDArray[np.float32], least: float = 0.6, least_brown: float = 0.72) -> str | None:
-    """The colour name that at least the share `least` of a thing has, or None; brown, what warm light makes of
+def dominant_color(shares: NDArray[np.float32], least: float = 0.6, least_brown: float = 0.72) -> str | None:
+    """The color name that at least the share `least` of an object has, or None; brown, what warm light makes of
     anything, needs more.
     """
     best = int(shares.argmax())
@@ -84,7 +85,7 @@ def dominant_colour(shares: NDArray[np.float32], least: float = 0.6, least_brown
 
 
 def certainly_not(shares: NDArray[np.float32], name: str, most: float = 0.1, nearby: float = 0.35) -> bool:
-    """Whether a thing would not be called by this colour: hardly any of it has it, nor much of it the colours beside
+    """Whether an object would not be called by this color: hardly any of it has it, nor much of it the colors beside
     it.
     """
     near = sum(float(shares[_INDEX[other]]) for other in NEIGHBOURS[name])

@@ -1,4 +1,4 @@
-"""A source of scenes that keeps what it has read in little memory: pictures as JPEG, masks as bits within their boxes."""
+"""A source of scenes that keeps what it has read in little memory: images as JPEG, masks as bits within their boxes."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ class _PackedScene:
         return len(self.jpeg) + sum(mask.bits.nbytes for mask in self.masks) + 1000
 
 
-class SceneStore(SceneSource):
-    """Reads each scene of a source once and keeps it packed; about 80 kB for a picture of 512 pixels.
+class SceneCache(SceneSource):
+    """Reads each scene of a source once and keeps it packed; about 80 kB for an image of 512 pixels.
 
-    limit: the longer side above which pictures are shrunk. budget: bytes to keep at most; what does not fit is read
-    anew each time.
+    limit: the longer side above which images are shrunk. budget: bytes to keep at most; what does not fit is read
+    again each time.
     """
 
     def __init__(self, source: Sequence[Scene], *, limit: int = 512, budget: int = 2_000_000_000, quality: int = 95) -> None:
@@ -91,7 +91,7 @@ class SceneStore(SceneSource):
 
 
 def _unpack(packed: _PackedScene) -> Scene:
-    # The bytes were encoded here, so there is a picture to decode.
+    # The bytes were encoded here, so there is an image to decode.
     decoded = cast("NDArray[np.uint8]", cv2.imdecode(np.frombuffer(packed.jpeg, dtype=np.uint8), cv2.IMREAD_COLOR))
     image = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
     objects = tuple(SceneObject(o.category, mask.unpack()) for o, mask in zip(packed.bare.objects, packed.masks, strict=True))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from refseg.data.label_maps import ForegroundScenes, LabelMapScenes
-from refseg.data.scene_cache import SceneStore
+from refseg.data.scene_cache import SceneCache
 from refseg.data.scenes import RefCocoScenes, Scene, SceneSource
 from refseg.data.sequences import LabelledClip, read_sequences
 from refseg.errors import DataError
@@ -96,7 +96,7 @@ def open_source(root: Path, spec: SourceSpec) -> TrainingSource:
         scenes, expressions, names = READERS[spec.layout](root / spec.folder, **spec.options)
     except TypeError as error:
         raise DataError(f"the source {spec.folder!r} has options that the reader {spec.layout!r} does not take: {error}") from error
-    return TrainingSource(SceneStore(scenes), spec.share, expressions, names)
+    return TrainingSource(SceneCache(scenes), spec.share, expressions, names)
 
 
 def open_clips(root: Path, spec: ClipSpec | None) -> list[LabelledClip]:

@@ -24,7 +24,7 @@ class MeasuredAnswer(Protocol):
     """What the protocol needs of a frame's segmentation."""
 
     def mask(self, threshold: float | None = None, refine: str = "none") -> BoolMask:
-        """Bool mask (H, W) at the picture's own size."""
+        """Bool mask (H, W) at the image's own size."""
         ...
 
 
@@ -120,5 +120,5 @@ def _describe(threshold: float | None, refine: str, clips: int) -> str:
     return (
         f"{clips} clips; every frame of every expression is one sample of overall IoU and precision@X; mean IoU (J), boundary F (as DAVIS defines it, "
         f"matches within {TOLERANCE:g} of the diagonal) and instability (mean difference of the masks' and the labels' IoU with the frame before) are "
-        f"means over frames, then expressions, then clips; the probability, at the picture's own size, is {cut}{refined}; {describe_verdict(threshold)}."
+        f"means over frames, then expressions, then clips; the probability, at the image's own size, is {cut}{refined}; {describe_verdict(threshold)}."
     )

@@ -13,7 +13,7 @@ THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 def overall_iou(intersections: Sequence[int], unions: Sequence[int]) -> float:
-    """Sum of intersections over sum of unions: large things count for more. 1 where all unions are empty."""
+    """Sum of intersections over sum of unions: large objects count for more. 1 where all unions are empty."""
     total = sum(unions)
     return sum(intersections) / total if total else 1.0
 

@@ -1,4 +1,4 @@
-"""How a predictor is measured on expressions about things that are not in the picture."""
+"""How a predictor is measured on expressions about objects that are not in the image."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from refseg.data.nouns import confusable_with
 from refseg.data.refcoco import ImageRecord, RefCocoDataset
 from refseg.errors import DataError
-from refseg.evaluation.predictor_protocol import AskedPredictor, ask
+from refseg.evaluation.predictor_protocol import SegmentingPredictor, ask
 from refseg.images import load_image
 
 BINS = 10
 
 
-class JudgedSegmentation(Protocol):
+class SegmentationWithPresence(Protocol):
     """What the protocol needs of a segmentation: the probability of presence (None: the model has none) and the
     verdict.
     """
@@ -32,8 +32,8 @@ class JudgedSegmentation(Protocol):
 
 @dataclass(frozen=True)
 class PresenceSamples:
-    """presence (N,) in 0..1 and verdicts absent (N,) of N expressions; there (N,): whether the thing is in the picture;
-    pictures (N,).
+    """presence (N,) in 0..1 and verdicts absent (N,) of N expressions; there (N,): whether the object is in the image;
+    images (N,).
     """
 
     presence: NDArray[np.float64]
@@ -42,11 +42,11 @@ class PresenceSamples:
     pictures: NDArray[np.int64]
 
 
-def foreign_expressions(dataset: RefCocoDataset, image: ImageRecord, count: int, rng: np.random.Generator) -> list[str]:
-    """At most `count` sentences about other pictures, of categories that neither are in this one nor could be taken for
+def no_target_expressions(dataset: RefCocoDataset, image: ImageRecord, count: int, rng: np.random.Generator) -> list[str]:
+    """At most `count` expressions about other images, of categories that neither are in this one nor could be taken for
     one that is.
 
-    The data set must label every thing of its categories, or the sentences may be true of the picture after all.
+    The data set must label every object of its categories, or the expressions may be true of the image after all.
     """
     present = {instance.category for instance in dataset.instances_of(image)}
     free = [
@@ -59,16 +59,16 @@ def foreign_expressions(dataset: RefCocoDataset, image: ImageRecord, count: int,
 
 
 def presence_samples(
-    predictor: AskedPredictor[JudgedSegmentation],
+    predictor: SegmentingPredictor[SegmentationWithPresence],
     dataset: RefCocoDataset,
     per_picture: int = 6,
     seed: int = 0,
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PresenceSamples:
-    """Ask for everything people wrote about each picture and for `per_picture` things that are not there.
+    """Ask for everything people wrote about each image and for `per_picture` objects that are not there.
 
-    limit: so many pictures at most. Sentences without any word are left out. Raises DataError where there is nothing to
+    limit: so many images at most. Sentences without any word are left out. Raises DataError where there is nothing to
     ask or the model has no presence score.
     """
     images = [image for image in dataset.images if dataset.referents_of(image)][:limit]
@@ -76,7 +76,7 @@ def presence_samples(
     rows: list[tuple[float, bool, bool, int]] = []
     for done, image in enumerate(images, start=1):
         own = [sentence for referent in dataset.referents_of(image) for sentence in referent.sentences]
-        foreign = foreign_expressions(dataset, image, per_picture, rng)
+        foreign = no_target_expressions(dataset, image, per_picture, rng)
         answers = ask(predictor, predictor.encode(load_image(dataset.path_of(image))), own + foreign)
         for number, answer in enumerate(answers):
             if answer is None:
@@ -87,12 +87,12 @@ def presence_samples(
         if progress is not None:
             progress(done, len(images))
     if not rows:
-        raise DataError(f"{dataset.root}: got no picture with expressions, expected at least one: choose another split")
+        raise DataError(f"{dataset.root}: got no image with expressions, expected at least one: choose another split")
     presence, absent, there, pictures = (np.array(column) for column in zip(*rows, strict=True))
     return PresenceSamples(presence.astype(np.float64), absent.astype(np.bool_), there.astype(np.bool_), pictures.astype(np.int64))
 
 
-def summarise_absence(samples: PresenceSamples) -> dict[str, Any]:
+def summarize_no_target(samples: PresenceSamples) -> dict[str, Any]:
     """Figures for JSON, shares in 0..1.
 
     {"present", "absent": numbers of expressions, "empty": share of the absent ones with the verdict "not there",

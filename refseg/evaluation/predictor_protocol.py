@@ -14,11 +14,11 @@ Answer = TypeVar("Answer")
 Answer_co = TypeVar("Answer_co", covariant=True)
 
 
-class AskedPredictor(Protocol[Answer_co]):
+class SegmentingPredictor(Protocol[Answer_co]):
     """A predictor whose answers have what the protocol measures."""
 
     def encode(self, image: NDArray[np.uint8]) -> Any:
-        """Features of an RGB picture uint8 (H, W, 3)."""
+        """Features of an RGB image uint8 (H, W, 3)."""
         ...
 
     def segment(self, encoded: Any, expressions: Sequence[str]) -> Sequence[Answer_co]:
@@ -26,8 +26,8 @@ class AskedPredictor(Protocol[Answer_co]):
         ...
 
 
-def ask(predictor: AskedPredictor[Answer], encoded: Any, texts: Sequence[str]) -> list[Answer | None]:
-    """One answer for each text, None for a text that cannot be used: one without words does not take its neighbours
+def ask(predictor: SegmentingPredictor[Answer], encoded: Any, texts: Sequence[str]) -> list[Answer | None]:
+    """One answer for each text, None for a text that cannot be used: one without words does not take its neighbors
     along.
     """
     try:

@@ -60,10 +60,10 @@ def report(result: Mapping[str, Any], style: Style = "plain") -> str:
     if absence := result.get("absence"):
         empty, alarms = percent(absence["empty"]), percent(absence["false_alarms"])
         lines.append(
-            f'Verdict "not in this picture": on {empty} of {absence["absent"]} expressions about absent things, and wrongly on {alarms} of '
+            f'Verdict "not in this picture": on {empty} of {absence["absent"]} expressions about absent objects, and wrongly on {alarms} of '
             f"{absence['present']} about present ones, in per cent."
         )
-    lines += [f"{result['n']} expressions, {result['images']} pictures, {result['seconds']:.1f} s.", result["protocol"]]
+    lines += [f"{result['n']} expressions, {result['images']} images, {result['seconds']:.1f} s.", result["protocol"]]
     return "\n".join(lines)
 
 

@@ -43,14 +43,14 @@ class WordLeftOut:
 
     @property
     def gained(self) -> NDArray[np.bool_]:
-        """Bool (H, W): pixels that come into the mask when the word goes. Computed anew each time, as pictures may be
+        """Bool (H, W): pixels that come into the mask when the word goes. Computed again each time, as images may be
         large.
         """
         return np.asarray(self._without & ~self.original.mask(self.threshold))
 
     @property
     def lost(self) -> NDArray[np.bool_]:
-        """Bool (H, W): pixels that leave the mask with the word. Computed anew each time, as pictures may be large."""
+        """Bool (H, W): pixels that leave the mask with the word. Computed again each time, as images may be large."""
         return np.asarray(self.original.mask(self.threshold) & ~self._without)
 
     @property
@@ -81,7 +81,7 @@ class Explanation:
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
-        """The strong components of the probability map, at picture size, when first asked for: see `find_candidates`."""
+        """The strong components of the probability map, at image size, when first asked for: see `find_candidates`."""
         return find_candidates(self.segmentation, self.threshold)
 
 
@@ -90,13 +90,13 @@ def explain(predictor: Predictor, encoded: EncodedImage, expression: str, thresh
     backbone does not run.
 
     A word is left out of the words as read: the others stay what they are, and words beyond the network's limit do not
-    move up. Masks are compared at the resolution at which the network saw the picture, see `Segmentation.input_mask`.
+    move up. Masks are compared at the resolution at which the network saw the image, see `Segmentation.input_mask`.
 
     threshold: of the masks, the model's own without it. Raises InputError for a threshold outside 0..1, an expression
-    that cannot be used or a picture that another model has encoded.
+    that cannot be used or an image that another model has encoded.
     """
     threshold = check_threshold(predictor.threshold if threshold is None else threshold)
-    read = predictor.tokeniser.encode(expression)
+    read = predictor.tokenizer.encode(expression)
     shortened = [read.without(position) for position in range(len(read.tokens))]
     original, *answers = predictor.segment(encoded, [read, *(one for one in shortened if one is not None)])
     rest, before = iter(answers), original.input_mask(threshold)

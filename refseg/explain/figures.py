@@ -41,7 +41,7 @@ FORMATS: dict[str, dict[str, Any]] = {  # what each writes of itself: the progra
     "svg": {"Creator": "refseg", "Date": None},
     "pdf": {"Creator": "refseg", "Producer": None, "CreationDate": None},
 }
-RESOLUTION = 200  # pixels an inch in PNG, and of pictures in the others
+RESOLUTION = 200  # pixels an inch in PNG, and of images in the others
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f5f5f4", "#0f766e"])
 INK, SUBDUED, GREY, UNKNOWN = "#1c1917", "#57534e", "#d6d3d1", "#b45309"
 MAP_SIZE = 320  # longest side, in pixels, of a map on the sheet: the network's grid has at most 64 cells
@@ -62,7 +62,7 @@ _STYLED = threading.Lock()  # settings belong to the process
 def attention_figure(words: Sequence[str], attention: NDArray[np.floating], unknown: Sequence[str] = ()) -> Figure:
     """The heatmap of Eq. 4 as the paper shows it: a row for each level, a column for each word, each row of sum 1.
 
-    words: the T tokens.  attention (L, T): a of Eq. 4.  unknown: words that the vocabulary lacks, set in another colour
+    words: the T tokens.  attention (L, T): a of Eq. 4.  unknown: words that the vocabulary lacks, set in another color
     and underlined by a note. Shades run from 0 to the largest share in the table. Raises ValueError when the sizes
     differ.
     """
@@ -198,7 +198,7 @@ def _table_axes(axes: Axes, words: Sequence[str], levels: Sequence[str], slanted
 
 class _Sheet:
     """Where the maps stand, in inches: `above` three axes half as high again as the levels x columns `below`; `scale`
-    beside these for the colours.
+    beside these for the colors.
 
     Placed by hand, as automatic layout takes seconds for so many axes.
     """

@@ -1,4 +1,4 @@
-"""The levels x words heatmap of Eq. 4 as an accessible table: colours to see, numbers to hover, press, focus and read
+"""The levels x words heatmap of Eq. 4 as an accessible table: colors to see, numbers to hover, press, focus and read
 aloud.
 """
 

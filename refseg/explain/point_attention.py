@@ -52,8 +52,8 @@ def attention_at(predictor: Predictor, encoded: EncodedImage, expression: str, x
     UnavailableError for a model that cannot tell.
     """
     predictor.check(encoded)
-    read = predictor.tokeniser.encode(expression)
-    tokens, valid = (torch.from_numpy(array).to(predictor.device) for array in predictor.tokeniser.batch([read]))
+    read = predictor.tokenizer.encode(expression)
+    tokens, valid = (torch.from_numpy(array).to(predictor.device) for array in predictor.tokenizer.batch([read]))
     with predictor.running() as system:
         if not isinstance(system, AttendsFromPlace):
             raise UnavailableError(f"the model {predictor.name} has no attention of single positions: choose another model")

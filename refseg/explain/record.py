@@ -72,7 +72,7 @@ def write_explanation(
     date: str = "",
     mask: NDArray[np.bool_] | None = None,
 ) -> None:
-    """explain.json, maps/*.png (8-bit grey, 255 for 1; see `maps_of`) and report.html into a folder, which is made
+    """explain.json, maps/*.png (8-bit gray, 255 for 1; see `maps_of`) and report.html into a folder, which is made
     where it does not exist.
 
     The rest as in `report_html`. Raises ImageError or InputError for a place that cannot be written.
@@ -96,7 +96,7 @@ def write_explanations(
     date: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Those of one picture: a single one as `write_explanation` writes it; of several each in a folder of its own,
+    """Those of one image: a single one as `write_explanation` writes it; of several each in a folder of its own,
     explain/000 and so on, and above them explain.json, {"explanations": [...]} of the same objects in the same order,
     and report.html, which leads to theirs.
 

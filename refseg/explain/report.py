@@ -59,12 +59,12 @@ def report_html(
     date: str = "",
     mask: NDArray[np.bool_] | None = None,
 ) -> str:
-    """The report: picture with mask, words, presence, the heatmap of Eq. 4, all maps, gates, words left out,
+    """The report: image with mask, words, presence, the heatmap of Eq. 4, all maps, gates, words left out,
     candidates, and how it was made.
 
     picture_name, model: as they are to be named.  settings: further facts, such as "Device": "cpu".  date: as it is to
     be shown; none without one. mask: bool (H, W) that was decided for, e.g. a refined one; the answer's own at the
-    explanation's threshold without it. All texts are escaped. Pictures are reduced: under 2 MB whatever the picture's
+    explanation's threshold without it. All texts are escaped. Images are reduced: under 2 MB whatever the image's
     size. Raises ValueError for a mask of another size.
     """
     answer = explanation.segmentation
@@ -99,7 +99,7 @@ def report_html(
 
 
 def decided_mask(explanation: Explanation, view: Segmentation, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    """The mask that counts at the size of `view`, a reduced answer: `mask` (H, W) of the whole picture, or the answer's
+    """The mask that counts at the size of `view`, a reduced answer: `mask` (H, W) of the whole image, or the answer's
     own. Raises ValueError.
     """
     answer = explanation.segmentation
@@ -147,7 +147,7 @@ def _mask_layer(decided: NDArray[np.bool_], found: NDArray[np.bool_], share: flo
 
 
 def _stage_html(picture: str, layer: Layer, shape: tuple[int, int], expression: str) -> str:
-    """The large picture (height, width) with a layer on it."""
+    """The large image (height, width) with a layer on it."""
     height, width = shape
     return (
         f'<div class="stand"><figure id="stage" data-kind="{layer.kind}" style="--ratio:{width / height:.4f}"><div class="picture">'
@@ -176,7 +176,7 @@ def _facts(explanation: Explanation, share: float, picture_name: str, model: str
 
 
 def _grey_uri(image: NDArray[np.uint8]) -> str:
-    """What lies under the small maps: the picture (h, w, 3) without its colours."""
+    """What lies under the small maps: the image (h, w, 3) without its colors."""
     grey = np.round(image @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
     return jpeg_uri(np.repeat(grey[..., None], 3, axis=2), 80)
 

@@ -1,6 +1,6 @@
 """The parts of a report, as markup. Every text that comes from a person, a file or the model is escaped here.
 
-A *layer* is a small picture with a name (`id`): the script lays the one that was pressed over the large picture;
+A *layer* is a small image with a name (`id`): the script lays the one that was pressed over the large image;
 without a script the link leads to it, and the style sheet shows it large where it stands.
 """
 
@@ -27,8 +27,8 @@ Kind = Literal["mask", "map", "changes", "picture"]
 
 @dataclass(frozen=True)
 class Layer:
-    """id: its anchor.  kind: which legend it needs.  uri: the picture.  title: what it shows, plain text.  alt: the
-    same for those who cannot see it. top: the value of a map's brightest colour."""
+    """id: its anchor.  kind: which legend it needs.  uri: the image.  title: what it shows, plain text.  alt: the
+    same for those who cannot see it. top: the value of a map's brightest color."""
 
     id: str
     kind: Kind
@@ -38,7 +38,7 @@ class Layer:
     top: float = 1.0
 
     def html(self, caption: str = "") -> str:
-        """The small picture, which can be pressed, with a caption of plain text."""
+        """The small image, which can be pressed, with a caption of plain text."""
         below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
         return (
             f'<figure id="{self.id}" class="layer" data-kind="{self.kind}" data-title="{escape(self.title)}" data-top="{self.top:.2f}">'
@@ -84,7 +84,7 @@ def word_notes_html(answer: Segmentation) -> str:
 
 
 def presence_html(answer: Segmentation) -> str:
-    """The verdict in a sentence, with a bar; nothing where the model does not say."""
+    """The verdict in an expression, with a bar; nothing where the model does not say."""
     if answer.presence is None:
         return ""
     return (
@@ -184,7 +184,7 @@ def _left_out_row(rank: int, word: WordLeftOut, layer: Layer) -> str:
 
 
 def candidates_html(explanation: Explanation, mask: str) -> str:
-    """The separate pieces of the mask to choose from; nothing where it is one thing. mask: the picture of the mask at
+    """The separate pieces of the mask to choose from; nothing where it is one object. mask: the image of the mask at
     the explanation's threshold.
     """
     candidates = explanation.candidates

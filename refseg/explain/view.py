@@ -11,10 +11,10 @@ from refseg.inference.segmentation import Segmentation
 
 
 def reduced(answer: Segmentation, limit: int) -> Segmentation:
-    """The same answer about the picture reduced to a longest side of at most `limit` pixels: all its maps and masks
+    """The same answer about the image reduced to a longest side of at most `limit` pixels: all its maps and masks
     have that size.
 
-    Its probability and masks are kept with it alone, so those of a large picture need not be computed. The answer
+    Its probability and masks are kept with it alone, so those of a large image need not be computed. The answer
     itself where it is small already.
     """
     image = reduced_image(answer.image, limit)
@@ -25,5 +25,5 @@ def reduced(answer: Segmentation, limit: int) -> Segmentation:
 
 
 def in_view_of(answer: Segmentation, other: Segmentation) -> Segmentation:
-    """An answer about the same picture as `other`, at the size of `other`, with which it shares the reduced picture."""
+    """An answer about the same image as `other`, at the size of `other`, with which it shares the reduced image."""
     return replace(answer, image=other.image, letterbox=other.letterbox)

@@ -1,6 +1,6 @@
 """From the presence logit of the network to a probability that can be taken at its word, and a verdict.
 
-p = sigmoid(scale * logit + shift), fitted by logistic regression on held-back pictures with as many expressions about
+p = sigmoid(scale * logit + shift), fitted by logistic regression on held-back images with as many expressions about
 what is there as about what is not (Platt, 1999); below `threshold` the verdict is "not in this picture".
 """
 
@@ -20,7 +20,7 @@ class PresenceCalibration:
     threshold: float = 0.0
 
     def probability(self, logit: float) -> float:
-        """0..1: how sure it is that the thing named is in the picture."""
+        """0..1: how sure it is that the object named is in the image."""
         value = self.scale * logit + self.shift
         return 1 / (1 + math.exp(-value)) if value > -700 else 0.0
 

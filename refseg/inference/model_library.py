@@ -17,7 +17,7 @@ class ModelLibrary(Generic[P]):
 
     loaders: a function for each name that loads the predictor; the first name is the default.  free_memory: bytes that
     are free, None if that is not known.  spare: free bytes below which the least recently used models are released
-    before another one is loaded. A released predictor stays usable for whoever still holds it.
+    before another one is loaded. A released predictor stays usable for callers who still holds it.
     """
 
     def __init__(
@@ -99,7 +99,8 @@ def available_memory() -> int | None:
 
 
 def named_models(models: Sequence[str]) -> dict[str, str]:
-    """Names for models given as `--model` takes them: `NAME=MODEL`, or the model's own last part; made unique by numbers.
+    """Names for models given as `--model` takes them: `NAME=MODEL`, or the model's own last part; made unique by
+    numbers.
 
     Raises InputError for a name or a model that is empty.
     """

@@ -22,7 +22,7 @@ from refseg.inference.hub import resolve_model
 from refseg.inference.nested_tensors import all_finite, map_tensors, tensors_of
 from refseg.inference.response import strongest_channels
 from refseg.inference.segmentation import Segmentation
-from refseg.language import Expression, Tokeniser, Vocabulary
+from refseg.language import Expression, Tokenizer, Vocabulary
 from refseg.models.config import SystemConfig
 from refseg.models.layers.precision import at_least_float32
 from refseg.models.system import GATE, RESPONSE, WORD_ATTENTION, WORD_MAPS, Answer, Encoded, MapDescription, System
@@ -88,7 +88,7 @@ class Predictor:
         self.vocabulary, self.threshold, self.name, self.weights = vocabulary, threshold, name, weights
         self.identity = weights or secrets.token_hex(16)
         self.presence = presence or PresenceCalibration()
-        self.tokeniser = Tokeniser(vocabulary, system.config.max_words)
+        self.tokenizer = Tokenizer(vocabulary, system.config.max_words)
         self._system = system.eval()
         self._lock = threading.Lock()
         self._wanted_precision = precision
@@ -212,7 +212,7 @@ class Predictor:
         if isinstance(expressions, str):
             raise InputError(f"got the text {expressions[:40]!r}, expected a list of expressions: put it into brackets")
         self.check(encoded)
-        read = [text if isinstance(text, Expression) else self.tokeniser.encode(text) for text in expressions]
+        read = [text if isinstance(text, Expression) else self.tokenizer.encode(text) for text in expressions]
         answers: list[Segmentation] = []
         chunk = self._chunk()
         for start in range(0, len(read), chunk):
@@ -234,7 +234,7 @@ class Predictor:
         """Logits, presence and maps on the CPU in float32, the response reduced to its strongest channel. Raises
         CheckpointError for values that are not finite.
         """
-        tokens, valid = (torch.from_numpy(array) for array in self.tokeniser.batch(expressions))
+        tokens, valid = (torch.from_numpy(array) for array in self.tokenizer.batch(expressions))
         with self.running() as system:
             features = encoded.to(self.device).features
             index = torch.zeros(len(tokens), dtype=torch.int64, device=self.device)

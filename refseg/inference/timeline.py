@@ -18,7 +18,9 @@ SURE = 0.6  # peak below which it is
 
 @dataclass(frozen=True)
 class Moment:
-    """One frame of a timeline. area: of the mask, as a share of the frame.  steadiness: IoU with the mask before, or None."""
+    """One frame of a timeline. area: of the mask, as a share of the frame.  steadiness: IoU with the mask before, or
+    None.
+    """
 
     number: int
     index: int

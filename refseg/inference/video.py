@@ -64,14 +64,14 @@ class VideoPredictor:
         """A result for each chosen frame, in order, tau frames behind the reading.
 
         The video and the expression are checked before this returns: raises VideoError or ExpressionError. If the video
-        turns out to be damaged, the iterator yields the results up to there, then raises VideoError. Closing the iterator
-        stops the work and closes the file.
+        turns out to be damaged, the iterator yields the results up to there, then raises VideoError. Closing the
+        iterator stops the work and closes the file.
         """
         return self.run(open_clip(str(path), sampling), expression)
 
     def run(self, clip: FrameStream, expression: str) -> Iterator[FrameResult]:
         """The same for a clip that is already open."""
-        return self._answers(clip, self.predictor.tokeniser.encode(expression))
+        return self._answers(clip, self.predictor.tokenizer.encode(expression))
 
     def _answers(self, clip: FrameStream, expression: Expression) -> Iterator[FrameResult]:
         stream = _Stream(self.predictor, expression)
@@ -99,7 +99,7 @@ class _Stream:
 
     def __init__(self, predictor: Predictor, expression: Expression) -> None:
         self._predictor, self._expression = predictor, expression
-        tokens, valid = (torch.from_numpy(array).to(predictor.device) for array in predictor.tokeniser.batch([expression]))
+        tokens, valid = (torch.from_numpy(array).to(predictor.device) for array in predictor.tokenizer.batch([expression]))
         with predictor.running() as system:
             self._reader: ClipReader = system.open_clip(tokens, valid) if isinstance(system, ReadsVideos) else StillReader(system)
         self._pending: deque[_Pending] = deque()

@@ -24,7 +24,9 @@ Encoded = Any  # a tuple of tensors (nested, perhaps), opaque to callers
 
 
 class MapDescription(NamedTuple):
-    """What a map shows, in words for the page. title: its name; about: one sentence that says what a high value means."""
+    """What a map shows, in words for the page. title: its name; about: one expression that says what a high value
+    means.
+    """
 
     title: str
     about: str

@@ -1,8 +1,6 @@
 """The training loop: one recipe in, a checkpoint out; resumable at any step."""
 
-import json
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -16,15 +14,15 @@ from refseg.data.clips import ClipSampler
 from refseg.data.expression_mix import ExpressionChooser
 from refseg.data.refcoco import read_refcoco
 from refseg.data.sources import TrainingSource, open_clips, open_source
-from refseg.errors import DataError
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.checkpoint import save_checkpoint
 from refseg.inference.device import choose_device
-from refseg.language import Tokeniser, Vocabulary
+from refseg.language import Tokenizer, Vocabulary
 from refseg.models.registry import build_system
-from refseg.models.system import ChoosesRegions, LearningRates, ReadsVideos, System
+from refseg.models.system import ChoosesRegions, LearningRates, System
 from refseg.training.calibrate import calibrate
 from refseg.training.held_back import HeldBackComparison
+from refseg.training.meter import Meter
 from refseg.training.objectives import (
     ClipObjective,
     ExpressionObjective,
@@ -42,9 +40,9 @@ from refseg.training.regions.cache_file import fingerprint, load_cache, save_cac
 from refseg.training.regions.gate_fitting import apply_gate, fit_gate, gate_samples
 from refseg.training.schedule import SCHEDULES
 from refseg.training.state import check_plan, load_state, save_state, writing
+from refseg.training.trained_parts import choose_trained
 from refseg.training.warm_start import StartingModel, prepare_model
 
-LOG_EVERY = 10
 FROM_CACHE = {"selection": SelectionObjective, "number": NumberObjective}  # tasks that need no images once their regions are cached
 
 
@@ -142,44 +140,11 @@ def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume:
     if phase.task == "clips" and start == 0:
         run.network.load_state_dict(run.average.state_dict())  # attention across frames is added to the weights that are saved
     task = _objective(run, sources, phase, _seed(run.recipe, index), resume)
-    _choose_trained(run.network, phase)
+    choose_trained(run.network, phase)
     steps = range(start, min(phase.steps, start + last - run.step))
     with closing(task.batches(start)) as batches:
         _train_steps(run, task, optimizer, zip(steps, batches, strict=False), phase)
     _save(run, optimizer)
-
-
-def _choose_trained(network: System, phase: Phase) -> None:
-    """Training mode, and which parameters the phase changes. A phase of clips leaves the answers about single images as
-    they are, to the bit.
-
-    A frozen backbone is in evaluation mode, so that its normalization statistics do not change.
-    """
-    trains_backbone = phase.backbone_rate > 0 and phase.task != "clips"
-    network.train()
-    network.requires_grad_(phase.task != "clips" and not phase.trained)
-    for name, parameter in network.named_parameters():
-        if _is_below(name, phase.trained):
-            parameter.requires_grad_(True)
-        if _is_below(name, phase.frozen):
-            parameter.requires_grad_(False)
-    for name, module in network.named_modules():
-        if name.rpartition(".")[2] == "backbone":
-            module.train(trains_backbone).requires_grad_(trains_backbone)
-    if phase.task == "clips":
-        if not isinstance(network, ReadsVideos):
-            raise DataError("a phase of clips needs a system that reads videos, got one for images: choose another network in the recipe")
-        try:
-            parameters = network.clip_parameters()
-        except ValueError as error:
-            raise DataError(f"a phase of clips: {error}") from error
-        for parameter in parameters:
-            parameter.requires_grad_(True)
-
-
-def _is_below(name: str, modules: Sequence[str]) -> bool:
-    """Whether a parameter is one of the modules or belongs to one."""
-    return any(name == module or name.startswith(f"{module}.") for module in modules)
 
 
 def predicts_presence(system: System) -> bool:
@@ -209,31 +174,31 @@ def _train_steps(
     run: Run, task: Objective[Any], optimizer: torch.optim.Optimizer, batches: Iterable[tuple[int, Any]], phase: Phase
 ) -> None:
     """One step for each (number within the phase, batch)."""
-    meter = _Meter(run, phase)
+    meter = Meter(run.output, phase.name, run.recipe.steps)
     for within, batch in batches:
         torch.manual_seed(hash((run.recipe.seed, run.step)) % 2**31)  # hidden words and jitter are a function of the step
         for group in optimizer.param_groups:
             group["lr"] = group["base_lr"] * SCHEDULES[phase.schedule](within, phase.steps, phase.warmup)
         figures = _step(run, task, optimizer, batch, within)
         run.step += 1
-        meter.update(figures)
+        meter.update(run.step, figures)
         if run.step % run.recipe.save_every == 0:
             _save(run, optimizer)
 
 
 def _objective(run: Run, sources: Sequence[TrainingSource], phase: Phase, seed: int, resume: bool) -> Objective[Any]:
     """What the phase trains; resume: the run was interrupted in this phase."""
-    tokeniser = Tokeniser(run.vocabulary, run.network.config.max_words)
+    tokenizer = Tokenizer(run.vocabulary, run.network.config.max_words)
     borrowed = [pair for source in sources for pair in source.expressions]
     if phase.task in FROM_CACHE:
         chooser = ExpressionChooser(phase.mix, borrowed)
         first = next(number for number, other in enumerate(run.recipe.phases) if other.task in FROM_CACHE)
         cache = _cache(run, sources, phase, chooser, _seed(run.recipe, first), resume)  # later phases use the same
         classes = with_regions(run.network, phase.task).class_names
-        return FROM_CACHE[phase.task](cache, chooser, tokeniser, phase, seed, classes)
+        return FROM_CACHE[phase.task](cache, chooser, tokenizer, phase, seed, classes)
     if phase.task == "clips":
-        return ClipObjective(_clip_sampler(run, sources, phase, tokeniser, seed, borrowed), run.recipe.loss)
-    sampler = sampler_for(phase, sources, tokeniser, seed, borrowed, run.network.config.padding)
+        return ClipObjective(_clip_sampler(run, sources, phase, tokenizer, seed, borrowed), run.recipe.loss)
+    sampler = sampler_for(phase, sources, tokenizer, seed, borrowed, run.network.config.padding)
     return (
         InstanceObjective(sampler)
         if phase.task == "instances"
@@ -253,12 +218,12 @@ def _cache(run: Run, sources: Sequence[TrainingSource], phase: Phase, chooser: E
 
 
 def _clip_sampler(
-    run: Run, sources: Sequence[TrainingSource], phase: Phase, tokeniser: Tokeniser, seed: int, borrowed: Sequence[tuple[str, str]]
+    run: Run, sources: Sequence[TrainingSource], phase: Phase, tokenizer: Tokenizer, seed: int, borrowed: Sequence[tuple[str, str]]
 ) -> ClipSampler:
     return ClipSampler(
         open_clips(run.data, run.recipe.clips),
         [(source.scenes, source.share) for source in sources if source.expressions],
-        tokeniser,
+        tokenizer,
         ExpressionChooser(phase.mix, borrowed),
         image_size=phase.image_size,
         frames=phase.images,
@@ -312,27 +277,3 @@ def _update_average(run: Run, within: int) -> None:
             mean.lerp_(value, 1 - decay)
     for kept, current in zip(run.average.buffers(), run.network.buffers(), strict=True):
         kept.copy_(current)  # batch normalization's own averages
-
-
-class _Meter:
-    """Prints and logs running means: one JSON line per LOG_EVERY steps in `output`/log.jsonl."""
-
-    def __init__(self, run: Run, phase: Phase) -> None:
-        self.run, self.phase = run, phase
-        self.rows: list[dict[str, float]] = []
-        self.since = time.monotonic()
-
-    def update(self, figures: Mapping[str, Tensor]) -> None:
-        self.rows.append({name: value.item() for name, value in figures.items()})
-        if self.run.step % LOG_EVERY:
-            return
-        means = {name: [row[name] for row in self.rows if math.isfinite(row.get(name, math.nan))] for name in self.rows[-1]}
-        now = time.monotonic()
-        rate = (now - self.since) / len(self.rows)
-        record = {name: round(sum(values) / len(values), 4) for name, values in means.items() if values} | {
-            "seconds_per_step": round(rate, 3)
-        }
-        with writing(self.run.output), (self.run.output / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps({"step": self.run.step, "phase": self.phase.name} | record) + "\n")
-        print(f"{self.phase.name} {self.run.step}/{self.run.recipe.steps}", *(f"{k} {v}" for k, v in record.items()), flush=True)
-        self.rows, self.since = [], now

@@ -1,8 +1,6 @@
 """Objectives of training: where the batches of a phase come from and what their loss is."""
 
-import queue
-import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
@@ -16,11 +14,12 @@ from refseg.data.expression_mix import ExpressionChooser
 from refseg.data.sources import TrainingSource
 from refseg.errors import DataError
 from refseg.images import PAD_VALUE
-from refseg.language import UNK, Tokeniser
+from refseg.language import UNK, Tokenizer
 from refseg.models.regions.losses import FOUND, boxes_of_masks, instance_loss, matched_regions, number_loss, selection_loss
 from refseg.models.system import Answer, ChoosesRegions, ReadsVideos, System, Targets
 from refseg.training.losses import LossWeights, batch_iou, weighted_total
 from refseg.training.precision import mixed_precision
+from refseg.training.prefetch import prefetched
 from refseg.training.recipe import HIDDEN_WORDS, Phase
 from refseg.training.regions.cache import RegionBatch, RegionCache
 
@@ -129,10 +128,10 @@ class SelectionObjective:
     """
 
     def __init__(
-        self, cache: RegionCache, chooser: ExpressionChooser, tokeniser: Tokeniser, phase: Phase, seed: int, classes: Sequence[str]
+        self, cache: RegionCache, chooser: ExpressionChooser, tokenizer: Tokenizer, phase: Phase, seed: int, classes: Sequence[str]
     ) -> None:
         self.classes = classes
-        self.cache, self.chooser, self.tokeniser, self.phase, self.seed = cache, chooser, tokeniser, phase, seed
+        self.cache, self.chooser, self.tokenizer, self.phase, self.seed = cache, chooser, tokenizer, phase, seed
         if phase.synthetic > 0:
             cache.enable_synthetic(phase.image_size, classes)
 
@@ -142,7 +141,7 @@ class SelectionObjective:
         def batch(step: int) -> RegionBatch:
             return self.cache.batch(
                 self.chooser,
-                self.tokeniser,
+                self.tokenizer,
                 self.classes,
                 self.phase.images,
                 self.phase.expressions,
@@ -235,7 +234,7 @@ def hide_words(tokens: Tensor, valid: Tensor, share: float = HIDDEN_WORDS) -> Te
 def sampler_for(
     phase: Phase,
     sources: Sequence[TrainingSource],
-    tokeniser: Tokeniser,
+    tokenizer: Tokenizer,
     seed: int,
     borrowed: Sequence[tuple[str, str]],
     padding: int = PAD_VALUE,
@@ -243,7 +242,7 @@ def sampler_for(
     """The sampler of images and expressions that the phase describes."""
     return TrainingSampler(
         [(source.scenes, source.share) for source in sources],
-        tokeniser,
+        tokenizer,
         image_size=phase.image_size,
         images_per_batch=phase.images,
         expressions_per_image=phase.expressions,
@@ -255,41 +254,6 @@ def sampler_for(
         target_stride=phase.target_stride,
         padding=padding,
     )
-
-
-def prefetched(make: Callable[[int], Batch], start: int, ahead: int = 4) -> Generator[Batch, None, None]:
-    """make(start), make(start + 1), ... prepared ahead by one thread. Raises DataError for what fails there."""
-    ready: queue.Queue[tuple[Batch | None, BaseException | None]] = queue.Queue(maxsize=ahead)
-    stop = threading.Event()
-
-    def prepare() -> None:
-        step = start
-        while not stop.is_set():
-            try:
-                item: tuple[Batch | None, BaseException | None] = (make(step), None)
-            except Exception as error:
-                item = (None, error)
-            while not stop.is_set():
-                try:
-                    ready.put(item, timeout=0.5)
-                    break
-                except queue.Full:
-                    continue
-            if item[1] is not None:
-                return
-            step += 1
-
-    thread = threading.Thread(target=prepare, name="batches", daemon=True)
-    thread.start()
-    try:
-        while True:
-            batch, error = ready.get()
-            if batch is None:
-                raise DataError(f"the training data failed: {error}") from error
-            yield batch
-    finally:
-        stop.set()
-        thread.join()  # a thread that still computes at exit would crash the interpreter
 
 
 def _images(batch: TrainingBatch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

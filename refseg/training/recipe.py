@@ -43,10 +43,10 @@ class Phase:
     selection, see `refseg.training.regions.synthetic_layouts`. optimizer, schedule: by name, see `optimizers.py` and
     `schedule.py`.  rate, region_rate, backbone_rate, table_rate: peak rates. A backbone rate of 0 freezes the backbone,
     which then costs a third; the region branch learns at `rate` if region_rate is None. mix: relative odds of the kinds
-    of expressions, see `refseg.data.expression_mix.DEFAULT_MIX`. clip_norm: largest norm of the gradient, 0 for any.  hidden_words: share of words that
-    are replaced by <unk>.  augmented: whether images are cropped, mirrored and recolored.  target_stride: pixels to a
-    cell of the masks.
-    Raises DataError for a phase of instances without any, and for an unknown optimizer or schedule.
+    of expressions, see `refseg.data.expression_mix.DEFAULT_MIX`. clip_norm: largest norm of the gradient, 0 for any.
+    hidden_words: share of words that are replaced by <unk>.  augmented: whether images are cropped, mirrored and
+    recolored.  target_stride: pixels to a cell of the masks. Raises DataError for a phase of instances without any, and
+    for an unknown optimizer or schedule.
     """
 
     name: str

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from refseg.data.pixel_colors import NAMES, certainly_not, colour_shares, dominant_colour, name_pixels
+from refseg.data.pixel_colors import NAMES, certainly_not, color_shares, dominant_color, name_pixels
 
 SAMPLES = {
     "black": [(0, 0, 0), (25, 22, 28), (45, 40, 38)],
@@ -25,7 +25,7 @@ def test_names_of_plain_colours(name, rgb):
 
 def test_no_pixels_have_no_names():
     assert name_pixels(np.zeros((0, 3), np.uint8)).shape == (0,)
-    assert colour_shares(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), bool)).sum() == 0
+    assert color_shares(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), bool)).sum() == 0
 
 
 def test_shares_are_of_the_mask_alone():
@@ -34,12 +34,12 @@ def test_shares_are_of_the_mask_alone():
     image[:, 20:] = (30, 80, 200)
     mask = np.zeros((40, 40), bool)
     mask[5:35, :20] = True
-    shares = colour_shares(image, mask)
+    shares = color_shares(image, mask)
     assert shares[NAMES.index("red")] == pytest.approx(1.0) and shares.sum() == pytest.approx(1.0)
-    assert dominant_colour(shares) == "red"
+    assert dominant_color(shares) == "red"
     assert certainly_not(shares, "blue") and not certainly_not(shares, "red")
-    both = colour_shares(image, np.ones((40, 40), bool))
-    assert dominant_colour(both) is None
+    both = color_shares(image, np.ones((40, 40), bool))
+    assert dominant_color(both) is None
 
 
 def test_neighbouring_colours_do_not_tell_things_apart():

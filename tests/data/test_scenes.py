@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from refseg.data.label_maps import ForegroundScenes, LabelMapScenes
-from refseg.data.scene_cache import PackedMask, SceneStore
+from refseg.data.scene_cache import PackedMask, SceneCache
 from refseg.data.scenes import RefCocoScenes, SceneSource
 from refseg.errors import DataError
 from tests.data.scenery import scene_of
@@ -168,7 +168,7 @@ class Counting(SceneSource):
 
 def test_store_reads_once_and_keeps_everything():
     source = Counting([scene_of([("dog", 0.3, 0.5, 20, "red")], name="one", complete=True, listed=frozenset({"dog"}))])
-    store = SceneStore(source)
+    store = SceneCache(source)
     first, again, original = store[0], store[0], source.scenes[0]
     assert source.read == 1 and 0 < store.used_bytes < 40_000
     assert np.array_equal(first.image, again.image)
@@ -179,7 +179,7 @@ def test_store_reads_once_and_keeps_everything():
 
 def test_store_shrinks_and_respects_its_budget():
     source = Counting([scene_of([("dog", 0.3, 0.5, 20, "red")])])
-    store = SceneStore(source, limit=150, budget=0)
+    store = SceneCache(source, limit=150, budget=0)
     assert store[0].image.shape == (100, 150, 3) and store[0].objects[0].mask.sum() == pytest.approx(np.pi * 100, rel=0.1)
     assert source.read == 2 + 0 and store.used_bytes == 0
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from refseg.data.refcoco import RefCocoDataset, read_refcoco
 from refseg.errors import DataError
-from refseg.evaluation.no_target import PresenceSamples, foreign_expressions, presence_samples, summarise_absence
+from refseg.evaluation.no_target import PresenceSamples, no_target_expressions, presence_samples, summarize_no_target
 
 
 @pytest.fixture
@@ -57,16 +57,16 @@ class Predictor:
 
 def test_only_what_is_not_there_is_borrowed(dataset: RefCocoDataset) -> None:
     generator = np.random.default_rng(0)
-    borrowed = [set(foreign_expressions(dataset, image, 9, generator)) for image in dataset.images]
+    borrowed = [set(no_target_expressions(dataset, image, 9, generator)) for image in dataset.images]
     assert borrowed == [{"the dog"}, {"the red cup", "cup on the left"}, set()]
-    assert len(foreign_expressions(dataset, dataset.images[1], 1, generator)) == 1
+    assert len(no_target_expressions(dataset, dataset.images[1], 1, generator)) == 1
 
 
 def test_samples_and_summary(dataset: RefCocoDataset) -> None:
     predictor = Predictor()
     samples = presence_samples(predictor, dataset, per_picture=2)
     assert sorted(map(len, predictor.asked)) == [1, 2, 3]
-    figures = summarise_absence(samples)
+    figures = summarize_no_target(samples)
     assert (figures["present"], figures["absent"]) == (3, 3)
     assert figures["empty"] == pytest.approx(1 / 3)  # "the dog" of a; the cups in b are believed
     assert figures["false_alarms"] == pytest.approx(1 / 3)  # "the dog" of b
@@ -79,7 +79,7 @@ def test_samples_and_summary(dataset: RefCocoDataset) -> None:
 
 def test_a_perfect_score_has_no_error() -> None:
     there = np.array([True] * 5 + [False] * 5)
-    figures = summarise_absence(PresenceSamples(there.astype(float), ~there, there, np.arange(10)))
+    figures = summarize_no_target(PresenceSamples(there.astype(float), ~there, there, np.arange(10)))
     assert (figures["empty"], figures["false_alarms"], figures["ranking"], figures["error"]) == (1, 0, 1, 0)
 
 

@@ -38,7 +38,7 @@ def naive(predictor: Predictor, image: NDArray[np.uint8], expression: str) -> Na
         assert isinstance(system, CompactSystem)
         network = system.dense
         seen = network.visual_maps(network.backbone(pixels))
-        tokens, valid = (torch.from_numpy(array) for array in predictor.tokeniser.batch([predictor.tokeniser.encode(expression)]))
+        tokens, valid = (torch.from_numpy(array) for array in predictor.tokenizer.batch([predictor.tokenizer.encode(expression)]))
         words = network.words(tokens, valid)[0]
         coordinates = coordinate_features(*seen.grid)
         levels = [

@@ -14,7 +14,7 @@ import refseg
 from refseg.errors import ExpressionError, InputError
 from refseg.explain import Explanation, WordLeftOut, explain
 from refseg.inference.predictor import EncodedImage, Predictor
-from refseg.language import Tokeniser, Vocabulary
+from refseg.language import Tokenizer, Vocabulary
 from refseg.mask_iou import iou
 from tests.explain.answers import answer_with
 
@@ -192,9 +192,9 @@ def test_ranking(changes: list[tuple[float, float | None]]) -> None:
     text=st.text(max_size=60) | st.lists(st.sampled_from(["the", "dog's", "T-Shirt", "left-hand", "Ünïcode", "42", "florp"])).map(" ".join)
 )
 def test_what_is_left_reads_as_if_typed_so(tiny_vocabulary: Vocabulary, text: str) -> None:
-    tokeniser = Tokeniser(tiny_vocabulary, 8)
+    tokenizer = Tokenizer(tiny_vocabulary, 8)
     try:
-        read = tokeniser.encode(text)
+        read = tokenizer.encode(text)
     except ExpressionError:
         return
     for place in range(len(read.tokens)):
@@ -203,12 +203,12 @@ def test_what_is_left_reads_as_if_typed_so(tiny_vocabulary: Vocabulary, text: st
             assert len(read.tokens) == 1
         else:
             assert len(rest.tokens) == len(read.tokens) - 1
-            again = tokeniser.encode(rest.text)
+            again = tokenizer.encode(rest.text)
             assert again == rest
 
 
 def test_words_that_are_not_there(tiny_vocabulary: Vocabulary) -> None:
-    read = Tokeniser(tiny_vocabulary).encode("red dog")
+    read = Tokenizer(tiny_vocabulary).encode("red dog")
     for place in (-1, 2):
         with pytest.raises(IndexError, match="of an expression of 2"):
             read.without(place)

@@ -87,8 +87,8 @@ def by_definition(predictor: Predictor, images: list[NDArray[np.uint8]], target:
     first, last = window_around(target, TAU, len(images))
     window = images[first : last + 1]
     squares = [predictor.letterbox(image) for image in window]
-    expression = predictor.tokeniser.encode(EXPRESSION)
-    tokens, valid = (torch.from_numpy(part) for part in predictor.tokeniser.batch([expression]))
+    expression = predictor.tokenizer.encode(EXPRESSION)
+    tokens, valid = (torch.from_numpy(part) for part in predictor.tokenizer.batch([expression]))
     with predictor.running() as system:
         assert isinstance(system, CompactSystem)
         dense = system.dense

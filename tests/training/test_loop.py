@@ -19,7 +19,7 @@ from refseg.training.state import TENSORS
 
 def test_a_run_leaves_a_checkpoint_and_resumes(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output, recipe = tmp_path / "run", str(data / "recipe.py")
-    monkeypatch.setattr("refseg.training.loop.LOG_EVERY", 1)
+    monkeypatch.setattr("refseg.training.meter.LOG_EVERY", 1)
     folder = train_from_recipe(recipe, data, output, steps=1, device="cpu")
     first, vocabulary, config = load_checkpoint(folder)
     assert config["training"]["steps"] == 1
@@ -100,7 +100,7 @@ def test_nothing_to_resume(data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("taken", ["log.jsonl", TENSORS, FILE, "checkpoint"])
 def test_an_output_that_cannot_be_written(taken: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("refseg.training.loop.LOG_EVERY", 1)
+    monkeypatch.setattr("refseg.training.meter.LOG_EVERY", 1)
     place = tmp_path / "run" / taken
     if taken == "checkpoint":
         place.parent.mkdir()

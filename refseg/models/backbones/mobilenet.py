@@ -1,4 +1,4 @@
-"""DeepLabv3 on MobileNetV2: the segmenter that knows *where things end* (batch normalisation folded).
+"""DeepLabv3 on MobileNetV2: the segmenter that knows *where objects end* (batch normalization folded).
 
 Architectures: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (CVPR 2018), with the
 image-pooling branch of Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation" (2017).

@@ -16,7 +16,7 @@ class DetectorSegmenterPair(Backbone):
     either.
 
     images (B, 3, S, S) in 0..1, S divisible by 32 -> levels at S/16: surfaces (256: the segmenter's context map), parts
-    (192: PAN stride 8 pooled, PAN stride 16) and things (PAN stride 32 repeated, and the detections painted with their
+    (192: PAN stride 8 pooled, PAN stride 16) and objects (PAN stride 32 repeated, and the detections painted with their
     names and boxes); details at strides 8 (32 + 64) and 4 (24).
     """
 

@@ -1,5 +1,5 @@
 """The paper's backbone: a ResNet-101 with dilated last stages, Res3, Res4 and Res5 all at stride 8 (40 x 40 for a 320 x
-320 picture).
+320 image).
 """
 
 import importlib

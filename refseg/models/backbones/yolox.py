@@ -1,8 +1,8 @@
 """YOLOX-nano: the detector that knows *what* stands where (CSPDarknet, PAFPN and the decoupled head, batch
-normalisation folded).
+normalization folded).
 
 The architecture is that of Ge, Liu, Wang, Li and Sun, "YOLOX: Exceeding YOLO Series in 2021", at depth 0.33 and width
-0.25 with depthwise convolutions. Modules are called in the order of the published graph, so that an initialisation can
+0.25 with depthwise convolutions. Modules are called in the order of the published graph, so that an initialization can
 be read in that order.
 """
 
@@ -28,7 +28,7 @@ class YoloxFeatures(NamedTuple):
 
 
 class ConvUnit(nn.Module):
-    """Convolution with bias (normalisation folded) and SiLU."""
+    """Convolution with bias (normalization folded) and SiLU."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ WITHHELD = 0.25  # share of expressions that are trained without evidence
 
 
 class ResidualContext(nn.Module):
-    """Two 3x3 convolutions (the second dilated) with group normalisation, added to the input."""
+    """Two 3x3 convolutions (the second dilated) with group normalization, added to the input."""
 
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
@@ -29,11 +29,11 @@ class ResidualContext(nn.Module):
 
 
 class Refinement(nn.Module):
-    """features (K, X, h, w) and details ((K, D_8, 2h, 2w), (K, D_4, 4h, 4w)), or those of one picture for all K, -> (K,
+    """features (K, X, h, w) and details ((K, D_8, 2h, 2w), (K, D_4, 4h, 4w)), or those of one image for all K, -> (K,
     out, 4h, 4w).
 
-    Each stage adds the enlarged response to the picture's own details and filters the sum once. What depends on the
-    picture alone (`project`) is computed once for all its expressions. evidence: channels of a map (K, evidence, 4h,
+    Each stage adds the enlarged response to the image's own details and filters the sum once. What depends on the
+    image alone (`project`) is computed once for all its expressions. evidence: channels of a map (K, evidence, 4h,
     4w) that joins at every stage, 0 for none; in training it is withheld from a quarter of the expressions, or what
     words and places tell by themselves is forgotten for it.
     """

@@ -24,7 +24,7 @@ class Regions(NamedTuple):
 
     boxes (B, N, 4): x1 y1 x2 y2 in pixels of the square image.  classes (B, N, C): probability that the box holds an
     object of class c. geometry (B, N, 26): see `describe_geometry`.  colors (B, N, 42): see `describe_colors`.
-    appearance (B, N, A): mean feature vectors in the box, each map's normalised to length 1.
+    appearance (B, N, A): mean feature vectors in the box, each map's normalized to length 1.
     """
 
     boxes: Tensor

@@ -19,7 +19,7 @@ from refseg.data.sources import TrainingSource
 from refseg.data.templates import Template
 from refseg.data.wording import mirror_text, reads_writing
 from refseg.errors import DataError
-from refseg.language import Tokeniser
+from refseg.language import Tokenizer
 from refseg.models.regions.proposals import Regions, pairwise_iou
 from refseg.models.system import ChoosesRegions, System
 from refseg.training.precision import mixed_precision
@@ -98,7 +98,7 @@ class RegionCache:
     def batch(
         self,
         chooser: ExpressionChooser,
-        tokeniser: Tokeniser,
+        tokenizer: Tokenizer,
         classes: Sequence[str],
         images: int,
         expressions: int,
@@ -120,7 +120,7 @@ class RegionCache:
             views.append(regions)
             samples += own
             index += [position] * len(own)
-        tokens, valid = tokeniser.batch([tokeniser.encode(one.text) for one in samples])
+        tokens, valid = tokenizer.batch([tokenizer.encode(one.text) for one in samples])
         return RegionBatch(
             Regions(*(torch.stack([part.float() for part in parts]) for parts in zip(*views, strict=True))),
             torch.from_numpy(tokens),

@@ -114,8 +114,8 @@ def _of_image(predictor: Predictor, dataset: RefCocoDataset, image: ImageRecord,
     referents = dataset.referents_of(image)
     texts = [text for referent in referents for text in referent.sentences]
     encoded = predictor.encode(load_image(dataset.path_of(image)))
-    tokeniser, device = predictor.tokeniser, predictor.device
-    tokens, valid = (torch.from_numpy(array).to(device) for array in tokeniser.batch([tokeniser.encode(text) for text in texts]))
+    tokenizer, device = predictor.tokenizer, predictor.device
+    tokens, valid = (torch.from_numpy(array).to(device) for array in tokenizer.batch([tokenizer.encode(text) for text in texts]))
     index = torch.zeros(len(texts), dtype=torch.int64, device=device)
     with predictor.running() as system:
         answer = system.answer(encoded.features, tokens, valid, index)

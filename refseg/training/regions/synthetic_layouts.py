@@ -1,4 +1,4 @@
-"""Synthetic layouts: regions of many real images, arranged anew.
+"""Synthetic layouts: regions of many real images, arranged again.
 
 Few training images hold three chairs in a row, and the choice among regions needs no pixels. So regions of known
 objects are placed at new positions, with duplicates and clutter as detectors produce them, and the expressions that fit
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from refseg.data.object_attributes import ObjectFacts, SceneFacts
+from refseg.data.object_attributes import ObjectAttributes, SceneAttributes
 from refseg.data.scenes import Scene
 from refseg.data.templates import Template, make_templates
 from refseg.models.regions.proposals import Regions, describe_geometry, pairwise_iou
@@ -158,10 +158,10 @@ def _in_window(boxes: NDArray[np.float64], window: NDArray[np.float64]) -> NDArr
     return pixels
 
 
-def _facts(categories: Sequence[str], boxes: NDArray[np.float64]) -> SceneFacts:
+def _facts(categories: Sequence[str], boxes: NDArray[np.float64]) -> SceneAttributes:
     """Attributes of boxes that represent objects; the object is assumed to fill two thirds of its box."""
     objects = []
     for category, (x1, y1, x2, y2) in zip(categories, boxes.tolist(), strict=True):
         area = 0.67 * (x2 - x1) * (y2 - y1)
-        objects.append(ObjectFacts(category, (x1 + x2) / 2, (y1 + y2) / 2, (x1, y1, x2, y2), area, _NO_COLORS))
-    return SceneFacts.of(objects, _NO_COLORS)
+        objects.append(ObjectAttributes(category, (x1 + x2) / 2, (y1 + y2) / 2, (x1, y1, x2, y2), area, _NO_COLORS))
+    return SceneAttributes.of(objects, _NO_COLORS)

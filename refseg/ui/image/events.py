@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.explain import find_candidates
-from refseg.image_encoding import grey_uri, jpeg_uri, reduced_image, reduced_map
+from refseg.image_encoding import gray_uri, jpeg_uri, reduced_image, reduced_map
 from refseg.images import load_image
 from refseg.ui import request_values as values
 from refseg.ui.examples import Example
@@ -178,14 +178,14 @@ def _image_value(session: ImageSession) -> dict[str, Any]:
 
 def _mask_value(session: ImageSession, segmentation: "Segmentation", threshold: float, refine: bool) -> dict[str, Any]:
     """Value of the result widget: the image and everything that the browser needs to draw the mask."""
-    refined = grey_uri(reduced_map(session.mask(threshold, refine=True))) if refine else None
+    refined = gray_uri(reduced_map(session.mask(threshold, refine=True))) if refine else None
     probability = segmentation.probability
     if session.candidate is not None:
         probability = np.where(session.candidate, probability, np.float32(0))
     return {
         **_image_value(session),
         "state": "mask",
-        "probability": grey_uri(reduced_map(probability)),
+        "probability": gray_uri(reduced_map(probability)),
         "refined": refined,
         "alt": f"the image with the mask of: {segmentation.expression}",
     }

@@ -76,7 +76,7 @@ class VideoEvents:
                 yield RunOutputs(EMPTY, "", messages_html([Message(NO_EXPRESSION, "error")]), None)
                 return
             predictor = self._runner.models.get(model)
-            predictor.tokeniser.encode(expression)
+            predictor.tokenizer.encode(expression)
         except Exception as error:
             yield RunOutputs(EMPTY, "", messages_html([error_message(error)]), None)
             return

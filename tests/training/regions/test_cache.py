@@ -5,7 +5,7 @@ import torch
 
 from refseg.data.expression_mix import ExpressionChooser
 from refseg.errors import DataError
-from refseg.language import Tokeniser, Vocabulary
+from refseg.language import Tokenizer, Vocabulary
 from refseg.models.regions.proposals import COLORS, GEOMETRY, Regions
 from refseg.training.regions.cache import CachedImage, CachedView, RegionCache
 
@@ -33,14 +33,14 @@ def memory() -> RegionCache:
 
 
 @pytest.fixture
-def tokeniser() -> Tokeniser:
+def tokenizer() -> Tokenizer:
     words = "the dog on left right with a 7 its coat both pets red train".split()
-    return Tokeniser(Vocabulary(["<pad>", "<unk>", *words]), 8)
+    return Tokenizer(Vocabulary(["<pad>", "<unk>", *words]), 8)
 
 
-def test_batches_say_what_is_true_of_each_view(memory: RegionCache, tokeniser: Tokeniser) -> None:
-    batch = memory.batch(ExpressionChooser(), tokeniser, CLASSES, 30, 4, seed=0, step=0)
-    texts = [" ".join(tokeniser.vocabulary.word(int(t)) for t in row[ok]) for row, ok in zip(batch.tokens, batch.valid, strict=True)]
+def test_batches_say_what_is_true_of_each_view(memory: RegionCache, tokenizer: Tokenizer) -> None:
+    batch = memory.batch(ExpressionChooser(), tokenizer, CLASSES, 30, 4, seed=0, step=0)
+    texts = [" ".join(tokenizer.vocabulary.word(int(t)) for t in row[ok]) for row, ok in zip(batch.tokens, batch.valid, strict=True)]
     plain, mirrored = view(1).boxes.float(), view(2).boxes.float()
     assert {"both pets", "a red train", "the dog on the left", "the dog on the right"} <= set(texts)
     assert batch.meant.tolist() == [{"both pets": 2, "a red train": 0}.get(text, 1) for text in texts]
@@ -57,8 +57,8 @@ def test_batches_say_what_is_true_of_each_view(memory: RegionCache, tokeniser: T
         assert category == (-1 if text == "a red train" else 0)
 
 
-def test_a_step_is_always_the_same(memory: RegionCache, tokeniser: Tokeniser) -> None:
-    first, again, other = (memory.batch(ExpressionChooser(), tokeniser, CLASSES, 5, 3, seed=1, step=step) for step in (4, 4, 5))
+def test_a_step_is_always_the_same(memory: RegionCache, tokenizer: Tokenizer) -> None:
+    first, again, other = (memory.batch(ExpressionChooser(), tokenizer, CLASSES, 5, 3, seed=1, step=step) for step in (4, 4, 5))
     assert torch.equal(first.tokens, again.tokens) and torch.equal(first.overlap, again.overlap)
     assert first.tokens.shape != other.tokens.shape or not torch.equal(first.tokens, other.tokens)
 
