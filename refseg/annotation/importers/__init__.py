@@ -43,9 +43,9 @@ IMPORTERS: dict[str, Importer] = {
     "ytvos": Importer(partial(_counting, ytvos.import_ytvos)),
     "png": Importer(partial(_counting, png.import_png)),
     "datasets": Importer(partial(_counting, datasets.import_datasets)),
-    "yolo": Importer(partial(_counting, yolo.import_yolo)),
-    "voc": Importer(partial(_counting, voc.import_voc)),
-    "labelme": Importer(partial(_counting, labelme.import_labelme)),
+    "yolo": Importer(yolo.read, yolo.detect),
+    "voc": Importer(voc.read, voc.detect),
+    "labelme": Importer(labelme.read, labelme.detect),
 }
 
 
