@@ -41,7 +41,7 @@ IMPORTERS: dict[str, Importer] = {
     "refcoco": Importer(partial(_counting, refcoco.import_refcoco)),
     "coco": Importer(partial(_counting, coco.import_coco)),
     "ytvos": Importer(partial(_counting, ytvos.import_ytvos)),
-    "png": Importer(partial(_counting, png.import_png)),
+    "png": Importer(png.read, png.detect),
     "datasets": Importer(partial(_counting, datasets.import_datasets)),
     "yolo": Importer(yolo.read, yolo.detect),
     "voc": Importer(voc.read, voc.detect),

@@ -6,7 +6,6 @@ is decided by the values that occur in it. A file that can mean several things i
 
 from __future__ import annotations
 
-import io
 import warnings
 from dataclasses import dataclass
 from itertools import count
@@ -19,7 +18,7 @@ from PIL import Image
 from refseg.annotation.layouts import VOC_VOID
 from refseg.data.masks import BoolMask
 from refseg.errors import DataError
-from refseg.images import MAX_BYTES, MAX_PIXELS
+from refseg.images import MAX_PIXELS, opened_image
 from refseg.video.formats import davis_palette
 
 VOID_COLOR = (224, 224, 192)  # of Pascal VOC's border, its number 255
@@ -186,11 +185,9 @@ def _codes(rgb: NDArray[np.uint8]) -> NDArray[np.int64]:
 def _decode(source: Path | bytes) -> Image.Image:
     """A mask image of bounded size, in a format without loss. Anything that a damaged file raises becomes DataError."""
     try:
-        if (len(source) if isinstance(source, bytes) else source.stat().st_size) > MAX_BYTES:
-            raise DataError(f"has more than {MAX_BYTES:,} bytes")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+            with opened_image(source, formats=FORMATS) as image:
                 if image.size[0] * image.size[1] > MAX_PIXELS:
                     raise DataError(f"has more than {MAX_PIXELS // 1_000_000} megapixels")
                 image.load()
