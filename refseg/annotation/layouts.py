@@ -2,11 +2,16 @@
 
 UNNAMED = "object"  # the category of an object that has none, in formats that require one
 DEFAULT_SPLIT = "train"  # the split of an image that has none, in formats that require one
+UNNAMED_KEY = "unnamed"  # true on an object without a category, in formats that write UNNAMED for it
+
+COCO_ANNOTATIONS = "annotations"  # the folder of instances_SPLIT.json
 
 NO_TARGET = -1  # gRefCOCO: in place of an annotation id
 REFS = "grefs(refseg).json"
 
-PNG_LIST = "masks.json"
+REFCOCO_INSTANCES, REFCOCO_EXPRESSIONS, REFCOCO_PICKLE = "instances.json", "expressions.json", "refs(refseg).p"
+
+PNG_LIST, PNG_IMAGES = "masks.json", "images.json"
 
 DATASETS_ROWS = "metadata.jsonl"
 DATASETS_COLUMNS = ("expressions", "category", "bbox", "segmentation")
@@ -16,6 +21,7 @@ YOLO_OTHER_KEYS = ("path", "names", "nc", "download", "roboflow")  # keys of dat
 
 YTVOS_EXPRESSIONS, YTVOS_OBJECTS = "meta_expressions.json", "meta.json"
 
+VOC_ROOT = "VOCdevkit/VOC2012/"  # where the readers of Pascal VOC look
 VOC_CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),

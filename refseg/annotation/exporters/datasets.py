@@ -18,47 +18,38 @@ from typing import Any
 
 import yaml
 
-from refseg.annotation.exporters.images import Pictures, finished, said
-from refseg.annotation.layouts import DATASETS_COLUMNS, DATASETS_ROWS, DEFAULT_SPLIT, UNNAMED
-from refseg.annotation.progress import Progress, silent
+from refseg.annotation.exporters.images import Pictures, category_of
+from refseg.annotation.exporters.session import ExportSession, said
+from refseg.annotation.layouts import DATASETS_COLUMNS, DATASETS_ROWS, DEFAULT_SPLIT
 from refseg.annotation.records import PictureRecord
-from refseg.annotation.sinks import Sink
-from refseg.annotation.store import Project
 from refseg.data.masks import box_of, encode_rle
 
 
-def export_datasets(project: Project, sink: Sink, progress: Progress = silent) -> int:
-    """All pictures but skipped ones; returns the number of masks. Names of splits keep letters, digits and "_", as the library wants them."""
-    pictures = Pictures(project, sink)
+def export_datasets(session: ExportSession) -> None:
+    """All images. Names of splits keep letters, digits and "_", as the library requires."""
+    pictures = Pictures(session)
     rows: dict[str, list[str]] = {}
-    count = 0
-    for record in finished(project, progress):
+    for record in session.records():
         split = re.sub(r"\W+", "_", record.split or DEFAULT_SPLIT)
-        row = _row(record, pictures.put(record, f"data/{split}/"))
+        row = _row(session, record, pictures.put(record, f"data/{split}/"))
         rows.setdefault(split, []).append(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
-        count += len(row["objects"]["segmentation"])
     for split, lines in rows.items():
-        sink.write(f"data/{split}/{DATASETS_ROWS}", "".join(lines).encode("utf-8"))
-    sink.write("README.md", _card(project.name, {split: len(lines) for split, lines in rows.items()}, count).encode("utf-8"))
-    return count
+        session.sink.write(f"data/{split}/{DATASETS_ROWS}", "".join(lines).encode("utf-8"))
+    card = _card(session.project.name, {split: len(lines) for split, lines in rows.items()}, session.report.objects)
+    session.sink.write("README.md", card.encode("utf-8"))
 
 
-def _row(record: PictureRecord, name: str) -> dict[str, Any]:
+def _row(session: ExportSession, record: PictureRecord, name: str) -> dict[str, Any]:
     objects: dict[str, list[Any]] = {column: [] for column in DATASETS_COLUMNS}
-    for layer in record.layers:
-        mask = None if layer.absent else layer.pixels()
-        box = None if mask is None else box_of(mask)
-        if mask is None or box is None:
-            continue
-        left, top, right, bottom = box
+    for layer, mask in session.objects(record):
+        left, top, right, bottom = box_of(mask) or (0, 0, 0, 0)
         for column, value in zip(
             DATASETS_COLUMNS,
-            (said(layer), layer.category or UNNAMED, [left, top, right - left, bottom - top], encode_rle(mask)),
+            (said(layer), category_of(layer), [left, top, right - left, bottom - top], encode_rle(mask)),
             strict=True,
         ):
             objects[column].append(value)
-    absent = [said(layer) for layer in record.layers if layer.absent]
-    return {"file_name": name, "width": record.width, "height": record.height, "objects": objects, "absent": absent}
+    return {"file_name": name, "width": record.width, "height": record.height, "objects": objects, "absent": session.no_target(record)}
 
 
 def _card(name: str, pictures: Mapping[str, int], masks: int) -> str:

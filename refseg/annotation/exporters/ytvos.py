@@ -18,37 +18,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.annotation.exporters.images import Pictures, finished, portable, said
+from refseg.annotation.exporters.images import Pictures, portable
+from refseg.annotation.exporters.session import DrawnObject, ExportSession, said
 from refseg.annotation.layouts import DEFAULT_SPLIT, UNNAMED, YTVOS_EXPRESSIONS, YTVOS_OBJECTS
-from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.records import PictureRecord
-from refseg.annotation.sinks import Sink, write_json
-from refseg.annotation.store import Project
+from refseg.annotation.sinks import write_json
 from refseg.errors import ProjectError
 from refseg.video.formats import frame_names, palette_png
 
 MAX_OBJECTS = 255
 
 
-def export_ytvos(project: Project, sink: Sink, progress: Progress = silent) -> int:
-    """All pictures, as JPEGs; returns the number of masks. Raises ProjectError for a clip that has a frame twice, or more than 255 objects.
+def export_ytvos(session: ExportSession) -> None:
+    """All images, as JPEGs. Raises ProjectError for a clip that has a frame twice, or more than 255 objects.
 
     Layers of several frames are one object where their first expressions are the same or, without any, their ids and categories. Layers of one frame
     are several objects, whatever is said of them. A clip is of the split of its first frame.
     """
-    pictures = Pictures(project, sink, jpeg=True)
+    pictures = Pictures(session, jpeg=True)
     clips: dict[str, _Clip] = {}
-    count = 0
-    for name, frame, picture in followed(_frames_of(project), progress):
-        record = project.record(picture)
+    for name, frame, record in _frames_of(session):
         clip = clips.setdefault(name, _Clip(name, record.split or DEFAULT_SPLIT))
         pictures.put(record, f"JPEGImages/{name}/", f"{frame}.jpg")
-        labels, drawn = clip.add(frame, record)
-        sink.write(f"Annotations/{name}/{frame}.png", palette_png(labels))
-        count += drawn
-    write_json(sink, YTVOS_EXPRESSIONS, {"videos": {name: clip.expressions() for name, clip in clips.items()}})
-    write_json(sink, YTVOS_OBJECTS, {"videos": {name: clip.meta() for name, clip in clips.items()}})
-    return count
+        session.sink.write(f"Annotations/{name}/{frame}.png", palette_png(clip.add(frame, record, session.objects(record))))
+        session.lose_no_target(record)
+    write_json(session.sink, YTVOS_EXPRESSIONS, {"videos": {name: clip.expressions() for name, clip in clips.items()}})
+    write_json(session.sink, YTVOS_OBJECTS, {"videos": {name: clip.meta() for name, clip in clips.items()}})
 
 
 class _Clip:
@@ -61,14 +56,11 @@ class _Clip:
         self._categories: dict[int, str] = {}
         self._frames: dict[str, list[int]] = {}  # the objects that are seen in each
 
-    def add(self, frame: str, record: PictureRecord) -> tuple[NDArray[np.uint8], int]:
-        """The numbers (H, W) of a frame's objects, and how many masks they are of."""
+    def add(self, frame: str, record: PictureRecord, objects: list[DrawnObject]) -> NDArray[np.uint8]:
+        """The numbers (H, W) of a frame's objects."""
         labels = np.zeros((record.height, record.width), dtype=np.uint8)
         times: Counter[tuple[object, ...]] = Counter()
-        for layer in record.layers:
-            mask = None if layer.absent else layer.pixels()
-            if mask is None or not mask.any():
-                continue
+        for layer, mask in objects:
             texts = said(layer)
             key = ("said", texts[0]) if texts else ("drawn", layer.id, layer.category)
             times[key] += 1
@@ -81,7 +73,7 @@ class _Clip:
             self._categories[number] = self._categories.get(number) or layer.category
             labels[mask] = number
         self._frames[frame] = np.unique(labels[labels > 0]).tolist()
-        return labels, times.total()
+        return labels
 
     def expressions(self) -> dict[str, Any]:
         """What meta_expressions.json says of the clip."""
@@ -96,19 +88,21 @@ class _Clip:
         return {"objects": objects, "split": self._split}
 
 
-def _frames_of(project: Project) -> Iterator[tuple[str, str, str]]:
-    """Clip, frame and picture by their names, the frames of a clip together and in order. Those without a number come after those with one."""
-    pictures: dict[tuple[str, str], list[tuple[int | None, str]]] = {}
-    for record in finished(project):
+def _frames_of(session: ExportSession) -> Iterator[tuple[str, str, PictureRecord]]:
+    """Clip and frame by their names, and the record; the frames of a clip together and in order. Those without a number come after those with one."""
+    pictures: dict[tuple[str, str], list[tuple[int | None, PictureRecord]]] = {}
+    for record in session.records():
         key = ("clip", record.clip) if record.clip else ("picture", record.name)
-        pictures.setdefault(key, []).append((record.frame if record.clip else None, record.name))
+        pictures.setdefault(key, []).append((record.frame if record.clip else None, record))
     taken: set[str] = set()
     for (kind, clip), frames in pictures.items():
         name = _free(portable(clip if kind == "clip" else Path(clip).stem), taken)
-        known: dict[int, str] = {}
+        known: dict[int, PictureRecord] = {}
         for number, picture in frames:
             if number is not None and number in known:
-                raise ProjectError(f"{known[number]} and {picture} are both frame {number} of the clip {clip}: remove one of them")
+                raise ProjectError(
+                    f"{known[number].name} and {picture.name} are both frame {number} of the clip {clip}: remove one of them"
+                )
             if number is not None:
                 known[number] = picture
         unknown = [picture for number, picture in frames if number is None]
