@@ -8,13 +8,16 @@ REFS = "grefs(refseg).json"
 
 PNG_LIST = "masks.json"
 
-DATASETS_ROWS = "metadata.jsonl"
-DATASETS_COLUMNS = ("expressions", "category", "bbox", "segmentation")
+DATASETS_ROWS, DATASETS_PARQUET = "metadata.jsonl", "metadata.parquet"
+DATASETS_NESTED = ("source", "objects", "absent")  # columns that are not plain texts or numbers
 
 YOLO_LIST, YOLO_EXPRESSIONS = "data.yaml", "expressions.json"
 YOLO_OTHER_KEYS = ("path", "names", "nc", "download", "roboflow")  # keys of data.yaml that are not splits
 
 YTVOS_EXPRESSIONS, YTVOS_OBJECTS = "meta_expressions.json", "meta.json"
+MEVIS_MASKS = "mask_dict.json"
+YTVOS_IMAGES = "images"  # in meta.json of a video: what this project knows of each frame; other readers ignore it
+YTVOS_SPLITS = {"val": "valid", "validation": "valid", "dev": "valid"}  # split -> its folder, where that differs
 
 VOC_CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
