@@ -2,11 +2,16 @@
 
 UNNAMED = "object"  # the category of an object that has none, in formats that require one
 DEFAULT_SPLIT = "train"  # the split of an image that has none, in formats that require one
+UNNAMED_KEY = "unnamed"  # true on an object without a category, in formats that write UNNAMED for it
+
+COCO_ANNOTATIONS = "annotations"  # the folder of instances_SPLIT.json
 
 NO_TARGET = -1  # gRefCOCO: in place of an annotation id
 REFS = "grefs(refseg).json"
 
-PNG_LIST = "masks.json"
+REFCOCO_INSTANCES, REFCOCO_EXPRESSIONS, REFCOCO_PICKLE = "instances.json", "expressions.json", "refs(refseg).p"
+
+PNG_LIST, PNG_IMAGES = "masks.json", "images.json"
 
 DATASETS_ROWS, DATASETS_PARQUET = "metadata.jsonl", "metadata.parquet"
 DATASETS_NESTED = ("source", "objects", "absent")  # columns that are not plain texts or numbers
@@ -19,6 +24,7 @@ MEVIS_MASKS = "mask_dict.json"
 YTVOS_IMAGES = "images"  # in meta.json of a video: what this project knows of each frame; other readers ignore it
 YTVOS_SPLITS = {"val": "valid", "validation": "valid", "dev": "valid"}  # split -> its folder, where that differs
 
+VOC_ROOT = "VOCdevkit/VOC2012/"  # where the readers of Pascal VOC look
 VOC_CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),

@@ -1,14 +1,15 @@
-"""YOLO segmentation as Ultralytics reads it: pictures, a text file of polygons for each, and a list of classes.
+"""YOLO segmentation as Ultralytics reads it: images, a text file of polygons for each, and a list of classes.
 
-    images/NAME, images/SPLIT/NAME    the pictures, in folders where the project has splits
-    labels/NAME.txt, labels/SPLIT/..  a line for each mask: CLASS X1 Y1 X2 Y2 ..., from 0 to 1 of the picture's width and height
+    images/NAME, images/SPLIT/NAME    the images, in folders if the project has splits
+    labels/NAME.txt, labels/SPLIT/..  a line for each mask: CLASS X1 Y1 X2 Y2 ..., from 0 to 1 of the image's width and height
     data.yaml                         the folders of the splits and the names of the classes
-    expressions.json                  of this project, as the labels hold no sentences: a list of {"image": PATH, "objects": [[TEXT, ...], ...],
-                                      "absent": [[TEXT, ...], ...]}, objects in the order of the lines
+    expressions.json                  of this project, because labels hold no expressions: a list of {"image": PATH, "objects": [[TEXT, ...], ...],
+                                      "absent": [[TEXT, ...], ...], "unnamed": [POSITION, ...]} and the keys of `image_keys`; objects in the order of the
+                                      lines, `unnamed` the positions (from 0) of those without a category
 
-A line is one ring. Holes and several pieces survive as cuts without area join them, there and back: filled by the rule that a pixel is inside where its
-centre is, the ring is the mask to the pixel. OpenCV, which sets what the line touches too, sees a piece with its holes to the pixel, as the ring lies a
-little inside the mask, and between pieces a line of one pixel.
+A line is one ring. Holes and several pieces survive as cuts of no area, there and back: filled by the rule that a pixel is inside if its center is, the
+ring is the mask to the pixel. OpenCV also sets the pixels that the line touches: it fills a piece with its holes exactly, as the ring lies a little
+inside the mask, but adds a line of one pixel between the pieces of a mask.
 """
 
 from __future__ import annotations
@@ -19,43 +20,55 @@ from typing import Any
 
 import yaml
 
-from refseg.annotation.exporters.images import Pictures, finished, portable, said
-from refseg.annotation.layouts import DEFAULT_SPLIT, UNNAMED, YOLO_EXPRESSIONS, YOLO_LIST, YOLO_OTHER_KEYS
+from refseg.annotation.exporters.images import Pictures, category_of, image_keys, portable
+from refseg.annotation.exporters.session import ExportSession, said
+from refseg.annotation.layouts import DEFAULT_SPLIT, YOLO_EXPRESSIONS, YOLO_LIST, YOLO_OTHER_KEYS
 from refseg.annotation.polygons import INSET, joined, outlines_of
-from refseg.annotation.progress import Progress, silent
-from refseg.annotation.sinks import Sink, write_json
-from refseg.annotation.store import Project
+from refseg.annotation.records import PictureRecord
+from refseg.annotation.sinks import write_json
 from refseg.data.masks import BoolMask
 
 
-def export_yolo(project: Project, sink: Sink, progress: Progress = silent) -> int:
-    """All pictures but skipped ones; returns the number of masks."""
-    pictures = Pictures(project, sink, stems=True)
-    divided = any(record.split for record in finished(project))
+def export_yolo(session: ExportSession) -> None:
+    """All images; folders of splits if an image has a split."""
+    pictures = Pictures(session, stems=True, plain=True)
+    divided = session.has_splits()
     classes: dict[str, int] = {}
     folders: dict[str, str] = {}
-    sentences: list[dict[str, Any]] = []
-    count = 0
-    for record in finished(project, progress):
-        split = portable(record.split or DEFAULT_SPLIT) if divided else ""
-        split += "_" if split in YOLO_OTHER_KEYS else ""
+    rows: list[dict[str, Any]] = []
+    for record in session.records():
+        split = _folder(record.split) if divided else ""
         folders[split] = f"images/{split}".rstrip("/")
         name = pictures.put(record, f"{folders[split]}/")
-        lines, objects = [], []
-        for layer in record.layers:
-            mask = None if layer.absent else layer.pixels()
-            if mask is not None and mask.any():
-                number = classes.setdefault(layer.category or UNNAMED, len(classes))
-                lines.append(f"{number} {_ring(mask)}\n")
-                objects.append(said(layer))
+        lines, row = _lines(session, record, classes)
         labels = Path("labels", split, name).with_suffix(".txt").as_posix()
-        sink.write(labels, "".join(lines).encode("ascii"))
-        absent = [said(layer) for layer in record.layers if layer.absent]
-        sentences.append({"image": f"{folders[split]}/{name}", "objects": objects, "absent": absent})
-        count += len(lines)
-    sink.write(YOLO_LIST, _list(folders, classes).encode("utf-8"))
-    write_json(sink, YOLO_EXPRESSIONS, sentences)
-    return count
+        session.sink.write(labels, "".join(lines).encode("ascii"))
+        rows.append({"image": f"{folders[split]}/{name}", **row, **image_keys(record)})
+    session.sink.write(YOLO_LIST, _list(folders, classes).encode("utf-8"))
+    write_json(session.sink, YOLO_EXPRESSIONS, rows)
+
+
+def _folder(split: str) -> str:
+    """The name of a split that is no other key of data.yaml."""
+    name = portable(split or DEFAULT_SPLIT)
+    return f"{name}_" if name in YOLO_OTHER_KEYS else name
+
+
+def _lines(session: ExportSession, record: PictureRecord, classes: dict[str, int]) -> tuple[list[str], dict[str, Any]]:
+    """The lines of an image's label file, and what expressions.json says of it."""
+    lines = []
+    objects = session.objects(record)
+    for layer, mask in objects:
+        number = classes.setdefault(category_of(layer), len(classes))
+        rings = outlines_of(mask, INSET)
+        lines.append(f"{number} {_ring(mask)}\n")
+        if len(rings) > 1:
+            session.report.alter("mask", "its pieces are joined by lines, which some readers fill one pixel wide", record.name)
+    return lines, {
+        "objects": [said(layer) for layer, _ in objects],
+        "absent": session.no_target(record),
+        "unnamed": [position for position, (layer, _) in enumerate(objects) if not layer.category],
+    }
 
 
 def _ring(mask: BoolMask) -> str:
@@ -70,4 +83,4 @@ def _list(folders: Mapping[str, str], classes: Mapping[str, int]) -> str:
     splits = {"train": folders.get("train", first), "val": folders.get("val", first)}
     values = {**splits, **{split: folder for split, folder in folders.items() if split}, "names": {n: name for name, n in classes.items()}}
     text: str = yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
-    return f"# {YOLO_EXPRESSIONS} holds what is said of each line of the labels\n{text}"
+    return f"# {YOLO_EXPRESSIONS} holds the expressions of each line of the labels\n{text}"

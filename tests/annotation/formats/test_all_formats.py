@@ -37,7 +37,7 @@ ONE_NUMBER = {"ytvos", "voc"}  # a pixel is of one thing, the last one
 
 @pytest.mark.parametrize("name", sorted(IMPORTERS))
 def test_what_is_exported_and_read_again_is_the_same_bit_by_bit(name: str, project: Project, tmp_path: Path) -> None:
-    assert export_to(name, project, tmp_path / "out") == 10
+    assert export_to(name, project, tmp_path / "out").objects == 10
     again = Project.create(tmp_path / "again")
     assert import_from(name, tmp_path / "out", again).objects == 10
     ending = ".jpg" if name in JPEG else ".png"

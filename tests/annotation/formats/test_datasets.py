@@ -31,7 +31,7 @@ def head_of(path: Path) -> Any:
 
 
 def test_the_layout(project: Project, tmp_path: Path) -> None:
-    assert export_to("datasets", project, tmp_path / "out") == 10
+    assert export_to("datasets", project, tmp_path / "out").objects == 10
     out = tmp_path / "out"
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     rows = {f"data/{split}/metadata.jsonl" for split in ("train", "val")}

@@ -31,7 +31,7 @@ def numbers(path: Path) -> np.ndarray:
 def test_the_layout(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
     project.save(record.with_layer(replace(record.layer("0"), category="person")))
-    assert export_to("voc", project, tmp_path / "out") == 10
+    assert export_to("voc", project, tmp_path / "out").objects == 10
     out = tmp_path / "out"
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     folders = {"JPEGImages": ".jpg", "Annotations": ".xml", "SegmentationObject": ".png", "SegmentationClass": ".png"}

@@ -52,7 +52,7 @@ def read(path: Path) -> Any:
 
 
 def test_the_layout(clips: Project, tmp_path: Path) -> None:
-    assert export_to("ytvos", clips, tmp_path / "out") == 9
+    assert export_to("ytvos", clips, tmp_path / "out").objects == 9
     out = tmp_path / "out"
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     frames = ["Straße/00000", "Straße/00005", "Straße/00010", "dog/00000"]
