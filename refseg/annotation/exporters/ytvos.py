@@ -22,7 +22,14 @@ from typing import Any, NamedTuple
 from refseg.annotation.exporters.images import Pictures, portable
 from refseg.annotation.exporters.session import ExportSession
 from refseg.annotation.exporters.ytvos_video import Video
-from refseg.annotation.layouts import DEFAULT_SPLIT, MEVIS_MASKS, YTVOS_EXPRESSIONS, YTVOS_OBJECTS, YTVOS_SPLITS
+from refseg.annotation.layouts import (
+    DEFAULT_SPLIT,
+    MEVIS_MASKS,
+    YTVOS_EXPRESSIONS,
+    YTVOS_EXPRESSIONS_FOLDER,
+    YTVOS_OBJECTS,
+    YTVOS_SPLITS,
+)
 from refseg.annotation.sinks import write_json
 from refseg.errors import ProjectError
 from refseg.video.formats import frame_names, palette_png
@@ -80,7 +87,7 @@ class _Split:
         """Add a video with all its frames."""
         video.report()
         self._expressions[video.name] = video.expressions()
-        self._meta[video.name] = video.meta()
+        self._meta[video.name] = video.meta(self._next_id)
         self._mevis[video.name] = video.mevis_expressions(self._next_id)
         for id_, masks in video.mevis_masks(self._next_id).items():
             separator = ", " if self._next_id else "{"
@@ -91,7 +98,7 @@ class _Split:
         """Write the files to the sink."""
         self._file.write("}\n" if self._next_id else "{}\n")
         self._file.close()
-        write_json(session.sink, f"meta_expressions/{self.folder}/{YTVOS_EXPRESSIONS}", {"videos": self._expressions})
+        write_json(session.sink, f"{YTVOS_EXPRESSIONS_FOLDER}/{self.folder}/{YTVOS_EXPRESSIONS}", {"videos": self._expressions})
         write_json(session.sink, f"{self.folder}/{YTVOS_OBJECTS}", {"videos": self._meta})
         write_json(session.sink, f"{self.folder}/{YTVOS_EXPRESSIONS}", {"videos": self._mevis})
         session.sink.copy(f"{self.folder}/{MEVIS_MASKS}", self._spool)
@@ -108,7 +115,7 @@ def _split_of(video: Video, splits: dict[str, _Split]) -> _Split:
 def _folder_of(split: str) -> str:
     """The folder of a split: "valid" for "val", as the loaders expect it."""
     name = portable(YTVOS_SPLITS.get(split.casefold(), split))
-    return f"{name}_" if name.casefold() == "meta_expressions" else name
+    return f"{name}_" if name.casefold() == YTVOS_EXPRESSIONS_FOLDER else name
 
 
 def _places(session: ExportSession) -> dict[str, _Place]:
@@ -137,7 +144,9 @@ def _places(session: ExportSession) -> dict[str, _Place]:
     return dict(_named(videos, unnumbered))
 
 
-def _named(videos: dict[tuple[str, str, int], dict[int, str]], unnumbered: dict[tuple[str, str, int], list[str]]) -> Iterator[tuple[str, _Place]]:
+def _named(
+    videos: dict[tuple[str, str, int], dict[int, str]], unnumbered: dict[tuple[str, str, int], list[str]]
+) -> Iterator[tuple[str, _Place]]:
     taken: set[str] = set()
     for key, numbered in videos.items():
         kind, clip, _ = key

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from refseg.annotation.exporters.images import category_of
 from refseg.annotation.exporters.session import DrawnObject, ExportSession, said
+from refseg.annotation.layouts import UNNAMED, YTVOS_ANNOTATION_IDS, YTVOS_IMAGES
 from refseg.annotation.records import Layer, PictureRecord
 from refseg.data.masks import encode_rle
 
@@ -61,10 +62,15 @@ class Video:
         rows = {str(position): {"exp": text, "obj_id": str(number)} for position, (text, number) in enumerate(pairs)}
         return {"expressions": rows, "frames": self.frames}
 
-    def meta(self) -> dict[str, Any]:
-        """The video in meta.json."""
-        objects = {str(one.number): {"category": one.category or category_of(Layer("")), "frames": one.visible} for one in self.objects if one.visible}
-        return {"objects": objects, "split": self.split, "images": self._images}
+    def meta(self, first_id: int) -> dict[str, Any]:
+        """The video in meta.json; first_id: as in `mevis_expressions`."""
+        objects = {
+            str(one.number): {"category": one.category or UNNAMED, "frames": one.visible}
+            for one in self.objects
+            if one.visible
+        }
+        annotation_ids = {str(one.number): first_id + one.number - 1 for one in self.objects}
+        return {"objects": objects, "split": self.split, YTVOS_ANNOTATION_IDS: annotation_ids, YTVOS_IMAGES: self._images}
 
     def mevis_expressions(self, first_id: int) -> dict[str, Any]:
         """The video in meta_expressions.json of MeViS: all objects of an expression; first_id: the annotation id of the first object."""
