@@ -52,7 +52,7 @@ data = load_dataset("path/of/this/folder")
 A row has an `image` and its `objects`, whose columns are lists with one value per object:
 
 - `expressions`: the expressions that refer to it
-- `category`: its name; `object`, with `unnamed` true, if it has none
+- `category`: its name; `object`, with `unnamed` true, if it has none; `category_id`: the number that the data set gave it that it came from
 - `bbox`: left, top, width and height in pixels
 - `segmentation`: its mask as COCO run lengths; `pycocotools.mask.decode` gives the pixels
 - `id`: unique within the image

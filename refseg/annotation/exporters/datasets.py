@@ -4,9 +4,11 @@
     data/SPLIT/NAME                  the images
     data/SPLIT/metadata.parquet      one row an image: file_name, width, height, state, source, objects, absent
 
-`objects` has columns, each a list with one value per object: "id", "expressions" (a list of texts), "category", "unnamed", "bbox" (left, top, width,
-height in pixels) and "segmentation" (COCO run lengths). `absent` has a list of texts per no-target entry. `source` has the name of the image, its split
-as the project has it, and its clip and frame.  Without pyarrow the rows are in metadata.jsonl instead (see `metadata_files`).
+`objects` has columns, each a list with one value per object: "id", "expressions" (a list of texts), "category", "category_id", "unnamed", "bbox" (left,
+top, width, height in pixels) and "segmentation" (COCO run lengths). `absent` has a list of texts per no-target entry. `source` has the name and id of the
+image, its split as the project has it, its clip and frame. Ids are those of the data set that the image was imported from.
+
+Without pyarrow the rows are in metadata.jsonl instead (see `metadata_files`).
 """
 
 from __future__ import annotations
@@ -66,13 +68,15 @@ def export_datasets(session: ExportSession) -> None:
 
 
 def _row(session: ExportSession, record: PictureRecord, name: str) -> dict[str, Any]:
-    objects: dict[str, list[Any]] = {"id": [], "expressions": [], "category": [], "unnamed": [], "bbox": [], "segmentation": []}
+    columns = ("id", "expressions", "category", "category_id", "unnamed", "bbox", "segmentation")
+    objects: dict[str, list[Any]] = {column: [] for column in columns}
     for layer, mask in session.objects(record):
         left, top, right, bottom = box_of(mask) or (0, 0, 0, 0)
         values = {
-            "id": layer.id,
+            "id": str(layer.id if layer.original_id is None else layer.original_id),
             "expressions": said(layer),
             "category": category_of(layer),
+            "category_id": None if layer.category_id is None else str(layer.category_id),
             "unnamed": not layer.category,
             "bbox": [left, top, right - left, bottom - top],
             "segmentation": encode_rle(mask),
@@ -84,7 +88,13 @@ def _row(session: ExportSession, record: PictureRecord, name: str) -> dict[str, 
         "width": record.width,
         "height": record.height,
         "state": record.state,
-        "source": {"name": record.name, "split": record.split, "clip": record.clip, "frame": record.frame},
+        "source": {
+            "name": record.original_name or record.name,
+            "id": None if record.original_id is None else str(record.original_id),
+            "split": record.split,
+            "clip": record.clip,
+            "frame": record.frame,
+        },
         "objects": objects,
         "absent": session.no_target(record),
     }

@@ -94,12 +94,13 @@ def _schema(pa: ModuleType) -> Any:
     """The columns of a row with their types."""
     text, whole = pa.string(), pa.int64()
     texts = pa.list_(text)
-    source = pa.struct([("name", text), ("split", text), ("clip", text), ("frame", whole)])
+    source = pa.struct([("name", text), ("id", text), ("split", text), ("clip", text), ("frame", whole)])
     objects = pa.struct(
         [
             ("id", texts),
             ("expressions", pa.list_(texts)),
             ("category", texts),
+            ("category_id", texts),
             ("unnamed", pa.list_(pa.bool_())),
             ("bbox", pa.list_(pa.list_(whole))),
             ("segmentation", pa.list_(pa.struct([("size", pa.list_(whole)), ("counts", text)]))),

@@ -64,11 +64,7 @@ class Video:
 
     def meta(self, first_id: int) -> dict[str, Any]:
         """The video in meta.json; first_id: as in `mevis_expressions`."""
-        objects = {
-            str(one.number): {"category": one.category or UNNAMED, "frames": one.visible}
-            for one in self.objects
-            if one.visible
-        }
+        objects = {str(one.number): {"category": one.category or UNNAMED, "frames": one.visible} for one in self.objects if one.visible}
         annotation_ids = {str(one.number): first_id + one.number - 1 for one in self.objects}
         return {"objects": objects, "split": self.split, YTVOS_ANNOTATION_IDS: annotation_ids, YTVOS_IMAGES: self._images}
 
@@ -131,14 +127,26 @@ class Video:
     def _describe(self, record: PictureRecord, drawn: Sequence[DrawnObject], tracked: Sequence[TrackedObject]) -> dict[str, Any]:
         """What this project knows of a frame, for its own importer."""
         objects = {
-            str(one.number): {"id": layer.id, "expressions": said(layer), "category": layer.category}
+            str(one.number): {
+                "id": layer.id if layer.original_id is None else layer.original_id,
+                "category_id": layer.category_id,
+                "expressions": said(layer),
+                "category": layer.category,
+            }
             for (layer, _), one in zip(drawn, tracked, strict=True)
         }
         no_target = self._session.no_target(record)
         if no_target:
             reason = "kept in meta.json, where only refseg reads it"
             self._session.report.alter("no-target entry", reason, record.name, count=len(no_target))
-        image = {"name": record.name, "state": record.state, "split": record.split, "clip": record.clip, "frame": record.frame}
+        image = {
+            "name": record.original_name or record.name,
+            "id": record.original_id,
+            "state": record.state,
+            "split": record.split,
+            "clip": record.clip,
+            "frame": record.frame,
+        }
         return {**image, "objects": objects, "no_target": no_target}
 
     def _paint(

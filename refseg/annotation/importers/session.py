@@ -14,7 +14,7 @@ from refseg.annotation.importers.sizes import SizeFit
 from refseg.annotation.importers.values import original_id as kept_id
 from refseg.annotation.names import file_name
 from refseg.annotation.progress import Progress, silent
-from refseg.annotation.records import MAX_TEXT, PictureRecord, is_text
+from refseg.annotation.records import MAX_TEXT, PictureRecord, State, is_text
 from refseg.annotation.store import Project
 from refseg.errors import DataError, ImageError
 from refseg.images import picture_header
@@ -45,6 +45,7 @@ class ImportSession:
         clip: str = "",
         frame: int | None = None,
         complete: bool = True,
+        state: State | None = None,
     ) -> bool:
         """Add an image with its objects in one write; returns whether it was added.
 
@@ -54,6 +55,7 @@ class ImportSession:
         annotated: (height, width) that the data set gives; None for none.
         complete: whether its objects need no further look; without it, without objects, or where an object was left out or had no mask, the image stays
         "new", otherwise it is "accepted".
+        state: of an image that this project exported; None to derive it. "accepted" is only kept if the image is complete in this sense.
         """
         try:
             header = picture_header(path)
@@ -69,13 +71,16 @@ class ImportSession:
 
         def filled(record: PictureRecord) -> PictureRecord:
             known = reader.read(objects)
+            found: State = "accepted" if complete and known and reader.is_complete else "new"
+            if state is not None and (state != "accepted" or found == "accepted"):
+                found = state
             return replace(
                 record,
                 layers=known,
                 split=split,
                 clip=clip,
                 frame=frame,
-                state="accepted" if complete and known and reader.is_complete else "new",
+                state=found,
                 original_name=original_name if is_text(original_name) else "",
                 original_id=kept_id(original_id),
             )

@@ -24,12 +24,12 @@ from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.session import ImportSession
 from refseg.annotation.importers.source import Source
-from refseg.annotation.importers.values import id_key, texts
+from refseg.annotation.importers.values import texts
 from refseg.annotation.importers.ytvos_videos import FRAMES, NUMBERS, FrameFiles, Part, Video, find_parts, frame_number, read_videos
 from refseg.annotation.layouts import VOC_VOID, YTVOS_EXPRESSIONS
 from refseg.annotation.progress import followed
 from refseg.annotation.records import STATES, Id, State
-from refseg.data.masks import BoolMask, segmentation_to_mask
+from refseg.data.masks import BoolMask, decode_rle
 from refseg.errors import DataError
 from refseg.video.formats import frame_names
 
@@ -68,7 +68,7 @@ def read(source: Source, session: ImportSession) -> None:
         reader.add(position)
     if reader is not None:
         reader.finish()
-    for part, video in found:
+    for _, video in found:
         if not video.frames:
             report.skip("video", "without frames", video.where)
     for folder in files.unused(FRAMES):
@@ -121,17 +121,23 @@ class _Frames:
             name, clip, index = f"{video.name}{PurePosixPath(file).suffix}", "", None
         else:
             name, clip, index = f"{video.name}-{PurePosixPath(file).name}", video.name, position if number is None else number
+        original_name = file
         if isinstance(own.get("name"), str) and own["name"]:
-            name = f"{PurePosixPath(own['name']).stem}{PurePosixPath(file).suffix}"
+            name, original_name = "", PurePosixPath(own["name"]).with_suffix(PurePosixPath(file).suffix).as_posix()
         if isinstance(own.get("clip"), str) and own["clip"]:
             clip = own["clip"]
-            index = own["frame"] if isinstance(own.get("frame"), int) and not isinstance(own.get("frame"), bool) and own["frame"] >= 0 else index
+            index = (
+                own["frame"]
+                if isinstance(own.get("frame"), int) and not isinstance(own.get("frame"), bool) and own["frame"] >= 0
+                else index
+            )
         self.session.add_image(
             self.source.path(file),
             lambda height, width: self._objects(position, own, where),
             where=where,
             name=name,
-            original_name=file,
+            original_name=original_name,
+            original_id=own.get("id"),
             split=own["split"] if isinstance(own.get("split"), str) else video.split,
             clip=clip,
             frame=index,
@@ -160,6 +166,7 @@ class _Frames:
                 expressions=list(self.expressions.get(id_, ())) if expressions is None else expressions,
                 category=category if isinstance(category, str) else self.video.categories.get(number, ""),
                 original_id=entry.get("id", number),
+                category_id=entry.get("category_id"),
             )
         no_target = own.get("no_target")
         for entry in no_target if isinstance(no_target, list) else [[text] for text in self.video.no_target]:
@@ -170,7 +177,7 @@ class _Frames:
         if self.masks is not None:
             for id_, frames in self.run_lengths.items():
                 if position < len(frames) and frames[position]:
-                    yield id_, lambda value=frames[position]: _decode(value)
+                    yield id_, _decoder(frames[position])
             return
         file = self.files.find(self.video, NUMBERS, self.video.frames[position])
         if file is None:
@@ -184,7 +191,7 @@ class _Frames:
             if number == VOC_VOID and number not in self.expressions and number not in self.video.categories:
                 self.session.report.skip("object", f"number {VOC_VOID}, the border of other objects", f"{where}: {file}")
             else:
-                yield number, lambda number=number: _pixels(numbers, number)
+                yield number, _pixels(numbers, number)
 
     def _run_lengths(self) -> dict[Id, list[Any]]:
         """The run lengths of each object by frames."""
@@ -207,17 +214,23 @@ class _Frames:
         return found
 
 
-def _pixels(numbers: Numbers, number: int) -> BoolMask:
-    pixels: BoolMask = numbers == number
-    return pixels
+def _pixels(numbers: Numbers, number: int) -> Masks:
+    def mask() -> BoolMask:
+        pixels: BoolMask = numbers == number
+        return pixels
+
+    return mask
 
 
-def _decode(value: Any) -> BoolMask:
-    """The mask of run lengths, in the size that they give. Raises DataError."""
-    size = value.get("size") if isinstance(value, dict) else None
-    if not isinstance(size, list) or len(size) != 2 or not all(isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in size):
-        raise DataError("is not run lengths with a size")
-    return segmentation_to_mask(value, *size)
+def _decoder(value: Any) -> Masks:
+    """Decodes run lengths in the size that they give."""
+
+    def mask() -> BoolMask:
+        if not isinstance(value, Mapping):
+            raise DataError("the mask is no run lengths")
+        return decode_rle(value)
+
+    return mask
 
 
 def _state(value: Any) -> State | None:

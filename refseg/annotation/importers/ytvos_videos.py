@@ -85,10 +85,8 @@ def find_parts(source: Source) -> list[Part]:
     mevis = {_key(part.folder) for part in parts}
     for file in lists:
         folder = PurePosixPath(_parent(file))
-        if _key(folder.parent.name) == YTVOS_EXPRESSIONS_FOLDER:
-            images = f"{_parent(folder.parent.as_posix())}/{folder.name}".strip("/")
-        else:
-            images = _parent(file)
+        is_beside = _key(folder.parent.name) == YTVOS_EXPRESSIONS_FOLDER
+        images = f"{_parent(folder.parent.as_posix())}/{folder.name}".strip("/") if is_beside else _parent(file)
         if _key(images) not in mevis:
             parts.append(Part(file, images))
     return sorted((replace(part, meta=beside(part.folder, YTVOS_OBJECTS)) for part in parts), key=lambda part: part.expressions)
@@ -106,14 +104,13 @@ def read_videos(source: Source, part: Part, report: ImportReport) -> Iterator[Vi
         if not isinstance(value, dict):
             report.skip("video", "is not an object", where)
             continue
-        known = meta.get(name) if isinstance(meta.get(name), dict) else {}
+        known = _mapping(meta.get(name))
         own = known.get("split")
         video = Video(name, part.folder, own if isinstance(own, str) else part.split, where)
         _add_frames(video, value, report)
         _add_expressions(video, value, report, is_mevis=bool(part.masks))
         _add_objects(video, known, report, is_mevis=bool(part.masks))
-        images = known.get(YTVOS_IMAGES)
-        video.images = images if isinstance(images, dict) else {}
+        video.images = _mapping(known.get(YTVOS_IMAGES))
         yield video
 
 
@@ -201,15 +198,13 @@ def _add_objects(video: Video, known: Mapping[str, Any], report: ImportReport, *
     if not isinstance(objects, dict):
         report.skip("video", "its objects in meta.json are not an object, so they have no categories", video.where)
         return
-    annotation_ids = known.get(YTVOS_ANNOTATION_IDS)
-    annotation_ids = annotation_ids if isinstance(annotation_ids, dict) else {}
     is_own = YTVOS_IMAGES in known or "split" in known  # this project writes UNNAMED for objects without a category
     for number, value in objects.items():
         category = value.get("category") if isinstance(value, dict) else None
         if isinstance(category, str):
             video.categories[id_key(number) or number] = "" if is_own and category == UNNAMED else category
     if is_mevis:
-        pairs = ((id_key(number), id_key(one)) for number, one in annotation_ids.items())
+        pairs = ((id_key(number), id_key(one)) for number, one in _mapping(known.get(YTVOS_ANNOTATION_IDS)).items())
         video.numbers.update({one: number for number, one in pairs if number is not None and one is not None})
 
 
@@ -217,6 +212,11 @@ def frame_number(frame: str) -> int | None:
     """The number that a frame is named by; None if its name is no number."""
     number = whole(frame) if frame.isascii() and frame.isdigit() else None
     return number if number is not None and number < 2**31 else None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """The value if it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else {}
 
 
 def _parent(file: str) -> str:

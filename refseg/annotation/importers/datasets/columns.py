@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from refseg.annotation.importers.values import number, numbers, texts, whole
+from refseg.annotation.layouts import UNNAMED
 
 # In the order in which they are looked for. Names are compared in lower case.
 PATHS = ("file_name", "image_file_name", "filename", "image_path", "img_path", "file_path", "path", "image_url")
@@ -18,7 +19,19 @@ MASKS = (
     *("mask_path", "annotation", "label", "labels", "seg", "gt"),
 )
 BOXES = ("bbox", "bboxes", "box", "boxes")
-CATEGORIES = ("category", "categories", "category_name", "class_name", "class", "classes", "label", "labels", "label_name", "name", "category_id")
+CATEGORIES = (
+    "category",
+    "categories",
+    "category_name",
+    "class_name",
+    "class",
+    "classes",
+    "label",
+    "labels",
+    "label_name",
+    "name",
+    "category_id",
+)
 EXPRESSIONS = (
     *("expressions", "expression", "referring_expressions", "referring_expression", "sentences", "sentence", "sents", "phrases", "phrase"),
     *("refs", "captions", "caption", "texts", "text", "prompt", "query", "answer"),
@@ -29,13 +42,33 @@ NO_TARGET = ("absent", "no_target", "no_targets")
 _TEXTS_OF = ("sent", "raw", "text", "sentence", "expression", "caption", "phrase")
 # Columns that are read elsewhere, or that follow from the others.
 _KNOWN = frozenset(
-    ("width", "height", "image_id", "id", "state", "split", "source", "clip", "frame", "unnamed", "area", "iscrowd", "size", "mode", "format")
+    (
+        "width",
+        "height",
+        "image_id",
+        "id",
+        "state",
+        "split",
+        "source",
+        "clip",
+        "frame",
+        "unnamed",
+        "area",
+        "iscrowd",
+        "size",
+        "mode",
+        "format",
+    )
 )
 
 
 @dataclass(frozen=True)
 class RowObject:
-    """An object as a row has it. mask: run lengths, polygons or a mask image, None for none.  box: four numbers.  category: a text or number."""
+    """An object as a row has it.
+
+    mask: run lengths, polygons or a mask image, None for none.  box: four numbers.  category: a text or number; category_id: beside a text.
+    category_path: of its column.
+    """
 
     mask: Any = None
     box: Any = None
@@ -43,6 +76,7 @@ class RowObject:
     category_path: tuple[str, ...] = ()
     expressions: tuple[str, ...] = ()
     id: Any = None
+    category_id: Any = None
     is_unnamed: bool = False
 
 
@@ -82,7 +116,11 @@ def understand(row: Mapping[str, Any]) -> RowContent:
 
     image, path = _image(row, columns, used)
     no_target = tuple(tuple(one) for one in _no_target(take(NO_TARGET), problems))
-    objects = list(_listed(plain(take(OBJECTS)), problems))
+    listed = plain(take(OBJECTS))
+    objects = list(_listed(listed, problems))
+    is_own = "absent" in columns and "objects" in columns
+    if is_own and isinstance(listed, Mapping) and "unnamed" not in listed:  # as this project wrote it formerly
+        objects = [replace(one, is_unnamed=one.category == UNNAMED) for one in objects]
     if not objects:
         objects = list(_flat(take, row, columns, used))
     source = plain(take(("source",)))
@@ -98,7 +136,7 @@ def understand(row: Mapping[str, Any]) -> RowContent:
         take(("image_id", "id")),
         source,
         take(("state",)),
-        "absent" in columns and "objects" in columns,
+        is_own,
         tuple(problems),
         tuple(original for name, original in columns.items() if name not in known and row[original] is not None),
     )
@@ -221,6 +259,7 @@ def _listed(value: Any, problems: list[str]) -> Iterable[RowObject]:
             ("objects", category),
             expressions_of(first(EXPRESSIONS)[1]),
             first((*OBJECT_IDS, "id"))[1],
+            first(("category_id",))[1],
             first(("unnamed",))[1] is True,
         )
 

@@ -104,7 +104,7 @@ class Csv(Table):
         number = 1
         try:
             for number, values in enumerate(reader, start=2):
-                surplus = values.pop(None, None)  # type: ignore[call-overload]
+                surplus = values.pop(None, None)
                 where = f"{self.file}: row {number}"
                 if surplus:
                     yield Row(where, None, "has more values than columns")
