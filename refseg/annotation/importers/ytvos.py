@@ -152,11 +152,13 @@ class _Frames:
                 report.skip("expression", "its object has no mask in any frame", f"{where}: object {id_}", len(expressions))
 
     def _objects(self, position: int, own: Mapping[str, Any], where: str) -> Iterator[ImportedObject]:
-        for id_, mask in self._masks(position, where):
+        known = own.get("objects")
+        known = known if isinstance(known, dict) else {}
+        order = {number: place for place, number in enumerate(known)}
+        masks = ((self.video.numbers.get(id_, id_), id_, mask) for id_, mask in self._masks(position, where))
+        for number, id_, mask in sorted(masks, key=lambda found: order.get(str(found[0]), len(order))):
             self.seen.add(id_)
-            number = self.video.numbers.get(id_, id_)
-            known = own.get("objects")
-            entry = known.get(str(number)) if isinstance(known, dict) else None
+            entry = known.get(str(number))
             entry = entry if isinstance(entry, dict) else {}
             expressions = texts(entry.get("expressions")) if "expressions" in entry else None
             category = entry.get("category")

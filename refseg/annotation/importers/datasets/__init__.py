@@ -68,7 +68,7 @@ def _grouped(table: Table, images: ImageFiles, session: ImportSession) -> Iterat
             if content is not None:
                 for name in content.unknown:
                     if name not in unknown:
-                        session.report.skip("column", "not read, as its name is not known", f"{table.file}: {name[:80]}")
+                        session.report.skip("column", "of an unknown name, not read", f"{table.file}: {name[:80]}")
                 unknown.update(content.unknown)
             yield (None if content is None else images.key(content, table.folder)), row, content
 
@@ -107,7 +107,7 @@ def _add(table: Table, same: _SameImage, images: ImageFiles, session: ImportSess
         for problem in content.problems:
             session.report.skip("object", problem, where)
     try:
-        path, original_name = images.place(first, same.key, table.split or table.file)
+        path, original_name = images.place(first, same.key, table.split)
     except DataError as error:
         session.report.skip("image", str(error).split(":", 1)[0], row.where)
         return

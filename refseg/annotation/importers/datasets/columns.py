@@ -196,17 +196,22 @@ def _image(row: Mapping[str, Any], columns: Mapping[str, str], used: set[str]) -
         if isinstance(value, Mapping) and is_image(value):
             data, path = value.get("bytes"), value.get("path")
             used.add(name)
-            path = path if isinstance(path, str) else ""
+            path = path if isinstance(path, str) and path else _path(row, columns, used)
             return (data, path) if isinstance(data, bytes) and data else (path or None, "")
         if isinstance(value, bytes) and value:
             used.add(name)
-            path = next((row[columns[one]] for one in PATHS if one in columns and isinstance(row[columns[one]], str)), "")
-            used.update(one for one in PATHS if one in columns)
-            return value, path
+            return value, _path(row, columns, used)
         if isinstance(value, str) and value.strip():
             used.add(name)
             return value, ""
     return None, ""
+
+
+def _path(row: Mapping[str, Any], columns: Mapping[str, str], used: set[str]) -> str:
+    """The name of the file that an embedded image was, "" for none."""
+    names = [name for name in PATHS if name in columns and isinstance(row[columns[name]], str)]
+    used.update(names)
+    return next((row[columns[name]] for name in names), "")
 
 
 def _no_target(value: Any, problems: list[str]) -> list[list[str]]:

@@ -41,10 +41,10 @@ class ImageFiles:
         file = self._source.find(content.image, table_folder)
         return None if file is None else ImageKey(file, b"")
 
-    def place(self, content: RowContent, key: ImageKey, origin: str) -> tuple[Path, str]:
+    def place(self, content: RowContent, key: ImageKey, split: str) -> tuple[Path, str]:
         """The path of an image, until the next call, and its name in the data set. Raises DataError for bytes that are no image.
 
-        origin: begins the names of images that have none.
+        split: begins the names of images that have none.
         """
         if not isinstance(content.image, bytes):
             return self._source.path(key.file), key.file
@@ -54,7 +54,7 @@ class ImageFiles:
         path.write_bytes(content.image)
         name = PurePosixPath(content.path.replace("\\", "/"))
         if not name.name:
-            return path, f"{PurePosixPath(origin).stem}-{self._count:06d}{suffix}"
+            return path, f"{split or 'image'}-{self._count:06d}{suffix}"
         return path, name.as_posix() if name.suffix.casefold() in IMAGE_SUFFIXES else f"{name.as_posix()}{suffix}"
 
     def mask_source(self, value: Any, table_folder: str) -> Path | bytes | None:

@@ -55,7 +55,7 @@ class Table:
         raise NotImplementedError
 
     def _unreadable(self, error: Exception) -> DataError:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is damaged or of another kind"
         return DataError(f"{self.file} cannot be read ({reason}): save it again")
 
 
@@ -96,7 +96,7 @@ class Csv(Table):
     """Comma-separated values with a line of names."""
 
     def count(self) -> int:
-        return sum(1 for _ in self.rows())
+        return _counted(1 for _ in self.rows())
 
     def rows(self) -> Iterator[Row]:
         csv.field_size_limit(MAX_ROW_BYTES)  # masks as text are longer than the default
@@ -138,7 +138,7 @@ class Arrow(Table):
     """An Arrow stream or file, as `save_to_disk` writes it; mapped into memory, not loaded."""
 
     def count(self) -> int:
-        return sum(batch.num_rows for batch in self._batches())
+        return _counted(batch.num_rows for batch in self._batches())
 
     def rows(self) -> Iterator[Row]:
         yield from _batch_rows(self, self._batches(checked=True))
@@ -162,6 +162,18 @@ class Arrow(Table):
                 yield batch
         except (pa.ArrowException, OSError, ValueError) as error:
             raise self._unreadable(error) from error
+
+
+def _counted(numbers: Iterator[int]) -> int:
+    """Their sum, as far as they can be read; `rows` says what is wrong with the rest. Raises DataError if there is nothing that can be read."""
+    total = 0
+    try:
+        for number in numbers:
+            total += number
+    except DataError:
+        if not total:
+            raise
+    return total
 
 
 def _batch_rows(table: Table, batches: Iterator[Any]) -> Iterator[Row]:
