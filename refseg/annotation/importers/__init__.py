@@ -41,11 +41,11 @@ IMPORTERS: dict[str, Importer] = {
     "refcoco": Importer(partial(_counting, refcoco.import_refcoco)),
     "coco": Importer(partial(_counting, coco.import_coco)),
     "ytvos": Importer(ytvos.read, ytvos.detect),
-    "png": Importer(partial(_counting, png.import_png)),
+    "png": Importer(png.read, png.detect),
     "datasets": Importer(datasets.read, datasets.detect),
-    "yolo": Importer(partial(_counting, yolo.import_yolo)),
-    "voc": Importer(partial(_counting, voc.import_voc)),
-    "labelme": Importer(partial(_counting, labelme.import_labelme)),
+    "yolo": Importer(yolo.read, yolo.detect),
+    "voc": Importer(voc.read, voc.detect),
+    "labelme": Importer(labelme.read, labelme.detect),
 }
 
 

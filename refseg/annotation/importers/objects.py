@@ -29,6 +29,7 @@ class ImportedObject:
     box: x0, y0, x1, y1 in the same pixels.
     no_target: the expressions name nothing in the image; there is no mask then.
     original_id, category_id: the object's and its category's id in the data set, any JSON value; kept if they are whole numbers or text.
+    problem: why the object cannot be imported; completes "object ...". It is skipped and counted, and its image needs a further look.
     """
 
     where: str
@@ -40,6 +41,7 @@ class ImportedObject:
     no_target: bool = False
     original_id: Any = None
     category_id: Any = None
+    problem: str = ""
 
 
 @dataclass
@@ -72,6 +74,9 @@ class ObjectReader:
         return tuple(layers)
 
     def _layer(self, one: ImportedObject, fit: SizeFit, used: set[str]) -> Layer | None:
+        if one.problem:
+            self._skip(one.problem, one.where)
+            return None
         expressions = self._expressions(one)
         mask: BoolMask | None = None
         if one.no_target:
