@@ -2,6 +2,7 @@
 
 UNNAMED = "object"  # the category of an object that has none, in formats that require one
 DEFAULT_SPLIT = "train"  # the split of an image that has none, in formats that require one
+UNNAMED_KEY = "unnamed"  # true on an object without a category, in formats that write UNNAMED for it
 
 NO_TARGET = -1  # gRefCOCO: in place of an annotation id
 REFS = "grefs(refseg).json"
