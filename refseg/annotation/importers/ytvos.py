@@ -28,7 +28,7 @@ from refseg.annotation.importers.values import texts
 from refseg.annotation.importers.ytvos_videos import FRAMES, NUMBERS, FrameFiles, Part, Video, find_parts, frame_number, read_videos
 from refseg.annotation.layouts import VOC_VOID, YTVOS_EXPRESSIONS
 from refseg.annotation.progress import followed
-from refseg.annotation.records import STATES, Id, State
+from refseg.annotation.records import Id
 from refseg.data.masks import BoolMask, decode_rle
 from refseg.errors import DataError
 from refseg.video.formats import frame_names
@@ -141,7 +141,7 @@ class _Frames:
             split=own["split"] if isinstance(own.get("split"), str) else video.split,
             clip=clip,
             frame=index,
-            state=_state(own.get("state")),
+            state=own.get("state"),
         )
 
     def finish(self) -> None:
@@ -233,7 +233,3 @@ def _decoder(value: Any) -> Masks:
         return decode_rle(value)
 
     return mask
-
-
-def _state(value: Any) -> State | None:
-    return next((state for state in STATES if value == state), None)

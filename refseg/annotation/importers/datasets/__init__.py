@@ -21,7 +21,6 @@ from refseg.annotation.importers.datasets.tables import Row, Table
 from refseg.annotation.importers.session import ImportSession
 from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.values import id_key, whole
-from refseg.annotation.records import STATES
 from refseg.errors import DataError, UnavailableError
 
 
@@ -125,5 +124,5 @@ def _add(table: Table, same: _SameImage, images: ImageFiles, session: ImportSess
         clip=clip if isinstance(clip, str) else "",
         frame=frame if isinstance(clip, str) and clip and frame is not None and frame >= 0 else None,
         complete=not any(content.problems for _, content in contents),
-        state=next((state for state in STATES if state == first.state), None) if first.is_own else None,
+        state=first.state if first.is_own else None,
     )
