@@ -24,7 +24,7 @@ from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.session import ImportSession
 from refseg.annotation.importers.source import Source
-from refseg.annotation.importers.values import texts
+from refseg.annotation.importers.values import texts, whole
 from refseg.annotation.importers.ytvos_videos import FRAMES, NUMBERS, FrameFiles, Part, Video, find_parts, frame_number, read_videos
 from refseg.annotation.layouts import VOC_VOID, YTVOS_EXPRESSIONS
 from refseg.annotation.progress import followed
@@ -125,12 +125,8 @@ class _Frames:
         if isinstance(own.get("name"), str) and own["name"]:
             name, original_name = "", PurePosixPath(own["name"]).with_suffix(PurePosixPath(file).suffix).as_posix()
         if isinstance(own.get("clip"), str) and own["clip"]:
-            clip = own["clip"]
-            index = (
-                own["frame"]
-                if isinstance(own.get("frame"), int) and not isinstance(own.get("frame"), bool) and own["frame"] >= 0
-                else index
-            )
+            clip, stated = own["clip"], whole(own.get("frame"))
+            index = None if stated is None or stated < 0 else stated
         self.session.add_image(
             self.source.path(file),
             lambda height, width: self._objects(position, own, where),
