@@ -18,12 +18,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import yaml
 
 from refseg.annotation.exporters.images import Pictures, category_of, image_keys, portable
 from refseg.annotation.exporters.session import ExportSession, said
 from refseg.annotation.layouts import DEFAULT_SPLIT, YOLO_EXPRESSIONS, YOLO_LIST, YOLO_OTHER_KEYS
-from refseg.annotation.polygons import INSET, joined, outlines_of
+from refseg.annotation.polygons import INSET, Ring, outline_of
 from refseg.annotation.records import PictureRecord
 from refseg.annotation.sinks import write_json
 from refseg.data.masks import BoolMask
@@ -60,9 +62,9 @@ def _lines(session: ExportSession, record: PictureRecord, classes: dict[str, int
     objects = session.objects(record)
     for layer, mask in objects:
         number = classes.setdefault(category_of(layer), len(classes))
-        rings = outlines_of(mask, INSET)
-        lines.append(f"{number} {_ring(mask)}\n")
-        if len(rings) > 1:
+        ring = outline_of(mask, INSET)
+        lines.append(f"{number} {_shares(ring, mask.shape)}\n")
+        if not np.array_equal(_with_outline(ring, mask.shape), mask):
             session.report.alter("mask", "its pieces are joined by lines, which some readers fill one pixel wide", record.name)
     return lines, {
         "objects": [said(layer) for layer, _ in objects],
@@ -71,10 +73,16 @@ def _lines(session: ExportSession, record: PictureRecord, classes: dict[str, int
     }
 
 
-def _ring(mask: BoolMask) -> str:
-    height, width = mask.shape
-    ring = joined(outlines_of(mask, INSET)) / (width, height)
-    return " ".join(f"{value:.7g}" for value in ring.ravel().tolist())
+def _shares(ring: Ring, shape: tuple[int, ...]) -> str:
+    height, width = shape
+    return " ".join(f"{value:.7g}" for value in (ring / (width, height)).ravel().tolist())
+
+
+def _with_outline(ring: Ring, shape: tuple[int, ...]) -> BoolMask:
+    """The mask (H, W) of a reader that truncates positions and also sets the pixels that the line touches, as Ultralytics does."""
+    canvas = np.zeros(shape, dtype=np.uint8)
+    cv2.fillPoly(canvas, [ring.astype(np.int32)], 1)
+    return canvas > 0
 
 
 def _list(folders: Mapping[str, str], classes: Mapping[str, int]) -> str:
