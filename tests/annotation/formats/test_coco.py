@@ -20,10 +20,12 @@ def test_pycocotools_reads_coco(name: str, project: Project, tmp_path: Path, cap
     from pycocotools.coco import COCO
 
     export_to(name, project, tmp_path / "out")
-    coco = COCO(str(tmp_path / "out" / "instances.json"))
-    assert len(coco.getImgIds()) == 2 and {category["name"] for category in coco.loadCats(coco.getCatIds())} == {"object", "hound"}
-    for image in coco.getImgIds():
-        annotations = coco.loadAnns(coco.getAnnIds(imgIds=[image]))
+    for split, file in (("train", "dog.png"), ("val", "dog-2.png")):
+        coco = COCO(str(tmp_path / "out" / "annotations" / f"instances_{split}.json"))
+        [image] = coco.loadImgs(coco.getImgIds())
+        assert image["file_name"] == file and (tmp_path / "out" / "images" / split / file).is_file()
+        assert {category["name"] for category in coco.loadCats(coco.getCatIds())} == {"object", "hound"}
+        annotations = coco.loadAnns(coco.getAnnIds(imgIds=[image["id"]]))
         for annotation, mask in zip(annotations, masks(), strict=True):
             np.testing.assert_array_equal(coco.annToMask(annotation) > 0, mask)
             assert annotation["area"] == mask.sum()
