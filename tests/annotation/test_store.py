@@ -75,7 +75,7 @@ def test_what_is_saved_is_read_again(project: Project, photos: list[Path]) -> No
 
 def test_pictures_of_one_name_are_told_apart(project: Project, photos: list[Path]) -> None:
     names = [project.add_picture(path).name for path in [*photos, photos[0]]]
-    assert names == ["dog.png", "dog-2.png", "h_user___co.jpg", "dog-3.png"]
+    assert names == ["dog.png", "dog-2.png", "häuser & co.jpg", "dog-3.png"]
     assert [entry.name for entry in Project.open(project.folder).entries] == names
 
 
@@ -131,7 +131,7 @@ def test_of_windows_that_save_at_one_moment_one_is_heard_at_a_time(project: Proj
 def test_a_project_that_another_program_holds_is_waited_for_and_then_told(project: Project, photos: list[Path], monkeypatch: Any) -> None:
     monkeypatch.setattr("refseg.annotation.disk.PATIENCE", 0.05)
     record = project.add_picture(photos[0])
-    with FileLock(project.folder / ".lock"), pytest.raises(ProjectError, match="held by another program"):
+    with FileLock(project.folder / ".lock"), pytest.raises(ProjectError, match="locked by another program"):
         project.save(record)
     assert project.save(record).revision == 2
 
@@ -164,7 +164,7 @@ def test_the_queue_by_state_and_by_doubt(project: Project, photos: list[Path]) -
         record = project.add_picture(path)
         project.save(replace(record.with_layer(replace(drawn(), doubt=doubt)), state="model"))
     fresh = project.add_picture(photos[0])
-    assert [entry.name for entry in project.queue(hardest_first=True)] == [fresh.name, "dog-2.png", "h_user___co.jpg", "dog.png"]
+    assert [entry.name for entry in project.queue(hardest_first=True)] == [fresh.name, "dog-2.png", "häuser & co.jpg", "dog.png"]
     assert [entry.name for entry in project.queue(("new",))] == [fresh.name]
 
 
