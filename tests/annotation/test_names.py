@@ -17,9 +17,7 @@ def test_letters_of_any_script_are_kept(stem: str, suffix: str) -> None:
     assert file_name(name) == unicodedata.normalize("NFC", name)
 
 
-@pytest.mark.parametrize(
-    "name", ["чашка.jpg", "杯子 (2).JPG", "e\u0301te\u0301.png".replace("e\u0301", "é"), "a+b & c#1%20,'x'.tif", "a..b.jpg", "-x.png", "nulle.png"]
-)
+@pytest.mark.parametrize("name", ["чашка.jpg", "杯子 (2).JPG", "été.png", "a+b & c#1%20,'x'.tif", "a..b.jpg", "-x.png", "nulle.png"])
 def test_names_that_stay(name: str) -> None:
     assert file_name(name) == name
 
@@ -35,7 +33,7 @@ def test_names_that_stay(name: str) -> None:
         ("..", "image"),
         ("a.", "a"),
         ("a. . ", "a"),
-        ("a<b>:\"|?*\\/.png", "a_b_______.png"),
+        ('a<b>:"|?*\\/.png', "a_b________.png"),
         ("a\x00\x1f\x7f.png", "a___.png"),
         ("\ud800.png", "_.png"),
         ("", "image"),
@@ -53,7 +51,14 @@ def test_every_name_can_be_a_file(name: str) -> None:
     assert 1 <= len(safe.encode("utf-8")) <= MAX_NAME_BYTES
     assert not set(safe) & set('<>:"/\\|?*') and min(safe) >= " "
     assert not safe.startswith(".") and safe == safe.rstrip(" .")
-    assert safe.split(".")[0].rstrip().casefold() not in {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
+    assert safe.split(".")[0].rstrip().casefold() not in {
+        "con",
+        "prn",
+        "aux",
+        "nul",
+        *(f"com{n}" for n in range(10)),
+        *(f"lpt{n}" for n in range(10)),
+    }
     assert file_name(safe) == safe
 
 

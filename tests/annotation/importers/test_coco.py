@@ -337,4 +337,4 @@ def test_texts_that_are_too_long_or_no_unicode(tmp_path: Path) -> None:
     project, report = imported("coco", root)
     (layer,) = records(project)["a.jpg"].layers
     assert (layer.expressions, layer.category) == (("mug",), "")
-    assert sum(reasons(report).values()) == 4
+    assert sum(reasons(report).values()) == 5

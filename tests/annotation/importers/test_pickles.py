@@ -16,8 +16,12 @@ from hypothesis import strategies as st
 from refseg.annotation.importers.pickles import load_plain
 from refseg.errors import DataError
 
-LEAVES = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=10) | st.binary(max_size=10)
-PLAIN = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=4) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=5), inner, max_size=4))
+LEAVES = (
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=10) | st.binary(max_size=10)
+)
+PLAIN = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
+)
 
 
 @given(PLAIN, st.integers(3, 5))
