@@ -357,3 +357,35 @@ def test_texts_that_are_too_long_or_no_unicode(tmp_path: Path) -> None:
     (layer,) = records(project)["a.jpg"].layers
     assert (layer.expressions, layer.category) == (("mug",), "")
     assert sum(reasons(report).values()) == 5
+
+
+@pytest.mark.parametrize(("orientation", "turned"), [(6, lambda mask: np.rot90(mask, -1)), (8, np.rot90), (5, np.transpose)])
+def test_annotations_of_images_that_were_not_turned_upright(orientation: int, turned: Any, tmp_path: Path) -> None:
+    """The width and height of the annotations say which way the image lay."""
+    root = tmp_path / "data"
+    write_image(root / "a.jpg", SIZE, orientation)
+    write_json(root / "instances.json", coco())
+    project, report = imported("coco", root)
+    record = records(project)["a.jpg"]
+    assert (record.height, record.width, record.state) == (120, 80, "accepted")
+    np.testing.assert_array_equal(record.layers[0].pixels(), turned(mug_mask()))
+    assert reasons(report) == {("image", "masks turned like the image, by its EXIF orientation"): 1}
+
+
+def test_annotations_of_images_that_were_turned_upright(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    write_image(root / "a.jpg", SIZE, 6)
+    upright = [20, 30, 40, 30, 40, 70, 20, 70]
+    write_json(root / "instances.json", coco(image={"width": 80, "height": 120}, annotation={"segmentation": [upright]}))
+    project, report = imported("coco", root)
+    np.testing.assert_array_equal(records(project)["a.jpg"].layers[0].pixels(), mug_mask().T)
+    assert not reasons(report)
+
+
+def test_square_images_with_an_orientation_are_left_for_a_person(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    write_image(root / "a.jpg", (90, 90), 6)
+    write_json(root / "instances.json", coco(image={"width": 90, "height": 90}))
+    project, report = imported("coco", root)
+    assert records(project)["a.jpg"].state == "new"
+    assert reasons(report) == {("image", "EXIF orientation: objects are taken as drawn on the upright image"): 1}
