@@ -195,20 +195,20 @@ class ObjectReader:
         return ""
 
 
-def _flat_polygons(values: Any) -> Iterator[list[float] | None]:
+def _flat_polygons(values: Any, depth: int = 3) -> Iterator[list[float] | None]:
     """Flat lists x0, y0, x1, y1 ... of at least three points; None for each polygon that is none.
 
     Some tools leave the outer list out, write points as pairs or add another list around them.
     """
-    if not isinstance(values, list | tuple):
+    if not isinstance(values, list | tuple) or depth < 0:
         yield None
     elif (flat := numbers(values)) is not None:
         yield flat if len(flat) >= 6 and len(flat) % 2 == 0 else None
     elif all(isinstance(one, list | tuple) and len(one) == 2 and numbers(one) is not None for one in values):
-        yield from _flat_polygons([coordinate for point in values for coordinate in point])
+        yield from _flat_polygons([coordinate for point in values for coordinate in point], depth - 1)
     else:
         for one in values:
-            yield from _flat_polygons(one)
+            yield from _flat_polygons(one, depth - 1)
 
 
 def _points(fit: SizeFit, coordinates: list[float]) -> NDArray[np.float64]:

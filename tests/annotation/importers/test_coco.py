@@ -141,6 +141,8 @@ SHAPES: dict[str, tuple[Any, ...]] = {
     "damaged run lengths": ({"size": list(SIZE), "counts": "\x00"}, None, "new"),
     "without a size": ({"counts": "abc"}, None, "new"),
     "text": ("abc", MUG_AREA, "new"),
+    "many lists": (json.loads("[" * 300 + "]" * 300), None, "new"),
+    "very far away": ([[-1e300, 20, 1e300, 20, 1e300, 40, -1e300, 40]], 20 * 120, "accepted"),
 }
 
 
@@ -389,3 +391,14 @@ def test_square_images_with_an_orientation_are_left_for_a_person(tmp_path: Path)
     project, report = imported("coco", root)
     assert records(project)["a.jpg"].state == "new"
     assert reasons(report) == {("image", "EXIF orientation: objects are taken as drawn on the upright image"): 1}
+
+
+def test_names_that_would_control_a_terminal_are_escaped_in_the_report(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    write_image(root / "a.jpg")
+    values = coco()
+    values["images"].append({**values["images"][0], "id": 2, "file_name": "\x1b[31m\ud800\n.jpg"})
+    root.joinpath("x.json").write_text(json.dumps(values))
+    lines = imported("coco", root)[1].summary()
+    assert any("\\x1b[31m\\ud800\\n.jpg" in line for line in lines) and all(line.isprintable() for line in lines)
+    json.dumps(lines, ensure_ascii=False).encode("utf-8")
