@@ -1,7 +1,7 @@
 """Pickles of plain values alone: the refs of RefCOCO are published as such.
 
-A pickle is a program. Before any of it runs, its instructions are checked: only those that build None, booleans, numbers, text, bytes, lists, tuples, sets
-and dictionaries are allowed, and none that names, calls or imports anything.
+A pickle is a program. Before any of it runs, its instructions are checked: only those that build None, booleans,
+numbers, text, bytes, lists, tuples, sets and dictionaries are allowed, and none that names, calls or imports anything.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _PLAIN = frozenset(
     )
 )
 _PUTS = frozenset(("PUT", "BINPUT", "LONG_BINPUT"))
+_INSTRUCTIONS = {instruction.code.encode("latin1"): instruction for instruction in pickletools.opcodes}
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -39,7 +40,10 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def load_plain(data: bytes, name: str) -> Any:
-    """The value of a pickle of plain values, also of Python 2. name: of the file, for errors. Raises DataError for everything else."""
+    """The value of a pickle of plain values, also of Python 2.
+
+    name: of the file, for errors. Raises DataError for everything else.
+    """
     if len(data) > MAX_PICKLE_BYTES:
         raise DataError(f"{name} has {len(data):,} bytes, expected at most {MAX_PICKLE_BYTES:,}: split the data set")
     try:
@@ -56,10 +60,23 @@ def load_plain(data: bytes, name: str) -> Any:
 
 
 def _check(data: bytes) -> None:
-    """Raises DataError for an instruction that is not one of plain values, or that makes the reader allocate memory that the file does not fill."""
+    """Raises DataError for an instruction that is not one of plain values, or that makes the reader allocate memory
+    that the file does not fill.
+    """
+    stream = io.BytesIO(data)
     number = 0
-    for number, (instruction, argument, _) in enumerate(pickletools.genops(data), start=1):
-        if instruction.name not in _PLAIN:
-            raise DataError(f"it has the instruction {instruction.name}, which runs code or refers to other objects")
-        if instruction.name in _PUTS and not 0 <= argument <= number:
+    name = ""
+    while name != "STOP":
+        number += 1
+        code = stream.read(1)
+        instruction = _INSTRUCTIONS.get(code)
+        if instruction is None:
+            raise DataError("it is cut off" if not code else f"it has the unknown instruction {code!r}")
+        name = instruction.name
+        if name not in _PLAIN:
+            raise DataError(f"it has the instruction {name}, which runs code or refers to other objects")
+        # Text of Python 2 may be in any encoding; pickletools reads ASCII alone.
+        read = (lambda stream: stream.readline()) if name == "STRING" else instruction.arg and instruction.arg.reader
+        argument = read(stream) if read else None
+        if name in _PUTS and not 0 <= argument <= number:
             raise DataError("it numbers its values without order")
