@@ -37,9 +37,9 @@ def _counting(read: Callable[[Path, Project, Progress], int], source: Source, se
 
 # In the order in which a format is guessed: the more special ones first.
 IMPORTERS: dict[str, Importer] = {
-    "grefcoco": Importer(partial(_counting, grefcoco.import_grefcoco)),
-    "refcoco": Importer(partial(_counting, refcoco.import_refcoco)),
-    "coco": Importer(partial(_counting, coco.import_coco)),
+    "grefcoco": Importer(grefcoco.read, grefcoco.detect),
+    "refcoco": Importer(refcoco.read, refcoco.detect),
+    "coco": Importer(coco.read, coco.detect),
     "ytvos": Importer(partial(_counting, ytvos.import_ytvos)),
     "png": Importer(png.read, png.detect),
     "datasets": Importer(partial(_counting, datasets.import_datasets)),

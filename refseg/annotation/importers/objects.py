@@ -155,10 +155,11 @@ class ObjectReader:
         self.is_complete = False
         return mask
 
-    def _skip(self, reason: str, where: str, count: int = 1) -> None:
-        """Count objects that are left out: the image is not complete without them."""
-        self.report.skip("object", reason, where, count)
+    def _skip(self, reason: str, where: str, number: int = 1) -> BoolMask | None:
+        """Count objects that are left out, for which there is no mask; the image is not complete without them."""
+        self.report.skip("object", reason, where, number)
         self.is_complete = False
+        return None
 
     def _report_fit(self, fit: SizeFit) -> None:
         if fit.is_scaled:

@@ -14,7 +14,7 @@ from refseg.annotation.importers.sizes import SizeFit
 from refseg.annotation.importers.values import original_id as kept_id
 from refseg.annotation.names import file_name
 from refseg.annotation.progress import Progress, silent
-from refseg.annotation.records import MAX_TEXT, PictureRecord, is_text
+from refseg.annotation.records import MAX_TEXT, STATES, PictureRecord, State, is_text
 from refseg.annotation.store import Project
 from refseg.errors import DataError, ImageError
 from refseg.images import picture_header
@@ -25,11 +25,12 @@ Objects = Callable[[int, int], Iterable[ImportedObject]]
 
 @dataclass
 class ImportSession:
-    """The project that is written to and the report that grows with it."""
+    """The project that is written to and the report that grows with it. files: of the data set, that importers have read as images already."""
 
     project: Project
     report: ImportReport = field(default_factory=ImportReport)
     progress: Progress = silent
+    files: set[str] = field(default_factory=set)
 
     def add_image(
         self,
@@ -45,6 +46,7 @@ class ImportSession:
         clip: str = "",
         frame: int | None = None,
         complete: bool = True,
+        state: Any = None,
     ) -> bool:
         """Add an image with its objects in one write; returns whether it was added.
 
@@ -53,7 +55,7 @@ class ImportSession:
         name: for an image that is to be named otherwise, as the frames of videos are.  original_id: its id in the data set, any JSON value.
         annotated: (height, width) that the data set gives; None for none.
         complete: whether its objects need no further look; without it, without objects, or where an object was left out or had no mask, the image stays
-        "new", otherwise it is "accepted".
+        "new", otherwise it is "accepted".  state: what the data set says of it, if it is one of STATES; "accepted" does not outweigh the rule above.
         """
         try:
             header = picture_header(path)
@@ -69,13 +71,14 @@ class ImportSession:
 
         def filled(record: PictureRecord) -> PictureRecord:
             known = reader.read(objects)
+            said: State = next((one for one in STATES if one == state), "accepted" if complete and known else "new")
             return replace(
                 record,
                 layers=known,
                 split=split,
                 clip=clip,
                 frame=frame,
-                state="accepted" if complete and known and reader.is_complete else "new",
+                state="new" if said == "accepted" and not reader.is_complete else said,
                 original_name=original_name if is_text(original_name) else "",
                 original_id=kept_id(original_id),
             )

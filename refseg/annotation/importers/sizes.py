@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -13,6 +14,17 @@ from refseg.errors import DataError
 from refseg.images import PictureHeader
 
 MAX_DEVIATION = 0.03  # of the ratio of height to width; sizes are rounded to pixels
+
+# By EXIF orientation: how stored pixels become upright.
+_TURNS: dict[int, Callable[[BoolMask], BoolMask]] = {
+    2: lambda mask: mask[:, ::-1],
+    3: lambda mask: mask[::-1, ::-1],
+    4: lambda mask: mask[::-1],
+    5: lambda mask: mask.T,
+    6: lambda mask: mask[::-1].T,
+    7: lambda mask: mask[::-1, ::-1].T,
+    8: lambda mask: mask[:, ::-1].T,
+}
 
 
 @dataclass(frozen=True)
@@ -70,16 +82,8 @@ class SizeFit:
 
     def turn(self, mask: BoolMask) -> BoolMask:
         """A mask of the stored size -> of the upright image."""
-        turned = {
-            1: lambda: mask,
-            2: lambda: mask[:, ::-1],
-            3: lambda: mask[::-1, ::-1],
-            4: lambda: mask[::-1],
-            5: lambda: mask.T,
-            6: lambda: mask[::-1].T,
-            7: lambda: mask[::-1, ::-1].T,
-            8: lambda: mask[:, ::-1].T,
-        }[self.orientation]()
+        turn = _TURNS.get(self.orientation)
+        turned = mask if turn is None else turn(mask)
         return np.ascontiguousarray(turned)
 
 

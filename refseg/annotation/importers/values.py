@@ -33,11 +33,9 @@ def text(value: Any) -> str:
 
 
 def texts(value: Any) -> list[str] | None:
-    """The texts of a list that are not blank, each once; one text counts as a list of it and null as an empty list. None for anything else."""
+    """A list of texts; one text counts as a list of it and null as an empty list. None for anything else."""
     values = [] if value is None else [value] if isinstance(value, str) else value
-    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
-        return None
-    return list(dict.fromkeys(one for one in values if one.strip()))
+    return values if isinstance(values, list) and all(isinstance(one, str) for one in values) else None
 
 
 def numbers(value: Any) -> list[float] | None:
@@ -50,15 +48,16 @@ def numbers(value: Any) -> list[float] | None:
 
 def id_key(value: Any) -> Id | None:
     """What ids are compared by: 7, 7.0 and "7" are the same id, "007" is another. None for what is no id."""
-    if isinstance(value, str) and str(whole(value)) != value.strip():
-        return value.strip() if is_id(value) and value.strip() else None
+    stripped = value.strip() if isinstance(value, str) else ""
+    if isinstance(value, str) and str(whole(value)) != stripped:
+        return stripped if stripped and is_id(stripped) else None
     found = whole(value)
     return found if found is not None and is_id(found) else None
 
 
 def original_id(value: Any) -> Id | None:
     """An id as it is kept in a record: as the data set has it, but 7.0 as 7. None for what is no id."""
-    return value if isinstance(value, str) and is_id(value) and value else id_key(value)
+    return value if isinstance(value, str) and value and is_id(value) else id_key(value)
 
 
 def _exact(value: Any) -> int | None:

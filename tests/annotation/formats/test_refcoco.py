@@ -4,16 +4,12 @@ import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from refseg.annotation.exporters import export_to
 from refseg.annotation.importers import import_from
 from refseg.annotation.records import Layer
 from refseg.annotation.store import Project
 from refseg.data.refcoco import read_refcoco
-from refseg.errors import DataError
 
 GREFS = "grefs(refseg).json"
 
@@ -77,31 +73,3 @@ def test_grefcoco_knows_several_targets_and_none(project: Project, tmp_path: Pat
     assert [layer.expressions for layer in layers[:3]] == [("both things",), ("thing 1", "größtes Ding, 1"), ("both things",)]
     assert [layer.expressions for layer in layers if layer.absent] == [("the elephant",), ("Dumbo",), ("a whale",)]
     assert len({layer.id for layer in layers}) == len(layers)
-
-
-@pytest.mark.parametrize(
-    ("refs", "reason"),
-    [
-        ({}, "expected a list"),
-        ([5], "is of no image"),
-        ([{"image_id": 99, "ann_id": [1], "sentences": [{"sent": "x"}]}], "is of no image"),
-        ([{"image_id": 1, "ann_id": 1, "sentences": [{"sent": "x"}]}], "expected a list of the annotations"),
-        ([{"image_id": 1, "ann_id": [6], "sentences": [{"sent": "x"}]}], "not one of that image"),
-        ([{"image_id": 1, "ann_id": ["1"], "sentences": [{"sent": "x"}]}], "expected a list of the annotations"),
-        ([{"image_id": 1, "ann_id": [1], "sentences": []}], "no list of sentences"),
-        ([{"image_id": 1, "ann_id": [1], "sentences": [{"sent": 5}]}], "no list of sentences"),
-        ([{"image_id": 1, "ann_id": [1], "sentences": [{"sent": "x"}], "split": 5}], "no list of sentences"),
-    ],
-)
-def test_damaged_grefs_are_one_sentence(refs: Any, reason: str, project: Project, tmp_path: Path) -> None:
-    export_to("grefcoco", project, tmp_path / "out")
-    (tmp_path / "out" / GREFS).write_text(json.dumps(refs), encoding="utf-8")
-    with pytest.raises(DataError, match=reason):
-        import_from("grefcoco", tmp_path / "out", Project.create(tmp_path / "again"))
-
-
-def test_one_file_of_grefs_is_expected(project: Project, tmp_path: Path) -> None:
-    export_to("grefcoco", project, tmp_path / "out")
-    (tmp_path / "out" / "grefs(unc).json").write_text("[]")
-    with pytest.raises(DataError, match="has 2 files"):
-        import_from("grefcoco", tmp_path / "out", Project.create(tmp_path / "again"))
