@@ -39,9 +39,9 @@ EXPORT_FORMATS: dict[str, ExportFormat] = {
         "no-target entries whose expression also means an object of the image",
     ),
     "ytvos": ExportFormat(
-        "Ref-YouTube-VOS: frames as JPEG, one number a pixel",
-        "expressions, splits, which frame of which video",
-        "no-target entries, pixels that another object covers, images that are not JPEG to the bit",
+        "Ref-YouTube-VOS (frames as JPEG, one number a pixel) and MeViS (run lengths) in one folder",
+        _ALL + ", expressions that mean several objects",
+        "images that are not JPEG to the bit; in the PNGs, pixels that a smaller object covers",
     ),
     "png": ExportFormat("one PNG a mask and a list", _ALL + ", empty masks"),
     "yolo": ExportFormat(
@@ -54,8 +54,5 @@ EXPORT_FORMATS: dict[str, ExportFormat] = {
     ),
     "labelme": ExportFormat("LabelMe JSON with mask shapes (LabelMe 5.3 or later)", _ALL),
     "labelme-polygons": ExportFormat("LabelMe JSON with polygon shapes, for any version", _ALL),
-    "datasets": ExportFormat(
-        "a folder that Hugging Face `datasets` loads",
-        "masks to the pixel, expressions, no-target entries, splits (letters, digits and _)",
-    ),
+    "datasets": ExportFormat("a folder that Hugging Face `datasets` loads", _ALL),
 }

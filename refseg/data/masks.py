@@ -57,6 +57,9 @@ def _fill_polygon(mask: BoolMask, polygon: Sequence[float]) -> None:
     total = int(crossings.sum())
     if total == 0:
         return
+    # An edge there and back must cross at the same rows: both are computed from left to right, so that their rounding is the same.
+    back = x1 < x0
+    x0, x1, y0, y1 = np.where(back, x1, x0), np.where(back, x0, x1), np.where(back, y1, y0), np.where(back, y0, y1)
     edge = np.repeat(np.arange(len(points)), crossings)
     column = np.arange(total) - np.repeat(np.cumsum(crossings) - crossings, crossings) + first[edge]
     y = y0[edge] + (column + 0.5 - x0[edge]) * (y1[edge] - y0[edge]) / (x1[edge] - x0[edge])

@@ -35,8 +35,8 @@ class ExportSession:
     report: ExportReport = field(default_factory=ExportReport)
     progress: Progress = silent
 
-    def records(self) -> Iterator[PictureRecord]:
-        """The records of the images that are written, in the project's order and with the split that the options give them; call it once.
+    def names(self) -> list[str]:
+        """The names of the images that are written, in the project's order; call it once.
 
         Skipped images are left out, and with `accepted_only` all that are not accepted; damaged records are left out, too. All are counted.
         """
@@ -50,6 +50,14 @@ class ExportSession:
                 self.report.skip("image", "not accepted", entry.name)
             else:
                 names.append(entry.name)
+        return names
+
+    def records(self, names: list[str] | None = None) -> Iterator[PictureRecord]:
+        """The records of the images that are written, with the split that the options give them; call it once.
+
+        names: what `names` returned, in another order; None for the project's.
+        """
+        names = self.names() if names is None else names
         splits = splits_by_share(self._readable(names), self.options.splits) if self.options.splits else {}
         for name in followed(names, self.progress):
             for record in self._readable([name], counted=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from refseg.annotation.importers import coco, datasets, grefcoco, labelme, png, refcoco, voc, yolo, ytvos
@@ -28,21 +27,14 @@ class Importer:
     detect: Callable[[Source], bool] = lambda source: False
 
 
-def _counting(read: Callable[[Path, Project, Progress], int], source: Source, session: ImportSession) -> None:
-    """Adapts an importer that raises at the first bad entry and returns the number of masks."""
-    before = len(session.project.entries)
-    session.report.objects += read(source.root, session.project, session.progress)
-    session.report.images += len(session.project.entries) - before
-
-
 # In the order in which a format is guessed: the more special ones first.
 IMPORTERS: dict[str, Importer] = {
     "grefcoco": Importer(grefcoco.read, grefcoco.detect),
     "refcoco": Importer(refcoco.read, refcoco.detect),
     "coco": Importer(coco.read, coco.detect),
-    "ytvos": Importer(partial(_counting, ytvos.import_ytvos)),
+    "ytvos": Importer(ytvos.read, ytvos.detect),
     "png": Importer(png.read, png.detect),
-    "datasets": Importer(partial(_counting, datasets.import_datasets)),
+    "datasets": Importer(datasets.read, datasets.detect),
     "yolo": Importer(yolo.read, yolo.detect),
     "voc": Importer(voc.read, voc.detect),
     "labelme": Importer(labelme.read, labelme.detect),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
+from tests.annotation.formats.shapes import masks, visible
 
 from refseg.annotation.exporters import EXPORTERS, export_to
 from refseg.annotation.importers import IMPORTERS, import_from
@@ -17,7 +18,6 @@ from refseg.cli import main
 from refseg.commands import export, import_
 from refseg.data.masks import encode_rle
 from refseg.errors import DataError, InputError, ProjectError
-from tests.annotation.formats.shapes import masks, visible
 
 # How a camera of each EXIF orientation lays down what is seen.
 STORED = {
