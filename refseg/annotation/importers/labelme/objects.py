@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.shapes import CUT, Points, circle_mask, is_cut, parse_points, paste_mask, rectangle_corners
 from refseg.annotation.importers.values import text
-from refseg.annotation.layouts import UNNAMED
+from refseg.annotation.layouts import UNNAMED, UNNAMED_KEY
 from refseg.data.masks import BoolMask, polygons_to_mask
 from refseg.errors import DataError
 
@@ -58,7 +58,7 @@ def read_objects(shapes: list[Any], height: int, width: int, report: ImportRepor
             yield ImportedObject(where, problem=str(error))
             continue
         group = shape.get("group_id")
-        category = "" if label == UNNAMED and shape.get("unnamed") is True else label
+        category = "" if label == UNNAMED and shape.get(UNNAMED_KEY) is True else label
         known = objects.setdefault(("alone", position) if group is None else (str(group), label), _Object(category))
         if known.shapes:
             report.alter("shape", "joined with another of its label and group", where)
@@ -70,13 +70,12 @@ def read_objects(shapes: list[Any], height: int, width: int, report: ImportRepor
 
 def _joined(one: _Object, height: int, width: int) -> ImportedObject:
     """An object of one or several shapes."""
-    first = one.shapes[0]
-    common = {"expressions": one.expressions, "category": one.category}
+    found = ImportedObject(one.shapes[0].where, expressions=tuple(one.expressions), category=one.category)
     corners = [shape.corners.ravel().tolist() for shape in one.shapes if shape.corners is not None]
     if len(corners) == len(one.shapes):
-        return ImportedObject(first.where, polygons=corners, **common)
+        return replace(found, polygons=corners)
     drawn = polygons_to_mask(corners, height, width)
-    return ImportedObject(first.where, mask=np.any([drawn, *(s.mask for s in one.shapes if s.mask is not None)], axis=0), **common)
+    return replace(found, mask=np.any([drawn, *(shape.mask for shape in one.shapes if shape.mask is not None)], axis=0))
 
 
 def _add_expressions(known: _Object, shape: Mapping[str, Any], report: ImportReport, where: str) -> None:
