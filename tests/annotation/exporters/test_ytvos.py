@@ -94,7 +94,12 @@ def test_smaller_objects_cover_larger_ones_and_what_is_lost_is_counted(tmp_path:
     assert sizes == {"large": 1600 - 9, "twin": 9, "half": 200}
     lost = {(noun, reason.split(" ")[0]): tally.count for (noun, reason), tally in report.lost.items()}
     assert lost == {("mask", "no"): 1, ("mask", "partly"): 1, ("mask", "more"): 1, ("object", "has"): 1}
-    assert {text: int(masks.sum()) for _, text, masks in load_mevis(tmp_path / "out", "train")} == {"small": 9, "large": 1600, "twin": 9, "half": 1800}
+    assert {text: int(masks.sum()) for _, text, masks in load_mevis(tmp_path / "out", "train")} == {
+        "small": 9,
+        "large": 1600,
+        "twin": 9,
+        "half": 1800,
+    }
     again = Project.create(tmp_path / "again")
     assert import_from("ytvos", tmp_path / "out", again).objects == 4
     assert [int(layer.pixels().sum()) for layer in again.record("dog.jpg").layers] == [9, 1600, 9, 1800]
