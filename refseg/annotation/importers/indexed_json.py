@@ -28,18 +28,11 @@ class IndexedJson:
         except OSError as error:
             raise DataError(f"{name} cannot be read ({error.strerror or type(error).__name__}): check the file") from error
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._spans
-
     def __len__(self) -> int:
         return len(self._spans)
 
-    def keys(self) -> list[str]:
-        """All keys, in the order of the file."""
-        return list(self._spans)
-
     def unread(self) -> list[str]:
-        """The keys that `get` was never asked for."""
+        """The keys that `get` was never asked for, in the order of the file."""
         return [key for key in self._spans if key not in self._read]
 
     def get(self, key: str) -> Any:

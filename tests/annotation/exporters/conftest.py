@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from refseg.annotation.records import Layer
+from refseg.annotation.records import Layer, State
 from refseg.annotation.store import Project
 from refseg.data.masks import encode_rle
+from tests.annotation.formats.shapes import masks
 
 
 def box(left: int, top: int = 10, right: int | None = None, bottom: int = 20) -> Any:
@@ -17,6 +18,21 @@ def box(left: int, top: int = 10, right: int | None = None, bottom: int = 20) ->
     mask = np.zeros((40, 60), bool)
     mask[top:bottom, left : left + 10 if right is None else right] = True
     return encode_rle(mask)
+
+
+@pytest.fixture
+def project(tmp_path: Path, photos: list[Path]) -> Project:
+    """Two finished images, one of each split, with five objects each and a no-target entry; and a skipped one."""
+    made = Project.create(tmp_path / "project", "ours")
+    for number, path in enumerate(photos):
+        record = made.add_picture(path)
+        for position, mask in enumerate(masks()):
+            said = (f"thing {position}", f"größtes Ding, {position}")
+            record = record.with_layer(Layer(str(position), said, "hound" if position % 2 else "", mask=encode_rle(mask)))
+        record = record.with_layer(Layer("absent", ("the elephant", "Dumbo"), absent=True))
+        state: State = "skipped" if number == 2 else "accepted"
+        made.save(replace(record, state=state, split="val" if number else "train"))
+    return made
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def _category(one: RowObject, class_names: ClassNames, where: str, report: Impor
     """The name of a category, and its number if the data set has numbers."""
     value = one.category
     if value is None or one.is_unnamed:
-        return "", None
+        return "", id_key(one.category_id)
     if isinstance(value, str) and one.category_id is not None:
         return value.strip(), id_key(one.category_id)
     number = whole(value)
