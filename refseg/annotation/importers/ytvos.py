@@ -107,6 +107,7 @@ class _Frames:
     video: Video
     masks: IndexedJson | None
     seen: set[Id] = field(default_factory=set)
+    is_complete: bool = True
 
     def __post_init__(self) -> None:
         self.expressions: dict[Id, dict[str, None]] = {}
@@ -147,6 +148,7 @@ class _Frames:
             split=own["split"] if isinstance(own.get("split"), str) else video.split,
             clip=clip,
             frame=index,
+            complete=self.is_complete,
             state=own.get("state"),
         )
 
@@ -202,6 +204,11 @@ class _Frames:
             else:
                 yield number, _pixels(numbers, number)
 
+    def _skip(self, reason: str, where: str) -> None:
+        """Count an object without which no frame is complete."""
+        self.session.report.skip("object", reason, where)
+        self.is_complete = False
+
     def _run_lengths(self) -> dict[Id, list[Any]]:
         """The run lengths of each object by frames."""
         assert self.masks is not None  # noqa: S101 -- the caller has checked it
@@ -211,10 +218,10 @@ class _Frames:
             try:
                 value = self.masks.get(str(id_))
             except DataError as error:
-                self.session.report.skip("object", "its masks are missing in mask_dict.json", f"{where}: {error}")
+                self._skip("its masks are missing in mask_dict.json", f"{where}: {error}")
                 continue
             if not isinstance(value, list):
-                self.session.report.skip("object", "its masks in mask_dict.json are no list", where)
+                self._skip("its masks in mask_dict.json are no list", where)
                 continue
             if len(value) != len(self.video.frames):
                 reason = "has another number of masks than its video has frames"
