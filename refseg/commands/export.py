@@ -6,6 +6,7 @@ mistake is printed on standard error, a line for each kind.
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 
 from refseg.annotation.export_formats import EXPORT_FORMATS
@@ -14,7 +15,8 @@ from refseg.annotation.export_formats import EXPORT_FORMATS
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "formats:\n" + "\n".join(f"  {name}: {known.line}" for name, known in EXPORT_FORMATS.items())
+    lines = (f"{name}: {known.line}" for name, known in EXPORT_FORMATS.items())
+    parser.epilog = "formats:\n" + "\n".join(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="      ") for line in lines)
     parser.add_argument("--project", type=Path, required=True, metavar="DIR", help="folder of the project")
     parser.add_argument("--format", choices=tuple(EXPORT_FORMATS), required=True, metavar="F", help=", ".join(EXPORT_FORMATS))
     parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="a new folder or a .zip")

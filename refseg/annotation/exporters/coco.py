@@ -60,7 +60,12 @@ class CocoWriter:
         layers = [layer for entry in self.entries for layer, _ in entry.objects]
         images = unique_ids([entry.record.original_id for entry in self.entries])
         annotations = iter(unique_ids([layer.original_id for layer in layers]))
-        self.categories = category_ids((category_of(layer), layer.category_id) for layer in layers)
+        # Only a data set that numbers images has COCO's ids: class numbers of YOLO begin at 0, which COCO's tools take for the background.
+        self.categories = category_ids(
+            (category_of(layer), None if entry.record.original_id is None else layer.category_id)
+            for entry in self.entries
+            for layer, _ in entry.objects
+        )
         for entry, image_id in zip(self.entries, images, strict=True):
             self._compare("image", entry.record.original_id, image_id, entry.record.name)
             entry.image["id"] = image_id

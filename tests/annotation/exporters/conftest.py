@@ -1,4 +1,4 @@
-"""A project with videos to export."""
+"""Projects to export."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from refseg.annotation.records import Layer, State
 from refseg.annotation.store import Project
 from refseg.data.masks import encode_rle
-from tests.annotation.formats.shapes import masks
+from tests.annotation.exporters.shapes import masks
 
 
 def box(left: int, top: int = 10, right: int | None = None, bottom: int = 20) -> Any:
@@ -22,7 +22,7 @@ def box(left: int, top: int = 10, right: int | None = None, bottom: int = 20) ->
 
 @pytest.fixture
 def project(tmp_path: Path, photos: list[Path]) -> Project:
-    """Two finished images, one of each split, with five objects each and a no-target entry; and a skipped one."""
+    """Two finished images, one of each split, with five masks and a no-target entry each; and a skipped one."""
     made = Project.create(tmp_path / "project", "ours")
     for number, path in enumerate(photos):
         record = made.add_picture(path)
@@ -30,7 +30,7 @@ def project(tmp_path: Path, photos: list[Path]) -> Project:
             said = (f"thing {position}", f"größtes Ding, {position}")
             record = record.with_layer(Layer(str(position), said, "hound" if position % 2 else "", mask=encode_rle(mask)))
         record = record.with_layer(Layer("absent", ("the elephant", "Dumbo"), absent=True))
-        state: State = "skipped" if number == 2 else "accepted"
+        state: State = "skipped" if number == 2 else "corrected" if number else "accepted"
         made.save(replace(record, state=state, split="val" if number else "train"))
     return made
 

@@ -21,7 +21,7 @@ from refseg.annotation.exporters.datasets import _loadable, _Splits
 from refseg.annotation.importers import import_from
 from refseg.annotation.records import Layer
 from refseg.annotation.store import Project
-from tests.annotation.formats.shapes import masks
+from tests.annotation.exporters.shapes import masks
 
 parquet = pytest.importorskip("pyarrow.parquet")
 

@@ -50,7 +50,7 @@ def read(source: Source, session: ImportSession) -> None:
         for image in source.images((PurePosixPath(file).parent / "images").as_posix().removeprefix("./")):
             rows.setdefault(image, [])
         keys.update(_image_keys(file, source, session))
-    for image, entries in followed(sorted(rows.items()), session.progress):
+    for image, entries in followed(rows.items(), session.progress):
         _add(image, entries, keys.get(image, {}), source, session)
 
 

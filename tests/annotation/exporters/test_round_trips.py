@@ -17,7 +17,7 @@ from refseg.cli import main
 from refseg.commands import export, import_
 from refseg.data.masks import encode_rle
 from refseg.errors import DataError, InputError, ProjectError
-from tests.annotation.formats.shapes import masks, visible
+from tests.annotation.exporters.shapes import masks, visible
 
 # How a camera of each EXIF orientation lays down what is seen.
 STORED = {

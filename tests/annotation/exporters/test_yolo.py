@@ -17,7 +17,7 @@ from refseg.annotation.records import Layer
 from refseg.annotation.store import Project
 from refseg.data.masks import encode_rle
 from refseg.errors import DataError
-from tests.annotation.formats.shapes import masks
+from tests.annotation.exporters.shapes import masks
 from tests.annotation.test_polygons import ellipses
 
 

@@ -17,5 +17,10 @@ def masks() -> list[np.ndarray]:
 
 
 def visible(masks: list[np.ndarray]) -> list[np.ndarray]:
-    """What is left of each where a pixel is of one thing, the last one."""
-    return [mask & ~np.any([np.zeros_like(mask), *masks[number:]], axis=0) for number, mask in enumerate(masks, start=1)]
+    """What is left of each if a pixel is of one object, the smallest one; of equal ones the last."""
+    order = sorted(range(len(masks)), key=lambda position: -masks[position].sum())
+    left = {}
+    for place, position in enumerate(order):
+        covered = np.any([np.zeros_like(masks[0]), *(masks[other] for other in order[place + 1 :])], axis=0)
+        left[position] = masks[position] & ~covered
+    return [left[position] for position in range(len(masks))]

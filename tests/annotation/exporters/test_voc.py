@@ -19,7 +19,7 @@ from refseg.annotation.store import Project
 from refseg.data.masks import encode_rle
 from refseg.errors import DataError, InputError, ProjectError
 from refseg.video.formats import davis_palette
-from tests.annotation.formats.shapes import SHAPE, masks, visible
+from tests.annotation.exporters.shapes import SHAPE, masks, visible
 
 
 def numbers(path: Path) -> np.ndarray:
@@ -28,11 +28,16 @@ def numbers(path: Path) -> np.ndarray:
         return np.asarray(picture)
 
 
+def root_of(tmp_path: Path) -> Path:
+    """The folder of the lists, images and masks of an export to tmp_path / "out"."""
+    return tmp_path / "out" / "VOCdevkit" / "VOC2012"
+
+
 def test_the_layout(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
     project.save(record.with_layer(replace(record.layer("0"), category="person")))
     assert export_to("voc", project, tmp_path / "out").objects == 10
-    out = tmp_path / "out"
+    out = root_of(tmp_path)
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     folders = {"JPEGImages": ".jpg", "Annotations": ".xml", "SegmentationObject": ".png", "SegmentationClass": ".png"}
     lists = {f"ImageSets/Segmentation/{split}.txt" for split in ("train", "val")}
@@ -59,12 +64,12 @@ def test_the_folders_as_they_are_unpacked(project: Project, tmp_path: Path) -> N
 def test_voids_hidden_things_and_lists(project: Project, tmp_path: Path) -> None:
     """255 is a border of nothing; what has no pixel is left out; trainval counts for those in no other list; without lists all pictures are read."""
     export_to("voc", project, tmp_path / "out")
-    labels = numbers(tmp_path / "out/SegmentationObject/dog.png").copy()
+    labels = numbers(root_of(tmp_path) / "SegmentationObject/dog.png").copy()
     labels[labels == 2], labels[labels == 5] = 255, 3
     picture = Image.fromarray(labels)
     picture.putpalette(davis_palette())
-    picture.save(tmp_path / "out/SegmentationObject/dog.png")
-    lists = tmp_path / "out/ImageSets/Segmentation"
+    picture.save(root_of(tmp_path) / "SegmentationObject/dog.png")
+    lists = root_of(tmp_path) / "ImageSets/Segmentation"
     (lists / "trainval.txt").write_text("dog\ndog-2\n")
     (lists / "train.txt").unlink()
     again = Project.create(tmp_path / "again")
@@ -73,7 +78,7 @@ def test_voids_hidden_things_and_lists(project: Project, tmp_path: Path) -> None
     assert (records["dog.jpg"].split, records["dog-2.jpg"].split) == ("trainval", "val")
     assert [layer.id for layer in records["dog.jpg"].layers] == ["1", "3", "4", "absent-1"]
     shutil.rmtree(lists)
-    (tmp_path / "out/Annotations/dog.xml").unlink()
+    (root_of(tmp_path) / "Annotations/dog.xml").unlink()
     third = Project.create(tmp_path / "third")
     assert import_from("voc", tmp_path / "out", third).objects == 8
     assert [layer.category for layer in third.record("dog.jpg").layers] == ["", "", ""] and third.record("dog.jpg").split == ""
@@ -125,7 +130,7 @@ OUTSIDE = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotation><ob
 )
 def test_xml_of_strangers(content: bytes, reason: str, project: Project, tmp_path: Path) -> None:
     export_to("voc", project, tmp_path / "out")
-    (tmp_path / "out/Annotations/dog.xml").write_bytes(content)
+    (root_of(tmp_path) / "Annotations/dog.xml").write_bytes(content)
     with pytest.raises(DataError, match=reason):
         import_from("voc", tmp_path / "out", Project.create(tmp_path / "again"))
 
@@ -143,11 +148,11 @@ def test_deep_and_large_xml(tmp_path: Path) -> None:
 )
 def test_names_of_strangers(names: str, reason: str, project: Project, tmp_path: Path) -> None:
     export_to("voc", project, tmp_path / "out")
-    shutil.rmtree(tmp_path / "out/ImageSets")
-    (tmp_path / "out/ImageSets/Segmentation").mkdir(parents=True)
-    (tmp_path / "out/ImageSets/Segmentation/train.txt").write_text(names + "\n")
+    shutil.rmtree(root_of(tmp_path) / "ImageSets")
+    (root_of(tmp_path) / "ImageSets/Segmentation").mkdir(parents=True)
+    (root_of(tmp_path) / "ImageSets/Segmentation/train.txt").write_text(names + "\n")
     if not names:
-        shutil.rmtree(tmp_path / "out/SegmentationObject")
+        shutil.rmtree(root_of(tmp_path) / "SegmentationObject")
     with pytest.raises(InputError, match=reason):
         import_from("voc", tmp_path / "out", Project.create(tmp_path / "again"))
 

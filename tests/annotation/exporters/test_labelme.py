@@ -17,7 +17,7 @@ from refseg.annotation.importers import import_from
 from refseg.annotation.records import PictureRecord
 from refseg.annotation.store import Project
 from refseg.errors import DataError
-from tests.annotation.formats.shapes import SHAPE, masks
+from tests.annotation.exporters.shapes import SHAPE, masks
 
 
 def read(path: Path) -> Any:

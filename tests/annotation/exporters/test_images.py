@@ -8,6 +8,7 @@ import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from refseg.annotation.exporters.images import Pictures
+from refseg.annotation.exporters.session import ExportSession
 from refseg.annotation.records import PictureRecord
 from refseg.annotation.store import Project
 from refseg.errors import ProjectError
@@ -29,7 +30,7 @@ class Kept:
 
 def put(project: Project, path: Path, **options: bool) -> tuple[str, bytes]:
     sink = Kept()
-    name = Pictures(project, sink, **options).put(project.add_picture(path), "images/")
+    name = Pictures(ExportSession(project, sink), **options).put(project.add_picture(path), "images/")
     return name, sink.files[f"images/{name}"]
 
 
@@ -99,11 +100,11 @@ def test_names_do_not_meet(project: Project, photos: list[Path]) -> None:
         ({"stems": True}, ["a.png", "a-2.jpg", "A-3.png", "a-2-2.png", "ä b.png", "c__d___.png", "a.b.png"]),
         ({"jpeg": True}, ["a.jpg", "a-2.jpg", "A-3.jpg", "a-2-2.jpg", "ä b.jpg", "c__d___.jpg", "a.b.jpg"]),
     ):
-        pictures = Pictures(project, Kept(), **options)
+        pictures = Pictures(ExportSession(project, Kept()), **options)
         assert [pictures.put(replace(record, name=name)) for name in names] == expected
 
 
 def test_a_picture_that_is_another_one_by_now(project: Project, photos: list[Path]) -> None:
     record = project.add_picture(photos[0])
-    with pytest.raises(ProjectError, match="has 60 x 40 pixels, its masks 40 x 60"):
-        Pictures(project, Kept()).put(PictureRecord(record.name, record.file, 60, 40))
+    with pytest.raises(ProjectError, match="has 60 x 40 pixels, expected the 40 x 60 of its masks"):
+        Pictures(ExportSession(project, Kept())).put(PictureRecord(record.name, record.file, 60, 40))
