@@ -56,7 +56,12 @@ def read_instance_files(source: Source, files: list[str], report: ImportReport) 
         return key_points
     for file in key_points:
         report.skip("file", "with key points of objects that another file has", file)
-    return found
+    # An image that several files list is read from the first one: of objects before that of stuff, and that without annotations last.
+    return dict(sorted(found.items(), key=lambda item: (not item[1].get("annotations"), not _is_of_instances(item[0]), item[0])))
+
+
+def _is_of_instances(file: str) -> bool:
+    return PurePosixPath(file).name.casefold().startswith("instances")
 
 
 def _kind(values: Any) -> str:

@@ -16,7 +16,7 @@ class ImageKeys(TypedDict):
     split: str
     clip: str
     frame: int | None
-    complete: bool
+    state: Any
 
 
 def image_keys(values: Mapping[str, Any]) -> ImageKeys:
@@ -26,7 +26,7 @@ def image_keys(values: Mapping[str, Any]) -> ImageKeys:
         "split": text(values.get("split")),
         "clip": text(values.get("clip")),
         "frame": frame if frame is not None and frame >= 0 else None,
-        "complete": values.get("state") in (None, "accepted"),
+        "state": values.get("state"),
     }
 
 

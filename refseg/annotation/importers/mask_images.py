@@ -100,7 +100,7 @@ def _from_colors(rgb: NDArray[np.uint8]) -> BinaryMask:
         raise DataError("has one color only")
     if len(known) == 2 and known[0] == 0:
         return BinaryMask(codes != 0)
-    raise DataError(f"has {len(known)} colors, expected one on black")
+    raise DataError("has colors other than one on black")
 
 
 def _from_values(values: NDArray[np.float64]) -> BinaryMask:
@@ -115,8 +115,8 @@ def _from_values(values: NDArray[np.float64]) -> BinaryMask:
     if len(known) > 2 and known[0] == 0 and known[-1] in (1, 255, 65535) and extremes >= 0.9 * values.size:
         return BinaryMask(values >= known[-1] / 2, "has soft edges; pixels of at least half the value count")
     if len(known) == 2 and known[-1] == 255:
-        return BinaryMask(values == 255, f"has the values {known[0]:g} and 255; pixels of 255 count")
-    raise DataError(f"has {len(known)} values, {known[0]:g} to {known[-1]:g}, expected 0 and one other")
+        return BinaryMask(values == 255, "has another value than 0 beside 255; pixels of 255 count")
+    raise DataError("has values other than 0 and one more")
 
 
 def read_label_image(source: Path | bytes) -> LabelImage:
@@ -153,7 +153,7 @@ def _numbers_of_colors(rgb: NDArray[np.uint8]) -> LabelImage:
         return LabelImage(rgb[..., 0].astype(np.int64), {}, is_indexed=True)  # grey numbers in three channels
     known, places = np.unique(_codes(rgb), return_inverse=True)
     if len(known) > 1000:
-        raise DataError(f"has {len(known)} colors, expected one for each object")
+        raise DataError("has too many colors to be one for each object")
     colors = [(int(code) >> 16, int(code) >> 8 & 255, int(code) & 255) for code in known]
     standard = _standard_numbers()
     if all(color in standard for color in colors):

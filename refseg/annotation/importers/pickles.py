@@ -26,6 +26,7 @@ _PLAIN = frozenset(
     )
 )
 _PUTS = frozenset(("PUT", "BINPUT", "LONG_BINPUT"))
+_INSTRUCTIONS = {instruction.code.encode("latin1"): instruction for instruction in pickletools.opcodes}
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -57,9 +58,20 @@ def load_plain(data: bytes, name: str) -> Any:
 
 def _check(data: bytes) -> None:
     """Raises DataError for an instruction that is not one of plain values, or that makes the reader allocate memory that the file does not fill."""
+    stream = io.BytesIO(data)
     number = 0
-    for number, (instruction, argument, _) in enumerate(pickletools.genops(data), start=1):
-        if instruction.name not in _PLAIN:
-            raise DataError(f"it has the instruction {instruction.name}, which runs code or refers to other objects")
-        if instruction.name in _PUTS and not 0 <= argument <= number:
+    name = ""
+    while name != "STOP":
+        number += 1
+        code = stream.read(1)
+        instruction = _INSTRUCTIONS.get(code)
+        if instruction is None:
+            raise DataError("it is cut off" if not code else f"it has the unknown instruction {code!r}")
+        name = instruction.name
+        if name not in _PLAIN:
+            raise DataError(f"it has the instruction {name}, which runs code or refers to other objects")
+        # Text of Python 2 may be in any encoding; pickletools reads ASCII alone.
+        read = (lambda stream: stream.readline()) if name == "STRING" else instruction.arg and instruction.arg.reader
+        argument = read(stream) if read else None
+        if name in _PUTS and not 0 <= argument <= number:
             raise DataError("it numbers its values without order")

@@ -116,4 +116,4 @@ def _expressions(ref: Mapping[str, Any], where: str, report: ImportReport) -> tu
             report.skip("expression", "without text", where)
         else:
             texts.append(text)
-    return tuple(dict.fromkeys(texts)) if len(texts) != len(set(texts)) and not ref.get("ann_id") else tuple(texts)
+    return tuple(texts)

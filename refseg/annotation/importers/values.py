@@ -33,11 +33,9 @@ def text(value: Any) -> str:
 
 
 def texts(value: Any) -> list[str] | None:
-    """The texts of a list that are not blank, each once; one text counts as a list of it and null as an empty list. None for anything else."""
+    """A list of texts; one text counts as a list of it and null as an empty list. None for anything else."""
     values = [] if value is None else [value] if isinstance(value, str) else value
-    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
-        return None
-    return list(dict.fromkeys(one for one in values if one.strip()))
+    return values if isinstance(values, list) and all(isinstance(one, str) for one in values) else None
 
 
 def numbers(value: Any) -> list[float] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -70,13 +70,12 @@ def read_objects(shapes: list[Any], height: int, width: int, report: ImportRepor
 
 def _joined(one: _Object, height: int, width: int) -> ImportedObject:
     """An object of one or several shapes."""
-    first = one.shapes[0]
-    common = {"expressions": one.expressions, "category": one.category}
+    found = ImportedObject(one.shapes[0].where, expressions=tuple(one.expressions), category=one.category)
     corners = [shape.corners.ravel().tolist() for shape in one.shapes if shape.corners is not None]
     if len(corners) == len(one.shapes):
-        return ImportedObject(first.where, polygons=corners, **common)
+        return replace(found, polygons=corners)
     drawn = polygons_to_mask(corners, height, width)
-    return ImportedObject(first.where, mask=np.any([drawn, *(s.mask for s in one.shapes if s.mask is not None)], axis=0), **common)
+    return replace(found, mask=np.any([drawn, *(shape.mask for shape in one.shapes if shape.mask is not None)], axis=0))
 
 
 def _add_expressions(known: _Object, shape: Mapping[str, Any], report: ImportReport, where: str) -> None:

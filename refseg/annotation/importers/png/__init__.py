@@ -8,6 +8,7 @@ images/NAME.jpg  masks/NAME/*.png                   without a list: one mask an 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -94,25 +95,27 @@ def _add(image: str, entries: list[tuple[str, Mapping[str, Any]]], keys: Mapping
             expressions = texts(row.get("expressions"))
             if expressions is None:
                 session.report.skip("expression list", "that is not a list of texts", where)
-            common = {"expressions": expressions or [], "category": text(row.get("category"))}
+            found = ImportedObject(where, expressions=expressions or [], category=text(row.get("category")))
             if row.get("absent") is True:
-                yield ImportedObject(where, no_target=True, **common)
+                yield replace(found, no_target=True)
             else:
-                yield _object(where, row.get("mask"), source, session, common)
+                yield _with_mask(found, row.get("mask"), source, session)
 
     split = next((found for _, row in entries if (found := text(row.get("split")))), "")
     session.add_image(source.path(image), objects, where=image, original_name=image, **image_keys({"split": split, **keys}))
 
 
-def _object(where: str, name: Any, source: Source, session: ImportSession, common: dict[str, Any]) -> ImportedObject:
+def _with_mask(found: ImportedObject, name: Any, source: Source, session: ImportSession) -> ImportedObject:
+    """The object with the mask in a file; with its problem if there is none."""
+    where = found.where
     folder = PurePosixPath(where.partition("[")[0]).parent.as_posix()
     file = source.find(name, folder) if isinstance(name, str) else None
     if file is None:
-        return ImportedObject(where, problem="whose mask is not in the data set" if name else "without a mask")
+        return replace(found, problem="whose mask is not in the data set" if name else "without a mask")
     try:
         mask = read_binary_mask(source.path(file))
     except DataError as error:
-        return ImportedObject(f"{where}: {file}", problem=f"with a mask that {error}")
+        return replace(found, where=f"{where}: {file}", problem=f"with a mask that {error}")
     if mask.note:
         session.report.alter("object", f"with a mask: {mask.note}", f"{where}: {file}")
-    return ImportedObject(where, mask=mask.pixels, **common)
+    return replace(found, mask=mask.pixels)

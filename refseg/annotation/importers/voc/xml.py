@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
@@ -74,13 +74,13 @@ class VocAnnotation:
                 continue
             if any(is_cut(points, height, width) for points in ([corners] if corners is not None and not one.polygons else one.polygons)):
                 report.alter("object", CUT, one.where)
-            common = {"expressions": one.expressions, "category": one.name}
+            found = ImportedObject(one.where, expressions=one.expressions, category=one.name)
             if not one.polygons and corners is not None:
-                yield ImportedObject(one.where, box=(*corners[0], *corners[2]), **common)
+                yield replace(found, box=(*corners[0], *corners[2]))
             elif all((points == np.round(points)).all() for points in one.polygons):
-                yield ImportedObject(one.where, mask=_contours_mask(one.polygons, height, width), **common)
+                yield replace(found, mask=_contours_mask(one.polygons, height, width))
             else:
-                yield ImportedObject(one.where, polygons=[points.ravel().tolist() for points in one.polygons], **common)
+                yield replace(found, polygons=[points.ravel().tolist() for points in one.polygons])
 
 
 def report_dropped(one: VocObject, report: ImportReport) -> None:

@@ -82,7 +82,7 @@ def _add(
     if expressions and len(expressions) != len(lines):
         report.skip("expression list", "for another number of objects than its label file has", image.file, len(expressions))
         expressions = []
-    unnamed = extras.get("unnamed") if isinstance(extras.get("unnamed"), list) else []
+    unnamed = extras.get("unnamed")
 
     def objects(height: int, width: int) -> Iterator[ImportedObject]:
         for position, (where, words) in enumerate(lines):
@@ -99,7 +99,7 @@ def _add(
                 polygons=() if line.is_box else [corners.ravel().tolist()],
                 box=(*corners[0], *corners[2]) if line.is_box else None,
                 expressions=_expressions(expressions[position] if expressions else None, session, where),
-                category="" if position in unnamed else names.name(line.category, report, where),
+                category="" if isinstance(unnamed, list) and position in unnamed else names.name(line.category, report, where),
                 category_id=line.category,
             )
         for number, one in enumerate(extras.get("absent", [])):
