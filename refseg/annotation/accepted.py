@@ -62,7 +62,10 @@ def export_accepted(project: Project, folder: Path, progress: Callable[[int, int
                 progress(done, len(names))
         write_json(sink, "instances.json", values.instances())
         write_json(sink, "expressions.json", values.refs)
-    report.images, report.objects = len(values.images), sum(row["category_id"] != values.categories.get(SEVERAL) for row in values.annotations)
+    report.images, report.objects = (
+        len(values.images),
+        sum(row["category_id"] != values.categories.get(SEVERAL) for row in values.annotations),
+    )
     report.expressions = sum(len(ref["sentences"]) for ref in values.refs)
     report.no_target = sum(ref.get("no_target", False) for ref in values.refs)
     return report

@@ -44,6 +44,8 @@ def _export(session: ExportSession, shapes_of: Shapes) -> None:
     for record in session.records():
         name = pictures.put(record)
         objects = session.objects(record)
+        for text in (" ".join(text.split("\n")) for one in objects for text in said(one.layer) if "\n" in text):
+            session.report.alter("expression", "line breaks became spaces", f"{record.name}: {text}")
         values: dict[str, Any] = {
             "version": VERSION,
             "flags": {},

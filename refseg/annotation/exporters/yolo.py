@@ -31,6 +31,8 @@ from refseg.annotation.records import Id, PictureRecord
 from refseg.annotation.sinks import write_json
 from refseg.data.masks import BoolMask
 
+ULTRALYTICS_CORNERS = 1000  # it samples longer outlines anew
+
 
 def export_yolo(session: ExportSession) -> None:
     """All images; folders of splits if an image has a split. Class numbers are those of the YOLO data set that the project was imported from, if any."""
@@ -76,6 +78,10 @@ def _lines(session: ExportSession, record: PictureRecord) -> tuple[list[_Line], 
         # A data set that numbers images, as COCO does, has other numbers than class numbers.
         number = layer.category_id if record.original_id is None else None
         lines.append(_Line(category_of(layer), number, _shares(ring, mask.shape)))
+        if len(ring) > ULTRALYTICS_CORNERS:
+            session.report.alter(
+                "mask", f"more than {ULTRALYTICS_CORNERS} corners, of which Ultralytics reads {ULTRALYTICS_CORNERS}", record.name
+            )
         if not np.array_equal(_with_outline(ring, mask.shape), mask):
             session.report.alter("mask", "its pieces are joined by lines, which some readers fill one pixel wide", record.name)
     return lines, {

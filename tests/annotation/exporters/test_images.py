@@ -1,17 +1,21 @@
-"""Pictures of exports: upright, under names that do not meet and that any system can have."""
+"""Images of exports: upright, in a form that other tools open, under names that do not clash and that any system can have."""
 
+import io
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
 
 from refseg.annotation.exporters.images import Pictures
+from refseg.annotation.exporters.report import ExportReport
 from refseg.annotation.exporters.session import ExportSession
 from refseg.annotation.records import PictureRecord
 from refseg.annotation.store import Project
 from refseg.errors import ProjectError
+from refseg.images import load_image
 
 
 class Kept:
@@ -108,3 +112,80 @@ def test_a_picture_that_is_another_one_by_now(project: Project, photos: list[Pat
     record = project.add_picture(photos[0])
     with pytest.raises(ProjectError, match="has 60 x 40 pixels, expected the 40 x 60 of its masks"):
         Pictures(ExportSession(project, Kept())).put(PictureRecord(record.name, record.file, 60, 40))
+
+
+def sixteen_bits(path: Path) -> None:
+    Image.fromarray(np.linspace(0, 65535, 30 * 50).reshape(30, 50).astype(np.uint16)).save(path)
+
+
+def cmyk(path: Path) -> None:
+    Image.new("CMYK", (50, 30), (0, 200, 100, 20)).save(path)
+
+
+def animated(path: Path) -> None:
+    frames = [Image.new("RGB", (50, 30), (shade, 0, 0)) for shade in (50, 100, 200)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], **({"lossless": True} if path.suffix == ".webp" else {}))
+
+
+def indexed(path: Path) -> None:
+    Image.new("RGB", (50, 30), (9, 99, 199)).convert("P", palette=Image.Palette.ADAPTIVE).save(path)
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "written", "reason"),
+    [
+        (sixteen_bits, "a.png", "a.png", "pixels of the type I;16 converted to 8-bit RGB"),
+        (sixteen_bits, "a.tif", "a.png", "pixels of the type I;16 converted to 8-bit RGB"),
+        (cmyk, "a.jpg", "a.jpg", "pixels of the type CMYK converted to 8-bit RGB"),
+        (cmyk, "a.tiff", "a.png", "pixels of the type CMYK converted to 8-bit RGB"),
+        (animated, "a.png", "a.png", "only the first of several frames of PNG"),
+        (animated, "a.webp", "a.png", "only the first of several frames of WEBP"),
+        (animated, "a.tiff", "a.png", "only the first of several frames of TIFF"),
+        (
+            animated,
+            "a.gif",
+            "a.png",
+            "GIF converted to PNG; pixels of the type P converted to 8-bit RGB; only the first of several frames of GIF",
+        ),
+        (indexed, "a.bmp", "a.png", "pixels of the type P converted to 8-bit RGB"),
+    ],
+)
+def test_what_other_tools_do_not_open_is_converted_and_reported(
+    write: Callable[[Path], None], name: str, written: str, reason: str, project: Project, tmp_path: Path
+) -> None:
+    write(tmp_path / name)
+    record = project.add_picture(tmp_path / name)
+    sink, report = Kept(), ExportReport()
+    session = ExportSession(project, sink, report=report)
+    assert Pictures(session, plain=True).put(record) == written
+    assert list(report.altered) == [("image", reason)] and report.altered["image", reason].examples == [f"{name} -> {written}"]
+    with Image.open(io.BytesIO(sink.files[written])) as image:
+        assert image.mode == "RGB" and getattr(image, "n_frames", 1) == 1
+        np.testing.assert_allclose(np.asarray(image).astype(int), load_image(tmp_path / name), atol=12 if written.endswith("jpg") else 0)
+
+
+@pytest.mark.parametrize(("write", "name"), [(sixteen_bits, "a.png"), (cmyk, "a.jpg"), (indexed, "a.png"), (animated, "a.webp")])
+def test_formats_that_hold_any_image_copy_it(write: Callable[[Path], None], name: str, project: Project, tmp_path: Path) -> None:
+    write(tmp_path / name)
+    assert put(project, tmp_path / name) == (name, (tmp_path / name).read_bytes())
+
+
+def test_text_that_pillow_refuses_is_left_out(project: Project, tmp_path: Path) -> None:
+    text = PngImagePlugin.PngInfo()
+    text.add_text("notes", "x" * 2_000_000, zip=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png", pnginfo=text)
+    record = project.add_picture(tmp_path / "a.png")
+    sink, report = Kept(), ExportReport()
+    Pictures(ExportSession(project, sink, report=report)).put(record)
+    with Image.open(io.BytesIO(sink.files["a.png"])) as image:
+        np.testing.assert_array_equal(np.asarray(image), pixels)
+    assert list(report.altered) == [("image", "metadata that are too large for most readers left out")]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"), [("a.jfif", "a.jpg"), ("a.v2", "a.v2.jpg"), ("a", "a.jpg"), ("a.JPEG", "a.JPEG"), ("a.png", "a.png")]
+)
+def test_suffixes_that_no_tool_lists(name: str, written: str, project: Project, photos: list[Path]) -> None:
+    record = project.add_picture(photos[2], name=name)
+    assert Pictures(ExportSession(project, Kept())).put(record) == written

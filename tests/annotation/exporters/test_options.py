@@ -58,7 +58,9 @@ def test_what_is_typed() -> None:
     assert parse_splits("Größe=1") == {"Größe": 1.0}
 
 
-@pytest.mark.parametrize("text", ["", "train", "train=", "=1", "train=x", "train=nan", "train=0.5,train=0.5", "train=0.5,val=0.6", "a=1.5,b=-0.5", "a=1,b=0"])
+@pytest.mark.parametrize(
+    "text", ["", "train", "train=", "=1", "train=x", "train=nan", "train=0.5,train=0.5", "train=0.5,val=0.6", "a=1.5,b=-0.5", "a=1,b=0"]
+)
 def test_what_is_no_division_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="expected"):
         parse_splits(text)

@@ -65,7 +65,9 @@ def test_run_lengths_are_what_these_apis_cannot_read(project: Project, tmp_path:
 def test_ids_of_the_original_data_set(name: str, project: Project, tmp_path: Path) -> None:
     for number, entry in enumerate(project.entries[:2]):
         record = project.record(entry.name)
-        layers = tuple(replace(layer, original_id=100 * number + int(layer.id), category_id=1) for layer in record.layers if not layer.absent)
+        layers = tuple(
+            replace(layer, original_id=100 * number + int(layer.id), category_id=1) for layer in record.layers if not layer.absent
+        )
         project.save(replace(record, layers=layers, original_id=7000 + number))
     export_to(name, project, tmp_path / name)
     refer = (Refer if name == "refcoco" else GRefer)(tmp_path, name, "refseg")

@@ -106,4 +106,5 @@ def test_the_command(project: Project, tmp_path: Path, capsys: pytest.CaptureFix
     assert main([*arguments, "--output", str(tmp_path / "all"), "--splits", "train=0.8,val=0.3"]) == 2
     assert "add up to 1.1" in capsys.readouterr().err and not (tmp_path / "all").exists()
     assert main(["export", "--help"]) == 0
-    assert all(name in capsys.readouterr().out for name in EXPORTERS)
+    printed = capsys.readouterr()
+    assert all(name in printed.out for name in EXPORTERS)
