@@ -108,7 +108,7 @@ BAD_SHAPES: list[tuple[Any, str]] = [
     (shape("circle", [[30, 20], [30, 20]]), "without area"),
     (shape("mask", BOX), "with a mask that is not base64"),
     (shape("mask", BOX, mask="é"), "with a mask that is not base64"),
-    (shape("mask", BOX, mask=base64.b64encode(b"text").decode()), "with a mask that is not a PNG that can be read"),
+    (shape("mask", BOX, mask=base64.b64encode(b"text").decode()), "with a mask that is not an image that can be read"),
     (shape("mask", BOX, mask=png_base64(np.ones((2, 2), bool))), "with a mask of another size than its box"),
     (shape("mask", [[30, 20], [69, 39]], mask=png_base64(np.zeros((20, 40), np.uint8))), "with a mask that is empty"),
     (shape("mask", [[-50, 20], [-11, 39]], mask=png_base64(np.ones((20, 40), np.uint8))), "outside the image"),
@@ -175,7 +175,7 @@ def test_the_category_object_is_a_name_unless_the_file_says_otherwise(root: Path
 def test_our_own_keys(root: Path) -> None:
     found = read(root, shape("rectangle", BOX), split="val", clip="video", frame=3, state="corrected", absent=[["the cat"], 5, []])
     record = found.record
-    assert (record.split, record.clip, record.frame, record.state) == ("val", "video", 3, "new")
+    assert (record.split, record.clip, record.frame, record.state) == ("val", "video", 3, "corrected")
     assert [layer.expressions for layer in record.layers if layer.absent] == [("the cat",)]
     assert found.skipped() == {"no-target entry that is not a list of texts": 1, "no-target entry without an expression": 1}
 

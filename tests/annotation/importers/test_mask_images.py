@@ -99,6 +99,21 @@ def test_soft_edges_are_reported() -> None:
     assert "soft edges" in found.note
 
 
+def test_jpeg_masks_have_noise_but_no_numbers() -> None:
+    found = read_binary_mask(encoded(Image.fromarray(MASK.astype(np.uint8) * 255), "JPEG", quality=40))
+    assert (found.pixels ^ MASK).sum() <= 20
+    with pytest.raises(DataError, match="is a JPEG"):
+        read_label_image(encoded(Image.fromarray(label_array()), "JPEG"))
+
+
+@pytest.mark.parametrize("between", [(1, 2), (85, 170)])
+def test_other_objects_beside_a_border_of_255_are_not_soft_edges(between: tuple[int, int]) -> None:
+    labels = label_array(mug=between[0], spoon=between[1])
+    labels[0, :40] = 255
+    with pytest.raises(DataError, match="has values other than 0 and one more"):
+        read_binary_mask(encoded(Image.fromarray(labels)))
+
+
 @pytest.mark.parametrize("value", [1, 255])
 def test_a_full_mask_is_told(value: int) -> None:
     data = encoded(Image.fromarray(np.full((5, 6), value, np.uint8)))
@@ -119,9 +134,9 @@ def test_a_full_mask_is_told(value: int) -> None:
         (colored(RED, BLUE), "has colors other than one on black"),
         (encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8))), "has colors other than"),
         (encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 60), dtype=np.uint8))), "has values other than"),
-        (encoded(Image.fromarray(MASK.astype(np.uint8) * 255), "JPEG"), "is not a PNG that can be read"),
-        (grey(1)[:80], "is not a PNG that can be read"),
-        (b"", "is not a PNG that can be read"),
+        (encoded(Image.fromarray(label_array(mug=100, spoon=255)), "JPEG"), "has values other than 0 and one more"),
+        (grey(1)[:80], "is not an image that can be read"),
+        (b"", "is not an image that can be read"),
     ],
 )
 def test_what_is_no_mask_of_one_object(data: bytes, reason: str) -> None:
@@ -144,7 +159,7 @@ def test_numbers_of_label_images(one: int, other: int, has_palette: bool) -> Non
     if has_palette:
         image.putpalette(davis_palette())
     for found in (read_label_image(encoded(image)), read_label_image(encoded(image.convert("RGB")))):
-        if found.is_indexed or has_palette:
+        if found.meaning == "file" or has_palette:
             np.testing.assert_array_equal(found.numbers, labels)
         assert (found.numbers[MUG] != 0).all() and (found.numbers[0] == 0).all()
 

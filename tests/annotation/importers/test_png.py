@@ -77,7 +77,7 @@ def test_kinds_of_masks(array: np.ndarray, palette: list[int] | None, root: Path
         (row(image="images/gone.jpg"), "entry whose image is not in the data set"),
         (row(image="../../etc/passwd"), "entry whose image is not in the data set"),
         (row(mask="masks/gone.png"), "object whose mask is not in the data set"),
-        (row(mask="../masks.json"), "object with a mask that is not a PNG that can be read"),
+        (row(mask="../masks.json"), "object with a mask that is not an image that can be read"),
         (row(mask=None), "object without a mask"),
         (row(mask="masks/empty.png"), "object with a mask that is empty"),
         (row(mask="masks/one.png"), "object with a mask that has one value only"),
@@ -117,7 +117,7 @@ def test_no_target_entries_splits_states_and_images_without_masks(root: Path) ->
     found = read(root, row(split="train"), row(mask=None, absent=True, expressions=["the cat"], category=""))
     a, b = found.records["a.jpg"], found.records["b.jpg"] if "b.jpg" in found.records else found.records["b.JPG"]
     assert [(layer.absent, layer.expressions) for layer in a.layers] == [(False, ("the mug",)), (True, ("the cat",))]
-    assert (a.split, a.state, a.clip, a.frame) == ("val", "new", "v", 2) and (b.state, b.layers) == ("new", ())
+    assert (a.split, a.state, a.clip, a.frame) == ("val", "corrected", "v", 2) and (b.state, b.layers) == ("new", ())
     assert found.skipped() == {"entry that names no image": 1}
 
 
@@ -171,7 +171,7 @@ def test_masks_that_cannot_be_read_are_counted(root: Path) -> None:
     found = read_data_set("png", root)
     assert all(not record.layers for record in found.records.values())
     assert found.skipped() == {
-        "object with a mask that is not a PNG that can be read": 1,
+        "object with a mask that is not an image that can be read": 1,
         "object with a mask that has colors other than one on black": 1,
     }
 

@@ -262,7 +262,7 @@ def test_class_masks_alone(root: Path) -> None:
     assert [(layer.category, layer.expressions) for layer in found.layers] == [("mug", ("it",)), ("77", ())]
     assert found.altered() == {
         "object of all pixels of a class, because no SegmentationObject separates them": 2,
-        "object of a class without a name, named by its number": 1,
+        "object of a class without a name, named by its number or color": 1,
     }
     assert found.skipped() == {"object of the XML that no mask separates from others of its class": 1}
 
@@ -364,7 +364,7 @@ def test_a_bad_mask_is_counted_and_the_rest_imported(root: Path) -> None:
     assert {name: len(record.layers) for name, record in found.records.items()} == {"a.jpg": 0, "b.jpg": 2, "c.jpg": 0}
     assert sorted(found.skipped()) == [
         "mask file that has too many colors to be one for each object",
-        "mask file that is not a PNG that can be read",
+        "mask file that is not an image that can be read",
     ]
 
 
@@ -416,7 +416,7 @@ def test_our_own_elements(root: Path) -> None:
     write_text(root / "Annotations/a.xml", xml(*objects, extra=extra))
     record = read_data_set("voc", root).record
     assert [(layer.category, layer.expressions) for layer in record.layers] == [("", ("the mug",)), ("object", ()), ("", ("the cat",))]
-    assert (record.state, record.clip, record.frame) == ("new", "video", 3)
+    assert (record.state, record.clip, record.frame) == ("corrected", "video", 3)
 
 
 def test_litter_and_xml_without_an_image(root: Path) -> None:
@@ -439,3 +439,41 @@ def test_what_is_not_voc_is_refused(root: Path, tmp_path: Path) -> None:
         import_from("voc", root, Project.create(tmp_path / "p"))
     with pytest.raises(DataError, match="not recognized"):
         detect_format(Source(root))
+
+
+def test_the_xml_of_labelme_for_the_web(root: Path) -> None:
+    """Polygons of points; objects that were deleted stay in its files."""
+    points = "".join(f"<pt><x>{x}</x><y>{y}</y></pt>" for x, y in ((30, 20.5), (70, 20.5), (70, 40), (30, 40)))
+    shapes = f"<type>polygon</type><polygon><username>me</username>{points}</polygon>"
+    write_image(root / "Images/a.jpg")
+    objects = xml_object("mug", None, f"<deleted>0</deleted>{shapes}"), xml_object("fork", None, f"<deleted>1</deleted>{shapes}")
+    write_text(root / "Annotations/a.xml", xml(*objects))
+    found = read_data_set("voc", root)
+    assert found.areas == [("mug", 800)] and found.record.state == "accepted"
+    assert found.skipped() == {"object that its tool marked as deleted": 1}
+
+
+def test_jpeg_masks_are_refused_by_name(root: Path) -> None:
+    for name in "ab":
+        write_image(root / f"JPEGImages/{name}.jpg")
+        write_array(root / f"SegmentationObject/{name}.{'jpg' if name == 'a' else 'png'}", label_array())
+    found = read_data_set("voc", root)
+    assert found.records["a.jpg"].layers == () and len(found.records["b.jpg"].layers) == 2
+    assert found.skipped() == {"mask file that is a JPEG, which changes the numbers": 1}
+
+
+def test_colors_of_classes_without_a_label_map_are_not_guessed(root: Path) -> None:
+    """Colors that are not VOC's own have no names, and none may be made up for them."""
+    write_image(root / "JPEGImages/a.jpg")
+    write_array(root / "SegmentationClass/a.png", colored(label_array(), list(COLORS.values())))
+    write_array(root / "SegmentationObject/a.png", standard(label_array()))
+    found = read_data_set("voc", root)
+    assert [layer.category for layer in found.layers] == ["#fa3253", "#33ddff"]
+    assert found.altered() == {"object of a class without a name, named by its number or color": 2}
+
+
+def test_a_standard_color_that_is_not_in_the_label_map_is_not_named_by_it(root: Path) -> None:
+    write_image(root / "JPEGImages/a.jpg")
+    write_array(root / "SegmentationClass/a.png", standard(label_array()))
+    write_text(root / "labelmap.txt", LABEL_MAP)
+    assert [layer.category for layer in read_data_set("voc", root).layers] == ["1", "2"]

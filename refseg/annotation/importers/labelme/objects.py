@@ -14,7 +14,7 @@ from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.shapes import CUT, Points, circle_mask, is_cut, parse_points, paste_mask, rectangle_corners
 from refseg.annotation.importers.values import text
-from refseg.annotation.layouts import UNNAMED
+from refseg.annotation.layouts import UNNAMED, UNNAMED_KEY
 from refseg.data.masks import BoolMask, polygons_to_mask
 from refseg.errors import DataError
 
@@ -58,7 +58,7 @@ def read_objects(shapes: list[Any], height: int, width: int, report: ImportRepor
             yield ImportedObject(where, problem=str(error))
             continue
         group = shape.get("group_id")
-        category = "" if label == UNNAMED and shape.get("unnamed") is True else label
+        category = "" if label == UNNAMED and shape.get(UNNAMED_KEY) is True else label
         known = objects.setdefault(("alone", position) if group is None else (str(group), label), _Object(category))
         if known.shapes:
             report.alter("shape", "joined with another of its label and group", where)

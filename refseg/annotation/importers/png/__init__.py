@@ -21,11 +21,9 @@ from refseg.annotation.importers.session import ImportSession
 from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.texts import read_json
 from refseg.annotation.importers.values import text, texts
-from refseg.annotation.layouts import PNG_LIST
+from refseg.annotation.layouts import PNG_IMAGES, PNG_LIST
 from refseg.annotation.progress import followed
 from refseg.errors import DataError
-
-PNG_IMAGES = "images.json"
 
 
 def detect(source: Source) -> bool:

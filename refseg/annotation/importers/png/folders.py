@@ -12,7 +12,7 @@ import numpy as np
 from refseg.annotation.importers.mask_images import LabelImage, read_binary_mask, read_label_image
 from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.session import ImportSession
-from refseg.annotation.importers.source import Source
+from refseg.annotation.importers.source import IMAGE_SUFFIXES, Source
 from refseg.annotation.layouts import VOC_VOID
 from refseg.annotation.progress import followed
 from refseg.errors import DataError
@@ -20,7 +20,6 @@ from refseg.errors import DataError
 MASK_FOLDERS = ("masks", "mask", "masks_png", "groundtruth", "ground_truth", "gt")
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages")
 _MASK_ENDINGS = ("", "_mask", "-mask", "_masks", "_gt", "_label", "_labels")
-_MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif", ".pgm")
 _SPLIT_FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 MAX_NUMBERS = 500  # objects of one mask
 
@@ -36,7 +35,7 @@ class Pair:
 
 def find_pairs(source: Source) -> list[Pair]:
     """Images with masks under the same path, but for the folder's name and an ending such as _mask. Images without masks are among them if any has one."""
-    masks = {file for file in source.files if _is_in(file, MASK_FOLDERS) and PurePosixPath(file).suffix.casefold() in _MASK_SUFFIXES}
+    masks = {file for file in source.files if _is_in(file, MASK_FOLDERS) and PurePosixPath(file).suffix.casefold() in IMAGE_SUFFIXES}
     by_key: dict[str, list[str]] = {}
     for file in sorted(masks):
         path = PurePosixPath(_without(file, MASK_FOLDERS))
@@ -104,7 +103,8 @@ def _one_or_several(file: str, source: Source, session: ImportSession) -> Iterat
     image, known = numbers
     session.report.alter("mask file", "read as one object for each of its values", file)
     for number in known:
-        yield ImportedObject(f"{file}: {number}", mask=image.numbers == number, original_id=number)
+        own_id = image.text(number) if image.meaning == "order" else number
+        yield ImportedObject(f"{file}: {image.text(number)}", mask=image.numbers == number, original_id=own_id)
 
 
 def _numbers(file: str, source: Source) -> tuple[LabelImage, list[int]] | None:

@@ -28,9 +28,10 @@ class LabelMap:
     def name(self, image: LabelImage, number: int) -> str | None:
         """The name of the class that has a number in a mask; None for a class without a name."""
         color = image.colors.get(number)
-        if self.colors and color is not None and color in self.colors:
+        if color is not None and color in self.colors:
             return self.colors[color]
-        return self.names.get(number) if image.is_indexed or not self.colors else None
+        has_meaning = image.meaning == "file" or (image.meaning == "palette" and not self.colors)
+        return self.names.get(number) if has_meaning else None
 
 
 def read_label_map(source: Source, folder: str, report: ImportReport) -> LabelMap:

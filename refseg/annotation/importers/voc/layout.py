@@ -22,7 +22,6 @@ _KINDS = {
 }
 _LIST_FOLDERS = ("segmentation", "main", "layout", "action")
 _SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-_MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif")
 
 
 @dataclass
@@ -77,7 +76,7 @@ def _put(root: VocRoot, kind: str, file: str, below: tuple[str, ...]) -> None:
     elif kind == "xml":
         if suffix == ".xml":
             root.xml[name] = file
-    elif suffix in (IMAGE_SUFFIXES if kind == "images" else _MASK_SUFFIXES):
+    elif suffix in IMAGE_SUFFIXES:
         getattr(root, kind)[name] = file
 
 
@@ -97,10 +96,11 @@ def _find_images_elsewhere(source: Source, root: VocRoot) -> None:
         root.images.setdefault(PurePosixPath(*parts).with_suffix("").as_posix(), file)
         named[_key(below.stem)].append(file)
     known = {_key(name) for name in root.images}
+    names = {file: name for name, file in root.images.items()}
     for name in {*root.xml, *root.object_masks, *root.class_masks}:
         beside = named.get(_key(PurePosixPath(name).name), [])
         if _key(name) not in known and len(beside) == 1:
-            root.images = {other: file for other, file in root.images.items() if file != beside[0]}
+            root.images.pop(names.pop(beside[0], ""), None)
             root.images[name] = beside[0]
 
 

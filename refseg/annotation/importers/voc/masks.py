@@ -74,7 +74,7 @@ def _numbered_objects(
             mask=mask,
             expressions=known.expressions,
             category=known.name if position is not None else categories[number],
-            original_id=number,
+            original_id=None if objects.meaning == "order" else number,
         )
     for position, one in enumerate(annotation.objects):
         if position not in matched.values():
@@ -88,11 +88,11 @@ def _class_objects(
     used: set[str] = set()
     for number in _numbers(classes):
         name = labels.name(classes, number)
-        where = f"{file}: class {number if name is None else name}"
+        where = f"{file}: class {classes.text(number) if name is None else name}"
         if name == BACKGROUND:
             continue
         if name is None:
-            report.alter("object", "of a class without a name, named by its number", where)
+            report.alter("object", "of a class without a name, named by its number or color", where)
         same = [one for one in annotation.objects if one.name == name]
         used |= {one.where for one in same if len(same) == 1}
         report.alter("object", "of all pixels of a class, because no SegmentationObject separates them", where)
@@ -100,8 +100,8 @@ def _class_objects(
             where,
             mask=classes.numbers == number,
             expressions=same[0].expressions if len(same) == 1 else (),
-            category=_named(str(number) if name is None else name),
-            category_id=number if classes.is_indexed else None,
+            category=_named(classes.text(number) if name is None else name),
+            category_id=None if classes.meaning == "order" else number,
         )
     for one in annotation.objects:
         if one.where not in used:
@@ -120,8 +120,8 @@ def _category(mask: BoolMask, classes: LabelImage | None, labels: LabelMap, repo
     number = max(usable)[1]
     name = labels.name(classes, number)
     if name is None:
-        report.alter("object", "of a class without a name, named by its number", where)
-    return _named(str(number) if name is None else name)
+        report.alter("object", "of a class without a name, named by its number or color", where)
+    return _named(classes.text(number) if name is None else name)
 
 
 def _named(name: str) -> str:

@@ -18,20 +18,24 @@ from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.shapes import CUT, FAR, Points, box_corners, is_cut
 from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.texts import decode
-from refseg.annotation.importers.values import number, whole
-from refseg.annotation.layouts import UNNAMED
+from refseg.annotation.importers.values import number
+from refseg.annotation.layouts import UNNAMED, UNNAMED_KEY
 from refseg.data.masks import BoolMask
 from refseg.errors import DataError
 
 MAX_XML_BYTES = 20_000_000
 _ENCODING = re.compile(rb"""^\s*<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9._-]+)""")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
-_ATTRIBUTES = ("truncated", "difficult", "occluded", "part", "attributes", "actions")
+_ATTRIBUTES = ("pose", "truncated", "difficult", "occluded", "part", "attributes", "actions")
+_DEFAULTS = ("", "0", "no", "false", "none", "unspecified")
 
 
 @dataclass(frozen=True)
 class VocObject:
-    """An <object>. box: xmin, ymin, xmax, ymax as the file has them.  polygons: corners (N, 2) as the file has them.  dropped: what it has besides."""
+    """An <object>. box: xmin, ymin, xmax, ymax as the file has them.  polygons: corners (N, 2) as the file has them.  dropped: what it has besides.
+
+    is_deleted: as the LabelMe of the web marks objects that its users removed.
+    """
 
     where: str
     name: str = ""
@@ -39,6 +43,7 @@ class VocObject:
     polygons: tuple[Points, ...] = ()
     expressions: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,9 @@ class VocAnnotation:
         """Objects of an image without masks: polygons, otherwise boxes. height, width: that was annotated."""
         for one in self.objects:
             corners = self.corners(one)
+            if one.is_deleted:
+                report.skip("object", "that its tool marked as deleted", one.where)
+                continue
             report_dropped(one, report)
             if corners is None and not one.polygons:
                 yield ImportedObject(one.where, problem="without a box or polygon")
@@ -167,11 +175,12 @@ def _parse_object(element: Element, where: str) -> VocObject:
     polygons = tuple(points for one in element.findall("polygon") if len(points := _parse_polygon(one)) >= 3)
     return VocObject(
         where=f"{where} {name}".rstrip(),
-        name="" if name == UNNAMED and element.find("unnamed") is not None else name,
+        name="" if name == UNNAMED and element.find(UNNAMED_KEY) is not None else name,
         box=(known[0], known[1], known[2], known[3]) if len(known) == 4 else None,
         polygons=polygons,
         expressions=_expressions(element),
         dropped=tuple(key for key in _ATTRIBUTES if _says_something(element, key)),
+        is_deleted=_says_something(element, "deleted"),
     )
 
 
@@ -195,4 +204,4 @@ def _says_something(element: Element, key: str) -> bool:
     found = element.find(key)
     if found is None:
         return False
-    return len(found) > 0 or whole(found.text) not in (None, 0)
+    return len(found) > 0 or (found.text or "").strip().casefold() not in _DEFAULTS

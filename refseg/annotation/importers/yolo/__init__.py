@@ -24,7 +24,7 @@ from refseg.annotation.importers.values import texts
 from refseg.annotation.importers.yolo.classes import ClassNames, read_class_names
 from refseg.annotation.importers.yolo.images import LabeledImage, find_images, has_label_lines, label_files
 from refseg.annotation.importers.yolo.lines import KeypointShape, parse_line, pose_shape
-from refseg.annotation.layouts import YOLO_EXPRESSIONS
+from refseg.annotation.layouts import UNNAMED_KEY, YOLO_EXPRESSIONS
 from refseg.annotation.progress import followed
 from refseg.errors import DataError
 
@@ -82,7 +82,7 @@ def _add(
     if expressions and len(expressions) != len(lines):
         report.skip("expression list", "for another number of objects than its label file has", image.file, len(expressions))
         expressions = []
-    unnamed = extras.get("unnamed")
+    unnamed = extras.get(UNNAMED_KEY)
 
     def objects(height: int, width: int) -> Iterator[ImportedObject]:
         for position, (where, words) in enumerate(lines):

@@ -17,6 +17,7 @@ from refseg.annotation.layouts import YOLO_OTHER_KEYS
 
 _OTHER_KEYS = {*YOLO_OTHER_KEYS, "kpt_shape", "flip_idx", "kpt_names", "colors", "classes", "backup", "channels", "rect"}
 _SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_SPLIT_NAMES = {"valid": "val", "validation": "val"}  # keys of Darknet and of older tools
 _NO_LABELS = ("classes.txt", "predefined_classes.txt", "labels.txt", "requirements.txt", "notes.txt")
 
 
@@ -127,7 +128,7 @@ def _splits(source: Source, report: ImportReport) -> tuple[dict[str, str], set[s
     for file in source.matching("obj.data"):
         pairs = (line.partition("=") for line in read_text(source, file, report).splitlines())
         _add_splits(source, report, file, {key.strip(): value.strip() for key, _, value in pairs}, members, lists)
-    chosen = {image: _choose(image, names) for image, names in members.items()}
+    chosen = {image: _SPLIT_NAMES.get(name := _choose(image, names), name) for image, names in members.items()}
     return chosen, lists
 
 
