@@ -36,7 +36,8 @@ class ImportedObject:
     no_target: the expressions name nothing in the image; there is no mask then.
     original_id, category_id: the object's and its category's id in the data set, any JSON value; kept if they are whole
     numbers or text.
-    problem: why the object cannot be imported; completes "object ...". It is skipped and counted, and its image needs a further look.
+    problem: why the object cannot be imported; completes "object ...". It is skipped and counted, and its image needs a
+    further look.
     """
 
     where: str
