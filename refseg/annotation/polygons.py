@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +19,6 @@ Ring = NDArray[np.float64]
 """Corners x, y (N, 2) of a closed line of horizontal and vertical edges; the first does not come again at the end."""
 
 INSET = 0.25
-NEAR = 400  # corners of a piece at most among which the one nearest to another piece is looked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,21 +68,95 @@ def outlines_of(mask: BoolMask, inset: float = 0.0) -> list[Ring]:
     return [walk.ring(ring[0]) for ring in borders.rings if not borders.is_hole(ring)]
 
 
-def joined(rings: Sequence[Ring]) -> Ring:
-    """One ring (N, 2) for several, at least one: each is joined to the one before it near where they come closest, by a cut there and back.
+def outline_of(mask: BoolMask, inset: float = 0.0) -> Ring:
+    """One ring (N, 2) for all pieces of a mask (H, W) that has a set pixel, for formats that hold one ring for an object; inset as in `polygons_of`.
 
-    Cuts have no area and run along a column and a row. Whoever sets all pixels that the line touches sees them between the pieces, one pixel wide.
+    The pieces are joined along the shortest tree, each to the one that it is nearest to, by straight cuts there and back, which have no area. A reader
+    that also sets the pixels that the line touches sets those of the cuts, one pixel wide.
     """
+    rings = outlines_of(mask, inset)
     ends = np.cumsum([len(ring) for ring in rings])
-    numbers = [np.arange(end - len(ring), end) for ring, end in zip(rings, ends, strict=True)]
-    walk = _Walk(np.concatenate(rings), np.concatenate([np.roll(corners, -1) for corners in numbers]))
-    for before, after in pairwise(numbers):
-        here, there = before[:: -(-len(before) // NEAR)], after[:: -(-len(after) // NEAR)]
-        distances = np.abs(walk.start[here, None] - walk.start[there]).sum(axis=2)
-        nearest, entry = np.unravel_index(distances.argmin(), distances.shape)
-        (x, y), corner = walk.start[here[nearest]], int(there[entry])
-        walk.visit(int(here[nearest]), [(x, y), (x, walk.start[corner, 1])], np.roll(after, after[0] - corner).tolist())
+    corners = [np.arange(end - len(ring), end) for ring, end in zip(rings, ends, strict=True)]
+    walk = _Walk(np.concatenate(rings), np.concatenate([np.roll(numbers, -1) for numbers in corners]))
+    for piece, bridges in piece_tree(mask, rings):
+        cuts: list[
+            tuple[int, float, Ring, int, int]
+        ] = []  # edge and place on it where a cut starts, where it leads, and the piece and edge there
+        for other, target in bridges:
+            edge, start = _nearest_edge(rings[piece], target)
+            entry, end = _nearest_edge(rings[other], start)
+            distance = float(np.abs(start - rings[piece][edge]).sum())
+            cuts.append((edge, distance, np.array([start, end]), other, entry))
+        after, last = -1, -1
+        for edge, _, way, other, entry in sorted(cuts, key=lambda cut: cut[:2]):
+            after = after if edge == last else int(corners[piece][edge])
+            last = edge
+            ring = np.roll(corners[other], -(entry + 1)).tolist()  # from the end of the edge, round to its start
+            after = walk.visit(after, [(x, y) for x, y in way.tolist()], ring)
     return walk.ring(0)
+
+
+def piece_tree(mask: BoolMask, rings: Sequence[Ring]) -> list[tuple[int, list[tuple[int, NDArray[np.float64]]]]]:
+    """The shortest tree that joins the pieces of a mask, as far as neighbors in its Voronoi diagram tell.
+
+    Pieces are numbered as their rings. Returned are pieces with the other pieces that hang on them, from the first piece outward; each of those with the
+    position of a pixel of it that is nearest to the piece.
+    """
+    if len(rings) == 1:
+        return []
+    left, top, right, bottom = box_of(mask) or (0, 0, 0, 0)
+    mask = mask[top:bottom, left:right]
+    _, components = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    first = np.array([ring[0] for ring in rings]).astype(np.int64) - (left, top)
+    piece_of = np.empty(len(rings) + 1, dtype=np.int64)  # component -> piece
+    piece_of[components[first[:, 1], first[:, 0]]] = np.arange(len(rings))
+    source = np.flatnonzero(mask)  # the distance transform numbers set pixels from 1, row by row
+    _, labels = cv2.distanceTransformWithLabels((~mask).astype(np.uint8), cv2.DIST_C, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    nearest = source[labels - 1]  # (H, W): the set pixel next to each pixel
+    pairs = np.concatenate(
+        [
+            np.stack([nearest[:, :-1].ravel(), nearest[:, 1:].ravel()]),
+            np.stack([nearest[:-1].ravel(), nearest[1:].ravel()]),
+        ],
+        axis=1,
+    )
+    owners = piece_of[components.ravel()[pairs]]
+    pairs, owners = pairs[:, owners[0] != owners[1]], owners[:, owners[0] != owners[1]]
+    y, x = np.divmod(pairs, mask.shape[1])
+    order = np.argsort(np.maximum(np.abs(x[0] - x[1]), np.abs(y[0] - y[1])), kind="stable")
+    joins: list[list[tuple[int, NDArray[np.float64]]]] = [[] for _ in rings]
+    group = list(range(len(rings)))  # of pieces that are joined: a piece that stands for it
+
+    def find(piece: int) -> int:
+        while group[piece] != piece:
+            group[piece] = group[group[piece]]
+            piece = group[piece]
+        return piece
+
+    _, unique = np.unique(np.sort(owners[:, order], axis=0), axis=1, return_index=True)  # the shortest of each pair of pieces
+    for index in order[np.sort(unique)].tolist():
+        one, other = owners[:, index].tolist()
+        if find(one) != find(other):
+            group[find(one)] = find(other)
+            position = np.stack([x[:, index] + left, y[:, index] + top], axis=1) + INSET
+            joins[one].append((other, position[1]))
+            joins[other].append((one, position[0]))
+    tree, reached, waiting = [], {0}, [0]
+    for piece in waiting:
+        outward = [(other, position) for other, position in joins[piece] if other not in reached]
+        reached.update(other for other, _ in outward)
+        waiting += [other for other, _ in outward]
+        if outward:
+            tree.append((piece, outward))
+    return tree
+
+
+def _nearest_edge(ring: Ring, target: NDArray[np.float64]) -> tuple[int, NDArray[np.float64]]:
+    """The edge (the number of its first corner) of a ring that comes nearest to a position x, y, and the position on it that is nearest."""
+    after = np.roll(ring, -1, axis=0)
+    positions = np.clip(target, np.minimum(ring, after), np.maximum(ring, after))
+    edge = int(np.abs(positions - target).max(axis=1).argmin())
+    return edge, positions[edge]
 
 
 @dataclass(frozen=True, eq=False)

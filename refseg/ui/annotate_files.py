@@ -42,8 +42,14 @@ class Files:
         project = Project.open(self._project.folder)  # of its own: the desk goes on meanwhile
         self._folder = Folder(Path(get_upload_folder()))
         path = self._folder.file(f"{safe_name(project.name)}-{format_}.zip")
-        count = export_to(format_, project, path, self._tell)
-        return {"path": str(path), "name": path.name, "masks": count, "lint": summary(lint(project, self._tell))}
+        report = export_to(format_, project, path, self._tell)
+        return {
+            "path": str(path),
+            "name": path.name,
+            "masks": report.objects,
+            "report": report.summary(),
+            "lint": summary(lint(project, self._tell)),
+        }
 
     def add(self, path: Path, name: str) -> PictureRecord:
         """An uploaded picture, which becomes part of the project."""

@@ -1,91 +1,134 @@
-"""COCO instances: images/ and instances.json, as pycocotools reads it; masks as compressed run lengths or as polygons, both to the pixel."""
+"""COCO instances as pycocotools, datumaro, FiftyOne and supervision read them.
+
+    images/SPLIT/NAME                   the images; those without a split are in "train"
+    annotations/instances_SPLIT.json    images, annotations and categories of a split; ids are unique across splits, categories the same in all
+
+Masks are run lengths or polygons, both exact. Keys that other tools ignore: an image has `split`, `state`, `clip`, `frame` and `no_target` (a list of
+lists of expressions), an annotation `expressions`, and `unnamed` if its category stands for none. File names are relative to images/SPLIT/.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from refseg.annotation.exporters.images import Pictures, finished
-from refseg.annotation.layouts import UNNAMED
-from refseg.annotation.polygons import outlines_of
-from refseg.annotation.progress import Progress, silent
-from refseg.annotation.records import Layer, PictureRecord
-from refseg.annotation.sinks import Sink, write_json
-from refseg.annotation.store import Project
+from refseg.annotation.exporters.ids import category_ids, unique_ids
+from refseg.annotation.exporters.images import Pictures, category_of, image_keys, portable
+from refseg.annotation.exporters.session import ExportSession, said
+from refseg.annotation.layouts import COCO_ANNOTATIONS, DEFAULT_SPLIT, UNNAMED_KEY
+from refseg.annotation.polygons import INSET, outlines_of
+from refseg.annotation.records import Id, Layer, PictureRecord
+from refseg.annotation.sinks import write_json
 from refseg.data.masks import BoolMask, box_of, encode_rle
+
+Encode = Callable[[BoolMask], Any]
+"""A mask (H, W) as the value of `segmentation`."""
 
 
 @dataclass(frozen=True)
-class Numbered:
-    """A layer of a picture with the numbers that it has in an export; annotation: COCO's, None for a thing that is absent."""
+class Annotated:
+    """An image of an export with its objects; the ids are set by `CocoWriter.number`.
+
+    image: its COCO entry.  objects: the layer and the COCO annotation of each object.
+    """
 
     record: PictureRecord
-    layer: Layer
-    image_id: int
-    file_name: str
-    annotation: dict[str, Any] | None
+    image: dict[str, Any]
+    objects: list[tuple[Layer, dict[str, Any]]]
 
 
-def export_coco(project: Project, sink: Sink, progress: Progress = silent) -> int:
-    """All pictures but skipped ones, masks as run lengths; returns the number of masks."""
-    values, _ = coco_of(project, sink, progress)
-    write_json(sink, "instances.json", values)
-    return len(values["annotations"])
+@dataclass
+class CocoWriter:
+    """COCO images, annotations and categories of a project, in the order in which they come."""
+
+    session: ExportSession
+    segmentation: Encode
+    entries: list[Annotated] = field(default_factory=list)
+    categories: dict[str, int] = field(default_factory=dict)
+
+    def add(self, record: PictureRecord, file_name: str, no_target: list[list[str]] | None = None) -> None:
+        """Add an image with its objects; no_target: the expressions of its no-target entries, for formats that keep them here."""
+        image = {"id": 0, "file_name": file_name, "width": record.width, "height": record.height, **image_keys(record)}
+        image |= {"no_target": no_target} if no_target else {}
+        self.entries.append(
+            Annotated(record, image, [(layer, self._annotation(layer, mask)) for layer, mask in self.session.objects(record)])
+        )
+
+    def number(self) -> None:
+        """Set all ids: those of the data set that the project was imported from, where they are unique. Others are counted as altered."""
+        layers = [layer for entry in self.entries for layer, _ in entry.objects]
+        images = unique_ids([entry.record.original_id for entry in self.entries])
+        annotations = iter(unique_ids([layer.original_id for layer in layers]))
+        # Only a data set that numbers images has COCO's ids: class numbers of YOLO begin at 0, which COCO's tools take for the background.
+        self.categories = category_ids(
+            (category_of(layer), None if entry.record.original_id is None else layer.category_id)
+            for entry in self.entries
+            for layer, _ in entry.objects
+        )
+        for entry, image_id in zip(self.entries, images, strict=True):
+            self._compare("image", entry.record.original_id, image_id, entry.record.name)
+            entry.image["id"] = image_id
+            for layer, annotation in entry.objects:
+                number = next(annotations)
+                self._compare("object", layer.original_id, number, f"{entry.record.name}: {layer.original_id}")
+                annotation |= {"id": number, "image_id": image_id, "category_id": self.categories[category_of(layer)]}
+
+    def to_json(self, split: str | None = None) -> dict[str, Any]:
+        """JSON types; split: the name of a folder of images (see `split_of`), None for all."""
+        entries = [entry for entry in self.entries if split is None or split_of(entry.record.split) == split]
+        return {
+            "info": {"description": self.session.project.name},
+            "licenses": [],
+            "images": [entry.image for entry in entries],
+            "annotations": [annotation for entry in entries for _, annotation in entry.objects],
+            "categories": [{"id": number, "name": name, "supercategory": ""} for name, number in self.categories.items()],
+        }
+
+    def _annotation(self, layer: Layer, mask: BoolMask) -> dict[str, Any]:
+        left, top, right, bottom = box_of(mask) or (0, 0, 0, 0)
+        return {
+            "id": 0,
+            "image_id": 0,
+            "category_id": 0,
+            "segmentation": self.segmentation(mask),
+            "area": int(mask.sum()),
+            "bbox": [left, top, right - left, bottom - top],
+            "iscrowd": 0,
+            "expressions": said(layer),
+            **({} if layer.category else {UNNAMED_KEY: True}),
+        }
+
+    def _compare(self, noun: str, original: Id | None, number: int, where: str) -> None:
+        if original is not None and original != number:
+            self.session.report.alter(noun, "its id is not a number or is used twice, and has become another one", where)
 
 
-def export_coco_polygons(project: Project, sink: Sink, progress: Progress = silent) -> int:
-    """The same with polygons, for tools that know no others: one for each piece of a mask, with a cut without area to each of its holes."""
-    values, _ = coco_of(project, sink, progress, segmentation=_polygons)
-    write_json(sink, "instances.json", values)
-    return len(values["annotations"])
+def export_coco(session: ExportSession) -> None:
+    """COCO instances with compressed run lengths."""
+    _export(session, encode_rle)
 
 
-def coco_of(
-    project: Project, sink: Sink, progress: Progress = silent, segmentation: Callable[[BoolMask], Any] = encode_rle
-) -> tuple[dict[str, Any], list[Numbered]]:
-    """instances.json as values, and every layer that is not empty with its numbers; the pictures go to the sink."""
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    numbered: list[Numbered] = []
-    categories: dict[str, int] = {}
-    pictures = Pictures(project, sink)
-    for image_id, record in enumerate(finished(project, progress), start=1):
-        name = pictures.put(record, "images/")
-        images.append({"id": image_id, "file_name": name, "width": record.width, "height": record.height, "split": record.split})
-        for layer in record.layers:
-            annotation = None
-            if not layer.absent:
-                annotation = _annotation(layer, segmentation)
-                if annotation is None:
-                    continue
-                category = categories.setdefault(layer.category or UNNAMED, len(categories) + 1)
-                annotation |= {"id": len(annotations) + 1, "image_id": image_id, "category_id": category}
-                annotations.append(annotation)
-            numbered.append(Numbered(record, layer, image_id, name, annotation))
-    values = {
-        "info": {"description": project.name},
-        "images": images,
-        "annotations": annotations,
-        "categories": [{"id": number, "name": name} for name, number in categories.items()],
-    }
-    return values, numbered
+def export_coco_polygons(session: ExportSession) -> None:
+    """COCO instances with polygons: one for each piece of a mask, with a cut of no area to each of its holes."""
+    _export(session, polygons_of_coco)
 
 
-def _polygons(mask: BoolMask) -> list[list[int]]:
-    return [ring.astype(int).ravel().tolist() for ring in outlines_of(mask)]
+def _export(session: ExportSession, segmentation: Encode) -> None:
+    pictures = Pictures(session)
+    writer = CocoWriter(session, segmentation)
+    for record in session.records():
+        writer.add(record, pictures.put(record, f"images/{split_of(record.split)}/"), session.no_target(record))
+    writer.number()
+    for split in dict.fromkeys(split_of(entry.record.split) for entry in writer.entries) or [DEFAULT_SPLIT]:
+        write_json(session.sink, f"{COCO_ANNOTATIONS}/instances_{split}.json", writer.to_json(split))
 
 
-def _annotation(layer: Layer, segmentation: Callable[[BoolMask], Any]) -> dict[str, Any] | None:
-    """What COCO says of a mask; None for an empty one."""
-    mask = layer.pixels()
-    box = None if mask is None else box_of(mask)
-    if mask is None or box is None:
-        return None
-    left, top, right, bottom = box
-    return {
-        "segmentation": segmentation(mask),
-        "area": int(mask.sum()),
-        "bbox": [left, top, right - left, bottom - top],
-        "iscrowd": 0,
-    }
+def split_of(split: str) -> str:
+    """The name of a split in file names."""
+    return portable(split or DEFAULT_SPLIT)
+
+
+def polygons_of_coco(mask: BoolMask) -> list[list[float]]:
+    """A mask (H, W) as COCO polygons, exact for readers that test pixel centers and for those that round or truncate positions (see INSET)."""
+    return [ring.ravel().tolist() for ring in outlines_of(mask, INSET)]

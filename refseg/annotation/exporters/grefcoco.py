@@ -1,61 +1,79 @@
-"""gRefCOCO: COCO instances, and sentences that mean one of them, several, or none.
+"""gRefCOCO: COCO instances, and expressions that mean one of them, several, or none.
 
-Written and read are instances.json (COCO), images/ and grefs(NAME).json, a list of refs whose `ann_id` is a list, [-1] for what is not in the picture.
+images/NAME              the images
+instances.json           COCO, with polygons: the G_REFER API of the data set's authors reads no run lengths
+grefs(refseg).json       a list of refs whose `ann_id` is a list, [-1] for expressions that name nothing in their image
+README.txt               how to load the folder with the G_REFER API
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import groupby
 from typing import Any
 
-from refseg.annotation.exporters.coco import Numbered, coco_of
-from refseg.annotation.exporters.images import said
-from refseg.annotation.exporters.refcoco import sentence
-from refseg.annotation.layouts import DEFAULT_SPLIT, NO_TARGET, REFS
-from refseg.annotation.progress import Progress, silent
-from refseg.annotation.sinks import Sink, write_json
-from refseg.annotation.store import Project
+from refseg.annotation.exporters.coco import Annotated, CocoWriter, polygons_of_coco
+from refseg.annotation.exporters.images import Pictures
+from refseg.annotation.exporters.refcoco import SentenceNumbers
+from refseg.annotation.exporters.session import ExportSession, said
+from refseg.annotation.layouts import DEFAULT_SPLIT, NO_TARGET, REFCOCO_INSTANCES, REFS
+from refseg.annotation.sinks import write_json
+
+README = """This folder is read by the G_REFER API of gRefCOCO. Name it "grefcoco"; its images are in "images":
+
+    refer = G_REFER(data_root="PARENT FOLDER", dataset="grefcoco", splitBy="refseg")
+    refer.IMAGE_DIR = "PARENT FOLDER/grefcoco/images"
+"""
 
 
-def export_grefcoco(project: Project, sink: Sink, progress: Progress = silent) -> int:
-    """All pictures and all sentences, those about what is absent with them; returns the number of masks.
+def export_grefcoco(session: ExportSession) -> None:
+    """All images and all expressions, no-target ones too.
 
-    A ref holds the sentences that mean the same things of a picture; one that means several of them comes once.
+    A ref holds the expressions that mean the same objects of an image. An expression that is a no-target entry and also means an object means the object.
     """
-    values, numbered = coco_of(project, sink, progress)
+    pictures = Pictures(session, plain=True)
+    writer = CocoWriter(session, polygons_of_coco)
+    for record in session.records():
+        writer.add(record, pictures.put(record, "images/"))
+    writer.number()
+    numbers = SentenceNumbers()
     refs: list[dict[str, Any]] = []
-    last = 0
-    for _, group in groupby(numbered, key=lambda one: one.image_id):
-        for things, texts in _by_meaning(list(group)):
-            sentences = [sentence(number, text) for number, text in enumerate(texts, start=last + 1)]
-            last += len(sentences)
-            there = [one.annotation for one in things if one.annotation is not None]
+    for entry in writer.entries:
+        for targets, texts in _by_meaning(session, entry):
+            sentences = numbers.sentences(texts)
             refs.append(
                 {
                     "ref_id": len(refs) + 1,
-                    "ann_id": [annotation["id"] for annotation in there] or [NO_TARGET],
-                    "image_id": things[0].image_id,
-                    "category_id": [annotation["category_id"] for annotation in there] or [NO_TARGET],
-                    "file_name": things[0].file_name,
-                    "split": things[0].record.split or DEFAULT_SPLIT,
-                    "no_target": not there,
-                    "sent_ids": [entry["sent_id"] for entry in sentences],
+                    "ann_id": [annotation["id"] for annotation in targets] or [NO_TARGET],
+                    "image_id": entry.image["id"],
+                    "category_id": [annotation["category_id"] for annotation in targets] or [NO_TARGET],
+                    "file_name": entry.image["file_name"],
+                    "split": entry.record.split or DEFAULT_SPLIT,
+                    "no_target": not targets,
+                    "sent_ids": [sentence["sent_id"] for sentence in sentences],
                     "sentences": sentences,
                 }
             )
-    write_json(sink, "instances.json", values)
-    write_json(sink, REFS, refs)
-    return len(values["annotations"])
+    write_json(session.sink, REFCOCO_INSTANCES, writer.to_json())
+    write_json(session.sink, REFS, refs)
+    session.sink.write("README.txt", README.encode("utf-8"))
 
 
-def _by_meaning(numbered: list[Numbered]) -> Iterable[tuple[list[Numbered], list[str]]]:
-    """The sentences of one picture, those together that mean the same things; things that are absent where nothing else is meant."""
+def _by_meaning(session: ExportSession, entry: Annotated) -> list[tuple[list[dict[str, Any]], list[str]]]:
+    """The annotations and the expressions of each ref of an image: one ref for each set of objects that some expressions mean, and one for each
+    no-target entry."""
     meant: dict[str, list[int]] = {}
-    for position, one in enumerate(numbered):
-        for text in said(one.layer):
+    for position, (layer, _) in enumerate(entry.objects):
+        for text in dict.fromkeys(said(layer)):
             meant.setdefault(text, []).append(position)
     groups: dict[tuple[int, ...], list[str]] = {}
     for text, positions in meant.items():
         groups.setdefault(tuple(positions), []).append(text)
-    return [([numbered[position] for position in positions], texts) for positions, texts in groups.items()]
+    refs = [([entry.objects[position][1] for position in positions], texts) for positions, texts in groups.items()]
+    known = set(meant)
+    for texts in session.no_target(entry.record):
+        free = [text for text in dict.fromkeys(texts) if text not in known]
+        if lost := len(texts) - len(free):
+            session.report.lose("no-target expression", "it also means an object of the image, or comes twice", entry.record.name, lost)
+        known.update(free)
+        if free:
+            refs.append(([], free))
+    return refs

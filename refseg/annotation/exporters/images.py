@@ -1,95 +1,142 @@
-"""What all exporters share: which pictures belong into a data set, and how they get there."""
+"""The images of an export: which files are copied as they are, which are converted, and under which names."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import warnings
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
-from refseg.annotation.progress import Progress, followed, silent
+from refseg.annotation.exporters.session import ExportSession
+from refseg.annotation.layouts import UNNAMED
+from refseg.annotation.names import file_name, name_key
 from refseg.annotation.records import Layer, PictureRecord
-from refseg.annotation.sinks import Sink
-from refseg.annotation.store import Project
 from refseg.errors import ProjectError
-from refseg.images import load_image, picture_header
+from refseg.images import PictureHeader, load_image, opened_image, picture_header
+from refseg.png_chunks import without_large_metadata
 
 QUALITY = 95  # of JPEGs that are written anew
-NAME_BYTES = 200
-JPEG_ENDINGS = (".jpg", ".jpeg")
-# What most tools read; the rest become PNGs.
+# Of the formats that are copied; a file with another one is not found by tools that list images.
+SUFFIXES = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "WEBP": (".webp",), "BMP": (".bmp",), "TIFF": (".tif", ".tiff")}
+# Formats that most tools read; the rest become PNGs.
 COMMON = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
-_RESERVED = frozenset('\\/:*?"<>|')
+# Pillow's modes of at most 8 bits a channel in gray or RGB, which all tools open.
+PLAIN_MODES = ("1", "L", "LA", "RGB", "RGBA")
 
 
-def finished(project: Project, progress: Progress = silent) -> Iterator[PictureRecord]:
-    """Records of the pictures that belong into a data set, all but skipped ones, in the project's order; progress is told of each."""
-    for name in followed((entry.name for entry in project.entries if entry.state != "skipped"), progress):
-        yield project.record(name)
+def image_keys(record: PictureRecord) -> dict[str, Any]:
+    """What this project knows of an image beside its size, as keys that other tools ignore: split, state, clip and frame (only for frames)."""
+    keys: dict[str, Any] = {"split": record.split, "state": record.state}
+    if record.clip:
+        keys |= {"clip": record.clip, "frame": record.frame}
+    return keys
 
 
-def said(layer: Layer) -> list[str]:
-    """Its expressions, but blank ones."""
-    return [text for text in layer.expressions if text.strip()]
+def category_of(layer: Layer) -> str:
+    """The category of an object; for one without, the name that stands for it in formats that require one."""
+    return layer.category or UNNAMED
 
 
 def portable(name: str) -> str:
-    """A name as one that any system can have for a file or a folder."""
-    plain = "".join("_" if character in _RESERVED or not character.isprintable() else character for character in name)
-    return plain.encode()[:NAME_BYTES].decode(errors="ignore").strip(". ") or "_"
+    """A name that any system can have for a file or a folder, with letters of every script."""
+    return file_name("".join(character if character.isprintable() else "_" for character in name)).strip(" .") or "_"
 
 
 class Pictures:
-    """The pictures of one export, under names that do not meet.
+    """Writes the images of one export under names that do not clash, and reports those that are not copied as they are.
 
-    Files are copied as they are, but for those that only EXIF turns upright: half of the tools heed it and half do not, and masks are upright. These,
-    and those in formats that few tools read, are written anew as they are seen, as JPEG or PNG and without EXIF.
+    An image whose EXIF data turn or mirror it is written upright and without EXIF, because half of the tools ignore the orientation and masks are
+    upright. An image in a format that few tools read becomes a PNG.
     """
 
-    def __init__(self, project: Project, sink: Sink, *, stems: bool = False, jpeg: bool = False) -> None:
-        """stems: names differ before their endings, for formats that put a file of the same name beside.  jpeg: all are, or become, .jpg."""
-        self._project, self._sink, self._stems, self._jpeg = project, sink, stems or jpeg, jpeg
+    def __init__(self, session: ExportSession, *, stems: bool = False, jpeg: bool = False, plain: bool = False) -> None:
+        """stems: names differ before their suffixes, for formats with a file of the same name beside the image.  jpeg: all images are, or become,
+        JPEGs.  plain: images of more than 8 bits a channel, in CMYK and the like, and the first frame of animations become 8-bit gray or RGB."""
+        self._session, self._stems, self._jpeg, self._plain = session, stems or jpeg, jpeg, plain or jpeg
         self._taken: set[str] = set()
 
     def put(self, record: PictureRecord, folder: str = "", name: str = "") -> str:
-        """Write a picture to a folder, "" or with "/" at its end, under its name or another; returns its file's name there.
+        """Write an image to a folder ("" or ending with "/") under its own or the given name; returns its file's name there.
 
-        Raises ImageError, or ProjectError for a picture that has changed since its masks were made.
+        Raises ImageError, or ProjectError if the image has another size than its masks.
         """
-        path = self._project.picture_path(record)
+        path = self._session.project.picture_path(record)
         header = picture_header(path)
         if (header.height, header.width) != (record.height, record.width):
             raise ProjectError(
-                f"the picture {record.name} has {header.width} x {header.height} pixels, its masks {record.width} x {record.height}: "
-                "put the picture back that they were made for"
+                f"the image {record.name} has {header.width} x {header.height} pixels, expected the {record.width} x {record.height} of its masks: "
+                "put the image back that they were made for"
             )
         name = portable(name or record.name)
         jpeg = self._jpeg or header.format == "JPEG"
-        if header.upright and (header.format == "JPEG" if self._jpeg else header.format in COMMON):
-            name = self._free(folder, name, ".jpg" if self._jpeg else "" if Path(name).suffix else f".{header.format.lower()}")
-            self._sink.copy(folder + name, path)
-        else:
-            kept = jpeg and not self._jpeg and name.lower().endswith(JPEG_ENDINGS)
+        reasons = self._conversions(path, header)
+        if reasons:
+            kept = jpeg and not self._jpeg and name.lower().endswith(SUFFIXES["JPEG"])
             name = self._free(folder, name, "" if kept else ".jpg" if jpeg else ".png")
-            self._sink.write(folder + name, _encoded(path, "JPEG" if jpeg else "PNG"))
+            self._session.sink.write(folder + name, _encoded(path, "JPEG" if jpeg else "PNG"))
+        else:
+            name = self._free(folder, *_with_suffix(name, ".jpg" if self._jpeg else "", header.format))
+            smaller = _without_large_metadata(path)
+            if smaller is None:
+                self._session.sink.copy(folder + name, path)
+            else:
+                self._session.sink.write(folder + name, smaller)
+                reasons = ["metadata that are too large for most readers left out"]
+        if reasons:
+            self._session.report.alter("image", "; ".join(reasons), f"{record.name} -> {folder}{name}")
         return name
 
-    def _free(self, folder: str, name: str, ending: str) -> str:
-        """The name, with another ending where one is given, and with a number where it is taken in the folder."""
-        stem, ending = Path(name).stem, ending or Path(name).suffix
+    def _conversions(self, path: Path, header: PictureHeader) -> list[str]:
+        """Why the pixels of an image cannot be copied as they are; empty if they can."""
+        reasons = []
+        if not header.upright:
+            reasons.append("turned upright")
+        if header.format not in (("JPEG",) if self._jpeg else COMMON):
+            reasons.append(f"{header.format} converted to {'JPEG' if self._jpeg else 'PNG'}")
+        if self._plain:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                with opened_image(path, path.name) as image:
+                    mode, frames = image.mode, getattr(image, "n_frames", 1)
+            if mode not in (*PLAIN_MODES, *(("P",) if header.format == "PNG" else ())):
+                reasons.append(f"pixels of the type {mode} converted to 8-bit RGB")
+            if frames > 1 and header.format != "JPEG":  # phones put further JPEGs behind the first, which readers ignore
+                reasons.append(f"only the first of several frames of {header.format}")
+        return reasons
+
+    def _free(self, folder: str, name: str, suffix: str) -> str:
+        """The name, with another suffix if one is given, and with a number if it is taken in the folder."""
+        stem, suffix = Path(name).stem, suffix or Path(name).suffix
         free, number = stem, 1
-        while (key := (folder + (free if self._stems else free + ending)).casefold()) in self._taken:
+        while (key := name_key(folder + (free if self._stems else free + suffix))) in self._taken:
             number += 1
             free = f"{stem}-{number}"
         self._taken.add(key)
-        return free + ending
+        return free + suffix
+
+
+def _with_suffix(name: str, suffix: str, form: str) -> tuple[str, str]:
+    """A name and the suffix to replace its own with, "" to keep it; one that no tool lists is replaced if it is an image's, otherwise kept before it."""
+    known = Path(name).suffix.lower()
+    if not suffix and not any(known in suffixes for suffixes in SUFFIXES.values()):
+        suffix = SUFFIXES[form][0]
+        name = name if known in Image.registered_extensions() or not known else name + suffix
+    return name, suffix
+
+
+def _without_large_metadata(path: Path) -> bytes | None:
+    """A PNG file without the text and color profiles that Pillow refuses to read; None if it has none."""
+    with path.open("rb") as file:
+        smaller = without_large_metadata(file)
+        return None if smaller is None else smaller.read()
 
 
 def _encoded(path: Path, form: str) -> bytes:
-    """The picture as it is seen, with the colour profile that its RGB has."""
-    with Image.open(path) as picture:
-        profile = picture.info.get("icc_profile") if picture.mode in ("RGB", "RGBA") else None
+    """The image as it is shown, with the color profile of its RGB."""
+    with opened_image(path, path.name) as image:
+        profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
     data = io.BytesIO()
     options = {"quality": QUALITY, "subsampling": 0} if form == "JPEG" else {}
     Image.fromarray(load_image(path)).save(data, format=form, icc_profile=profile, **options)

@@ -1,62 +1,92 @@
-"""RefCOCO: COCO instances and the sentences about them.
+"""RefCOCO: COCO instances and the expressions about them.
 
-Written are instances.json (COCO) and expressions.json (a list of refs, which this project reads), and for the REFER API of the data set's authors the
-same refs under their own name: refs(refseg).p, a pickle of plain lists, dictionaries, numbers and texts. It is written and never read.
+    images/NAME              the images
+    instances.json           COCO, with polygons: the REFER API of the data set's authors reads no run lengths
+    expressions.json         a list of refs, which `refseg evaluate` reads
+    refs(refseg).p           the same refs as a pickle of plain lists, dictionaries, numbers and texts, for the REFER API
+    README.txt               how to load the folder with the REFER API
+
+A folder of the name "refcoco" is what `REFER(PARENT, dataset="refcoco", splitBy="refseg")` loads.
 """
 
 from __future__ import annotations
 
 import pickle  # for writing alone
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
-from refseg.annotation.exporters.coco import Numbered, coco_of
-from refseg.annotation.exporters.images import said
-from refseg.annotation.layouts import DEFAULT_SPLIT
-from refseg.annotation.progress import Progress, silent
-from refseg.annotation.sinks import Sink, write_json
-from refseg.annotation.store import Project
+from refseg.annotation.exporters.coco import CocoWriter, polygons_of_coco
+from refseg.annotation.exporters.images import Pictures
+from refseg.annotation.exporters.session import ExportSession, said
+from refseg.annotation.layouts import DEFAULT_SPLIT, REFCOCO_EXPRESSIONS, REFCOCO_INSTANCES, REFCOCO_PICKLE
+from refseg.annotation.sinks import write_json
 from refseg.language import words_of
 
 PROTOCOL = 2  # of the pickle: the REFER API is old
+README = """This folder is read by the REFER API of RefCOCO. Name it "refcoco"; its images are in "images":
+
+    refer = REFER(data_root="PARENT FOLDER", dataset="refcoco", splitBy="refseg")
+    refer.IMAGE_DIR = "PARENT FOLDER/refcoco/images"
+"""
 
 
-def export_refcoco(project: Project, sink: Sink, progress: Progress = silent) -> int:
-    """Every thing that has a mask and a sentence; returns how many. What is absent does not fit the format and is left out."""
-    values, numbered = coco_of(project, sink, progress)
-    refs = _refs(numbered)
-    for image in values["images"]:
-        image["split"] = image["split"] or DEFAULT_SPLIT
-    write_json(sink, "instances.json", values)
-    write_json(sink, "expressions.json", refs)
-    sink.write("refs(refseg).p", pickle.dumps(refs, protocol=PROTOCOL))
-    return len(refs)
+def export_refcoco(session: ExportSession) -> None:
+    """All images and objects; refs for the objects that have expressions. No-target entries do not fit the format."""
+    pictures = Pictures(session, plain=True)
+    writer = CocoWriter(session, polygons_of_coco)
+    for record in session.records():
+        writer.add(record, pictures.put(record, "images/"))
+        session.lose_no_target(record)
+    writer.number()
+    refs = _refs(session, writer)
+    for entry in writer.entries:
+        entry.image["split"] = entry.record.split or DEFAULT_SPLIT
+    write_json(session.sink, REFCOCO_INSTANCES, writer.to_json())
+    write_json(session.sink, REFCOCO_EXPRESSIONS, refs)
+    session.sink.write(REFCOCO_PICKLE, pickle.dumps(refs, protocol=PROTOCOL))
+    session.sink.write("README.txt", README.encode("utf-8"))
 
 
-def sentence(number: int, text: str) -> dict[str, Any]:
-    """A sentence as RefCOCO writes it: `raw` as it was typed, `sent` and `tokens` in lower case without punctuation."""
-    tokens = words_of(text)
-    return {"sent_id": number, "sent": " ".join(tokens) or text, "raw": text, "tokens": tokens}
+class SentenceNumbers:
+    """Numbers expressions from 1 through a whole data set."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def sentences(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """Expressions as RefCOCO writes them: `raw` as it was typed, `sent` and `tokens` in lower case without punctuation."""
+        entries = []
+        for text in texts:
+            self._last += 1
+            tokens = words_of(text)
+            entries.append({"sent_id": self._last, "sent": " ".join(tokens) or text, "raw": text, "tokens": tokens})
+        return entries
 
 
-def _refs(numbered: Iterable[Numbered]) -> list[dict[str, Any]]:
+def _refs(session: ExportSession, writer: CocoWriter) -> list[dict[str, Any]]:
     refs: list[dict[str, Any]] = []
-    last = 0
-    for one in numbered:
-        if one.annotation is None or not said(one.layer):
-            continue
-        sentences = [sentence(number, text) for number, text in enumerate(said(one.layer), start=last + 1)]
-        last += len(sentences)
-        refs.append(
-            {
-                "ref_id": len(refs) + 1,
-                "ann_id": one.annotation["id"],
-                "image_id": one.image_id,
-                "category_id": one.annotation["category_id"],
-                "file_name": one.file_name,
-                "split": one.record.split or DEFAULT_SPLIT,
-                "sent_ids": [entry["sent_id"] for entry in sentences],
-                "sentences": sentences,
-            }
-        )
+    numbers = SentenceNumbers()
+    for entry in writer.entries:
+        meant = Counter(text for layer, _ in entry.objects for text in set(said(layer)))
+        for text in [text for text, count in meant.items() if count > 1]:
+            session.report.alter(
+                "expression", "means several objects; written once for each, as if it meant it alone", f"{entry.record.name}: {text}"
+            )
+        for layer, annotation in entry.objects:
+            if not said(layer):
+                continue
+            sentences = numbers.sentences(said(layer))
+            refs.append(
+                {
+                    "ref_id": len(refs) + 1,
+                    "ann_id": annotation["id"],
+                    "image_id": annotation["image_id"],
+                    "category_id": annotation["category_id"],
+                    "file_name": entry.image["file_name"],
+                    "split": entry.record.split or DEFAULT_SPLIT,
+                    "sent_ids": [sentence["sent_id"] for sentence in sentences],
+                    "sentences": sentences,
+                }
+            )
     return refs

@@ -1,104 +1,137 @@
-"""Pascal VOC: pictures, an XML of boxes for each, and PNGs of object and of class numbers with VOC's palette.
+"""Pascal VOC: images, an XML of boxes for each, and PNGs of object and of class numbers with VOC's palette, in VOCdevkit/VOC2012/.
 
     JPEGImages/NAME.jpg               Annotations/NAME.xml
-    SegmentationObject/NAME.png       0 for background, else the number of the <object> in the XML, from 1; 255, a border that is of none, is only read
-    SegmentationClass/NAME.png        the class: VOC's own 20 have VOC's numbers, others follow; labelmap.txt lists them
-    ImageSets/Segmentation/SPLIT.txt  the names of a split
+    SegmentationObject/NAME.png       0 for background, else the number of the <object> in the XML, from 1; 255 is a border of no object
+    SegmentationClass/NAME.png        the class: VOC's own 20 have VOC's numbers, others follow; labelmap.txt lists them with their colors
+    ImageSets/Main/SPLIT.txt          the images of a split; the same in ImageSets/Segmentation/
 
-Sentences are further elements, <expression>, of an object, and those about what is not in the picture of an element <absent>, which other tools pass over.
-A pixel has one number: where masks overlap, that of the later layer.
+Elements that other tools ignore: <expression> and <unnamed> in an <object>, and <absent> (a no-target entry with its expressions), <state>, <clip> and
+<frame> beside the objects. A pixel has one number: where masks overlap, that of the smaller object, so that few objects are covered.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 import numpy as np
+from numpy.typing import NDArray
 
-from refseg.annotation.exporters.images import Pictures, finished, portable, said
-from refseg.annotation.layouts import DEFAULT_SPLIT, UNNAMED, VOC_CLASSES, VOC_VOID
-from refseg.annotation.progress import Progress, silent
-from refseg.annotation.records import Layer, PictureRecord
-from refseg.annotation.sinks import Sink
-from refseg.annotation.store import Project
+from refseg.annotation.exporters.images import Pictures, category_of, portable
+from refseg.annotation.exporters.session import DrawnObject, ExportSession, said
+from refseg.annotation.layouts import DEFAULT_SPLIT, UNNAMED_KEY, VOC_CLASSES, VOC_ROOT, VOC_VOID
+from refseg.annotation.records import PictureRecord
 from refseg.data.masks import BoolMask, box_of
-from refseg.errors import ProjectError
 from refseg.video.formats import davis_palette, palette_png
 
 _UNWRITABLE = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def export_voc(project: Project, sink: Sink, progress: Progress = silent) -> int:
-    """All pictures but skipped ones, as JPEGs; returns the number of masks. Raises ProjectError for more than 254 objects in a picture or classes."""
-    pictures = Pictures(project, sink, jpeg=True)
+def export_voc(session: ExportSession) -> None:
+    """All images as JPEGs. Objects and classes beyond the 254 numbers of a PNG are in the XML alone, and reported."""
+    pictures = Pictures(session, jpeg=True)
     classes = {name: number for number, name in enumerate(VOC_CLASSES, start=1)}
     splits: dict[str, list[str]] = {}
-    count = 0
-    for record in finished(project, progress):
-        name = pictures.put(record, "JPEGImages/")
+    for record in session.records():
+        name = pictures.put(record, f"{VOC_ROOT}JPEGImages/")
         stem = name.removesuffix(".jpg")
-        things = [(layer, mask) for layer in record.layers if not layer.absent and (mask := layer.pixels()) is not None and mask.any()]
-        if len(things) >= VOC_VOID:
-            raise ProjectError(f"{record.name} has {len(things)} masks, the format holds {VOC_VOID - 1}: remove some")
-        numbers = np.zeros((2, record.height, record.width), dtype=np.uint8)  # of objects, of classes
-        for number, (layer, mask) in enumerate(things, start=1):
-            kind = classes.setdefault(layer.category or UNNAMED, len(classes) + 1)
-            if kind >= VOC_VOID:
-                raise ProjectError(
-                    f"the project has more than {VOC_VOID - 1 - len(VOC_CLASSES)} categories beside VOC's own, the format holds no more"
-                )
-            numbers[:, mask] = np.array([[number], [kind]])
-        sink.write(f"SegmentationObject/{stem}.png", palette_png(numbers[0]))
-        sink.write(f"SegmentationClass/{stem}.png", palette_png(numbers[1]))
-        sink.write(f"Annotations/{stem}.xml", _xml(record, name, project.name, things))
+        objects = session.objects(record)
+        kinds = [classes.setdefault(category_of(layer), len(classes) + 1) for layer, _ in objects]
+        numbers = paint(session, record, objects)
+        table = np.array([0, *(min(kind, VOC_VOID) for kind in kinds)], dtype=np.uint8)  # object number -> class number
+        session.sink.write(f"{VOC_ROOT}SegmentationObject/{stem}.png", palette_png(numbers))
+        session.sink.write(f"{VOC_ROOT}SegmentationClass/{stem}.png", palette_png(table[numbers]))
+        session.sink.write(f"{VOC_ROOT}Annotations/{stem}.xml", _xml(session, record, name, objects))
         splits.setdefault(portable(record.split or DEFAULT_SPLIT), []).append(f"{stem}\n")
-        count += len(things)
+    for name in [name for name, number in classes.items() if number >= VOC_VOID]:
+        session.report.lose("category", f"the format has {VOC_VOID - 1} class numbers; its objects are border in SegmentationClass", name)
     for split, names in splits.items():
-        sink.write(f"ImageSets/Segmentation/{split}.txt", "".join(names).encode("utf-8"))
-    sink.write("labelmap.txt", _label_map(classes).encode("utf-8"))
-    return count
+        for task in ("Main", "Segmentation"):
+            session.sink.write(f"{VOC_ROOT}ImageSets/{task}/{split}.txt", "".join(names).encode("utf-8"))
+    session.sink.write(f"{VOC_ROOT}labelmap.txt", _label_map(classes).encode("utf-8"))
 
 
-def _xml(record: PictureRecord, name: str, database: str, things: list[tuple[Layer, BoolMask]]) -> bytes:
+def paint(session: ExportSession, record: PictureRecord, objects: Sequence[DrawnObject], limit: int = VOC_VOID - 1) -> NDArray[np.uint8]:
+    """One number a pixel (H, W): 0 for background, else the position of its object from 1. Smaller objects cover larger ones.
+
+    What is covered is counted as lost: objects without a pixel left by name, others by how many they are. Objects beyond `limit` have no number.
+    """
+    numbers = np.zeros((record.height, record.width), dtype=np.uint8)
+    areas = [int(mask.sum()) for _, mask in objects]
+    for position in sorted(range(min(len(objects), limit)), key=lambda position: -areas[position]):
+        numbers[objects[position].mask] = position + 1
+    left = np.bincount(numbers.ravel(), minlength=limit + 1)
+    for position, ((layer, _), area) in enumerate(zip(objects, areas, strict=True)):
+        where = f"{record.name}: {(said(layer) or [category_of(layer)])[0]}"
+        if position >= limit:
+            session.report.lose("mask", f"the format has {limit} numbers for the objects of an image", where)
+        elif left[position + 1] == 0:
+            session.report.lose("mask", "covered by smaller objects, has no pixel left", where)
+        elif left[position + 1] < area:
+            session.report.lose("mask", "partly covered by smaller objects", where)
+    return numbers
+
+
+def _xml(session: ExportSession, record: PictureRecord, name: str, objects: Sequence[DrawnObject]) -> bytes:
+    xml = _Xml(session, record.name)
     root = Element("annotation")
-    _element(root, "folder", "JPEGImages")
-    _element(root, "filename", name)
-    _element(SubElement(root, "source"), "database", database)
+    xml.add(root, "folder", "JPEGImages")
+    xml.add(root, "filename", name)
+    xml.add(SubElement(root, "source"), "database", session.project.name)
     size = SubElement(root, "size")
     for key, value in (("width", record.width), ("height", record.height), ("depth", 3)):
-        _element(size, key, str(value))
-    _element(root, "segmented", "1")
-    for layer, mask in things:
-        thing = SubElement(root, "object")
-        for key, text in (("name", layer.category or UNNAMED), ("pose", "Unspecified"), ("truncated", "0"), ("difficult", "0")):
-            _element(thing, key, text)
-        left, top, right, bottom = box_of(mask) or (0, 0, 0, 0)
-        box = SubElement(thing, "bndbox")
-        for key, value in (("xmin", left + 1), ("ymin", top + 1), ("xmax", right), ("ymax", bottom)):  # the first pixel is 1
-            _element(box, key, str(value))
+        xml.add(size, key, str(value))
+    xml.add(root, "segmented", "1")
+    xml.add(root, "state", record.state)
+    if record.clip:
+        xml.add(root, "clip", record.clip)
+        xml.add(root, "frame", "" if record.frame is None else str(record.frame))
+    for layer, mask in objects:
+        entry = SubElement(root, "object")
+        for key, text in (("name", category_of(layer)), ("pose", "Unspecified"), ("truncated", "0"), ("difficult", "0")):
+            xml.add(entry, key, text)
+        _box(xml, entry, mask)
+        if not layer.category:
+            xml.add(entry, UNNAMED_KEY, "1")
         for text in said(layer):
-            _element(thing, "expression", text)
-    for layer in record.layers:
-        if layer.absent:
-            absent = SubElement(root, "absent")
-            for text in said(layer):
-                _element(absent, "expression", text)
+            xml.add(entry, "expression", text)
+    for texts in session.no_target(record):
+        absent = SubElement(root, "absent")
+        for text in texts:
+            xml.add(absent, "expression", text)
     indent(root)
     data: bytes = tostring(root, encoding="utf-8")
     return data
 
 
-def _element(parent: Element, key: str, text: str) -> None:
-    """A child that holds a text, less the characters that XML has no way to hold."""
-    SubElement(parent, key).text = _UNWRITABLE.sub(" ", text)
+class _Xml:
+    """Adds texts to an XML tree and reports the characters that XML cannot hold."""
+
+    def __init__(self, session: ExportSession, where: str) -> None:
+        self._report, self._where = session.report, where
+
+    def add(self, parent: Element, key: str, text: str) -> None:
+        """Append a child with a text; characters that XML cannot hold become spaces."""
+        written = _UNWRITABLE.sub(" ", text)
+        if written != text:
+            self._report.alter("text", "control characters, which XML cannot hold, became spaces", f"{self._where}: {key}")
+        SubElement(parent, key).text = written
+
+
+def _box(xml: _Xml, parent: Element, mask: BoolMask) -> None:
+    left, top, right, bottom = box_of(mask) or (0, 0, 0, 0)
+    box = SubElement(parent, "bndbox")
+    for key, value in (("xmin", left + 1), ("ymin", top + 1), ("xmax", right), ("ymax", bottom)):  # the first pixel is 1
+        xml.add(box, key, str(value))
 
 
 def _label_map(classes: dict[str, int]) -> str:
-    """One line a class, as CVAT writes and reads it: name, colour, parts and actions, of which there are none."""
+    """One line a class, as CVAT writes and reads it: name, color, parts and actions, of which there are none."""
     palette = davis_palette()
     rows = ["# label:color_rgb:parts:actions"]
     for name, number in {"background": 0, **classes}.items():
-        red, green, blue = palette[3 * number : 3 * number + 3]
-        rows.append(f"{' '.join(name.replace(':', ' ').split())}:{red},{green},{blue}::")
+        if number < VOC_VOID:
+            red, green, blue = palette[3 * number : 3 * number + 3]
+            rows.append(f"{' '.join(name.replace(':', ' ').split())}:{red},{green},{blue}::")
     return "\n".join(rows) + "\n"
