@@ -47,13 +47,12 @@ STRANGERS = Limits(files=20_000, size=1_000_000_000, largest=50_000_000)  # an a
 
 @contextmanager
 def unpacked(path: Path, progress: Progress = silent, limits: Limits = LIMITS) -> Iterator[Path]:
-    """The folder of a data set: `path` itself, or what is in a zip, in a temporary folder that lasts as long as the
-    block.
+    """The folder of a data set: `path` itself, or what is in a zip, in a temporary folder that lasts as long as the block.
 
     If everything lies in one folder, it is that folder. What operating systems leave in archives is not unpacked.
     Raises ProjectError for what is neither, for names that lead out of the folder, links, names that come twice and
-    encrypted files, and for more files or bytes than the limits
-    allow: bytes are counted as they are read, whatever the archive says of itself.
+    encrypted files, and for more files or bytes than the limits allow: bytes are counted as they are read, whatever
+    the archive says of itself.
     """
     if path.is_dir():
         yield _entered(path)
