@@ -9,11 +9,10 @@ try:  # before torch, where a Space installs it
 except ImportError:
     spaces = None
 
-from refseg import Predictor
 from refseg.inference.video import VideoPredictor
-from refseg.ui import Shelf, build_demo, launch_options
+from refseg.ui import Shelf, build_demo, launch_options, load_page_model
 
-predictor = Predictor.load()
+predictor, notice = load_page_model(os.environ.get("REFSEG_MODEL"))
 
 
 def compute(image, expressions):
@@ -30,7 +29,7 @@ lent = spaces is not None and os.environ.get("SPACES_ZERO_GPU")
 borrowed = {"compute": spaces.GPU(duration=30)(compute), "compute_clip": spaces.GPU(duration=120)(compute_clip)} if lent else {}
 hosted = "SPACE_ID" in os.environ  # a public Space: visitors must not see each other's projects
 root = os.environ.get("REFSEG_PROJECTS") or ("/tmp/refseg-projects" if hosted else Path.home() / "refseg-projects")  # noqa: S108
-demo = build_demo(predictor, shelf=Shelf(Path(root), listed=not hosted), **borrowed)
+demo = build_demo(predictor, notice=notice, shelf=Shelf(Path(root), listed=not hosted), **borrowed)
 
 if __name__ == "__main__":
     demo.launch(**launch_options())

@@ -1,8 +1,9 @@
 """Clips with labels: with attention across frames, with choices linked over frames only, and each frame by itself.
 
-    python -m benchmarks.sequences --data DATA/davis [--model M] [--only a,b,c] [--stride 3] [--threads 2] [--json F]
+    python -m benchmarks.sequences --data DATA/davis [--model M] [--only a,b,c] [--stride 3] [--threshold X] [--threads 2] [--json F]
 
-Region J, boundary F and instability as `python -m refseg evaluate --format sequences` has them, on every `stride`-th frame. For figures on clips that the
+Region J, boundary F and instability as `python -m refseg evaluate --format sequences` has them, on every `stride`-th frame. A threshold overrules
+the model's verdict, so that the figures are of the masks alone. For figures on clips that the
 model has not seen, train with `ClipSpec(..., without=(...))` and name those clips with `--only`.
 """
 
@@ -45,8 +46,8 @@ def remembering(see: Callable[..., SeenImages]) -> tuple[Callable[..., SeenImage
     return remembered, memory
 
 
-def compare(predictor: Predictor, clips: list[LabelledClip]) -> dict[str, dict[str, Any]]:
-    """For each way and clip the figures of `evaluate_sequences`."""
+def compare(predictor: Predictor, clips: list[LabelledClip], threshold: float | None = None) -> dict[str, dict[str, Any]]:
+    """For each way and clip the figures of `evaluate_sequences`; threshold: as there."""
     results: dict[str, dict[str, Any]] = {}
     with predictor.running() as network:
         config = network.config
@@ -60,7 +61,7 @@ def compare(predictor: Predictor, clips: list[LabelledClip]) -> dict[str, dict[s
         memory.clear()
         for way, settings in ways.items():
             _configure(predictor, settings)
-            figures = evaluate_sequences(VideoPredictor(predictor), [clip])["sequences"][clip.name]
+            figures = evaluate_sequences(VideoPredictor(predictor), [clip], threshold=threshold)["sequences"][clip.name]
             results.setdefault(way, {})[clip.name] = figures
             print(f"{clip.name}, {way}:", *(f"{key} {figures[key]:.3f}" for key in FIGURES), flush=True)
     _configure(predictor, config)
@@ -80,18 +81,19 @@ def main() -> None:
     parser.add_argument("--model")
     parser.add_argument("--only", default="")
     parser.add_argument("--stride", type=int, default=3)
+    parser.add_argument("--threshold", type=float)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     only = set(arguments.only.split(",")) - {""}
     clips = [thinned(clip, arguments.stride) for clip in read_sequences(arguments.data) if not only or clip.name in only]
-    results = compare(Predictor.load(arguments.model), clips)
+    results = compare(Predictor.load(arguments.model), clips, arguments.threshold)
     rows = []
     for way, by_clip in results.items():
-        means = (sum(row[key] for row in by_clip.values()) / len(by_clip) for key in FIGURES)
-        rows.append([way, *(percent(value) for value in means)])
-    print(table([f"{len(clips)} clips", "region J", "boundary F", "instability"], rows))
+        j, f, instability = (sum(row[key] for row in by_clip.values()) / len(by_clip) for key in FIGURES)
+        rows.append([way, *(percent(value) for value in ((j + f) / 2, j, f, instability))])
+    print(table([f"{len(clips)} clips", "J&F", "region J", "boundary F", "instability"], rows))
     if arguments.json:
         with replacing(arguments.json) as temporary:
             temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

@@ -2,11 +2,12 @@
 
 import argparse
 import contextlib
-import difflib
 import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
+
+from rapidfuzz import fuzz, process
 
 from refseg.commands import bench, evaluate, export, hub, import_, segment, train, video
 from refseg.errors import InputError, RefsegError
@@ -55,8 +56,8 @@ class Parser(argparse.ArgumentParser):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`; did you mean X?` for the known name spelled most like `name`, nothing where none is near."""
-    near = difflib.get_close_matches(name, list(known), n=1)
+    """`; did you mean X?` with the known name that is spelled most like `name`; "" if none is similar."""
+    near = process.extractOne(name, list(known), scorer=fuzz.ratio, score_cutoff=60)
     return f"; did you mean {near[0]}?" if near else ""
 
 

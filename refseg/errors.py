@@ -41,6 +41,10 @@ class HubError(InputError):
     """A model repository that cannot be used."""
 
 
+class UnreachableError(HubError):
+    """The Hub gives no answer: no network, a name that does not resolve, or a server error."""
+
+
 class DeviceError(InputError):
     """A device or precision that is not available here."""
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from refseg.errors import CheckpointError, ExpressionError
 from refseg.files import replacing
@@ -46,7 +48,6 @@ class Vocabulary:
         if self._words[:2] != (PAD_WORD, UNK_WORD):
             raise ValueError(f"a vocabulary starts with {PAD_WORD}, {UNK_WORD}; got {list(self._words[:2])}")
         self._index = {word: index for index, word in enumerate(self._words)}
-        self._letters: list[int] | None = None
         if len(self._index) != len(self._words):
             raise ValueError(f"a vocabulary holds each word once; got {len(self._words) - len(self._index)} repeated")
 
@@ -65,19 +66,13 @@ class Vocabulary:
         return self._words[index]
 
     def nearest(self, word: str, count: int = 3) -> list[str]:
-        """Up to `count` known words spelled most like `word`: by edit distance (at most 2, at most half the word), then by frequency."""
-        if self._letters is None:
-            self._letters = [_letters(known) for known in self._words]
+        """Up to `count` known words that are spelled most like `word`: by edit distance (at most 2, at most half the word), then by frequency.
+
+        An edit inserts, deletes or replaces a letter, or swaps two neighbors.
+        """
         limit = min(2, max(1, len(word) // 2))
-        wanted = _letters(word)
-        candidates: list[tuple[int, int]] = []
-        for index, (known, letters) in enumerate(zip(self._words, self._letters, strict=True)):
-            # An edit changes the set of letters by two at most: nearly all words fall at this cheap comparison.
-            if index <= UNK or abs(len(known) - len(word)) > limit or (letters ^ wanted).bit_count() > 2 * limit:
-                continue
-            if (distance := _edit_distance(word, known, limit)) <= limit:
-                candidates.append((distance, index))
-        return [self._words[index] for _, index in sorted(candidates)[:count]]
+        found = process.extract(word, self._words[UNK + 1 :], scorer=OSA.distance, processor=None, score_cutoff=limit, limit=None)
+        return [known for known, _, _ in sorted(found, key=lambda match: match[1:])[:count]]
 
     def save(self, path: str | Path) -> None:
         """Write one word a line, UTF-8, atomically. Raises OSError."""
@@ -104,31 +99,6 @@ class Vocabulary:
             return cls(words)
         except ValueError as error:
             raise CheckpointError(f"the vocabulary {path} cannot be used: {error}") from error
-
-
-def _letters(word: str) -> int:
-    """The set of letters of `word` as bits; letters far apart in Unicode may share one."""
-    bits = 0
-    for character in word:
-        bits |= 1 << (ord(character) & 63)
-    return bits
-
-
-def _edit_distance(a: str, b: str, limit: int) -> int:
-    """Levenshtein distance with neighbour swaps counted once, or anything above `limit` when it is larger."""
-    before: list[int] = []
-    last = list(range(len(b) + 1))
-    for i, x in enumerate(a, start=1):
-        row = [i]
-        for j, y in enumerate(b, start=1):
-            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (x != y))
-            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
-                cost = min(cost, before[j - 2] + 1)
-            row.append(cost)
-        if min(row) > limit:
-            return limit + 1
-        before, last = last, row
-    return last[-1]
 
 
 @dataclass(frozen=True)

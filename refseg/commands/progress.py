@@ -1,26 +1,22 @@
-"""Counts on the console, where somebody may look."""
+"""Progress of long work on the console."""
 
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-INTERVAL = 0.1  # seconds between two counts
+from tqdm import tqdm
 
 
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """What a long piece of work calls with done and total: one line that is written over, on a terminal alone; it is ended whatever happens."""
-    last, unfinished = -INTERVAL, False
+    """A bar with rate and time left on standard error, shown on a terminal only.
 
-    def tell(done: int, total: int) -> None:
-        nonlocal last, unfinished
-        if sys.stderr.isatty() and (done == total or time.monotonic() - last >= INTERVAL):
-            last, unfinished = time.monotonic(), done < total
-            print(f"\r{done}/{total} {what}", end="" if unfinished else "\n", file=sys.stderr, flush=True)
+    Yields a function that is called with the number done and the total. what: the plural of what is counted.
+    """
+    with tqdm(desc=what, unit="", disable=None, leave=True, dynamic_ncols=True) as bar:
 
-    try:
-        yield tell
-    finally:
-        if unfinished:
-            print(file=sys.stderr)
+        def show(done: int, total: int) -> None:
+            if bar.total != total:
+                bar.total = total
+            bar.update(done - bar.n)
+
+        yield show

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Compute everything, then write everything, then say what was found: one line for each expression."""
     from refseg.images import load_image
-    from refseg.inference.record import encodable, segmentation_entry
+    from refseg.inference.record import result_record, segmentation_entry
 
     path: Path = arguments.image
     if not path.is_file():
@@ -56,16 +56,15 @@ def run(arguments: argparse.Namespace) -> None:
     image = load_image(path)
     check_refinement(arguments.refine)
     predictor = load_predictor(arguments)
-    threshold = predictor.threshold if arguments.threshold is None else arguments.threshold
     encoded = predictor.encode(image)
     explanations = _explained(predictor, encoded, arguments) if arguments.explain else []
     answers = [one.segmentation for one in explanations] or predictor.segment(encoded, arguments.expression)
     masks = [answer.mask(arguments.threshold, refine=arguments.refine) for answer in answers]
     entries = [
-        segmentation_entry(answer, mask, f"masks/{n:03d}.png", threshold)
+        segmentation_entry(answer, mask, f"masks/{n:03d}.png", arguments.threshold, arguments.refine)
         for n, (answer, mask) in enumerate(zip(answers, masks, strict=True))
     ]
-    record = {"image": encodable(str(path)), "model": predictor.name, "segmentations": entries}
+    record = result_record(str(path), predictor.name, entries)
     with output_folder(arguments.output, last=RESULT) as staging:
         _write(staging, image, masks, record)
         if explanations:

@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pycocotools import mask as coco
 
 from refseg.errors import DataError
 
@@ -25,51 +26,46 @@ _MAX_GROUPS = 13
 
 
 def polygons_to_mask(polygons: Sequence[Sequence[float]], height: int, width: int) -> BoolMask:
-    """Union of polygons as a bool mask (height, width); within one polygon the even-odd rule holds.
+    """Union of polygons as a bool mask (height, width), the same pixels as pycocotools gives; within one polygon the even-odd rule holds.
 
-    A pixel belongs to a polygon when its centre lies inside, which is the rule of pycocotools too; that one first rounds the corners
-    to a fifth of a pixel, so single pixels on the outline differ (0.1 to 0.2 per cent of the area over COCO annotations). Corners
-    outside the picture are allowed. Raises DataError for a polygon that is not a flat list of at least three finite points.
+    Corners outside of the image are allowed. Raises DataError for a polygon that is not a flat list of at least three finite points.
     """
     _check_size(height, width)
     mask = np.zeros((height, width), dtype=bool)
     for polygon in polygons:
-        _fill_polygon(mask, polygon)
+        points = _clipped(_points_of(polygon), height, width)
+        if len(points) >= 3:
+            mask |= coco.decode(coco.frPyObjects([points.ravel().tolist()], height, width))[..., 0].view(bool)
     return mask
 
 
-def _fill_polygon(mask: BoolMask, polygon: Sequence[float]) -> None:
+def _points_of(polygon: Sequence[float]) -> NDArray[np.float64]:
     try:
         points = np.asarray(polygon, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError("got a polygon that is not a list of numbers, expected x0, y0, x1, y1, ...: mend the annotation") from error
+        raise DataError("A polygon is not a list of numbers, expected x0, y0, x1, y1, ... Fix the annotation.") from error
     if points.ndim != 1 or points.size < 6 or points.size % 2 or not np.isfinite(points).all():
-        raise DataError(f"got a polygon of shape {points.shape}, expected at least 6 finite numbers x0, y0, x1, ...: mend the annotation")
-    height, width = mask.shape
-    # Far-away corners are as good as any outside the picture, and huge ones would lose precision below.
-    points = np.clip(points, -1e6, 1e6).reshape(-1, 2)
-    x0, y0 = points[:, 0], points[:, 1]
-    x1, y1 = np.roll(x0, -1), np.roll(y0, -1)
-    # Each edge crosses the centre lines of columns [first, last); the half-open range counts a shared corner once.
-    first = np.clip(np.ceil(np.minimum(x0, x1) - 0.5), 0, width).astype(np.int64)
-    last = np.clip(np.ceil(np.maximum(x0, x1) - 0.5), 0, width).astype(np.int64)
-    crossings = last - first
-    total = int(crossings.sum())
-    if total == 0:
-        return
-    # An edge there and back must cross at the same rows: both are computed from left to right, so that their rounding is the same.
-    back = x1 < x0
-    x0, x1, y0, y1 = np.where(back, x1, x0), np.where(back, x0, x1), np.where(back, y1, y0), np.where(back, y0, y1)
-    edge = np.repeat(np.arange(len(points)), crossings)
-    column = np.arange(total) - np.repeat(np.cumsum(crossings) - crossings, crossings) + first[edge]
-    y = y0[edge] + (column + 0.5 - x0[edge]) * (y1[edge] - y0[edge]) / (x1[edge] - x0[edge])
-    row = np.clip(np.ceil(y - 0.5), 0, height).astype(np.int64)
-    top, left, right = int(row.min()), int(column.min()), int(column.max()) + 1
-    bottom = int(row.max())
-    # Every crossing flips inside and outside for all pixels below it in its column.
-    flips = np.zeros((bottom - top + 1, right - left), dtype=np.uint8)
-    np.bitwise_xor.at(flips, (row - top, column - left), 1)
-    mask[top:bottom, left:right] |= np.bitwise_xor.accumulate(flips, axis=0)[:-1].astype(bool)
+        raise DataError(f"A polygon has the shape {points.shape}, expected at least 6 finite numbers x0, y0, x1, ... Fix the annotation.")
+    return points.reshape(-1, 2)
+
+
+def _clipped(points: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+    """The part of a polygon (N, 2) that lies near the image (Sutherland and Hodgman, 1974).
+
+    pycocotools walks along every edge, so a corner at 1e9 would cost gigabytes. What lies within one image size of the image stays as it is.
+    """
+    for axis, size in ((0, width), (1, height)):
+        for limit, sign in ((-size, 1), (2 * size, -1)):
+            distance = sign * (points[:, axis] - limit)  # at least 0 on the side that is kept
+            if (distance >= 0).all():
+                continue
+            following, after = np.roll(points, -1, axis=0), np.roll(distance, -1)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                crossing = points + (distance / (distance - after))[:, None] * (following - points)
+            crossing[:, axis] = limit
+            kept = np.stack([points, crossing], axis=1).reshape(-1, 2)
+            points = kept[np.stack([distance >= 0, (distance >= 0) != (after >= 0)], axis=1).ravel()]
+    return points
 
 
 def encode_counts(mask: BoolMask) -> Counts:

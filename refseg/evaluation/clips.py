@@ -1,23 +1,21 @@
-"""How a predictor is measured on clips: region, boundary and steadiness, as on DAVIS (Perazzi et al., CVPR 2016)."""
+"""How a predictor is measured on clips: region J and boundary F as on DAVIS (Perazzi et al., CVPR 2016), and how steady the masks are."""
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from refseg.data.sequences import LabelledClip
 from refseg.errors import DataError
 from refseg.evaluation.asking import describe_verdict
+from refseg.evaluation.boundary import TOLERANCE, boundary_f
 from refseg.evaluation.metrics import Score
 from refseg.overlap import iou
 
 BoolMask = NDArray[np.bool_]
-TOLERANCE = 0.008  # of the picture's diagonal, as on DAVIS
 
 
 class MeasuredAnswer(Protocol):
@@ -56,7 +54,8 @@ def evaluate_sequences(
     """Measure on every expression of every clip, frame by frame.
 
     limit: so many clips at most.  progress(frames done, frames in all) is called after each frame. Shares in 0..1, ready for JSON: {"n", "overall_iou",
-    "mean_iou", "precision", "seconds", "protocol", "boundary_f", "instability", "sequences": {name: {"mean_iou", "boundary_f", "instability"}}}.
+    "mean_iou" (J), "precision", "seconds", "protocol", "boundary_f" (F), "j_and_f" (their mean), "instability", "sequences": {name: {"mean_iou", "boundary_f",
+    "instability"}}}.
     Raises DataError where there is nothing to measure.
     """
     clips = clips[:limit]
@@ -86,6 +85,7 @@ def evaluate_sequences(
         "seconds": round(time.perf_counter() - started, 3),
         "protocol": _describe(threshold, refine, len(clips)),
         "boundary_f": figures["boundary_f"],
+        "j_and_f": (figures["mean_iou"] + figures["boundary_f"]) / 2,
         "instability": figures["instability"],
         "sequences": sequences,
     }
@@ -112,32 +112,11 @@ class _Trace:
         return {"mean_iou": float(np.mean(self._region)), "boundary_f": float(np.mean(self._boundary)), "instability": steady}
 
 
-def boundary_f(found: BoolMask, target: BoolMask, tolerance: float = TOLERANCE) -> float:
-    """F measure, 0..1, of two masks' outlines (H, W): a point of one counts as met where the other passes within `tolerance` of the diagonal."""
-    if found.shape != target.shape:
-        raise ValueError(f"got masks of {found.shape} and {target.shape}, expected the same shape")
-    outlines = [_outline(mask) for mask in (found, target)]
-    if not outlines[0].any() or not outlines[1].any():
-        return float(outlines[0].any() == outlines[1].any())
-    radius = max(1, math.ceil(tolerance * math.hypot(*found.shape)))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    near = [cv2.dilate(outline.astype(np.uint8), disc) > 0 for outline in outlines]
-    precision = float((outlines[0] & near[1]).sum() / outlines[0].sum())
-    recall = float((outlines[1] & near[0]).sum() / outlines[1].sum())
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-
-
-def _outline(mask: BoolMask) -> BoolMask:
-    """Pixels of the mask that touch what is outside it; the picture's border counts as inside."""
-    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(mask & (inner == 0))
-
-
 def _describe(threshold: float | None, refine: str, clips: int) -> str:
     cut = f"cut at {threshold:g}" if threshold is not None else "cut at the model's own value"
     refined = "" if refine == "none" else f", refined by {refine}"
     return (
-        f"{clips} clips; every frame of every expression is one sample of overall IoU and precision@X; mean IoU (J), boundary F (within {TOLERANCE:g} of the "
-        f"diagonal) and instability (mean difference of the masks' and the labels' IoU with the frame before) are means over frames, then expressions, "
-        f"then clips; the probability, at the picture's own size, is {cut}{refined}; {describe_verdict(threshold)}."
+        f"{clips} clips; every frame of every expression is one sample of overall IoU and precision@X; mean IoU (J), boundary F (as DAVIS defines it, "
+        f"matches within {TOLERANCE:g} of the diagonal) and instability (mean difference of the masks' and the labels' IoU with the frame before) are "
+        f"means over frames, then expressions, then clips; the probability, at the picture's own size, is {cut}{refined}; {describe_verdict(threshold)}."
     )

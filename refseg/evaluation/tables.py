@@ -66,9 +66,12 @@ def report(result: Mapping[str, Any], style: Style = "plain") -> str:
 def sequence_report(result: Mapping[str, Any], style: Style = "plain") -> str:
     """One result of `evaluate_sequences`: a row for each clip and one for all, then all frames together."""
     figures = {**result["sequences"], "all": result}
-    rows = [[name, percent(r["mean_iou"]), percent(r["boundary_f"]), percent(r["instability"])] for name, r in figures.items()]
+    rows = [
+        [name, percent((r["mean_iou"] + r["boundary_f"]) / 2), *(percent(r[key]) for key in ("mean_iou", "boundary_f", "instability"))]
+        for name, r in figures.items()
+    ]
     lines = [
-        table(["", "region J", "boundary F", "instability"], rows, style),
+        table(["", "J&F", "region J", "boundary F", "instability"], rows, style),
         "",
         result_table({"all frames": {**result, "mean_iou": None}}, style),
     ]

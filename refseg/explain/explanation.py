@@ -93,13 +93,13 @@ def explain(predictor: Predictor, encoded: EncodedImage, expression: str, thresh
     read = predictor.tokeniser.encode(expression)
     shortened = [read.without(position) for position in range(len(read.tokens))]
     original, *answers = predictor.segment(encoded, [read, *(one for one in shortened if one is not None)])
-    rest = iter(answers)
-    left_out = [_compared(original, word, None if one is None else next(rest), threshold) for word, one in enumerate(shortened)]
+    rest, before = iter(answers), original.seen_mask(threshold)
+    left_out = [_compared(original, before, word, None if one is None else next(rest), threshold) for word, one in enumerate(shortened)]
     return Explanation(original, tuple(left_out), threshold)
 
 
-def _compared(original: Segmentation, word: int, answer: Segmentation | None, threshold: float) -> WordLeftOut:
-    before = original.seen_mask(threshold)
+def _compared(original: Segmentation, before: NDArray[np.bool_], word: int, answer: Segmentation | None, threshold: float) -> WordLeftOut:
+    """before: the `seen_mask` of the original."""
     after = np.zeros_like(before) if answer is None else answer.seen_mask(threshold)
     known = answer is not None and answer.presence is not None and original.presence is not None
     return WordLeftOut(

@@ -23,6 +23,7 @@ from refseg.inference.settings import brief, check_network
 from refseg.language import Vocabulary
 from refseg.models.config import NetworkConfig
 from refseg.models.network import ReferringNetwork
+from refseg.resources import CHECKPOINTS, resource_folder
 
 FORMAT = 1
 CONFIG, WEIGHTS, VOCABULARY, CARD = "config.json", "model.safetensors", "vocabulary.txt", "README.md"
@@ -32,16 +33,7 @@ MAX_PARAMETERS = 500_000_000
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz")
 
 _FLOATS = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32}
-
-
-def _embedded_folder() -> Path:
-    """`checkpoints/` beside the package in a checkout, inside the package where it is installed."""
-    package = Path(__file__).resolve().parents[1]
-    beside = package.parent / "checkpoints"
-    return beside if (beside / CONFIG).is_file() or not (package / "checkpoints").is_dir() else package / "checkpoints"
-
-
-EMBEDDED = _embedded_folder()
+EMBEDDED = resource_folder(CHECKPOINTS)
 
 
 def save_checkpoint(

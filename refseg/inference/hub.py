@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from refseg.errors import CheckpointError, HubError
+from refseg.errors import CheckpointError, HubError, UnreachableError
 from refseg.inference.checkpoint import CARD, CONFIG, EMBEDDED, MAX_BYTES, PICKLES, VOCABULARY, WEIGHTS, load_checkpoint
 
 if TYPE_CHECKING:
@@ -38,15 +38,12 @@ class ModelSource:
     revision: str | None = None
 
 
-class UnreachableError(HubError):
-    """The Hub gives no answer: no network, a name that does not resolve, a server in trouble."""
-
-
 def resolve_model(model: str | Path | None) -> ModelSource:
     """A checkpoint folder, a Hub repository `user/name[@revision]`, or None for the embedded checkpoint -> its folder on this machine.
 
-    A folder comes first where both could be meant. Without network the copy of the last download is used and, where there is none, the embedded
-    checkpoint; a warning says so. Raises HubError for a repository that does not exist or holds no such model, CheckpointError for what is neither.
+    A folder comes first where both could be meant. Without network the cached copy of that repository and revision is used, and a warning says so; no
+    other model ever takes its place. Raises HubError for a repository that does not exist or holds no such model, UnreachableError, which is one, for
+    one that is neither cached nor to be had, CheckpointError for what is neither folder nor repository.
     """
     if model is None:
         return ModelSource(EMBEDDED, "embedded")
@@ -62,11 +59,7 @@ def resolve_model(model: str | Path | None) -> ModelSource:
             f"no model {model!r}: it is no folder here, and a repository on the Hub is named user/name or user/name@revision"
         )
     repository, revision = parse_repository(model)
-    try:
-        return ModelSource(pull(repository, revision), model, revision)
-    except UnreachableError as error:
-        log.warning("%s; it was never downloaded here, so the embedded model is used", error)
-        return ModelSource(EMBEDDED, "embedded")
+    return ModelSource(pull(repository, revision), model, revision)
 
 
 def _there(question: Callable[[], bool]) -> bool:
@@ -88,7 +81,7 @@ def parse_repository(name: str) -> tuple[str, str]:
 def pull(repository: str, revision: str = MAIN, *, endpoint: str | None = None, cache: Path | None = None) -> Path:
     """Download a model, as far as the cache does not hold it, and return its folder there; progress is shown on standard error.
 
-    endpoint, cache: of the Hub and of its client where None.  Without network the last download is used, and a warning says so.
+    endpoint, cache: of the Hub and of its client where None.  Without network the cached copy is used, and a warning says so.
     Raises HubError when the repository, the revision or the model in it does not exist, or its files are too large; UnreachableError, which is one,
     without network and without an earlier download.
     """
@@ -101,8 +94,10 @@ def pull(repository: str, revision: str = MAIN, *, endpoint: str | None = None, 
     except UnreachableError as error:
         kept = _cached(repository, revision, endpoint, cache)
         if kept is None:
-            raise
-        log.warning("%s; the copy of the last download is used", error)
+            raise UnreachableError(
+                f"{error}. This machine has no folder of that name and no cached copy of {repository}@{revision}"
+            ) from error
+        log.warning("%s. The cached copy of %s@%s is used, commit %s", error, repository, revision, kept.name[:12])
         return kept
     for name in NEEDED:
         if not (folder / name).is_file():
@@ -238,7 +233,7 @@ def _refused(status: int, repository: str, reason: str) -> HubError:
 
 
 def _unreachable(repository: str, reason: str) -> UnreachableError:
-    return UnreachableError(f"cannot reach the Hub for {repository} ({reason}): check the network and try again")
+    return UnreachableError(f"cannot reach the Hub for {repository} ({reason}): expected an answer, check the name and the network")
 
 
 def _from_transport(error: BaseException) -> bool:

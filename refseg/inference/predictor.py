@@ -259,6 +259,7 @@ class Predictor:
             threshold=self.threshold,
             presence=None if output.presence is None else self.presence.probability(float(output.presence[row])),
             presence_threshold=self.presence.threshold,
+            gate=None if output.gate is None else float(output.gate[row]),
             # Copies: a view would keep the whole pass in memory.
             logits=output.logits[row].numpy().copy(),
             strongest=strongest[row].numpy().copy(),

@@ -22,7 +22,7 @@ class Segmentation:
     beyond the network's limit.  logits (h', w'): on the network's grid over the letterboxed square.  word_attention (L, T): a of Eq. 4, rows sum to 1.
     word_maps (L, T, h, w): share of its attention that a position pays to a word.  memory_gates, reset_gates (L, h, w): of Eq. 6, 0..1.
     presence: probability 0..1 that the thing named is in the picture at all; None when the network does not say; below `presence_threshold`
-    the verdict is `absent`.
+    the verdict is `absent`.  gate: share 0..1 of the chosen region in the logits, the rest being the dense answer's; None without regions.
     """
 
     expression: str
@@ -41,6 +41,7 @@ class Segmentation:
     memory_gates: FloatArray = field(repr=False)
     reset_gates: FloatArray = field(repr=False)
     presence_threshold: float = 0.0
+    gate: float | None = None
     # The last refined mask and its threshold: a page shows and saves the same one several times, and each takes a second or more.
     _refined: dict[float, NDArray[np.bool_]] = field(default_factory=dict, init=False, repr=False)
 

@@ -41,6 +41,7 @@ class NetworkOutput(NamedTuple):
     features (K, C, h, w): the fused map of Eq. 6.  memory_gates, reset_gates (K, L, h, w): 0..1.
     presence (K,): logit that the thing named is in the picture; None when the configuration has no such head.
     dense (K, h', w'): logits of Eq. 7, before the masks of chosen regions are mixed in; the same as logits where there are none.
+    gate (K,): share 0..1 of the best region's mask in the logits, see `mixed_logits`; None when the configuration has no regions.
     selected: the choice among the regions; None when the configuration has none.
     """
 
@@ -52,4 +53,5 @@ class NetworkOutput(NamedTuple):
     reset_gates: Tensor
     presence: Tensor | None
     dense: Tensor | None = None
+    gate: Tensor | None = None
     selected: Selected | None = None

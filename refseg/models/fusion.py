@@ -45,9 +45,15 @@ class GatedFusion(nn.Module):
         memory = [gate(x_i).sigmoid() for gate, x_i in zip(self.memory, x, strict=True)]
         reset = [gate(x_i).sigmoid() for gate, x_i in zip(self.reset, x, strict=True)]
         offered = [gamma * m for gamma, m in zip(self.gamma, memory, strict=True)]
-        everything = sum(share * x_i for share, x_i in zip(offered, x, strict=True))
-        fused = []
+        # In place where no gradient needs the old values: for many expressions these passes over memory cost more than the convolutions.
+        everything = offered[0] * x[0]
+        for share, x_i in zip(offered[1:], x[1:], strict=True):
+            everything.add_(share * x_i)
+        features: Tensor | None = None
         for x_i, m, r, own in zip(x, memory, reset, offered, strict=True):
             g = torch.addcmul(everything, 1 - m - own, x_i)  # (1 - m) X, and what all levels offer but for its own
-            fused.append(x_i + r * (g.tanh() - x_i))
-        return Fused(sum(fused[1:], fused[0]), torch.cat(memory, dim=1), torch.cat(reset, dim=1))
+            fused = torch.addcmul(x_i, r, g.tanh_() - x_i)
+            features = fused if features is None else features.add_(fused)
+        if features is None:
+            raise ValueError("expected at least one level, got none")
+        return Fused(features, torch.cat(memory, dim=1), torch.cat(reset, dim=1))

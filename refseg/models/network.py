@@ -136,6 +136,7 @@ class ReferringNetwork(nn.Module):
             )
             x = self.refinement(x, details, evidence)
         dense = logits = self.prediction(x).squeeze(1)
+        gate = None
         if selected is not None and evidence is not None:
             region = evidence[:, 0]
             gate = self.gate(gate_cues(selected, dense, region)).sigmoid().squeeze(1)
@@ -149,6 +150,7 @@ class ReferringNetwork(nn.Module):
             reset_gates=fused.reset_gates,
             presence=None if self.presence is None else self.presence.logit(fused.features, selected),
             dense=dense,
+            gate=gate,
             selected=selected,
         )
 

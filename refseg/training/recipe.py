@@ -8,13 +8,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from refseg import resources
 from refseg.data.choices import DEFAULT_MIX
 from refseg.data.sources import ClipSpec, SourceSpec
 from refseg.errors import DataError
 from refseg.models.config import NetworkConfig
+from refseg.resources import resource_folder
 from refseg.training.losses import LossWeights
 
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+RECIPES = resource_folder(resources.RECIPES)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from refseg.inference.crf import why_unavailable
 from refseg.ui.annotate_tab import build_annotate_tab
 from refseg.ui.examples import Example, find_clips, find_examples
 from refseg.ui.image_tab import build_image_tab
+from refseg.ui.messages import Message, messages_html
 from refseg.ui.runner import Compute, ComputeClip, Runner
 from refseg.ui.shelf import Shelf
 from refseg.ui.video_tab import build_video_tab
@@ -29,17 +30,21 @@ def build_demo(
     examples: Sequence[Example] | None = None,
     clips: Sequence[Example] | None = None,
     shelf: Shelf | None = None,
+    notice: str | None = None,
 ) -> gr.Blocks:
     """The page around one predictor, not launched; launch it with `launch_options()`.
 
     compute, compute_clip: run the network in place of the predictor where a GPU is lent per call (see `Runner`).
     examples, clips: those of `find_examples` and `find_clips` when None.  shelf: where annotation projects are kept; with None there is no such tab.
+    notice: what every visitor must know about the model, shown above the tabs.
     """
     runner = Runner(predictor, compute, compute_clip)
     chosen = find_examples() if examples is None else examples
     demo = gr.Blocks(title="refseg: say it, see it", analytics_enabled=False, delete_cache=(CACHE_CHECK, CACHE_AGE))
     with demo:
         gr.HTML(_header(predictor.name, runner.place), elem_id="rs-header")
+        if notice is not None:
+            gr.HTML(messages_html([Message(notice, "warning")]), elem_id="rs-notice")
         with gr.Tabs(elem_id="rs-tabs"):
             with gr.Tab("Picture", id="picture"):
                 build_image_tab(runner, chosen, unavailable=why_unavailable())

@@ -10,7 +10,7 @@ import numpy as np
 
 from refseg.files import replacing
 from refseg.images import save_png
-from refseg.inference.record import segmentation_entry
+from refseg.inference.record import result_record, segmentation_entry
 from refseg.rendering import overlay
 from refseg.ui.saving import Saved, nothing_to_save, save_file
 from refseg.ui.session import Session
@@ -45,10 +45,11 @@ class Downloads:
         """result.json: as `python -m refseg segment` writes it, its mask being mask.png."""
 
         def write(session: Session, found: "Segmentation", path: Path) -> None:
-            entry = segmentation_entry(found, session.mask(threshold, refine), "mask.png", threshold)
-            record = {"image": session.name, "model": self._model, "segmentations": [entry]}
+            mask, part = session.mask(threshold, refine), session.chosen is not None
+            entry = segmentation_entry(found, mask, "mask.png", threshold, "crf" if refine else "none", part)
+            record = result_record(session.name, self._model, [entry])
             with replacing(path) as temporary:
-                temporary.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+                temporary.write_text(json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
         return _save(session, "result.json", write)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from refseg.images import load_image
 from refseg.pictures import jpeg_uri, reduced_image
+from refseg.resources import EXAMPLES, resource_folder
 
 THUMBNAIL = 240
-DRAWN = Path(__file__).resolve().parents[2] / "assets" / "examples"
+DRAWN = resource_folder(EXAMPLES)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ def test_segment_writes_what_was_promised(
     assert list(result) == ["image", "model", "segmentations"]
     assert (result["image"], result["model"]) == (str(picture), "tiny")
     keys = ["expression", "tokens", "unknown", "truncated", "mask", "threshold", "peak", "area_fraction", "word_attention"]
+    keys += ["presence", "verdict", "confidence", "uncertainty", "refined", "gate", "skipped"]
     for number, found in enumerate(result["segmentations"]):
         assert list(found) == keys
         assert found["mask"] == f"masks/{number:03d}.png"
@@ -51,6 +52,7 @@ def test_more_than_20_words_are_cut_and_that_is_said(segment: Segment, picture: 
     assert segment(picture, "--expression", "the dog " * 11) == 0
     (found,) = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["segmentations"]
     assert found["truncated"] is True and len(found["tokens"]) == 20
+    assert {"step": "words", "reason": "the model reads at most 20 words; not read: the dog"} in found["skipped"]
     assert "only the first 20 words were read" in capsys.readouterr().out
 
 
@@ -75,8 +77,10 @@ def test_a_file_name_that_is_not_unicode(segment: Segment, sample_image: NDArray
 
 @pytest.mark.skipif(not crf.available(), reason="pydensecrf2 is not installed here")
 def test_refinement(segment: Segment, picture: Path, tmp_path: Path) -> None:
-    assert segment(picture, "--expression", "dog", "--refine", "crf") == 0
+    assert segment(picture, "--expression", "dog", "--refine", "crf", "--threshold", "0.5") == 0
     assert (tmp_path / "out" / "masks" / "000.png").is_file()
+    (found,) = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["segmentations"]
+    assert found["refined"] is True
 
 
 def test_refinement_where_it_is_missing(segment: Segment, picture: Path, tmp_path: Path, monkeypatch: Patch, capsys: Capture) -> None:

@@ -1,7 +1,6 @@
 """Measures of clips: on masks whose figures are known, and through the command."""
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from refseg.cli import main
 from refseg.data.sequences import LabelledClip, read_sequences
 from refseg.errors import DataError
-from refseg.evaluation.clips import boundary_f, evaluate_sequences
+from refseg.evaluation.clips import evaluate_sequences
 from refseg.images import save_png
 from refseg.video.reader import Frame
 
@@ -27,47 +24,6 @@ def box(x: int, y: int, side: int = 20, size: tuple[int, int] = (60, 90)) -> Boo
     mask = np.zeros(size, dtype=bool)
     mask[y : y + side, x : x + side] = True
     return mask
-
-
-def naive_boundary_f(found: BoolMask, target: BoolMask, radius: int) -> float:
-    """Point by point: how many outline points have one of the other outline within the disc that OpenCV draws."""
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    reach = {(int(y) - radius, int(x) - radius) for y, x in np.argwhere(disc)}
-
-    def outline(mask: BoolMask) -> set[tuple[int, int]]:
-        points = {(int(y), int(x)) for y, x in np.argwhere(mask)}
-        h, w = mask.shape
-        around = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-        return {(y, x) for y, x in points if any(0 <= y + a < h and 0 <= x + b < w and (y + a, x + b) not in points for a, b in around)}
-
-    one, other = outline(found), outline(target)
-    if not one or not other:
-        return float(bool(one) == bool(other))
-
-    def met(points: set[tuple[int, int]], others: set[tuple[int, int]]) -> float:
-        return sum(any((y + dy, x + dx) in others for dy, dx in reach) for y, x in points) / len(points)
-
-    precision, recall = met(one, other), met(other, one)
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-
-
-@settings(deadline=None, max_examples=30)
-@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(0, 12)), min_size=0, max_size=3), st.integers(0, 9))
-def test_boundary_f_equals_counting_points(boxes: list[tuple[int, int, int]], shift: int) -> None:
-    found, target = np.zeros((30, 30), dtype=bool), np.zeros((30, 30), dtype=bool)
-    for x, y, side in boxes:
-        found |= box(x, y, side, (30, 30))
-        target |= box(x + shift, y, side, (30, 30))
-    radius = max(1, math.ceil(0.05 * math.hypot(30, 30)))
-    assert boundary_f(found, target, 0.05) == pytest.approx(naive_boundary_f(found, target, radius))
-
-
-def test_boundary_f_of_plain_cases() -> None:
-    assert boundary_f(box(5, 5), box(5, 5)) == 1
-    assert boundary_f(box(5, 5), box(6, 5)) == 1  # within the tolerance of one pixel
-    assert boundary_f(box(5, 5), box(60, 30)) == 0
-    assert boundary_f(np.zeros((60, 90), bool), box(5, 5)) == 0
-    assert boundary_f(np.zeros((60, 90), bool), np.zeros((60, 90), bool)) == 1
 
 
 @dataclass
@@ -114,6 +70,7 @@ def test_means_go_over_frames_expressions_and_clips(root: Path) -> None:
     assert result["sequences"]["jumps"] == {"mean_iou": 1, "boundary_f": 1, "instability": 0}
     assert result["sequences"]["still"]["mean_iou"] == pytest.approx((1 + half) / 2)
     assert result["mean_iou"] == pytest.approx((1 + (1 + half) / 2) / 2)
+    assert result["j_and_f"] == pytest.approx((result["mean_iou"] + result["boundary_f"]) / 2)
     assert result["overall_iou"] == pytest.approx((5 * 400 + 3 * 200) / (5 * 400 + 3 * 600))
     assert result["precision"]["0.5"] == pytest.approx(5 / 8)
     assert json.loads(json.dumps(result)) == result

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from refseg.cli import main
 from refseg.errors import CheckpointError, HubError
 from refseg.images import save_png
-from refseg.inference import hub as module
 from refseg.inference.checkpoint import CONFIG, VOCABULARY, WEIGHTS, load_checkpoint
 from refseg.inference.hub import UnreachableError, parse_repository, pull, push, resolve_model
+from refseg.inference.predictor import Predictor
 from tests.hub_server import TOKEN, Hub, serve
+from tests.video.clips import make_clip, numbered
 
 # of the client, about its own transport library
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -93,22 +94,76 @@ def test_without_network_the_last_download_is_used(hub: Hub, files: dict[str, by
         assert pull(NAME) == folder
     (record,) = [record for record in caplog.records if record.name == "refseg"]
     assert record.getMessage() == (
-        "cannot reach the Hub for user/model (it answers with status 503): check the network and try again; the copy of the last download is used"
+        "cannot reach the Hub for user/model (it answers with status 503): expected an answer, check the name and the network. "
+        f"The cached copy of user/model@main is used, commit {folder.name[:12]}"
     )
 
 
-def test_without_network_and_download_the_embedded_model_is_used(
-    hub: Hub, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(module, "EMBEDDED", tiny_checkpoint)
+def test_without_network_and_download_no_other_model_takes_its_place(hub: Hub, files: dict[str, bytes]) -> None:
+    """Neither the embedded model nor another revision of the same repository."""
+    repository = hub.add(NAME, files)
+    repository.refs["v1"] = repository.refs["main"]
+    repository.commit(retrained(files))
+    pull(NAME)
     hub.failing = 500
-    with caplog.at_level(logging.WARNING, "refseg"):
-        source = resolve_model(NAME)
-    assert (source.folder, source.name) == (tiny_checkpoint, "embedded")
-    (record,) = [record for record in caplog.records if record.name == "refseg"]
-    assert "it was never downloaded here, so the embedded model is used" in record.getMessage()
-    with pytest.raises(UnreachableError):
-        pull(NAME)
+    expected = (
+        "cannot reach the Hub for {name} .it answers with status 500.: .* no folder of that name and no cached copy of {name}@{revision}"
+    )
+    for name, revision in (("nobody/nothing", "main"), (NAME, "v1")):
+        with pytest.raises(UnreachableError, match=expected.format(name=name, revision=revision)) as caught:
+            resolve_model(f"{name}@{revision}")
+        assert "\n" not in str(caught.value)
+        with pytest.raises(UnreachableError):
+            Predictor.load(f"{name}@{revision}", device="cpu")
+
+
+def data_set(root: Path, image: NDArray[np.uint8]) -> Path:
+    """Two images of the RefCOCO layout, one to train on and one to validate with."""
+    (root / "images").mkdir(parents=True)
+    images, annotations, references = [], [], []
+    for number, split in enumerate(("train", "val"), start=1):
+        save_png(root / "images" / f"{number}.png", image)
+        images.append({"id": number, "file_name": f"{number}.png", "width": 90, "height": 60})
+        square = [[10, 15, 35, 15, 35, 45, 10, 45]]
+        annotations.append({"id": number, "image_id": number, "category_id": 1, "segmentation": square, "iscrowd": 0})
+        references.append(
+            {"ref_id": number, "ann_id": number, "image_id": number, "split": split, "sentences": [{"sent": "the red circle"}]}
+        )
+    instances = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "object"}]}
+    (root / "instances.json").write_text(json.dumps(instances), encoding="utf-8")
+    (root / "expressions.json").write_text(json.dumps(references), encoding="utf-8")
+    return root
+
+
+@pytest.mark.parametrize("command", ["segment", "video", "evaluate", "train", "bench", "hub"])
+def test_commands_fail_where_the_model_cannot_be_had(
+    hub: Hub,
+    command: str,
+    sample_image: NDArray[np.uint8],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hub.failing = 503
+    save_png(tmp_path / "picture.png", sample_image)
+    data = data_set(tmp_path / "data", sample_image)
+    make_clip(tmp_path / "clip.mp4", numbered(3))
+    monkeypatch.chdir(tmp_path)
+    arguments = {
+        "segment": ["--image", "picture.png", "--expression", "dog", "--output", "out"],
+        "video": ["--input", "clip.mp4", "--expression", "dog", "--output", "out"],
+        "evaluate": ["--data", str(data), "--json", "out.json"],
+        "train": ["--recipe", "finetune", "--data", str(data), "--output", "out", "--steps", "1"],
+        "bench": [],
+        "hub": ["pull", "nobody/nothing"],
+    }[command]
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    status = main([command, *arguments, *([] if command == "hub" else ["--model", "nobody/nothing"])])
+    printed = capsys.readouterr()
+    assert status == 2 and printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert line.startswith("refseg: cannot reach the Hub for nobody/nothing") and "check the name and the network" in line
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == before, "nothing is written"
 
 
 @pytest.mark.parametrize("offline", [True, False])
@@ -304,5 +359,5 @@ def test_a_model_of_the_hub_in_a_process_of_its_own(
         )
         assert done.returncode == 0, done.stderr
         assert json.loads((tmp_path / folder / "result.json").read_text(encoding="utf-8"))["model"] == f"{NAME}@v1"
-        warnings = [line for line in done.stderr.splitlines() if "the copy of the last download is used" in line]
+        warnings = [line for line in done.stderr.splitlines() if "The cached copy of user/model@v1 is used" in line]
         assert len(warnings) == (1 if failing else 0)

@@ -57,6 +57,7 @@ def test_shapes_and_ranges_of_the_answer(network: ReferringNetwork) -> None:
     output = network(pictures(2), tokens, valid)
     config = network.config
     assert output.logits.shape == (2, 16, 16)  # refined to stride 4
+    assert output.gate is not None and output.gate.shape == (2,) and output.gate.min() >= 0 and output.gate.max() <= 1
     assert output.word_attention.shape == (2, 3, 5)
     assert output.word_maps.shape == (2, 3, 5, 4, 4)
     assert output.features.shape == (2, config.channels, 4, 4)

@@ -34,6 +34,7 @@ class FakeSegmentation:
     absent: bool = False
     threshold: float = 0.5
     doubt: float = 0.25
+    gate: float | None = None
 
     def mask(self, threshold: float | None = None, refine: str = "none") -> np.ndarray[Any, Any]:
         mask: np.ndarray[Any, Any] = self.probability >= (0.5 if threshold is None else threshold)

@@ -42,8 +42,15 @@ def test_result_has_the_command_lines_schema(session: Session) -> None:
     (entry,) = record["segmentations"]
     assert set(record) == {"image", "model", "segmentations"} and record["image"] == "a.png" and record["model"] == "model@1"
     keys = {"expression", "tokens", "unknown", "truncated", "mask", "threshold", "peak", "area_fraction", "word_attention"}
+    keys |= {"presence", "verdict", "confidence", "uncertainty", "refined", "gate", "skipped"}
     assert set(entry) == keys and entry["area_fraction"] == pytest.approx(200 / 2400, abs=1e-6)
     assert np.shape(entry["word_attention"]) == (3, 4) and "réd" in text
+
+
+def test_result_says_that_it_was_refined_and_that_a_part_was_chosen(session: Session) -> None:
+    path, _ = Downloads("m").save_result(0.5, True, session.choosing(np.ones((40, 60), bool)))
+    (entry,) = json.loads(Path(str(path)).read_text(encoding="utf-8"))["segmentations"]
+    assert entry["refined"] is True and [step["step"] for step in entry["skipped"]] == ["parts"]
 
 
 def test_saving_again_replaces_the_file(session: Session) -> None:
