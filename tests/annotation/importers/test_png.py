@@ -155,6 +155,17 @@ def test_a_folder_of_masks_for_each_image(root: Path) -> None:
     assert found.skipped() == {"object with a mask that is empty": 1}
 
 
+def test_a_folder_for_each_image_and_its_masks(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for name in ("0a1b", "2c3d"):
+        write_image(root / "stage1_train" / name / "images" / f"{name}.png")
+        for number, area in enumerate((MUG, SPOON)):
+            write_array(root / "stage1_train" / name / "masks" / f"{number}ff.png", area_mask(area).astype(np.uint8) * 255)
+    found = read_data_set(None, root)
+    assert {name: len(record.layers) for name, record in found.records.items()} == {"0a1b.png": 2, "2c3d.png": 2}
+    assert not found.report.skipped
+
+
 def test_splits_of_folders(tmp_path: Path) -> None:
     root = tmp_path / "data"
     for split in ("train", "valid"):

@@ -308,6 +308,7 @@ POSE_2 = f"0 {MUG_BOX} 0.3 0.3 0.5 0.4 0.55 0.3 0.3 0.45"
         (POSE_3, "names: [mug]\nkpt_shape: broken"),
         (POSE_3, "names: [mug]"),
         (f"{POSE_2}\n{POSE_2}", "names: [mug]"),
+        (f"0 {MUG_BOX} 0.9 0.9 2.000000 0.5 0.4 1.000000", "names: [mug]"),
     ],
 )
 def test_pose_labels_give_boxes(lines: str, yaml: str, tmp_path: Path) -> None:
@@ -320,6 +321,11 @@ def test_pose_labels_give_boxes(lines: str, yaml: str, tmp_path: Path) -> None:
         "object without its keypoints, the box is kept": count,
         "object without a mask, its box was filled": count,
     }
+
+
+def test_poses_beside_boxes(tmp_path: Path) -> None:
+    found = read(tmp_path, f"{POSE_3}\n0 {MUG_BOX}", "names: [mug]")
+    assert [int(layer.pixels().sum()) for layer in found.layers] == [800, 800]
 
 
 def test_lines_that_do_not_fit_the_keypoints_are_counted(tmp_path: Path) -> None:

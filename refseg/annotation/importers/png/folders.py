@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -41,14 +42,18 @@ def find_pairs(source: Source) -> list[Pair]:
         path = PurePosixPath(_without(file, MASK_FOLDERS))
         by_key.setdefault(_key(path.with_suffix("").as_posix()), []).append(file)
         by_key.setdefault(f"{_key(path.parent.as_posix())}/", []).append(file)
+    images = [file for file in source.images() if file not in masks and (_is_in(file, IMAGE_FOLDERS) or "/" not in file)]
+    neighbors = Counter(PurePosixPath(image).parent for image in images)
     pairs = []
-    for image in source.images():
-        if image in masks or not (_is_in(image, IMAGE_FOLDERS) or "/" not in image):
-            continue
+    for image in images:
         place = PurePosixPath(_without(image, IMAGE_FOLDERS))
         name = place.with_suffix("").as_posix()
         single = [found for ending in _MASK_ENDINGS for found in by_key.get(_key(f"{name}{ending}"), [])]
         several = [found for one in (name, place.as_posix()) for found in by_key.get(f"{_key(one)}/", [])]
+        if not single and not several and neighbors[PurePosixPath(image).parent] == 1 and _is_in(image, IMAGE_FOLDERS):
+            several = by_key.get(
+                f"{_key(place.parent.as_posix())}/", []
+            )  # the only image of a folder for itself, as in ID/images and ID/masks
         pairs.append(Pair(image, tuple(single or several), is_folder=not single and bool(several)))
     return pairs if any(pair.masks for pair in pairs) else []
 

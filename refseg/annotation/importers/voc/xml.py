@@ -12,12 +12,12 @@ from xml.parsers import expat
 import cv2
 import numpy as np
 
+from refseg.annotation.encodings import decode
 from refseg.annotation.importers.image_keys import stated_size
 from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.shapes import CUT, FAR, Points, box_corners, is_cut
 from refseg.annotation.importers.source import Source
-from refseg.annotation.importers.texts import decode
 from refseg.annotation.importers.values import number
 from refseg.annotation.layouts import UNNAMED, UNNAMED_KEY
 from refseg.data.masks import BoolMask

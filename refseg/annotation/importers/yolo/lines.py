@@ -72,8 +72,9 @@ def parse_line(words: Sequence[str], keypoints: KeypointShape | None = None) -> 
 def pose_shape(lines: Sequence[Sequence[str]]) -> KeypointShape | None:
     """The keypoints that lines hold if no data.yaml tells: all lines have the same length and read as a box with keypoints, but not as polygons.
 
-    lines: words of all lines of a data set. None for polygons and boxes, and whenever the lines leave doubt.
+    lines: words of all lines of a data set; boxes without keypoints may be among them. None for polygons and boxes, and if both readings are possible.
     """
+    lines = [words for words in lines if len(words) != 5]
     lengths = {len(words) - 1 for words in lines}
     if len(lengths) != 1 or (length := lengths.pop()) < 7:
         return None
@@ -90,6 +91,8 @@ def pose_shape(lines: Sequence[Sequence[str]]) -> KeypointShape | None:
         points = rows[:, 4:].reshape(len(rows), count, size)
         if size == 3 and not np.isin(points[..., 2], (0, 1, 2)).all():
             continue
+        if size == 3 and count > 1:
+            return KeypointShape(count, size)  # no polygon has 0, 1 or 2 as every third number
         seen = (points[..., :2] != 0).any(axis=2)
         outside = (np.abs(points[..., :2] - rows[:, None, :2]) > 0.6 * rows[:, None, 2:4]).any(axis=2) & seen
         if not outside.any() and (size == 3 or _are_no_polygons(rows)):
