@@ -21,7 +21,14 @@ from refseg.errors import DataError
 MASK_FOLDERS = ("masks", "mask", "masks_png", "groundtruth", "ground_truth", "gt")
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages")
 _MASK_ENDINGS = ("", "_mask", "-mask", "_masks", "_gt", "_label", "_labels")
-_SPLIT_FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
 MAX_NUMBERS = 500  # objects of one mask
 
 
@@ -35,7 +42,8 @@ class Pair:
 
 
 def find_pairs(source: Source) -> list[Pair]:
-    """Images with masks under the same path, but for the folder's name and an ending such as _mask. Images without masks are among them if any has one."""
+    """Images with masks under the same path, but for the folder's name and an ending such as _mask. Images without
+    masks are among them if any has one."""
     masks = {file for file in source.files if _is_in(file, MASK_FOLDERS) and PurePosixPath(file).suffix.casefold() in IMAGE_SUFFIXES}
     by_key: dict[str, list[str]] = {}
     for file in sorted(masks):
@@ -75,7 +83,8 @@ def _add(pair: Pair, source: Source, session: ImportSession) -> None:
             yield from _single(file, source, session) if pair.is_folder else _one_or_several(file, source, session)
 
     split = next(
-        (_SPLIT_FOLDERS[part.casefold()] for part in PurePosixPath(pair.image).parts[:-1] if part.casefold() in _SPLIT_FOLDERS), ""
+        (_SPLIT_FOLDERS[part.casefold()] for part in PurePosixPath(pair.image).parts[:-1] if part.casefold() in _SPLIT_FOLDERS),
+        "",
     )
     session.add_image(source.path(pair.image), objects, where=pair.image, original_name=pair.image, split=split)
 
@@ -113,7 +122,8 @@ def _one_or_several(file: str, source: Source, session: ImportSession) -> Iterat
 
 
 def _numbers(file: str, source: Source) -> tuple[LabelImage, list[int]] | None:
-    """The numbers of a mask of several objects; None if it is no such mask. 255 is a border if there are others, as in VOC and DAVIS."""
+    """The numbers of a mask of several objects; None if it is no such mask. 255 is a border if there are others, as in
+    VOC and DAVIS."""
     try:
         image = read_label_image(source.path(file))
     except DataError:
