@@ -42,7 +42,7 @@ def read(source: Source, session: ImportSession) -> None:
     such file."""
     annotations = dict(_annotations(source, session))
     if not annotations:
-        raise DataError("the data set has no JSON file of LabelMe, expected one beside each image: choose another format")
+        raise DataError("the data set has no JSON file of LabelMe, expected one for each image: choose another format")
     named: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="refseg-", ignore_cleanup_errors=True) as folder:
         for file, values in followed(annotations.items(), session.progress):
@@ -54,7 +54,7 @@ def read(source: Source, session: ImportSession) -> None:
 
 def _annotations(source: Source, session: ImportSession) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The JSON files of LabelMe, by name and content; others are counted."""
-    for file in sorted(source.matching("*.json"), key=lambda file: (PurePosixPath(file).parent, PurePosixPath(file).stem)):
+    for file in sorted(source.matching("*.json"), key=_folder_and_stem):
         try:
             values = read_json(source, file, session.report)
         except DataError as error:
@@ -102,6 +102,11 @@ def _no_target(values: Mapping[str, Any], session: ImportSession, file: str) -> 
             yield [text for text in entry if text.strip()]
         else:
             session.report.skip("no-target entry", "that is not a list of texts", file)
+
+
+def _folder_and_stem(file: str) -> tuple[PurePosixPath, str]:
+    path = PurePosixPath(file)
+    return path.parent, path.stem
 
 
 def _says_something(value: Any) -> bool:

@@ -39,7 +39,8 @@ def read(source: Source, session: ImportSession) -> None:
         pairs = find_pairs(source)
         if not pairs:
             raise DataError(
-                f"the data set has no {PNG_LIST} and no folder masks/ with the names of images/, expected one of them: choose another format"
+                f"the data set has no {PNG_LIST} and no folder masks/ with the names of images/, expected one of them: "
+                "choose another format"
             )
         read_pairs(pairs, source, session)
         return
@@ -81,7 +82,8 @@ def _image_keys(file: str, source: Source, session: ImportSession) -> Iterator[t
         session.report.skip("file", reason_of(error, beside), beside)
         return
     for position, row in enumerate(values if isinstance(values, list) else []):
-        image = source.find(row["image"], folder) if isinstance(row, dict) and isinstance(row.get("image"), str) else None
+        name = row.get("image") if isinstance(row, dict) else None
+        image = source.find(name, folder) if isinstance(name, str) else None
         if image is None:
             session.report.skip("entry", "that names no image", f"{beside}[{position}]")
         else:
@@ -107,7 +109,8 @@ def _add(
                 yield _with_mask(found, row.get("mask"), source, session)
 
     split = next((found for _, row in entries if (found := text(row.get("split")))), "")
-    session.add_image(source.path(image), objects, where=image, original_name=image, **image_keys({"split": split, **keys}))
+    stated = image_keys({"split": split, **keys})
+    session.add_image(source.path(image), objects, where=image, original_name=image, **stated)
 
 
 def _with_mask(found: ImportedObject, name: Any, source: Source, session: ImportSession) -> ImportedObject:

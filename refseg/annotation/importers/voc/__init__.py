@@ -24,7 +24,7 @@ from refseg.annotation.importers.session import ImportSession
 from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.texts import head
 from refseg.annotation.importers.voc.label_map import LabelMap, read_label_map
-from refseg.annotation.importers.voc.layout import VocImage, VocRoot, find_images, find_roots
+from refseg.annotation.importers.voc.layout import VocImage, find_images, find_roots
 from refseg.annotation.importers.voc.masks import mask_objects
 from refseg.annotation.importers.voc.xml import VocAnnotation, parse_annotation, read_xml
 from refseg.annotation.progress import followed
@@ -87,6 +87,3 @@ def _add(source: Source, session: ImportSession, image: VocImage, annotation: Vo
         **image_keys({**annotation.keys, "split": image.split}),
     }
     session.add_image(source.path(image.file), objects, where=where, original_name=image.original_name, **keys)
-
-
-__all__ = ["VocRoot", "detect", "read"]

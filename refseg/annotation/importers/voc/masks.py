@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from refseg.annotation.importers.mask_images import VOID_COLOR, LabelImage, Numbers, read_label_image
+from refseg.annotation.importers.mask_images import VOID_COLOR, LabelImage, read_label_image
 from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.shapes import Points
@@ -120,7 +120,8 @@ def _category(mask: BoolMask, classes: LabelImage | None, labels: LabelMap, repo
     if classes is None:
         return ""
     values, counts = np.unique(classes.numbers[mask], return_counts=True)
-    usable = [(int(count), int(value)) for value, count in zip(values, counts, strict=True) if value not in (0, VOC_VOID)]
+    pairs = zip(counts.tolist(), values.tolist(), strict=True)
+    usable = [(count, value) for count, value in pairs if value not in (0, VOC_VOID)]
     if not usable:
         report.alter("object", "without a category, because SegmentationClass has none at its place", where)
         return ""
@@ -141,7 +142,10 @@ def _match(masks: Mapping[int, BoolMask], categories: Mapping[int, str], annotat
     objects = annotation.objects
     boxes = [annotation.corners(one) for one in objects]
     found = {number: box for number, mask in masks.items() if (box := box_of(mask)) is not None}
-    if all(n <= len(objects) and _agrees(categories[n], objects[n - 1]) and _holds(boxes[n - 1], box) for n, box in found.items()):
+    if all(
+        number <= len(objects) and _agrees(categories[number], objects[number - 1]) and _holds(boxes[number - 1], box)
+        for number, box in found.items()
+    ):
         return {number: number - 1 for number in found}
     pairs = []
     for number, box in found.items():
@@ -172,6 +176,3 @@ def _iou(corners: Points, box: Sequence[int]) -> float:
     overlap = float(np.prod(np.clip(high - low, 0, None)))
     union = float(np.prod(corners[2] - corners[0])) + float((box[2] - box[0]) * (box[3] - box[1])) - overlap
     return overlap / union if union > 0 else 0.0
-
-
-__all__ = ["Numbers", "mask_objects"]

@@ -27,6 +27,7 @@ MAX_XML_BYTES = 20_000_000
 _ENCODING = re.compile(rb"""^\s*<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9._-]+)""")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _ATTRIBUTES = ("pose", "truncated", "difficult", "occluded", "part", "attributes", "actions")
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
 _DEFAULTS = ("", "0", "no", "false", "none", "unspecified")
 
 
@@ -82,7 +83,8 @@ class VocAnnotation:
             if corners is None and not one.polygons:
                 yield ImportedObject(one.where, problem="without a box or polygon")
                 continue
-            if any(is_cut(points, height, width) for points in ([corners] if corners is not None and not one.polygons else one.polygons)):
+            outlines = one.polygons or ([] if corners is None else [corners])
+            if any(is_cut(points, height, width) for points in outlines):
                 report.alter("object", CUT, one.where)
             found = ImportedObject(one.where, expressions=one.expressions, category=one.name)
             if not one.polygons and corners is not None:
@@ -158,8 +160,9 @@ def parse_annotation(root: Element, file: str) -> VocAnnotation:
     """What an XML file says. Raises DataError if it is of another format."""
     if root.tag != "annotation":
         raise DataError(f"{file} is not an annotation of Pascal VOC, its first element is <{root.tag[:40]}>")
-    objects = tuple(_parse_object(element, f"{file}: object {number}") for number, element in enumerate(root.findall("object"), start=1))
-    boxes = [element.findtext(f"bndbox/{key}") or "" for element in root.findall("object") for key in ("xmin", "ymin", "xmax", "ymax")]
+    elements = root.findall("object")
+    objects = tuple(_parse_object(element, f"{file}: object {n}") for n, element in enumerate(elements, start=1))
+    boxes = [element.findtext(f"bndbox/{key}") or "" for element in elements for key in _SIDES]
     low = [one.box[:2] for one in objects if one.box is not None]
     return VocAnnotation(
         filename=" ".join((root.findtext("filename") or "").split()),
@@ -173,7 +176,7 @@ def parse_annotation(root: Element, file: str) -> VocAnnotation:
 
 def _parse_object(element: Element, where: str) -> VocObject:
     name = " ".join((element.findtext("name") or "").split())
-    sides = [number(element.findtext(f"bndbox/{key}")) for key in ("xmin", "ymin", "xmax", "ymax")]
+    sides = [number(element.findtext(f"bndbox/{key}")) for key in _SIDES]
     known = [min(max(side, -FAR), FAR) for side in sides if side is not None]
     polygons = tuple(points for one in element.findall("polygon") if len(points := _parse_polygon(one)) >= 3)
     return VocObject(

@@ -66,7 +66,8 @@ def _lines(source: Source, file: str, session: ImportSession) -> list[tuple[str,
     except DataError as error:
         session.report.skip("label file", reason_of(error, file), file)
         return []
-    return [(f"{file}: line {number}", words) for number, line in enumerate(text.splitlines(), start=1) if (words := line.split())]
+    lines = [(f"{file}: line {number}", line.split()) for number, line in enumerate(text.splitlines(), start=1)]
+    return [(where, words) for where, words in lines if words]
 
 
 def _add(
