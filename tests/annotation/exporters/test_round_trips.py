@@ -78,10 +78,8 @@ def test_which_video_and_frame_an_image_came_from(name: str, project: Project, t
     for number, entry in enumerate(project.entries):
         project.save(replace(project.record(entry.name), clip="Straße 1", frame=7 * number, split="val"))
     again = round_trip(name, project, tmp_path)
-    assert [(record.clip, record.frame) for record in (again.record(entry.name) for entry in again.entries)] == [
-        ("Straße 1", 0),
-        ("Straße 1", 7),
-    ]
+    records = [again.record(entry.name) for entry in again.entries]
+    assert sorted((record.clip, record.frame) for record in records) == [("Straße 1", 0), ("Straße 1", 7)]
 
 
 @pytest.mark.parametrize("name", ["coco", "coco-polygons", "refcoco", "grefcoco"])
