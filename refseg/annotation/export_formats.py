@@ -1,7 +1,8 @@
-"""The formats that a project can be exported to: what each keeps and what it loses, for the command's help, the page and the documents.
+"""The formats that a project can be exported to: what each keeps and what it loses, for the command's help, the page
+and the documents.
 
-Every format keeps images, categories and file names, and none holds what only the editor needs: colors, a model's first mask, its uncertainty, authors
-and times.
+Every format keeps images, categories and file names, and none holds what only the editor needs: colors, a model's first
+mask, its uncertainty, authors and times.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """title: the format's name and who reads it.  keeps: what comes back when the export is imported again.  loses: what does not, "" for nothing."""
+    """title: the format's name and who reads it.  keeps: what comes back when the export is imported again.  loses:
+    what does not, empty if all does."""
 
     title: str
     keeps: str
