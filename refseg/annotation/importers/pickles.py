@@ -75,8 +75,10 @@ def _check(data: bytes) -> None:
         name = instruction.name
         if name not in _PLAIN:
             raise DataError(f"it has the instruction {name}, which runs code or refers to other objects")
-        # Text of Python 2 may be in any encoding; pickletools reads ASCII alone.
-        read = (lambda stream: stream.readline()) if name == "STRING" else instruction.arg and instruction.arg.reader
-        argument = read(stream) if read else None
+        argument: Any = None
+        if name == "STRING":
+            stream.readline()  # text of Python 2 may be in any encoding; pickletools reads ASCII alone
+        elif instruction.arg is not None:
+            argument = instruction.arg.reader(stream)
         if name in _PUTS and not 0 <= argument <= number:
             raise DataError("it numbers its values without order")
