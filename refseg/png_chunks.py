@@ -1,6 +1,7 @@
 """PNG files with more text or a larger color profile than Pillow reads: both are left out, as no pixel depends on them.
 
-Pillow refuses such files as a whole, because a few compressed bytes can stand for gigabytes of text. Here the sizes are bounded while they are measured.
+Pillow refuses such files as a whole, because a few compressed bytes can unpack to gigabytes of text. Here the sizes are
+bounded while they are measured.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ _METADATA = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 
 
 def without_large_metadata(file: BinaryIO) -> BinaryIO | None:
-    """A copy in memory of a PNG file without its large text and profiles; None if it has none, or is no PNG. The file is at its start afterwards."""
+    """A copy in memory of a PNG file without its large text and profiles; None if it has none, or is no PNG.
+
+    The file is at its start afterwards.
+    """
     try:
         spans = list(_large_metadata(file))
         if not spans:
@@ -55,7 +59,7 @@ def _large_metadata(file: BinaryIO) -> Iterator[tuple[int, int]]:
 
 
 def _unpacked_size(kind: bytes, data: bytes) -> int:
-    """How many bytes a chunk stands for; at most one more than MAX_CHUNK_BYTES is unpacked to find out."""
+    """How many bytes a chunk unpacks to; at most one more than MAX_CHUNK_BYTES is unpacked to find out."""
     if kind == b"tEXt":
         return len(data)
     keyword, _, rest = data.partition(b"\0")

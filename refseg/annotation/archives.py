@@ -1,4 +1,4 @@
-"""Data sets that arrive as a folder or as a zip, which is unpacked with the distrust that a stranger's file deserves."""
+"""Data sets that arrive as a folder or as a zip, which is unpacked as untrusted input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from refseg.annotation.progress import Progress, followed, silent
 from refseg.errors import ProjectError
 
 CHUNK = 1 << 20
-# The other methods give what a few bytes stand for at once, however much that is.
+# The other methods unpack a whole block at once, however large it is.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 UTF8_NAME, ENCRYPTED = 0x800, 0x1  # bits of a member's flags
 UNICODE_PATH = 0x7075  # the extra field in which Info-ZIP puts the name in UTF-8
@@ -30,7 +30,9 @@ SPLITS = frozenset(("train", "val", "valid", "validation", "test", "testing", "t
 
 @dataclass(frozen=True)
 class Limits:
-    """Of an archive: files in it; bytes unpacked, in all and of a single file; bytes unpacked for each byte of the archive, which counts from `floor` on."""
+    """Of an archive: files in it; bytes unpacked, in all and of a single file; bytes unpacked for each byte of the
+    archive, which counts from `floor` on.
+    """
 
     files: int = 200_000
     size: int = 20_000_000_000
@@ -47,9 +49,10 @@ STRANGERS = Limits(files=20_000, size=1_000_000_000, largest=50_000_000)  # an a
 def unpacked(path: Path, progress: Progress = silent, limits: Limits = LIMITS) -> Iterator[Path]:
     """The folder of a data set: `path` itself, or what is in a zip, in a temporary folder that lasts as long as the block.
 
-    If everything lies in one folder, it is that folder. What operating systems leave in archives is not unpacked. Raises ProjectError for what is
-    neither, for names that lead out of the folder, links, names that come twice and encrypted files, and for more files or bytes than the limits
-    allow: bytes are counted as they are read, whatever the archive says of itself.
+    If everything lies in one folder, it is that folder. What operating systems leave in archives is not unpacked.
+    Raises ProjectError for what is neither, for names that lead out of the folder, links, names that come twice and
+    encrypted files, and for more files or bytes than the limits allow: bytes are counted as they are read, whatever
+    the archive says of itself.
     """
     if path.is_dir():
         yield _entered(path)
@@ -93,7 +96,7 @@ def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path, left: 
         return 0
     place.parent.mkdir(parents=True, exist_ok=True)
     written = 0
-    # "x" refuses a name that comes twice, and two that this system does not tell apart.
+    # "x" refuses a name that comes twice, and two that are one file on this system.
     with archive.open(member) as source, place.open("xb") as copy:
         while written <= left and (chunk := source.read(CHUNK)):
             written += len(chunk)
@@ -103,7 +106,9 @@ def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path, left: 
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """What zipfile raises for archives that are damaged or that it does not know, and the system for names and full disks, as ProjectError."""
+    """What zipfile raises for archives that are damaged or that it does not know, and the system for names and full
+    disks, as ProjectError.
+    """
     try:
         yield
     except FileExistsError as error:
@@ -118,7 +123,10 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _place(member: zipfile.ZipInfo, name: str, path: Path) -> list[str]:
-    """Where a file of an archive goes: folders and name below the folder. Raises ProjectError for one that must not go anywhere."""
+    """Where a file of an archive goes: folders and name below the folder.
+
+    Raises ProjectError for one that must not go anywhere.
+    """
     # Some programs on Windows write backslashes between folders.
     parts = unicodedata.normalize("NFC", name).replace("\\", "/").rstrip("/").split("/")
     kind = stat.S_IFMT(member.external_attr >> 16)
@@ -126,7 +134,7 @@ def _place(member: zipfile.ZipInfo, name: str, path: Path) -> list[str]:
     if "\0" in member.orig_filename or "\0" in name or re.match("[A-Za-z]:", name) or any(part in ("", ".", "..") for part in parts):
         raise ProjectError(f"{path.name} holds the name {name[:200]!r}, expected names inside one folder: pack it again")
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise ProjectError(f"{path.name} holds {name[:200]!r}, which is a link or no file at all: pack what it stands for")
+        raise ProjectError(f"{path.name} holds {name[:200]!r}, which is a link or no file at all: pack the file itself")
     if member.flag_bits & ENCRYPTED:
         raise ProjectError(f"{path.name} is encrypted: unpack it and give the folder")
     if member.compress_type not in METHODS:
@@ -135,7 +143,10 @@ def _place(member: zipfile.ZipInfo, name: str, path: Path) -> list[str]:
 
 
 def _names(members: Sequence[zipfile.ZipInfo]) -> list[str]:
-    """The names of all files. Those that are not marked as UTF-8 often are; others are in the code page of the system that packed them."""
+    """The names of all files.
+
+    Those that are not marked as UTF-8 often are; others are in the code page of the system that packed them.
+    """
     raw = [None if member.flag_bits & UTF8_NAME else _raw_name(member) for member in members]
     encoding = name_encoding([data for data in raw if data is not None])
     return [
@@ -145,7 +156,9 @@ def _names(members: Sequence[zipfile.ZipInfo]) -> list[str]:
 
 
 def _raw_name(member: zipfile.ZipInfo) -> bytes | None:
-    """The bytes of a name that zipfile has decoded as code page 437, which has a character for each byte; None if it has not."""
+    """The bytes of a name that zipfile has decoded as code page 437, which has a character for each byte; None if it
+    has not.
+    """
     try:
         return member.filename.encode("cp437")
     except UnicodeEncodeError:
@@ -153,7 +166,9 @@ def _raw_name(member: zipfile.ZipInfo) -> bytes | None:
 
 
 def name_encoding(names: Sequence[bytes]) -> str:
-    """The encoding of the names of one archive: UTF-8 if it is valid for all, GBK if it is likely, otherwise code page 437, the format's own."""
+    """The encoding of the names of one archive: UTF-8 if it is valid for all, GBK if it is likely, otherwise code page
+    437, the format's own.
+    """
     together = b"/".join(names)
     if (found := decode(together)[1]) in ("utf-8", "gbk"):
         try:

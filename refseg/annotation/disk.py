@@ -17,7 +17,7 @@ from refseg.files import replacing
 
 LOCK, SOFT_LOCK = ".lock", ".lock-file"
 NO_FLOCK = frozenset((errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL))
-PATIENCE = 20.0  # seconds to wait for others who write: a large picture takes less to copy, and so does undo over some thousand pictures
+PATIENCE = 20.0  # seconds to wait for others who write: a large image takes less to copy, and so does undo over some thousand images
 MAX_RECORD_BYTES = 200_000_000
 
 
@@ -25,7 +25,7 @@ def read_json(path: Path, missing: str) -> Any:
     """What a file says. Raises ProjectError for one that cannot be read, beginning with `missing` for one that is not there."""
     try:
         if path.stat().st_size > MAX_RECORD_BYTES:
-            raise ProjectError(f"{path.name} has more than {MAX_RECORD_BYTES // 1_000_000} MB: it is no record of a picture")
+            raise ProjectError(f"{path.name} has more than {MAX_RECORD_BYTES // 1_000_000} MB: it is no record of an image")
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ProjectError(f"{missing}: expected {path}") from None

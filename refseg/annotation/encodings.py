@@ -1,4 +1,6 @@
-"""Bytes of text in an encoding that nobody names: UTF-8, UTF-16 and UTF-32, and the code pages of Chinese and Western Windows."""
+"""Bytes of text in an encoding that nobody names: UTF-8, UTF-16 and UTF-32, and the code pages of Chinese and Western
+Windows.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,10 @@ _MARKS_16 = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 def decode(data: bytes) -> tuple[str, str]:
-    """Text and its encoding. Bytes that are neither Unicode nor likely to be GBK are read as Windows-1252, which fits everything."""
+    """Text and its encoding.
+
+    Bytes that are neither Unicode nor likely to be GBK are read as Windows-1252, which fits everything.
+    """
     for mark, encoding in (*_MARKS, *_MARKS_16):
         if data.startswith(mark):
             return data.decode(encoding), encoding
@@ -25,7 +30,9 @@ def decode(data: bytes) -> tuple[str, str]:
 
 
 def _unmarked(data: bytes) -> tuple[str, ...]:
-    """UTF-16 without a mark: every second byte of its first characters is zero if they are ASCII, as in JSON, XML and YAML."""
+    """UTF-16 without a mark: every second byte of its first characters is zero if they are ASCII, as in JSON, XML and
+    YAML.
+    """
     head = data[:4]
     if len(head) == 4 and len(data) % 2 == 0:
         if head[1] == head[3] == 0:
@@ -36,6 +43,8 @@ def _unmarked(data: bytes) -> tuple[str, ...]:
 
 
 def _is_in_pairs(data: bytes) -> bool:
-    """Whether most bytes over 127 come in even runs, as in Chinese text of two bytes a character; accented letters stand alone."""
+    """Whether most bytes over 127 come in even runs, as in Chinese text of two bytes a character; accented letters
+    stand alone.
+    """
     runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", data)]
     return 2 * sum(run % 2 == 0 for run in runs) > len(runs)

@@ -1,7 +1,7 @@
 """File names that every file system takes, as close to the original as possible.
 
-Letters of any script, spaces, parentheses and accents are kept. Replaced are only the characters and names that Windows, macOS or Linux refuse, so that a
-project can be copied to another system.
+Letters of any script, spaces, parentheses and accents are kept. Replaced are only the characters and names that
+Windows, macOS or Linux refuse, so that a project can be copied to another system.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-
 
 
 def file_name(name: str) -> str:
-    """The name in Unicode normal form C if every file system takes it, otherwise the nearest one that it takes; never empty."""
+    """The name in Unicode normal form C if every file system takes it, otherwise the nearest one that it takes; never
+    empty.
+    """
     name = _REFUSED.sub("_", unicodedata.normalize("NFC", name)).rstrip(" .")
     if name.startswith("."):
         name = f"_{name[1:]}"
@@ -37,7 +39,7 @@ def free_name(name: str, is_taken: Callable[[str], bool]) -> str:
 
 
 def name_key(name: str) -> str:
-    """Equal for names that some file system does not tell apart: in another case or another Unicode normal form."""
+    """Equal for names that some file system treats as one: in another case or Unicode normal form."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 

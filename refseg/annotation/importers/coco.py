@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from refseg.annotation.importers.coco_files import image_folders, instance_files, names_of, read_instance_files, split_of
 from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.report import ImportReport
@@ -233,12 +235,9 @@ def decode(rle: dict[str, Any]) -> BoolMask:
 
 def _union(masks: list[BoolMask]) -> BoolMask:
     """Raises DataError for masks of several sizes."""
-    union = masks[0].copy()
-    for mask in masks[1:]:
-        if mask.shape != union.shape:
-            raise DataError("run lengths of several sizes")
-        union |= mask
-    return union
+    if len({mask.shape for mask in masks}) > 1:
+        raise DataError("run lengths of several sizes")
+    return np.asarray(np.any(np.stack(masks), axis=0), dtype=bool)
 
 
 def _box(value: Any) -> list[float] | None:

@@ -40,7 +40,10 @@ def instance_files(source: Source) -> list[str]:
 
 
 def read_instance_files(source: Source, files: list[str], report: ImportReport) -> dict[str, dict[str, Any]]:
-    """Files -> values of those that hold instances. Captions and panoptic segments are no instances, key points only if there is nothing else."""
+    """Files -> values of those that hold instances.
+
+    Captions and panoptic segments are no instances, key points only if there is nothing else.
+    """
     found: dict[str, dict[str, Any]] = {}
     key_points: dict[str, dict[str, Any]] = {}
     for file in files:
@@ -56,7 +59,8 @@ def read_instance_files(source: Source, files: list[str], report: ImportReport) 
         return key_points
     for file in key_points:
         report.skip("file", "with key points of objects that another file has", file)
-    # An image that several files list is read from the first one: of objects before that of stuff, and that without annotations last.
+    # An image that several files list is read from the first one: of objects before that of stuff, and that without
+    # annotations last.
     return dict(sorted(found.items(), key=lambda item: (not item[1].get("annotations"), not _is_of_instances(item[0]), item[0])))
 
 

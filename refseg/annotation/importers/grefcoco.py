@@ -1,6 +1,7 @@
 """gRefCOCO: COCO instances and refs that mean one object, several or none.
 
-Read are grefs(NAME).json, a list of refs whose `ann_id` is a list, [-1] for expressions that name nothing in their image, and the instances beside it.
+Read are grefs(NAME).json, a list of refs whose `ann_id` is a list, [-1] for expressions that name nothing in their
+image, and the instances beside it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ def detect(source: Source) -> bool:
 
 
 def read(source: Source, session: ImportSession) -> None:
-    """An expression that means several objects is put on each of them. Raises DataError if there are no refs or instances."""
+    """An expression that means several objects is put on each of them.
+
+    Raises DataError if there are no refs or instances.
+    """
     files = _refs_files(source)
     if not files:
         raise DataError("there is no grefs(NAME).json, as gRefCOCO has it: add it, or import the folder as refcoco or coco")

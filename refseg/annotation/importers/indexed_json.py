@@ -12,6 +12,7 @@ from refseg.errors import DataError
 CHUNK = 1 << 22
 MAX_VALUE_BYTES = 200_000_000
 _SPACE = " \t\r\n"
+_AFTER_VALUE = tuple(f"{_SPACE},:}}")
 
 
 class IndexedJson:
@@ -21,25 +22,24 @@ class IndexedJson:
         """name: of the file, for messages.  Raises DataError if the file is not a JSON object."""
         self._path, self._name = path, name
         self._spans: dict[str, tuple[int, int]] = {}
+        self._read: set[str] = set()
         try:
             self._spans.update(_Scanner(path, name).spans())
         except OSError as error:
             raise DataError(f"{name} cannot be read ({error.strerror or type(error).__name__}): check the file") from error
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._spans
-
     def __len__(self) -> int:
         return len(self._spans)
 
-    def keys(self) -> list[str]:
-        """All keys, in the order of the file."""
-        return list(self._spans)
+    def unread(self) -> list[str]:
+        """The keys that `get` was never asked for, in the order of the file."""
+        return [key for key in self._spans if key not in self._read]
 
     def get(self, key: str) -> Any:
         """The value of a key. Raises DataError, also if there is none."""
         if key not in self._spans:
             raise DataError(f"{self._name} has no entry {key[:80]!r}")
+        self._read.add(key)
         start, end = self._spans[key]
         try:
             with self._path.open("rb") as file:
@@ -115,7 +115,8 @@ class _Scanner:
                 if isinstance(error, RecursionError) or len(self._buffer) - self._position > MAX_VALUE_BYTES or not self._more():
                     raise self._invalid() from error
                 continue
-            if end < len(self._buffer) or not self._more():  # a number at the end of the buffer may go on
+            # A number goes on until something else follows, which the buffer may not hold yet.
+            if self._buffer[end : end + 1] in _AFTER_VALUE or not self._more():
                 self._position += end - start
                 return value
 

@@ -1,4 +1,6 @@
-"""An object as another tool's data set describes it, and how it becomes one of the project with a mask of the image's size."""
+"""An object as another tool's data set describes it, and how it becomes one of the project with a mask of the image's
+size.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +20,24 @@ from refseg.data.masks import BoolMask, encode_rle, polygons_to_mask
 from refseg.errors import DataError
 from refseg.images import PictureHeader
 
+FAR = 1e9  # pixels
+
 
 @dataclass(frozen=True, eq=False)
 class ImportedObject:
     """One object of an image. Give its mask as `mask` or `polygons`; `box` is used if there is neither.
 
     where: the entry, such as "instances.json: annotation 7", for the report.
-    mask: bool (H, W), or a function that returns it or raises DataError. Its own size says for which size of the image it was made.
-    polygons: flat lists x0, y0, x1, y1 ... in pixels of the annotated size, the center of the top left pixel at (0.5, 0.5). The object is their union.
+    mask: bool (H, W), or a function that returns it or raises DataError. Its own size says for which size of the image
+    it was made.
+    polygons: flat lists x0, y0, x1, y1 ... in pixels of the annotated size, the center of the top left pixel at (0.5,
+    0.5). The object is their union.
     box: x0, y0, x1, y1 in the same pixels.
     no_target: the expressions name nothing in the image; there is no mask then.
-    original_id, category_id: the object's and its category's id in the data set, any JSON value; kept if they are whole numbers or text.
-    problem: why the object cannot be imported; completes "object ...". It is skipped and counted, and its image needs a further look.
+    original_id, category_id: the object's and its category's id in the data set, any JSON value; kept if they are whole
+    numbers or text.
+    problem: why the object cannot be imported; completes "object ...". It is skipped and counted, and its image needs a
+    further look.
     """
 
     where: str
@@ -58,7 +66,10 @@ class ObjectReader:
     is_complete: bool = True
 
     def read(self, objects: Callable[[int, int], Iterable[ImportedObject]]) -> tuple[Layer, ...]:
-        """At most MAX_LAYERS; the rest is counted. objects: called with the height and width of the image as it was annotated."""
+        """At most MAX_LAYERS; the rest is counted.
+
+        objects: called with the height and width of the image as it was annotated.
+        """
         fit = self.fit
         self._report_fit(fit)
         found = iter(objects(*fit.annotated))
@@ -134,7 +145,7 @@ class ObjectReader:
 
     def _filled(self, one: ImportedObject, fit: SizeFit) -> BoolMask | None:
         given = list(_flat_polygons(one.polygons))
-        usable = [fit.scale_points(np.array(polygon).reshape(-1, 2)) for polygon in given if polygon is not None]
+        usable = [_points(fit, polygon) for polygon in given if polygon is not None]
         if not usable:
             return self._skip("with a polygon of fewer than three points", one.where)
         if bad := len(given) - len(usable):
@@ -147,7 +158,7 @@ class ObjectReader:
         if sides is None or len(sides) != 4:
             return self._skip("with a box that is not four numbers", one.where)
         left, top, right, bottom = sides
-        corners = fit.scale_points(np.array([[left, top], [right, top], [right, bottom], [left, bottom]]))
+        corners = _points(fit, [left, top, right, top, right, bottom, left, bottom])
         mask = fit.turn(polygons_to_mask([corners.ravel().tolist()], *fit.stored))
         if not mask.any():
             return self._skip(_why_empty(corners, fit), one.where)
@@ -190,20 +201,28 @@ class ObjectReader:
         return ""
 
 
-def _flat_polygons(values: Any) -> Iterator[list[float] | None]:
+def _flat_polygons(values: Any, depth: int = 3) -> Iterator[list[float] | None]:
     """Flat lists x0, y0, x1, y1 ... of at least three points; None for each polygon that is none.
 
     Some tools leave the outer list out, write points as pairs or add another list around them.
     """
-    if not isinstance(values, list | tuple):
+    if not isinstance(values, list | tuple) or depth < 0:
         yield None
     elif (flat := numbers(values)) is not None:
         yield flat if len(flat) >= 6 and len(flat) % 2 == 0 else None
     elif all(isinstance(one, list | tuple) and len(one) == 2 and numbers(one) is not None for one in values):
-        yield from _flat_polygons([coordinate for point in values for coordinate in point])
+        yield from _flat_polygons([coordinate for point in values for coordinate in point], depth - 1)
     else:
         for one in values:
-            yield from _flat_polygons(one)
+            yield from _flat_polygons(one, depth - 1)
+
+
+def _points(fit: SizeFit, coordinates: list[float]) -> NDArray[np.float64]:
+    """Points (N, 2) in pixels as they are stored.
+
+    What is very far away is as good as any point outside, and would overflow.
+    """
+    return fit.scale_points(np.clip(np.array(coordinates), -FAR, FAR).reshape(-1, 2))
 
 
 def _why_empty(points: NDArray[np.float64], fit: SizeFit) -> str:

@@ -1,7 +1,7 @@
 """Pickles of plain values alone: the refs of RefCOCO are published as such.
 
-A pickle is a program. Before any of it runs, its instructions are checked: only those that build None, booleans, numbers, text, bytes, lists, tuples, sets
-and dictionaries are allowed, and none that names, calls or imports anything.
+A pickle is a program. Before any of it runs, its instructions are checked: only those that build None, booleans,
+numbers, text, bytes, lists, tuples, sets and dictionaries are allowed, and none that names, calls or imports anything.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def load_plain(data: bytes, name: str) -> Any:
-    """The value of a pickle of plain values, also of Python 2. name: of the file, for errors. Raises DataError for everything else."""
+    """The value of a pickle of plain values, also of Python 2.
+
+    name: of the file, for errors. Raises DataError for everything else.
+    """
     if len(data) > MAX_PICKLE_BYTES:
         raise DataError(f"{name} has {len(data):,} bytes, expected at most {MAX_PICKLE_BYTES:,}: split the data set")
     try:
@@ -57,7 +60,9 @@ def load_plain(data: bytes, name: str) -> Any:
 
 
 def _check(data: bytes) -> None:
-    """Raises DataError for an instruction that is not one of plain values, or that makes the reader allocate memory that the file does not fill."""
+    """Raises DataError for an instruction that is not one of plain values, or that makes the reader allocate memory
+    that the file does not fill.
+    """
     stream = io.BytesIO(data)
     number = 0
     name = ""
@@ -70,8 +75,10 @@ def _check(data: bytes) -> None:
         name = instruction.name
         if name not in _PLAIN:
             raise DataError(f"it has the instruction {name}, which runs code or refers to other objects")
-        # Text of Python 2 may be in any encoding; pickletools reads ASCII alone.
-        read = (lambda stream: stream.readline()) if name == "STRING" else instruction.arg and instruction.arg.reader
-        argument = read(stream) if read else None
+        argument: Any = None
+        if name == "STRING":
+            stream.readline()  # text of Python 2 may be in any encoding; pickletools reads ASCII alone
+        elif instruction.arg is not None:
+            argument = instruction.arg.reader(stream)
         if name in _PUTS and not 0 <= argument <= number:
             raise DataError("it numbers its values without order")

@@ -1,7 +1,7 @@
 """RefCOCO: COCO instances and refs about them.
 
-Read are the layout that this project writes (expressions.json) and the published one: refs(unc).p, refs(google).p or refs(umd).p, a pickle, beside
-instances.json, with the images of COCO train2014 in some folder.
+Read are the layout that this project writes (expressions.json) and the published one: refs(unc).p, refs(google).p or
+refs(umd).p, a pickle, beside instances.json, with the images of COCO train2014 in some folder.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ def detect(source: Source) -> bool:
 
 
 def read(source: Source, session: ImportSession) -> None:
-    """Expressions are taken as they were typed; refs with "no_target" become no-target entries. Raises DataError if there are no refs or instances."""
+    """Expressions are taken as they were typed; refs with "no_target" become no-target entries.
+
+    Raises DataError if there are no refs or instances.
+    """
     files = _refs_files(source)
     if not files:
         raise DataError("there is no expressions.json and no refs(NAME).p, as RefCOCO has them: add it, or import the folder as coco")
@@ -38,7 +41,10 @@ def read(source: Source, session: ImportSession) -> None:
 
 
 def add_refs(source: Source, session: ImportSession, files: list[str], values: Any, empty_is_no_target: bool) -> None:
-    """Add the instances that refs are about. files: refs of the data set, of which the first one has the values. Raises DataError."""
+    """Add the instances that refs are about.
+
+    files: refs of the data set, of which the first one has the values. Raises DataError.
+    """
     if not isinstance(values, list | tuple):
         raise DataError(
             f"{files[0]} has a {type(values).__name__}, expected a list of refs, as the RefCOCO family has them: choose another file"
@@ -52,7 +58,9 @@ def add_refs(source: Source, session: ImportSession, files: list[str], values: A
 
 
 def instances_beside(source: Source, refs: str, report: ImportReport) -> list[Instances]:
-    """The instances that refs are about: instances.json in the same folder, else all in that folder, else all there are. Raises DataError."""
+    """The instances that refs are about: instances.json in the same folder, else all in that folder, else all there
+    are. Raises DataError.
+    """
     files = instance_files(source)
     folder = PurePosixPath(refs).parent
     beside = [file for file in files if PurePosixPath(file).parent == folder]

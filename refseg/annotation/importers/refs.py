@@ -17,7 +17,10 @@ MAX_EXPRESSIONS = 20_000_000  # a small file can name one list a million times
 
 @dataclass(frozen=True)
 class Ref:
-    """Expressions that mean the same objects of an image. annotations: their ids; none if the expressions name nothing in the image."""
+    """Expressions that mean the same objects of an image.
+
+    annotations: their ids; none if the expressions name nothing in the image.
+    """
 
     where: str
     image: Id | None
@@ -29,7 +32,8 @@ class Ref:
 def parse_refs(values: list[Any], file: str, report: ImportReport, empty_is_no_target: bool) -> list[Ref]:
     """Refs of a list of JSON objects; what cannot be used is skipped and counted.
 
-    empty_is_no_target: whether a ref without annotations says that nothing is meant, as in gRefCOCO; otherwise it has to say "no_target": true.
+    empty_is_no_target: whether a ref without annotations says that nothing is meant, as in gRefCOCO; otherwise it has
+    to say "no_target": true.
     """
     refs: list[Ref] = []
     read = 0

@@ -25,7 +25,10 @@ Objects = Callable[[int, int], Iterable[ImportedObject]]
 
 @dataclass
 class ImportSession:
-    """The project that is written to and the report that grows with it. files: of the data set, that importers have read as images already."""
+    """The project that is written to and the report that grows with it.
+
+    files: of the data set, that importers have read as images already.
+    """
 
     project: Project
     report: ImportReport = field(default_factory=ImportReport)
@@ -50,12 +53,16 @@ class ImportSession:
     ) -> bool:
         """Add an image with its objects in one write; returns whether it was added.
 
-        An image that cannot be read, whose annotated size does not fit, or whose objects raise DataError is skipped and counted.
-        where: the entry that names it, for the report.  original_name: its path in the data set, "/" between folders; the image is named like the file.
-        name: for an image that is to be named otherwise, as the frames of videos are.  original_id: its id in the data set, any JSON value.
+        An image that cannot be read, whose annotated size does not fit, or whose objects raise DataError is skipped and
+        counted.
+        where: the entry that names it, for the report.  original_name: its path in the data set, "/" between folders;
+        the image is named like the file.
+        name: for an image that is to be named otherwise, as the frames of videos are.  original_id: its id in the data
+        set, any JSON value.
         annotated: (height, width) that the data set gives; None for none.
-        complete: whether its objects need no further look; without it, without objects, or where an object was left out or had no mask, the image stays
-        "new", otherwise it is "accepted".  state: what the data set says of it, if it is one of STATES; "accepted" does not outweigh the rule above.
+        complete: whether its objects need no further look; without it, without objects, or where an object was left out
+        or had no mask, the image stays "new", otherwise it is "accepted".  state: what the data set says of it, if it
+        is one of STATES; "accepted" does not outweigh the rule above.
         """
         try:
             header = picture_header(path)
@@ -96,7 +103,9 @@ class ImportSession:
         return False
 
     def _free_name(self, original: str) -> str:
-        """The base name of a path, with as many of its folders as are needed to tell it from the images that are in the project already."""
+        """The base name of a path, with as many of its folders as are needed to tell it from the images that are in the
+        project already.
+        """
         parts = original.replace("\\", "/").strip("/").split("/")
         names = [file_name("-".join(parts[-size:])) for size in range(1, len(parts) + 1)]
         return next((one for one in names if not self.project.is_taken(one)), names[0])

@@ -31,9 +31,9 @@ _TURNS: dict[int, Callable[[BoolMask], BoolMask]] = {
 class SizeFit:
     """How positions in an image of an annotated size become positions in the upright image.
 
-    annotated, stored, upright: (height, width) of what was annotated, of the pixels in the file and of the upright image.  orientation: of EXIF, that
-    turns masks of the stored size upright; 1 where they are upright already.  ambiguous: whether the sizes cannot tell if the image was upright when it
-    was annotated.
+    annotated, stored, upright: (height, width) of what was annotated, of the pixels in the file and of the upright
+    image.  orientation: of EXIF, that turns masks of the stored size upright; 1 where they are upright already.
+    ambiguous: whether the sizes cannot tell if the image was upright when it was annotated.
     """
 
     annotated: tuple[int, int]
@@ -44,7 +44,10 @@ class SizeFit:
 
     @classmethod
     def of(cls, header: PictureHeader, annotated: tuple[int, int] | None) -> SizeFit:
-        """The fit for a size (height, width); None for annotations that give none. Raises DataError, naming both sizes, if the shapes differ."""
+        """The fit for a size (height, width); None for annotations that give none.
+
+        Raises DataError, naming both sizes, if the shapes differ.
+        """
         upright, stored = (header.height, header.width), header.stored_size
         if annotated is None:
             return cls(upright, upright, upright)

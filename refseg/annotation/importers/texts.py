@@ -1,4 +1,6 @@
-"""Text files that other tools wrote: UTF-8 with or without a mark, UTF-16, and the code pages of Chinese and Western Windows."""
+"""Text files that other tools wrote: UTF-8 with or without a mark, UTF-16, and the code pages of Chinese and Western
+Windows.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ MAX_TEXT_BYTES = 2_000_000_000
 
 
 def read_text(source: Source, file: str, report: ImportReport) -> str:
-    """A text file of a data set, of bounded size, with "\\n" at the ends of lines; encodings that had to be guessed are reported. Raises DataError."""
+    """A text file of a data set, of bounded size, with "\\n" at the ends of lines; encodings that had to be guessed are
+    reported. Raises DataError.
+    """
     return _decoded(source, file, report).replace("\r\n", "\n")
 
 

@@ -1,4 +1,6 @@
-"""Values from data sets that other tools wrote: accepted in every form whose meaning is certain, such as 640.0 or "640" for 640."""
+"""Values from data sets that other tools wrote: accepted in every form whose meaning is certain, such as 640.0 or "640"
+for 640.
+"""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -26,7 +27,7 @@ from refseg.annotation.importers.session import ImportSession
 from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.values import texts, whole
 from refseg.annotation.importers.ytvos_videos import FRAMES, NUMBERS, FrameFiles, Part, Video, find_parts, frame_number, read_videos
-from refseg.annotation.layouts import VOC_VOID, YTVOS_EXPRESSIONS
+from refseg.annotation.layouts import MEVIS_MASKS, VOC_VOID, YTVOS_EXPRESSIONS
 from refseg.annotation.progress import followed
 from refseg.annotation.records import Id
 from refseg.data.masks import BoolMask, decode_rle
@@ -63,11 +64,14 @@ def read(source: Source, session: ImportSession) -> None:
             if reader is not None:
                 reader.finish()
             if part.masks and part.masks not in masks:
-                masks = {part.masks: _open_masks(source, part, report)}
+                masks[part.masks] = _open_masks(source, part, report)
             reader = _Frames(source, session, files, video, masks.get(part.masks))
         reader.add(position)
     if reader is not None:
         reader.finish()
+    for file, opened in masks.items():
+        for key in () if opened is None else opened.unread():
+            report.skip("object", f"in {MEVIS_MASKS}, but no expression refers to it", f"{file}: annotation {key[:40]}")
     for _, video in found:
         if not video.frames:
             report.skip("video", "without frames", video.where)
@@ -77,6 +81,12 @@ def read(source: Source, session: ImportSession) -> None:
 
 def _frames_of(videos: list[tuple[Part, Video]]) -> list[tuple[Part, Video, int]]:
     return [(part, video, position) for part, video in videos for position in range(len(video.frames))]
+
+
+def _renamed(name: str, suffix: str) -> str:
+    """A name with another suffix, unless it has that one in another case."""
+    path = PurePosixPath(name)
+    return name if path.suffix.casefold() == suffix.casefold() else name.removesuffix(path.suffix) + suffix
 
 
 def _open_masks(source: Source, part: Part, report: ImportReport) -> IndexedJson | None:
@@ -97,6 +107,7 @@ class _Frames:
     video: Video
     masks: IndexedJson | None
     seen: set[Id] = field(default_factory=set)
+    is_complete: bool = True
 
     def __post_init__(self) -> None:
         self.expressions: dict[Id, dict[str, None]] = {}
@@ -115,7 +126,7 @@ class _Frames:
             return
         own = video.images.get(frame)
         own = own if isinstance(own, dict) else {}
-        is_image = own.get("clip") == "" if "clip" in own else video.frames == frame_names([0])
+        is_image = own.get("clip") == "" if "clip" in own else video.is_former and video.frames == frame_names([0])
         number = frame_number(frame)
         if is_image:
             name, clip, index = f"{video.name}{PurePosixPath(file).suffix}", "", None
@@ -123,7 +134,7 @@ class _Frames:
             name, clip, index = f"{video.name}-{PurePosixPath(file).name}", video.name, position if number is None else number
         original_name = file
         if isinstance(own.get("name"), str) and own["name"]:
-            name, original_name = "", PurePosixPath(own["name"]).with_suffix(PurePosixPath(file).suffix).as_posix()
+            name, original_name = "", _renamed(own["name"], PurePosixPath(file).suffix)
         if isinstance(own.get("clip"), str) and own["clip"]:
             clip, stated = own["clip"], whole(own.get("frame"))
             index = None if stated is None or stated < 0 else stated
@@ -137,6 +148,7 @@ class _Frames:
             split=own["split"] if isinstance(own.get("split"), str) else video.split,
             clip=clip,
             frame=index,
+            complete=self.is_complete,
             state=own.get("state"),
         )
 
@@ -174,8 +186,9 @@ class _Frames:
         """The objects of a frame with their masks."""
         if self.masks is not None:
             for id_, frames in self.run_lengths.items():
-                if position < len(frames) and frames[position]:
-                    yield id_, _decoder(frames[position])
+                mask = _decoder(frames[position]) if position < len(frames) and frames[position] else None
+                if mask is not None and not _is_empty(mask):  # an object that the frame does not show has null or an empty mask
+                    yield id_, mask
             return
         file = self.files.find(self.video, NUMBERS, self.video.frames[position])
         if file is None:
@@ -191,6 +204,11 @@ class _Frames:
             else:
                 yield number, _pixels(numbers, number)
 
+    def _skip(self, reason: str, where: str) -> None:
+        """Count an object without which no frame is complete."""
+        self.session.report.skip("object", reason, where)
+        self.is_complete = False
+
     def _run_lengths(self) -> dict[Id, list[Any]]:
         """The run lengths of each object by frames."""
         assert self.masks is not None  # noqa: S101 -- the caller has checked it
@@ -200,10 +218,10 @@ class _Frames:
             try:
                 value = self.masks.get(str(id_))
             except DataError as error:
-                self.session.report.skip("object", "its masks are missing in mask_dict.json", f"{where}: {error}")
+                self._skip("its masks are missing in mask_dict.json", f"{where}: {error}")
                 continue
             if not isinstance(value, list):
-                self.session.report.skip("object", "its masks in mask_dict.json are no list", where)
+                self._skip("its masks in mask_dict.json are no list", where)
                 continue
             if len(value) != len(self.video.frames):
                 reason = "has another number of masks than its video has frames"
@@ -220,9 +238,18 @@ def _pixels(numbers: Numbers, number: int) -> Masks:
     return mask
 
 
-def _decoder(value: Any) -> Masks:
-    """Decodes run lengths in the size that they give."""
+def _is_empty(mask: Masks) -> bool:
+    """Whether a mask has no pixel; one that cannot be read is not empty."""
+    try:
+        return not mask().any()
+    except DataError:
+        return False
 
+
+def _decoder(value: Any) -> Masks:
+    """Decodes run lengths in the size that they give, once."""
+
+    @cache
     def mask() -> BoolMask:
         if not isinstance(value, Mapping):
             raise DataError("the mask is no run lengths")

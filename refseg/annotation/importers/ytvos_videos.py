@@ -40,7 +40,8 @@ class Video:
     """A video as it is described. folder: where JPEGImages and Annotations are.  where: for the report.
 
     expressions: with the objects that they refer to.  no_target: expressions that refer to no object.  categories: object number -> category.
-    numbers: annotation id -> object number, for MeViS.  images: frame -> what this project wrote of it, for its own exports.
+    numbers: annotation id -> object number, for MeViS.  images: frame -> what this project wrote of it, for its own exports; is_former: an export of this
+    project without that, in which an image that is no frame is a video of one frame.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Video:
     categories: dict[Id, str] = field(default_factory=dict)
     numbers: dict[Id, Id] = field(default_factory=dict)
     images: Mapping[str, Any] = field(default_factory=dict)
+    is_former: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ def read_videos(source: Source, part: Part, report: ImportReport) -> Iterator[Vi
         _add_expressions(video, value, report, is_mevis=bool(part.masks))
         _add_objects(video, known, report, is_mevis=bool(part.masks))
         video.images = _mapping(known.get(YTVOS_IMAGES))
+        video.is_former = isinstance(own, str) and not video.images
         yield video
 
 

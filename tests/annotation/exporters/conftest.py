@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from refseg.annotation.records import Layer
+from refseg.annotation.records import Layer, State
 from refseg.annotation.store import Project
 from refseg.data.masks import encode_rle
 from tests.annotation.exporters.shapes import masks
@@ -30,7 +30,7 @@ def project(tmp_path: Path, photos: list[Path]) -> Project:
             said = (f"thing {position}", f"größtes Ding, {position}")
             record = record.with_layer(Layer(str(position), said, "hound" if position % 2 else "", mask=encode_rle(mask)))
         record = record.with_layer(Layer("absent", ("the elephant", "Dumbo"), absent=True))
-        state = "skipped" if number == 2 else "corrected" if number else "accepted"
+        state: State = "skipped" if number == 2 else "corrected" if number else "accepted"
         made.save(replace(record, state=state, split="val" if number else "train"))
     return made
 

@@ -141,6 +141,8 @@ SHAPES: dict[str, tuple[Any, ...]] = {
     "damaged run lengths": ({"size": list(SIZE), "counts": "\x00"}, None, "new"),
     "without a size": ({"counts": "abc"}, None, "new"),
     "text": ("abc", MUG_AREA, "new"),
+    "many lists": (json.loads("[" * 300 + "]" * 300), None, "new"),
+    "very far away": ([[-1e300, 20, 1e300, 20, 1e300, 40, -1e300, 40]], 20 * 120, "accepted"),
 }
 
 
@@ -357,3 +359,46 @@ def test_texts_that_are_too_long_or_no_unicode(tmp_path: Path) -> None:
     (layer,) = records(project)["a.jpg"].layers
     assert (layer.expressions, layer.category) == (("mug",), "")
     assert sum(reasons(report).values()) == 5
+
+
+@pytest.mark.parametrize(("orientation", "turned"), [(6, lambda mask: np.rot90(mask, -1)), (8, np.rot90), (5, np.transpose)])
+def test_annotations_of_images_that_were_not_turned_upright(orientation: int, turned: Any, tmp_path: Path) -> None:
+    """The width and height of the annotations say which way the image lay."""
+    root = tmp_path / "data"
+    write_image(root / "a.jpg", SIZE, orientation)
+    write_json(root / "instances.json", coco())
+    project, report = imported("coco", root)
+    record = records(project)["a.jpg"]
+    assert (record.height, record.width, record.state) == (120, 80, "accepted")
+    np.testing.assert_array_equal(record.layers[0].pixels(), turned(mug_mask()))
+    assert reasons(report) == {("image", "masks turned like the image, by its EXIF orientation"): 1}
+
+
+def test_annotations_of_images_that_were_turned_upright(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    write_image(root / "a.jpg", SIZE, 6)
+    upright = [20, 30, 40, 30, 40, 70, 20, 70]
+    write_json(root / "instances.json", coco(image={"width": 80, "height": 120}, annotation={"segmentation": [upright]}))
+    project, report = imported("coco", root)
+    np.testing.assert_array_equal(records(project)["a.jpg"].layers[0].pixels(), mug_mask().T)
+    assert not reasons(report)
+
+
+def test_square_images_with_an_orientation_are_left_for_a_person(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    write_image(root / "a.jpg", (90, 90), 6)
+    write_json(root / "instances.json", coco(image={"width": 90, "height": 90}))
+    project, report = imported("coco", root)
+    assert records(project)["a.jpg"].state == "new"
+    assert reasons(report) == {("image", "EXIF orientation: objects are taken as drawn on the upright image"): 1}
+
+
+def test_names_that_would_control_a_terminal_are_escaped_in_the_report(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    write_image(root / "a.jpg")
+    values = coco()
+    values["images"].append({**values["images"][0], "id": 2, "file_name": "\x1b[31m\ud800\n.jpg"})
+    root.joinpath("x.json").write_text(json.dumps(values))
+    lines = imported("coco", root)[1].summary()
+    assert any("\\x1b[31m\\ud800\\n.jpg" in line for line in lines) and all(line.isprintable() for line in lines)
+    json.dumps(lines, ensure_ascii=False).encode("utf-8")

@@ -126,7 +126,7 @@ def understand(row: Mapping[str, Any]) -> RowContent:
     source = plain(take(("source",)))
     source = source if isinstance(source, dict) else {name: row[columns[name]] for name in ("split", "clip", "frame") if name in columns}
     height, width = (whole(take((name,))) for name in ("height", "width"))
-    known = {*used, *_KNOWN, *OBJECTS, *NO_TARGET}
+    known = {*used, *_KNOWN, *PATHS, *OBJECTS, *NO_TARGET}
     return RowContent(
         image,
         path,

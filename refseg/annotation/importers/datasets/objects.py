@@ -23,6 +23,7 @@ from refseg.data.masks import BoolMask, decode_counts, decode_rle
 from refseg.errors import DataError
 
 Size = tuple[int, int]
+SOFT_VALUES = 8  # a mask of fewer values has several objects rather than soft edges
 
 
 def objects_of(
@@ -66,7 +67,7 @@ def _imported(
     if is_image(mask) or isinstance(mask, str):
         source = images.mask_source(mask, table.folder)
         if source is None:
-            report.skip("object", "whose mask image is missing", where)
+            yield replace(common, problem="whose mask image is missing")
         elif one.expressions or category:
             yield replace(common, mask=lambda: _binary(source, where, report))
         else:
@@ -90,6 +91,9 @@ def _box(one: RowObject, size: Size) -> list[float] | None:
 def _binary(source: Any, where: str, report: ImportReport) -> BoolMask:
     found = read_binary_mask(source)
     if found.note:
+        values = len(np.unique(read_label_image(source).numbers))
+        if 2 < values < SOFT_VALUES:
+            raise DataError(f"the mask has {values} values, expected 0 and one other")
         report.alter("object", f"mask image {found.note}", where)
     return found.pixels
 
@@ -99,14 +103,14 @@ def _of_label_image(source: Any, common: ImportedObject, report: ImportReport) -
     try:
         labels = read_label_image(source).numbers
     except DataError as error:
-        report.skip("object", f"whose mask image {str(error).split(':', 1)[0]}", common.where)
+        yield replace(common, problem=f"whose mask image {str(error).split(':', 1)[0]}")
         return
     found = [number for number in np.unique(labels).tolist() if number]
     if len(found) > 1 and VOC_VOID in found:
         report.skip("object", f"number {VOC_VOID} in a mask image, the border of other objects", common.where)
         found.remove(VOC_VOID)
     if not found:
-        report.skip("object", "whose mask image is empty", common.where)
+        yield replace(common, problem="whose mask image is empty")
     for number in found:
         yield replace(common, where=f"{common.where}: number {number}", mask=_pixels(labels, number), original_id=number)
 
@@ -123,7 +127,7 @@ def _category(one: RowObject, class_names: ClassNames, where: str, report: Impor
     """The name of a category, and its number if the data set has numbers."""
     value = one.category
     if value is None or one.is_unnamed:
-        return "", None
+        return "", id_key(one.category_id)
     if isinstance(value, str) and one.category_id is not None:
         return value.strip(), id_key(one.category_id)
     number = whole(value)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
+from refseg.annotation.encodings import decode
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.source import Source
-from refseg.annotation.importers.texts import decode, read_text
+from refseg.annotation.importers.texts import read_text
 from refseg.annotation.parquet import load_pyarrow
 from refseg.errors import DataError
 
