@@ -121,10 +121,20 @@ def png(root: Path, dice: random.Random) -> None:
     write_image(root / "images/a.jpg")
     write_array(root / "masks/a/0.png", area_mask((slice(0, 9), slice(0, 9))))
     damage(root / "masks/a/0.png", dice)
-    row = {"image": "images/a.jpg", "mask": "masks/a/0.png", "category": "mug", "absent": False, "expressions": ["it"], "split": "val"}
+    row = {
+        "image": "images/a.jpg",
+        "mask": "masks/a/0.png",
+        "category": "mug",
+        "absent": False,
+        "expressions": ["it"],
+        "split": "val",
+    }
     if dice.random() < 0.8:
         write_text(root / "masks.json", json.dumps(mutated([row, {**row, "absent": True}], dice)))
-        write_text(root / "images.json", json.dumps(mutated([{"image": "images/a.jpg", "state": "accepted", "frame": 2}], dice)))
+        write_text(
+            root / "images.json",
+            json.dumps(mutated([{"image": "images/a.jpg", "state": "accepted", "frame": 2}], dice)),
+        )
 
 
 def damage(path: Path, dice: random.Random) -> None:

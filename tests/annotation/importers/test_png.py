@@ -33,7 +33,13 @@ def root(tmp_path: Path) -> Path:
 
 
 def row(**values: Any) -> dict[str, Any]:
-    known = {"image": "images/a.jpg", "mask": "masks/a.jpg/000.png", "category": "mug", "absent": False, "expressions": ["the mug"]}
+    known = {
+        "image": "images/a.jpg",
+        "mask": "masks/a.jpg/000.png",
+        "category": "mug",
+        "absent": False,
+        "expressions": ["the mug"],
+    }
     return {**known, "split": "", **values}
 
 
@@ -112,7 +118,10 @@ def test_no_target_entries_splits_states_and_images_without_masks(root: Path) ->
     write_text(root / "Thumbs.db", b"x")
     write_text(
         root / "images.json",
-        [{"image": "images/a.jpg", "split": "val", "state": "corrected", "clip": "v", "frame": 2}, {"image": "images/gone.jpg"}],
+        [
+            {"image": "images/a.jpg", "split": "val", "state": "corrected", "clip": "v", "frame": 2},
+            {"image": "images/gone.jpg"},
+        ],
     )
     found = read(root, row(split="train"), row(mask=None, absent=True, expressions=["the cat"], category=""))
     a, b = found.records["a.jpg"], found.records["b.jpg"] if "b.jpg" in found.records else found.records["b.JPG"]

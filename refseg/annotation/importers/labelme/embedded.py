@@ -26,8 +26,8 @@ _SUFFIXES = {
 
 @dataclass(frozen=True)
 class FoundImage:
-    """path: of a file that can be added; None for none.  name: for the record.  file: in the data set, None for an embedded one.  problem: what the
-    report should say of it, "" for nothing."""
+    """path: of a file that can be added; None for none.  name: for the record.  file: in the data set, None for an
+    embedded one.  problem: what the report should say of it, "" for nothing."""
 
     path: Path | None
     name: str = ""
@@ -36,10 +36,11 @@ class FoundImage:
 
 
 def find_image(source: Source, json_file: str, values: Mapping[str, Any], stated: tuple[int, int] | None, folder: Path) -> FoundImage:
-    """Where imagePath says, seen from the JSON; otherwise beside it under its own or the JSON's name; otherwise the embedded image.
+    """Where imagePath says, seen from the JSON; otherwise beside it under its own or the JSON's name; otherwise the
+    embedded image.
 
-    stated: (height, width) in the JSON. Of a file and an embedded image of different sizes, that of the stated size is right.  folder: for the embedded
-    image.
+    stated: (height, width) in the JSON. Of a file and an embedded image of different sizes, that of the stated size is
+    right.  folder: for the embedded image.
     """
     file = _find_file(source, json_file, values.get("imagePath"))
     path = None if file is None else source.path(file)
@@ -48,7 +49,8 @@ def find_image(source: Source, json_file: str, values: Mapping[str, Any], stated
         embedded, problem = _save_embedded(values["imageData"], folder)
     if path is not None:
         if embedded is not None and _size(embedded) == stated:
-            return FoundImage(embedded, file or "", file, "embedded one used because the file has another size than the JSON says")
+            problem = "embedded one used because the file has another size than the JSON says"
+            return FoundImage(embedded, file or "", file, problem)
         return FoundImage(path, file or "", file)
     if embedded is None:
         return FoundImage(None, problem=problem or "that is not in the data set")
@@ -92,12 +94,10 @@ def decode_base64(data: Any) -> bytes:
 
 def _name_of(json_file: str, stated: Any, suffix: str) -> str:
     """Name of an embedded image: that of imagePath, otherwise that of the JSON; its suffix is what the image really is."""
-    name = PurePosixPath(stated.replace("\\", "/")).name if isinstance(stated, str) else ""
-    stem = PurePosixPath(name).stem if PurePosixPath(name).suffix.casefold() in IMAGE_SUFFIXES else name
-    known = (
-        PurePosixPath(name).suffix if PurePosixPath(name).suffix.casefold() in (suffix, ".jpeg" if suffix == ".jpg" else suffix) else suffix
-    )
-    return f"{stem or PurePosixPath(json_file).stem}{known}"
+    name = PurePosixPath(stated.replace("\\", "/")) if isinstance(stated, str) else PurePosixPath("")
+    is_right = name.suffix.casefold() == suffix or (suffix == ".jpg" and name.suffix.casefold() == ".jpeg")
+    stem = name.stem if name.suffix.casefold() in IMAGE_SUFFIXES else name.name
+    return f"{stem or PurePosixPath(json_file).stem}{name.suffix if is_right else suffix}"
 
 
 def _size(path: Path) -> tuple[int, int] | None:

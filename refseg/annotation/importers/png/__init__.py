@@ -1,8 +1,8 @@
 """Masks as image files: our own layout with a list of masks, or folders of images and masks with the same names.
 
-images/NAME.jpg  masks/NAME/000.png  masks.json     a list of {"image", "mask", "category", "absent", "expressions", "split"}, one a mask
-images/NAME.jpg  masks/NAME.png                     without a list: one mask an image, or a number or color for each object
-images/NAME.jpg  masks/NAME/*.png                   without a list: one mask an object
+images/NAME.jpg  masks/NAME/000.png  masks.json     a list of {"image", "mask", "category", "absent", "expressions",
+"split"}, one a mask images/NAME.jpg  masks/NAME.png                     without a list: one mask an image, or a number
+or color for each object images/NAME.jpg  masks/NAME/*.png                   without a list: one mask an object
 """
 
 from __future__ import annotations
@@ -32,13 +32,15 @@ def detect(source: Source) -> bool:
 
 
 def read(source: Source, session: ImportSession) -> None:
-    """All masks of the lists, and all images beside them; without a list, all pairs of images and masks. Raises DataError if there are neither."""
+    """All masks of the lists, and all images beside them; without a list, all pairs of images and masks. Raises
+    DataError if there are neither."""
     lists = source.matching(PNG_LIST)
     if not lists:
         pairs = find_pairs(source)
         if not pairs:
             raise DataError(
-                f"the data set has no {PNG_LIST} and no folder masks/ with the names of images/, expected one of them: choose another format"
+                f"the data set has no {PNG_LIST} and no folder masks/ with the names of images/, expected one of them: "
+                "choose another format"
             )
         read_pairs(pairs, source, session)
         return
@@ -80,14 +82,21 @@ def _image_keys(file: str, source: Source, session: ImportSession) -> Iterator[t
         session.report.skip("file", reason_of(error, beside), beside)
         return
     for position, row in enumerate(values if isinstance(values, list) else []):
-        image = source.find(row["image"], folder) if isinstance(row, dict) and isinstance(row.get("image"), str) else None
+        name = row.get("image") if isinstance(row, dict) else None
+        image = source.find(name, folder) if isinstance(name, str) else None
         if image is None:
             session.report.skip("entry", "that names no image", f"{beside}[{position}]")
         else:
             yield image, row
 
 
-def _add(image: str, entries: list[tuple[str, Mapping[str, Any]]], keys: Mapping[str, Any], source: Source, session: ImportSession) -> None:
+def _add(
+    image: str,
+    entries: list[tuple[str, Mapping[str, Any]]],
+    keys: Mapping[str, Any],
+    source: Source,
+    session: ImportSession,
+) -> None:
     def objects(height: int, width: int) -> Iterator[ImportedObject]:
         for where, row in entries:
             expressions = texts(row.get("expressions"))
@@ -100,7 +109,8 @@ def _add(image: str, entries: list[tuple[str, Mapping[str, Any]]], keys: Mapping
                 yield _with_mask(found, row.get("mask"), source, session)
 
     split = next((found for _, row in entries if (found := text(row.get("split")))), "")
-    session.add_image(source.path(image), objects, where=image, original_name=image, **image_keys({"split": split, **keys}))
+    stated = image_keys({"split": split, **keys})
+    session.add_image(source.path(image), objects, where=image, original_name=image, **stated)
 
 
 def _with_mask(found: ImportedObject, name: Any, source: Source, session: ImportSession) -> ImportedObject:

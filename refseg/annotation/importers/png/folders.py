@@ -13,7 +13,7 @@ import numpy as np
 from refseg.annotation.importers.mask_images import LabelImage, read_binary_mask, read_label_image
 from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.session import ImportSession
-from refseg.annotation.importers.source import IMAGE_SUFFIXES, Source
+from refseg.annotation.importers.source import Source
 from refseg.annotation.layouts import VOC_VOID
 from refseg.annotation.progress import followed
 from refseg.errors import DataError
@@ -21,7 +21,14 @@ from refseg.errors import DataError
 MASK_FOLDERS = ("masks", "mask", "masks_png", "groundtruth", "ground_truth", "gt")
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages")
 _MASK_ENDINGS = ("", "_mask", "-mask", "_masks", "_gt", "_label", "_labels")
-_SPLIT_FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
 MAX_NUMBERS = 500  # objects of one mask
 
 
@@ -35,14 +42,16 @@ class Pair:
 
 
 def find_pairs(source: Source) -> list[Pair]:
-    """Images with masks under the same path, but for the folder's name and an ending such as _mask. Images without masks are among them if any has one."""
-    masks = {file for file in source.files if _is_in(file, MASK_FOLDERS) and PurePosixPath(file).suffix.casefold() in IMAGE_SUFFIXES}
+    """Images with masks under the same path, but for the folder's name and an ending such as _mask. Images without
+    masks are among them if any has one."""
+    masks = {file for file in source.images() if _is_in(file, MASK_FOLDERS)}
     by_key: dict[str, list[str]] = {}
     for file in sorted(masks):
         path = PurePosixPath(_without(file, MASK_FOLDERS))
         by_key.setdefault(_key(path.with_suffix("").as_posix()), []).append(file)
         by_key.setdefault(f"{_key(path.parent.as_posix())}/", []).append(file)
-    images = [file for file in source.images() if file not in masks and (_is_in(file, IMAGE_FOLDERS) or "/" not in file)]
+    rest = [file for file in source.images() if file not in masks]
+    images = [file for file in rest if _is_in(file, IMAGE_FOLDERS) or "/" not in file]
     neighbors = Counter(PurePosixPath(image).parent for image in images)
     pairs = []
     for image in images:
@@ -65,8 +74,9 @@ def read_pairs(pairs: list[Pair], source: Source, session: ImportSession) -> Non
     used = {mask for pair in pairs for mask in pair.masks} | {pair.image for pair in pairs}
     for file in source.images():
         if file not in used:
-            noun = "mask file" if _is_in(file, MASK_FOLDERS) else "image"
-            session.report.skip(noun, "that no image of images/ belongs to" if noun == "mask file" else "outside images/", file)
+            is_mask = _is_in(file, MASK_FOLDERS)
+            reason = "that no image of images/ belongs to" if is_mask else "outside images/"
+            session.report.skip("mask file" if is_mask else "image", reason, file)
 
 
 def _add(pair: Pair, source: Source, session: ImportSession) -> None:
@@ -75,7 +85,8 @@ def _add(pair: Pair, source: Source, session: ImportSession) -> None:
             yield from _single(file, source, session) if pair.is_folder else _one_or_several(file, source, session)
 
     split = next(
-        (_SPLIT_FOLDERS[part.casefold()] for part in PurePosixPath(pair.image).parts[:-1] if part.casefold() in _SPLIT_FOLDERS), ""
+        (_SPLIT_FOLDERS[part.casefold()] for part in PurePosixPath(pair.image).parts[:-1] if part.casefold() in _SPLIT_FOLDERS),
+        "",
     )
     session.add_image(source.path(pair.image), objects, where=pair.image, original_name=pair.image, split=split)
 
@@ -113,7 +124,8 @@ def _one_or_several(file: str, source: Source, session: ImportSession) -> Iterat
 
 
 def _numbers(file: str, source: Source) -> tuple[LabelImage, list[int]] | None:
-    """The numbers of a mask of several objects; None if it is no such mask. 255 is a border if there are others, as in VOC and DAVIS."""
+    """The numbers of a mask of several objects; None if it is no such mask. 255 is a border if there are others, as in
+    VOC and DAVIS."""
     try:
         image = read_label_image(source.path(file))
     except DataError:

@@ -1,4 +1,5 @@
-"""Objects of Pascal VOC images that have masks: their pixels, their classes, and the <object> of the XML that each is."""
+"""Objects of Pascal VOC images that have masks: their pixels, their classes, and the <object> of the XML that each
+is."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from refseg.annotation.importers.mask_images import VOID_COLOR, LabelImage, Numbers, read_label_image
+from refseg.annotation.importers.mask_images import VOID_COLOR, LabelImage, read_label_image
 from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.shapes import Points
@@ -47,7 +48,8 @@ def _read(source: Source, file: str, report: ImportReport) -> LabelImage | None:
 
 
 def _numbers(image: LabelImage) -> list[int]:
-    """Numbers of objects or classes, without the background and VOC's border. 255 is an object if it is the only number and not VOC's color of borders."""
+    """Numbers of objects or classes, without the background and VOC's border. 255 is an object if it is the only number
+    and not VOC's color of borders."""
     known = [int(value) for value in np.unique(image.numbers) if value]
     if known == [VOC_VOID] and image.colors.get(VOC_VOID) != VOID_COLOR:
         return known
@@ -55,7 +57,12 @@ def _numbers(image: LabelImage) -> list[int]:
 
 
 def _numbered_objects(
-    file: str, objects: LabelImage, classes: LabelImage | None, annotation: VocAnnotation, labels: LabelMap, report: ImportReport
+    file: str,
+    objects: LabelImage,
+    classes: LabelImage | None,
+    annotation: VocAnnotation,
+    labels: LabelMap,
+    report: ImportReport,
 ) -> Iterator[ImportedObject]:
     masks = {number: objects.numbers == number for number in _numbers(objects)}
     if classes is not None and classes.numbers.shape != objects.numbers.shape:
@@ -113,7 +120,8 @@ def _category(mask: BoolMask, classes: LabelImage | None, labels: LabelMap, repo
     if classes is None:
         return ""
     values, counts = np.unique(classes.numbers[mask], return_counts=True)
-    usable = [(int(count), int(value)) for value, count in zip(values, counts, strict=True) if value not in (0, VOC_VOID)]
+    pairs = zip(counts.tolist(), values.tolist(), strict=True)
+    usable = [(count, value) for count, value in pairs if value not in (0, VOC_VOID)]
     if not usable:
         report.alter("object", "without a category, because SegmentationClass has none at its place", where)
         return ""
@@ -129,11 +137,15 @@ def _named(name: str) -> str:
 
 
 def _match(masks: Mapping[int, BoolMask], categories: Mapping[int, str], annotation: VocAnnotation) -> dict[int, int]:
-    """Position of the <object> of each number: the number itself if every mask lies in the box of that object, as VOC has it, otherwise by boxes."""
+    """Position of the <object> of each number: the number itself if every mask lies in the box of that object, as VOC
+    has it, otherwise by boxes."""
     objects = annotation.objects
     boxes = [annotation.corners(one) for one in objects]
     found = {number: box for number, mask in masks.items() if (box := box_of(mask)) is not None}
-    if all(n <= len(objects) and _agrees(categories[n], objects[n - 1]) and _holds(boxes[n - 1], box) for n, box in found.items()):
+    if all(
+        number <= len(objects) and _agrees(categories[number], objects[number - 1]) and _holds(boxes[number - 1], box)
+        for number, box in found.items()
+    ):
         return {number: number - 1 for number in found}
     pairs = []
     for number, box in found.items():
@@ -164,6 +176,3 @@ def _iou(corners: Points, box: Sequence[int]) -> float:
     overlap = float(np.prod(np.clip(high - low, 0, None)))
     union = float(np.prod(corners[2] - corners[0])) + float((box[2] - box[0]) * (box[3] - box[1])) - overlap
     return overlap / union if union > 0 else 0.0
-
-
-__all__ = ["Numbers", "mask_objects"]

@@ -27,12 +27,14 @@ MAX_XML_BYTES = 20_000_000
 _ENCODING = re.compile(rb"""^\s*<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9._-]+)""")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _ATTRIBUTES = ("pose", "truncated", "difficult", "occluded", "part", "attributes", "actions")
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
 _DEFAULTS = ("", "0", "no", "false", "none", "unspecified")
 
 
 @dataclass(frozen=True)
 class VocObject:
-    """An <object>. box: xmin, ymin, xmax, ymax as the file has them.  polygons: corners (N, 2) as the file has them.  dropped: what it has besides.
+    """An <object>. box: xmin, ymin, xmax, ymax as the file has them.  polygons: corners (N, 2) as the file has them.
+    dropped: what it has besides.
 
     is_deleted: as the LabelMe of the web marks objects that its users removed.
     """
@@ -50,8 +52,9 @@ class VocObject:
 class VocAnnotation:
     """The XML of one image.
 
-    size: (height, width) as stated, None if it is missing.  has_edges: whether boxes are positions from 0, as CVAT and datumaro write them, rather than
-    VOC's numbers of the first and last pixel, from 1.  no_target: expressions that name nothing in the image, a list for each entry.  keys: of our exports.
+    size: (height, width) as stated, None if it is missing.  has_edges: whether boxes are positions from 0, as CVAT and
+    datumaro write them, rather than VOC's numbers of the first and last pixel, from 1.  no_target: expressions that
+    name nothing in the image, a list for each entry.  keys: of our exports.
     """
 
     filename: str = ""
@@ -80,7 +83,8 @@ class VocAnnotation:
             if corners is None and not one.polygons:
                 yield ImportedObject(one.where, problem="without a box or polygon")
                 continue
-            if any(is_cut(points, height, width) for points in ([corners] if corners is not None and not one.polygons else one.polygons)):
+            outlines = one.polygons or ([] if corners is None else [corners])
+            if any(is_cut(points, height, width) for points in outlines):
                 report.alter("object", CUT, one.where)
             found = ImportedObject(one.where, expressions=one.expressions, category=one.name)
             if not one.polygons and corners is not None:
@@ -98,7 +102,8 @@ def report_dropped(one: VocObject, report: ImportReport) -> None:
 
 
 def _contours_mask(polygons: tuple[Points, ...], height: int, width: int) -> BoolMask:
-    """Mask (height, width) of polygons whose corners are pixels, counted from 1, that belong to the object, as supervision writes and reads them."""
+    """Mask (height, width) of polygons whose corners are pixels, counted from 1, that belong to the object, as
+    supervision writes and reads them."""
     mask = np.zeros((height, width), dtype=np.uint8)
     for points in polygons:
         cv2.fillPoly(mask, [(points - 1).clip(-10_000, 100_000).astype(np.int32)], 1)
@@ -155,8 +160,9 @@ def parse_annotation(root: Element, file: str) -> VocAnnotation:
     """What an XML file says. Raises DataError if it is of another format."""
     if root.tag != "annotation":
         raise DataError(f"{file} is not an annotation of Pascal VOC, its first element is <{root.tag[:40]}>")
-    objects = tuple(_parse_object(element, f"{file}: object {number}") for number, element in enumerate(root.findall("object"), start=1))
-    boxes = [element.findtext(f"bndbox/{key}") or "" for element in root.findall("object") for key in ("xmin", "ymin", "xmax", "ymax")]
+    elements = root.findall("object")
+    objects = tuple(_parse_object(element, f"{file}: object {n}") for n, element in enumerate(elements, start=1))
+    boxes = [element.findtext(f"bndbox/{key}") or "" for element in elements for key in _SIDES]
     low = [one.box[:2] for one in objects if one.box is not None]
     return VocAnnotation(
         filename=" ".join((root.findtext("filename") or "").split()),
@@ -170,7 +176,7 @@ def parse_annotation(root: Element, file: str) -> VocAnnotation:
 
 def _parse_object(element: Element, where: str) -> VocObject:
     name = " ".join((element.findtext("name") or "").split())
-    sides = [number(element.findtext(f"bndbox/{key}")) for key in ("xmin", "ymin", "xmax", "ymax")]
+    sides = [number(element.findtext(f"bndbox/{key}")) for key in _SIDES]
     known = [min(max(side, -FAR), FAR) for side in sides if side is not None]
     polygons = tuple(points for one in element.findall("polygon") if len(points := _parse_polygon(one)) >= 3)
     return VocObject(

@@ -30,8 +30,8 @@ class KeypointShape:
 
 @dataclass(frozen=True)
 class LabelLine:
-    """One object. category: the number of its class.  points: corners (N, 2) as shares of the image.  is_box: whether they are a box.  notes: what is
-    dropped or altered, for the report."""
+    """One object. category: the number of its class.  points: corners (N, 2) as shares of the image.  is_box: whether
+    they are a box.  notes: what is dropped or altered, for the report."""
 
     category: int
     points: Points
@@ -40,9 +40,11 @@ class LabelLine:
 
 
 def parse_line(words: Sequence[str], keypoints: KeypointShape | None = None) -> LabelLine:
-    """A line: class, then a box (center x, y, width, height) or corners x, y of a polygon; confidence and track number after them are dropped.
+    """A line: class, then a box (center x, y, width, height) or corners x, y of a polygon; confidence and track number
+    after them are dropped.
 
-    keypoints: of data sets with pose labels, of which the boxes are used. Raises DataError with the reason if it is no such line.
+    keypoints: of data sets with pose labels, of which the boxes are used. Raises DataError with the reason if it is no
+    such line.
     """
     category = _category(words[0])
     values, notes = _numbers(words[1:]), []
@@ -70,9 +72,11 @@ def parse_line(words: Sequence[str], keypoints: KeypointShape | None = None) -> 
 
 
 def pose_shape(lines: Sequence[Sequence[str]]) -> KeypointShape | None:
-    """The keypoints that lines hold if no data.yaml tells: all lines have the same length and read as a box with keypoints, but not as polygons.
+    """The keypoints that lines hold if no data.yaml tells: all lines have the same length and read as a box with
+    keypoints, but not as polygons.
 
-    lines: words of all lines of a data set; boxes without keypoints may be among them. None for polygons and boxes, and if both readings are possible.
+    lines: words of all lines of a data set; boxes without keypoints may be among them. None for polygons and boxes, and
+    if both readings are possible.
     """
     lines = [words for words in lines if len(words) != 5]
     lengths = {len(words) - 1 for words in lines}
@@ -127,7 +131,8 @@ def _numbers(words: Sequence[str]) -> list[float]:
 
 
 def _is_track(word: str, value: float) -> bool:
-    """Whether the last number of a line is that of a track, a whole number, rather than a confidence or a coordinate."""
+    """Whether the last number of a line is that of a track, a whole number, rather than a confidence or a
+    coordinate."""
     return (value > 1 and value.is_integer()) or (value == 1 and word.isdecimal())
 
 
