@@ -1,4 +1,4 @@
-"""Frames of a clip as pictures of a project, so that masks that a model drew over time can be corrected one by one."""
+"""Adds frames of a video to a project as images, so that the masks of a model can be corrected one by one."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from refseg.video.reader import Clip
 
 
 def take_frames(project: Project, clip: Clip, name: str, numbers: Sequence[int], layer: Callable[[int], Layer]) -> Iterator[PictureRecord]:
-    """Adds the frames with these increasing numbers, counted among the frames used, each with a layer; yields each record when it is on disk.
+    """Adds the frames with these increasing numbers among the frames used. Yields each record after it is saved.
 
-    name: of the clip, for people.  layer: makes the layer of a frame by its number. A frame that the project has already gets the layer beside those
-    that it has, so several things can be sent one after the other; one of another clip of that name, whose pixels differ, is another picture. Raises
-    VideoError from where on a clip is damaged, ProjectError, ImageError.
+    name: of the video.  layer: makes the annotation of a frame from its number.
+    If the project already has a frame, the annotation is added to it, so that several objects can be sent one after the
+    other. A frame of another video of the same name has other pixels and becomes another image. Raises VideoError from
+    where the video is damaged, ProjectError, ImageError.
     """
     wanted = list(numbers)
-    part = replace(clip, indices=clip.indices[wanted], times=clip.times[wanted])
+    part = clip.part(wanted)
     known = _frames_of(project, name)
     with TemporaryDirectory(prefix="refseg-") as folder:
         for frame, number in zip(part.frames(), wanted, strict=True):
@@ -50,7 +51,7 @@ def _prefix(name: str) -> str:
 
 
 def _frames_of(project: Project, name: str) -> dict[int, list[PictureRecord]]:
-    """Pictures of the project that are frames of clips of a name, by their index; read only where the file's name says that they may be."""
+    """Images of the project that are frames of videos of this name, by frame index. Reads only records whose file name fits."""
     frames: dict[int, list[PictureRecord]] = defaultdict(list)
     for entry in project.entries:
         if entry.name.startswith(_prefix(name)):
@@ -61,7 +62,7 @@ def _frames_of(project: Project, name: str) -> dict[int, list[PictureRecord]]:
 
 
 def _shows(project: Project, record: PictureRecord, image: NDArray[np.uint8]) -> bool:
-    """Whether a picture is this very frame (H, W, 3): frames are kept without loss. One that cannot be read shows nothing."""
+    """Whether an image has the pixels (H, W, 3) of this frame; frames are saved without loss. False if it cannot be read."""
     if (record.height, record.width) != image.shape[:2]:
         return False
     try:

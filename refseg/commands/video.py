@@ -1,6 +1,7 @@
-"""find what an expression means in a clip
+"""segment what an expression names in a video
 
-Writes DIR/overlay.mp4 (H.264), DIR/masks/00000.png, one for each frame used (0 or 255, at the clip's own size), and DIR/timeline.json.
+Writes DIR/overlay.mp4 (H.264), DIR/masks/00000.png, one per frame used (0 or 255, at the size of
+the stored frames), and DIR/timeline.json.
 """
 
 import argparse
@@ -24,21 +25,21 @@ TIMELINE = "timeline.json"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    parser.add_argument("--input", type=Path, required=True, metavar="F", help="the clip: MP4, MOV, WebM, MKV, AVI or GIF")
-    parser.add_argument("--expression", required=True, metavar="TEXT", help="what is meant, in English")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results; made where it does not exist")
+    parser.add_argument("--input", type=Path, required=True, metavar="F", help="the video: MP4, MOV, WebM, MKV, AVI, MPEG or GIF")
+    parser.add_argument("--expression", required=True, metavar="TEXT", help="the referring expression, in English")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results, created if missing")
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--fps", type=float, metavar="N", help="use about N frames a second")
     chosen.add_argument("--stride", type=count, metavar="N", help="use every N-th frame; all of them without --fps and --stride")
-    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="seconds from which the clip is used (default 0)")
-    parser.add_argument("--end", type=float, metavar="S", help="seconds up to which it is used; to its end without it")
+    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="first second used, counted from the first frame (default 0)")
+    parser.add_argument("--end", type=float, metavar="S", help="second before which to stop (default: the end of the video)")
     add_model_arguments(parser)
     add_mask_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Check everything, then answer frame by frame, then put the results into their places."""
+    """Checks all arguments, then segments frame by frame, then moves the results to the output folder."""
     from refseg.inference.timeline import Timeline, timeline_record
     from refseg.inference.video import VideoPredictor
     from refseg.video.reader import open_clip
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     path: Path = arguments.input
     if not path.is_file():
-        raise VideoError(f"there is no clip {path}: expected the path of a file")
+        raise VideoError(f"there is no video {path}: expected the path of a file")
     clip = open_clip(str(path), Sampling(fps=arguments.fps, stride=arguments.stride, start=arguments.start, end=arguments.end))
     check_refinement(arguments.refine)
     predictor = load_predictor(arguments)
@@ -62,6 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
             tokens=expression.tokens,
             threshold=predictor.threshold if arguments.threshold is None else arguments.threshold,
             rate=clip.rate,
+            pixel_aspect=clip.info.pixel_aspect,
             damage=damage,
         )
         (staging / TIMELINE).write_text(json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -69,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _answer(predictor: "VideoPredictor", clip: "Clip", arguments: argparse.Namespace, folder: Path, timeline: "Timeline") -> str | None:
-    """Masks and overlays of all frames; says why it ended early where the clip is damaged. Raises VideoError where not one frame could be read."""
+    """Writes masks and overlays of all frames. Returns why it ended early if the video is damaged. Raises VideoError if no frame could be read."""
     import numpy as np
 
     from refseg.images import save_png
@@ -80,7 +82,7 @@ def _answer(predictor: "VideoPredictor", clip: "Clip", arguments: argparse.Names
     (folder / "masks").mkdir()
     damage: str | None = None
     started = time.perf_counter()
-    with write_clip(folder / "overlay.mp4", clip.rate) as writer:
+    with write_clip(folder / "overlay.mp4", clip.rate, clip.info.pixel_aspect) as writer:
         try:
             for result in predictor.run(clip, arguments.expression):
                 mask = result.segmentation.mask(arguments.threshold, refine=arguments.refine)
@@ -109,11 +111,11 @@ def summary(timeline: "Timeline", damage: str | None) -> str:
     moments = timeline.moments
     area = sum(moment.area for moment in moments) / len(moments)
     doubtful = sum(moment.doubtful for moment in moments)
-    notes = [f"overlay.mp4: {len(moments)} frames, {area:.1%} of the picture on average"]
+    notes = [f"overlay.mp4: {len(moments)} frames, {area:.1%} of the frame on average"]
     if doubtful:
         notes.append(f"{doubtful} doubtful")
     if all(moment.absent for moment in moments):
-        notes.append("probably not in this clip")
+        notes.append("probably not in this video")
     if damage is not None:
         notes.append(damage)
     return "; ".join(notes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ SURE = 0.6  # peak below which it is
 
 @dataclass(frozen=True)
 class Moment:
-    """One frame of a timeline. area: share of the picture.  steadiness: IoU of the mask with that of the frame before, None for the first."""
+    """One frame of a timeline. area: of the mask, as a share of the frame.  steadiness: IoU with the mask before, or None."""
 
     number: int
     index: int
@@ -82,9 +83,16 @@ def timeline_record(
     tokens: Sequence[str],
     threshold: float,
     rate: float,
+    pixel_aspect: Fraction,
     damage: str | None,
+    masks: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """What timeline.json says, of JSON types; a frame's mask is masks/NUMBER.png. damage: why the clip ends early, None where it does not."""
+    """The content of timeline.json, of JSON types.
+
+    damage: why the video ends early, None if it does not.
+    masks: path of each frame's mask in the folder or zip; masks/NUMBER.png by default.
+    """
+    masks = [mask_name(moment.number) for moment in timeline.moments] if masks is None else masks
     return {
         "input": encodable(source),
         "model": model,
@@ -92,16 +100,17 @@ def timeline_record(
         "tokens": list(tokens),
         "threshold": float(threshold),
         "rate": round(rate, 6),
+        "pixel_aspect": f"{pixel_aspect.numerator}:{pixel_aspect.denominator}",
         "damage": damage,
-        "frames": [_entry(moment) for moment in timeline.moments],
+        "frames": [_entry(moment, mask) for moment, mask in zip(timeline.moments, masks, strict=True)],
     }
 
 
-def _entry(moment: Moment) -> dict[str, Any]:
+def _entry(moment: Moment, mask: str) -> dict[str, Any]:
     return {
         "frame": moment.index,
         "time": round(moment.time, 6),
-        "mask": mask_name(moment.number),
+        "mask": mask,
         "area_fraction": round(moment.area, 6),
         "peak": round(moment.peak, 6),
         "presence": None if moment.presence is None else round(moment.presence, 6),
@@ -114,7 +123,7 @@ def _entry(moment: Moment) -> dict[str, Any]:
 
 
 def mask_name(number: int) -> str:
-    """Where the mask of a frame lies in a folder of results."""
+    """Path of a frame's mask in a folder of results."""
     return f"masks/{number:05d}.png"
 
 

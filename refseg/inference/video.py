@@ -1,4 +1,4 @@
-"""Clips: an answer for every frame, as soon as the frames around it have been seen; memory that the window bounds."""
+"""Segments videos frame by frame. Memory is bounded by the window of frames, not by the length of the video."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ class FrameStream(Protocol):
     """Frames numbered 0, 1, ... in order; see `refseg.video.reader.Clip`."""
 
     def frames(self) -> Iterator[Frame]:
-        """One after the other; may raise VideoError where the clip is damaged."""
+        """The frames in order; raises VideoError from where the video is damaged."""
         ...
 
 
@@ -40,8 +40,9 @@ class FrameStream(Protocol):
 class FrameResult:
     """The answer for one frame.
 
-    frame: number, index, time and picture.  segmentation: as for a picture.  window: numbers of the first and last frame that took part.
-    weights (L, F): how much each of them counted on each level, a of Eq. 10, rows sum to 1; uniform for a network of still pictures.
+    frame: number, index, time and image.  segmentation: as for an image.
+    window: numbers of the first and last frame of the window.
+    weights (L, F): of its frames on each level, a of Eq. 10, rows sum to 1; uniform for a network of single images.
     """
 
     frame: Frame
@@ -52,7 +53,7 @@ class FrameResult:
 
 @dataclass(frozen=True, eq=False)
 class _Pending:
-    """A frame that has been seen and waits for the end of its window."""
+    """A frame that has been encoded and waits for the last frame of its window."""
 
     frame: Frame
     letterbox: Letterbox
@@ -60,21 +61,22 @@ class _Pending:
 
 
 class VideoPredictor:
-    """Answers for the frames of clips, with the predictor of pictures; thread-safe as that is, no state of any user."""
+    """Segments the frames of videos with a predictor for images. Thread-safe as that is; keeps no state of any user."""
 
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
 
     def segment(self, path: str | Path, expression: str, sampling: Sampling | None = None) -> Iterator[FrameResult]:
-        """An answer for each chosen frame, in order, each as soon as it is known: tau frames behind the reading.
+        """A result for each chosen frame, in order, tau frames behind the reading.
 
-        The clip and the expression are checked before this returns: raises VideoError or ExpressionError. While it runs, a clip that turns out to
-        be damaged gives the answers up to there, then VideoError. Closing the iterator stops the work and lets go of the file.
+        The video and the expression are checked before this returns: raises VideoError or ExpressionError. If the video
+        turns out to be damaged, the iterator yields the results up to there, then raises VideoError. Closing the iterator
+        stops the work and closes the file.
         """
         return self.run(open_clip(str(path), sampling), expression)
 
     def run(self, clip: FrameStream, expression: str) -> Iterator[FrameResult]:
-        """The same for frames that are at hand."""
+        """The same for a clip that is already open."""
         return self._answers(clip, self.predictor.tokeniser.encode(expression))
 
     def _answers(self, clip: FrameStream, expression: Expression) -> Iterator[FrameResult]:

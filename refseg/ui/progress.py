@@ -1,4 +1,4 @@
-"""How much there is to do, how much is done, how long it will take: as a person reads it."""
+"""Progress of a run over a video as HTML: how much work there is, how much is done, how long it takes."""
 
 from html import escape
 
@@ -8,10 +8,12 @@ WAITING = '<div class="rs-progress" data-state="waiting"><p role="status">Waitin
 
 
 def plan_html(clip: Clip, seconds_a_frame: float | None, place: str) -> str:
-    """What a run over the chosen frames of a clip means, before it starts."""
+    """Number of frames, frame size and expected time of a run, before it starts."""
     info = clip.info
     frames = "1 frame" if len(clip) == 1 else f"{len(clip):,} frames"
     parts = [f"<strong>{frames}</strong> of {clip.total:,}", f"{info.width} × {info.height}", f"{info.duration:.1f} s"]
+    if info.pixel_aspect != 1:
+        parts.append(f"pixels {info.pixel_aspect.numerator}:{info.pixel_aspect.denominator}, frames are not stretched")
     if seconds_a_frame is not None:
         parts.append(f"about <strong>{duration_text(seconds_a_frame * len(clip))}</strong> on {escape(place)}")
     return f'<p class="rs-plan">{" · ".join(parts)}</p>'

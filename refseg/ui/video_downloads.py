@@ -1,4 +1,4 @@
-"""The files of a run over a clip: written at the clip's own size, frame by frame, only when asked for."""
+"""Files of a run over a video. They are written at the size of the stored frames, frame by frame, when a button asks for them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,28 +8,26 @@ from refseg.inference.timeline import Timeline, timeline_record
 from refseg.rendering import overlay
 from refseg.ui.saving import Saved, nothing_to_save, save_file
 from refseg.ui.video_run import VideoRun
-from refseg.video.formats import frame_names, meta_expressions, write_json, write_masks
+from refseg.video.formats import annotation_path, frame_names, meta_expressions, write_json, write_masks
 from refseg.video.writer import write_clip
 
 
 class VideoDownloads:
-    """The download buttons' callbacks; each takes the state of the controls and the visitor's run, finished or not."""
+    """Callbacks of the download buttons. Each takes the state of the controls and the visitor's run, finished or not."""
 
     def save_mp4(self, threshold: float, opacity: float, colour: str, outline: bool, run: VideoRun | None) -> Saved:
-        """overlay.mp4: the clip with the masks on it, H.264, without sound."""
+        """overlay.mp4: the frames used, with their masks drawn over them; H.264, without sound."""
 
         def write(run: VideoRun, path: Path) -> None:
-            with write_clip(path, run.clip.rate) as writer:
-                for frame in run.clip.frames():
-                    if frame.number >= run.done:
-                        break
+            with write_clip(path, run.clip.rate, run.clip.info.pixel_aspect) as writer:
+                for frame in run.clip.part(list(range(run.done))).frames():
                     drawn = overlay(frame.image, run.mask(frame.number, threshold), colour, opacity, outline)
                     writer.add(drawn, frame.time - run.clip.times[0])
 
         return _save(run, "overlay.mp4", write)
 
     def save_masks(self, threshold: float, run: VideoRun | None) -> Saved:
-        """masks.zip: Annotations/CLIP/00000.png, indexed with the palette of DAVIS."""
+        """masks.zip: Annotations/CLIP/00000.png, indexed PNGs with DAVIS's palette, named by the frame's index in the video."""
 
         def write(run: VideoRun, path: Path) -> None:
             write_masks(path, run.name, run.masks(threshold), _names(run))
@@ -43,7 +41,7 @@ class VideoDownloads:
         )
 
     def save_timeline(self, threshold: float, run: VideoRun | None) -> Saved:
-        """timeline.json: as `python -m refseg video` writes it, its masks being those of masks.zip."""
+        """timeline.json, as `python -m refseg video` writes it. It names the masks as masks.zip does."""
 
         def write(run: VideoRun, path: Path) -> None:
             record = timeline_record(
@@ -54,7 +52,9 @@ class VideoDownloads:
                 tokens=run.tokens,
                 threshold=threshold,
                 rate=run.clip.rate,
+                pixel_aspect=run.clip.info.pixel_aspect,
                 damage=run.damage,
+                masks=[annotation_path(run.name, name) for name in _names(run)],
             )
             write_json(path, record)
 
@@ -62,7 +62,7 @@ class VideoDownloads:
 
 
 def timeline_at(run: VideoRun, threshold: float) -> Timeline:
-    """The run's timeline with the areas and overlaps that its masks have at a threshold."""
+    """The run's timeline with the areas and IoUs that its masks have at a threshold."""
     timeline = Timeline()
     for moment, mask in zip(run.timeline.moments, run.masks(threshold), strict=True):
         timeline.append(moment, mask)

@@ -50,7 +50,7 @@ class VideoRun:
         return len(self.timeline.moments)
 
     def add(self, result: FrameResult) -> None:
-        """Keep what is needed of one more answer: its logits and a reduced picture."""
+        """Saves the logits of one more result and a reduced view of its frame."""
         answer = result.segmentation
         number = result.frame.number
         self.letterbox, self.tokens = answer.letterbox, answer.tokens

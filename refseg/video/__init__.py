@@ -1,1 +1,1 @@
-"""Clips in and out: which frames, reading them by index, writing overlays and masks. Knows nothing of networks."""
+"""Reading and writing videos: choosing frames, decoding them by index, writing overlays and masks. Imports no network."""

@@ -1,4 +1,4 @@
-"""A clip's masks in the layouts that video segmentation uses: DAVIS (palette PNGs) and Ref-YouTube-VOS (meta_expressions.json)."""
+"""Masks of a video in the layouts that video segmentation uses: DAVIS (palette PNGs) and Ref-YouTube-VOS (meta_expressions.json)."""
 
 import io
 import json
@@ -17,15 +17,18 @@ NAME_LIMIT = 80
 
 
 def davis_palette() -> list[int]:
-    """The 256 colours of the PASCAL VOC and DAVIS labels, flat: each label's bits, three at a time, go to red, green and blue from the top bit down."""
-    colours = []
+    """The 256 colors of PASCAL VOC's and DAVIS's labels, as one flat list.
+
+    Three bits of the label at a time go to red, green and blue, filling each channel from its highest bit down.
+    """
+    colors = []
     for label in range(256):
         channels = [0, 0, 0]
         for bit in range(8):
             for channel in range(3):
                 channels[channel] |= ((label >> (3 * bit + channel)) & 1) << (7 - bit) if 3 * bit + channel < 8 else 0
-        colours += channels
-    return colours
+        colors += channels
+    return colors
 
 
 def palette_png(labels: NDArray[np.uint8]) -> bytes:
@@ -38,30 +41,35 @@ def palette_png(labels: NDArray[np.uint8]) -> bytes:
 
 
 def write_masks(path: Path, sequence: str, masks: Iterable[NDArray[np.bool_]], names: Iterable[str]) -> None:
-    """A zip of Annotations/SEQUENCE/NAME.png, one for each mask (H, W), written as they come; whole or not at all."""
+    """Writes a zip of Annotations/SEQUENCE/NAME.png, one per mask (H, W), each as soon as it is computed. The file is complete or absent."""
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for mask, name in zip(masks, names, strict=True):
-            archive.writestr(f"Annotations/{safe_name(sequence)}/{name}.png", palette_png(mask.astype(np.uint8)))
+            archive.writestr(annotation_path(sequence, name), palette_png(mask.astype(np.uint8)))
+
+
+def annotation_path(sequence: str, name: str) -> str:
+    """Path of a frame's mask in the zip."""
+    return f"Annotations/{safe_name(sequence)}/{name}.png"
 
 
 def meta_expressions(sequence: str, expressions: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
-    """What meta_expressions.json of Ref-YouTube-VOS says of one clip with one thing in it."""
-    said = {str(number): {"exp": expression, "obj_id": "1"} for number, expression in enumerate(expressions)}
-    return {"videos": {safe_name(sequence): {"expressions": said, "frames": list(names)}}}
+    """The content of Ref-YouTube-VOS's meta_expressions.json for one video with one object."""
+    entries = {str(number): {"exp": expression, "obj_id": "1"} for number, expression in enumerate(expressions)}
+    return {"videos": {safe_name(sequence): {"expressions": entries, "frames": list(names)}}}
 
 
 def write_json(path: Path, record: dict[str, Any]) -> None:
-    """JSON in UTF-8, whole or not at all."""
+    """Writes JSON in UTF-8. The file is complete or absent."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def frame_names(indices: Iterable[int]) -> list[str]:
-    """00000, 00005, ...: a frame is called by its index in the clip, as in Ref-YouTube-VOS."""
+    """00000, 00005, ...: the index of each frame in the video, as in Ref-YouTube-VOS."""
     return [f"{index:05d}" for index in indices]
 
 
 def safe_name(name: str) -> str:
-    """A clip's name as the name of a folder on any system: letters, digits, "-" and "_" only."""
+    """A video's name as a folder name that every system accepts: letters, digits, "-" and "_" only."""
     kept = "".join(character if character.isascii() and (character.isalnum() or character in "-_") else "_" for character in name)
     return kept[:NAME_LIMIT].strip("_") or "clip"

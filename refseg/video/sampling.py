@@ -1,4 +1,4 @@
-"""Which frames of a clip are used."""
+"""Which frames of a video are used."""
 
 import math
 from dataclasses import dataclass
@@ -8,15 +8,17 @@ from numpy.typing import NDArray
 
 from refseg.errors import VideoError
 
-MAX_FRAMES = 3600  # two minutes of ordinary video: on a CPU this is half an hour of work
+MAX_FRAMES = 3600  # two minutes at 30 frames per second; about half an hour of work for a CPU
 _TOLERANCE = 1e-3  # seconds; time stamps are rounded by containers
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """A part of a clip, start to end in seconds (end None: to its end), and of that every `stride`-th frame, or about `fps` frames a second, or all.
+    """Which frames to use: those from `start` up to, not including, `end`, and of these every `stride`-th, or about `fps`
+    per second, or all; at most `limit`.
 
-    Raises VideoError for values that mean nothing, or for both `fps` and `stride`.
+    start, end: seconds since the first frame; end None: up to the last frame.
+    Raises VideoError for values out of range, or for both `fps` and `stride`.
     """
 
     fps: float | None = None
@@ -40,24 +42,27 @@ class Sampling:
             raise VideoError(f"got the end {self.end:g} s, expected a number of seconds above the start, {self.start:g} s")
 
     def expected(self, duration: float, rate: float) -> int:
-        """About how many frames will be used of a clip of so many seconds and frames a second: known before the clip is looked through."""
+        """Estimated number of frames used of a video with this duration in seconds and this number of frames per second."""
         length = max(0.0, min(duration, self.end if self.end is not None else duration) - self.start)
         wanted = rate / (self.stride or 1) if self.fps is None else min(self.fps, rate)
         return max(1, round(length * wanted))
 
     def choose(self, times: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Indices of the frames to use, increasing, of a clip whose frames begin at `times` (N,) seconds.
+        """Increasing indices of the frames to use, if the frames of the video are shown at `times` (N,) seconds, not decreasing.
 
-        With `fps`, the frame that is on show at each multiple of 1/fps after the start; each frame once. Raises VideoError where none is left or
-        more than `limit`.
+        With `fps`: the frame that is shown at each multiple of 1/fps after the start, each frame once. Raises VideoError
+        if none is left, or more than `limit`.
         """
         first = float(times[0]) if len(times) else 0.0
         shown = times - first
         last = math.inf if self.end is None else self.end
         inside = np.flatnonzero((shown >= self.start - _TOLERANCE) & (shown < last - _TOLERANCE))
         if not len(inside):
-            length = float(shown[-1]) if len(times) else 0.0
-            raise VideoError(f"no frame lies between {self.start:g} and {last:g} s: the clip is {length:.1f} s long, choose another part")
+            part = f"from {self.start:g} s on" if self.end is None else f"from {self.start:g} s to {self.end:g} s"
+            end = float(shown[-1]) if len(times) else 0.0
+            raise VideoError(
+                f"no frame is shown {part}, expected a part of the video, whose last frame is shown at {end:.1f} s: choose another part"
+            )
         if self.fps is None:
             chosen = inside[:: self.stride or 1]
         else:

@@ -1,4 +1,4 @@
-"""A clip that browsers play: H.264, yuv420p, even sides, MP4 with its index in front."""
+"""Writes videos that browsers play: H.264, yuv420p, even sides, MP4 with its index first."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,21 +15,24 @@ from numpy.typing import NDArray
 from refseg.errors import VideoError
 from refseg.files import replacing
 
-LARGEST_SIDE = 1920  # what H.264 decoders of phones take, and what a CPU still encodes in good time
-_CLOCK = 90_000  # ticks a second: multiples of all usual frame rates
+LARGEST_SIDE = 1920  # pixels; phones decode this size, and a CPU encodes it fast enough
+_CLOCK = 90_000  # ticks per second: a multiple of the usual frame rates
+_SLOWEST = Fraction(1, 1001)  # frames per second
+SQUARE = Fraction(1)
 
 
 class ClipWriter:
-    """Made by `write_clip`. Frames are added with the time at which they are shown, so a clip of varying frame rate keeps its pace."""
+    """Made by `write_clip`. Each frame is added with the time at which it is shown, so a video of variable frame rate keeps its pace."""
 
-    def __init__(self, container: OutputContainer, rate: Fraction) -> None:
-        self._container, self._rate = container, rate
+    def __init__(self, container: OutputContainer, rate: Fraction, pixel_aspect: Fraction) -> None:
+        self._container, self._rate, self._pixel_aspect = container, rate, pixel_aspect
         self._stream: VideoStream | None = None
         self._last = -1
         self.count = 0
 
     def add(self, image: NDArray[np.uint8], time: float) -> None:
-        """image (H, W, 3) uint8 RGB, all of one size; time in seconds, increasing. Sides above LARGEST_SIDE are reduced, odd ones gain a row or column."""
+        """image (H, W, 3) uint8 RGB, all of one size; time in seconds, increasing. Images with a side above LARGEST_SIDE are
+        scaled down; odd sides gain a row or column."""
         fitted = _fitted(image)
         if self._stream is None:
             self._stream = self._add_stream(*fitted.shape[:2])
@@ -40,7 +43,7 @@ class ClipWriter:
         self.count += 1
 
     def finish(self) -> None:
-        """What the encoder still holds."""
+        """Writes the frames that the encoder still holds."""
         if self._stream is not None:
             self._container.mux(self._stream.encode())
 
@@ -48,20 +51,21 @@ class ClipWriter:
         stream = self._container.add_stream("libx264", rate=self._rate, options={"preset": "veryfast", "crf": "20"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = Fraction(1, _CLOCK)
+        stream.codec_context.sample_aspect_ratio = self._pixel_aspect
         return stream
 
 
 @contextmanager
-def write_clip(path: str | Path, rate: float) -> Iterator[ClipWriter]:
-    """A clip of about `rate` frames a second that takes the place of `path` when the block ends well; nothing is left where it does not.
+def write_clip(path: str | Path, rate: float, pixel_aspect: Fraction = SQUARE) -> Iterator[ClipWriter]:
+    """A writer whose video replaces `path` if the block ends without an error; otherwise no file is left.
 
-    Raises VideoError when it cannot be written.
+    rate: average number of frames per second.  pixel_aspect: width of a pixel over its height. Raises VideoError if the file cannot be written.
     """
     with replacing(path) as temporary:
         try:
             container = av.open(str(temporary), mode="w", format="mp4", options={"movflags": "faststart"})
             with container:
-                writer = ClipWriter(container, Fraction(rate).limit_denominator(1001))
+                writer = ClipWriter(container, max(_SLOWEST, Fraction(rate).limit_denominator(1001)), pixel_aspect)
                 yield writer
                 writer.finish()
         except av.error.FFmpegError as error:
@@ -71,7 +75,7 @@ def write_clip(path: str | Path, rate: float) -> Iterator[ClipWriter]:
 
 
 def _fitted(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """At most LARGEST_SIDE, and even: the last row or column is repeated where it must be."""
+    """The image with sides of at most LARGEST_SIDE pixels, both even: an odd one repeats its last row or column."""
     height, width = image.shape[:2]
     if max(height, width) > LARGEST_SIDE:
         scale = LARGEST_SIDE / max(height, width)

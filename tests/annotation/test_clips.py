@@ -5,6 +5,7 @@ from pathlib import Path
 from secrets import token_hex
 
 import numpy as np
+import pytest
 
 from refseg.annotation.clips import take_frames
 from refseg.annotation.records import Layer, Origin
@@ -15,6 +16,8 @@ from refseg.video.reader import open_clip
 from refseg.video.sampling import Sampling
 from tests.inference.test_video import moving
 from tests.video.clips import make_clip
+from tests.video.coded import number_in
+from tests.video.test_frame_numbers import TABLE
 
 
 def test_frames_become_pictures_and_a_second_thing_lies_beside_the_first(tmp_path: Path) -> None:
@@ -45,6 +48,23 @@ def test_frames_become_pictures_and_a_second_thing_lies_beside_the_first(tmp_pat
     assert len(project.entries) == 3
     other = list(take_frames(project, clip, "my  clip", [1], drawn))
     assert other[0].name != "my clip-00002.png" and len(other[0].layers) == 1
+
+
+@pytest.mark.parametrize("name", ["mp4 hevc", "avi h264"])
+def test_the_frames_sent_are_those_of_the_run(name: str, tmp_path: Path) -> None:
+    clip = open_clip(str(TABLE[name].write(tmp_path / f"clip.{TABLE[name].suffix}", range(80))), Sampling(fps=6))
+    project = Project.create(tmp_path / "p")
+    records = list(take_frames(project, clip, "clip", [1, 8, 15], lambda number: Layer(token_hex(4), ("a ball",))))
+    assert [record.frame for record in records] == clip.indices[[1, 8, 15]].tolist()
+    assert [number_in(load_image(project.picture_path(record))) for record in records] == [record.frame for record in records]
+
+
+def test_frames_before_damage_can_be_sent(tmp_path: Path) -> None:
+    path = TABLE["avi mjpeg"].write(tmp_path / "half.avi", range(40))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    clip = open_clip(str(path))
+    project = Project.create(tmp_path / "p")
+    assert len(list(take_frames(project, clip, "half", range(len(clip)), lambda number: Layer(token_hex(4), ("a ball",))))) == len(clip)
 
 
 def test_another_clip_of_the_same_name_gets_pictures_of_its_own(tmp_path: Path) -> None:

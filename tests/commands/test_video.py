@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -12,9 +13,12 @@ import pytest
 from PIL import Image
 
 from refseg.cli import main
+from refseg.video.reader import open_clip
 from tests.commands.console import Capture, complaint, tree
 from tests.inference.test_video import moving
 from tests.video.clips import make_clip, make_sound
+from tests.video.coded import coded_frame, number_in
+from tests.video.test_frame_numbers import TABLE
 
 Video = Callable[..., int]
 ENTRY = [
@@ -53,7 +57,7 @@ def test_video_writes_what_was_promised(video: Video, clip: Path, tmp_path: Path
     out = tmp_path / "out"
     assert tree(out) == {"overlay.mp4", "masks", *(f"masks/{n:05d}.png" for n in range(4)), "timeline.json"}
     record = json.loads((out / "timeline.json").read_text(encoding="utf-8"))
-    assert list(record) == ["input", "model", "expression", "tokens", "threshold", "rate", "damage", "frames"]
+    assert list(record) == ["input", "model", "expression", "tokens", "threshold", "rate", "pixel_aspect", "damage", "frames"]
     assert (record["input"], record["model"], record["tokens"]) == (str(clip), "tiny", ["the", "red", "circle"])
     assert record["rate"] == pytest.approx(10 / 3, abs=0.01) and record["damage"] is None
     assert [frame["frame"] for frame in record["frames"]] == [0, 3, 6, 9]
@@ -85,6 +89,35 @@ def test_a_part_at_some_frames_a_second(video: Video, clip: Path, tmp_path: Path
     assert [frame["frame"] for frame in record["frames"]] == [4, 6, 8]
 
 
+@pytest.mark.parametrize("name", ["mp4 hevc", "avi h264", "ts h264"])
+def test_the_overlay_shows_the_frames_that_the_timeline_names(name: str, video: Video, tmp_path: Path) -> None:
+    path = TABLE[name].write(tmp_path / f"clip.{TABLE[name].suffix}", range(80))
+    assert video(path, "--fps", "6", "--threshold", "0.999999") == 0
+    record = json.loads((tmp_path / "out" / "timeline.json").read_text(encoding="utf-8"))
+    indices = [frame["frame"] for frame in record["frames"]]
+    assert len(indices) == 19 and indices[:4] == [0, 4, 8, 12]
+    shown = list(open_clip(str(tmp_path / "out" / "overlay.mp4")).frames())
+    assert [number_in(frame.image) for frame in shown] == indices
+    np.testing.assert_allclose([frame.time for frame in shown], [frame["time"] for frame in record["frames"]], atol=1e-3)
+    assert all((tmp_path / "out" / frame["mask"]).is_file() for frame in record["frames"])
+
+
+def test_pixels_that_are_not_square_stay_so_in_the_overlay(video: Video, tmp_path: Path) -> None:
+    path = tmp_path / "wide.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(16, 15)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(coded_frame(1), format="rgb24")))
+        container.mux(stream.encode())
+    assert video(path) == 0
+    assert json.loads((tmp_path / "out" / "timeline.json").read_text(encoding="utf-8"))["pixel_aspect"] == "16:15"
+    with av.open(str(tmp_path / "out" / "overlay.mp4")) as container:
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(16, 15)
+    with Image.open(tmp_path / "out" / "masks" / "00000.png") as mask:
+        assert mask.size == (96, 64)
+
+
 def test_a_clip_that_breaks_off_gives_what_there_is(video: Video, tmp_path: Path, capsys: Capture) -> None:
     noise = [np.random.default_rng(seed).integers(0, 256, (60, 90, 3), dtype=np.uint8) for seed in range(20)]
     path = make_clip(tmp_path / "half.mp4", noise, options={"movflags": "faststart"})
@@ -101,7 +134,7 @@ def test_a_clip_that_breaks_off_gives_what_there_is(video: Video, tmp_path: Path
         (["--fps", "2", "--stride", "2"], "not allowed with"),
         (["--fps", "0"], "got 0 frames a second"),
         (["--stride", "0"], "expected a whole number of at least 1"),
-        (["--start", "9"], "the clip is 1.1 s long"),
+        (["--start", "9"], "whose last frame is shown at 1.1 s"),
         (["--start", "1", "--end", "0.5"], "above the start"),
         (["--expression", "!?"], "holds no word"),
         (["--model", "nowhere/at/all/here"], "nowhere"),
@@ -118,7 +151,11 @@ def test_unusable_arguments_are_one_sentence(
 def test_unusable_clips_are_one_sentence(video: Video, tmp_path: Path, capsys: Capture) -> None:
     text = tmp_path / "text.mp4"
     text.write_text("hello")
-    for path, reason in ((text, "is no clip"), (make_sound(tmp_path / "s.mp4"), "but sound"), (tmp_path / "none.mp4", "there is no clip")):
+    for path, reason in (
+        (text, "is no video"),
+        (make_sound(tmp_path / "s.mp4"), "but sound"),
+        (tmp_path / "none.mp4", "there is no video"),
+    ):
         assert video(path) == 2
         assert reason in complaint(capsys)
     assert not (tmp_path / "out").exists()

@@ -1,9 +1,13 @@
 """The video tab without a page: plans, runs that stop or fail, what is kept, what is saved."""
 
+import json
+import zipfile
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -15,9 +19,12 @@ from refseg.ui.runner import Runner
 from refseg.ui.video_downloads import VideoDownloads, timeline_at
 from refseg.ui.video_page import EMPTY, VideoPage
 from refseg.ui.video_run import VideoRun, clip_name, close_run
-from refseg.video.reader import Clip
+from refseg.video.reader import Clip, open_clip
+from refseg.video.sampling import Sampling
 from tests.inference.test_video import moving
 from tests.video.clips import make_clip
+from tests.video.coded import number_in, set_edits
+from tests.video.test_frame_numbers import TABLE
 
 
 @pytest.fixture
@@ -42,7 +49,7 @@ def test_a_plan_says_how_much_and_how_long(page: VideoPage, upload: dict[str, An
     assert "3 frames" in page.plan(upload, 5, 0, None).plan
     assert "2 frames" in page.plan(upload, 0, 0.1, 0.3).plan
     assert page.plan(None, 0, 0, None) == ("", "")
-    assert "the clip is 0.5 s long" in page.plan(upload, 0, 9, None).messages
+    assert "whose last frame is shown at 0.5 s" in page.plan(upload, 0, 9, None).messages
 
 
 def test_a_run_grows_frame_by_frame(page: VideoPage, upload: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +133,55 @@ def test_files_of_one_run_are_gone_with_it(page: VideoPage, upload: dict[str, An
     close_run(after.run)
     del run, after
     assert page.frames({"run": token, "first": 0}) == []
+
+
+NOTHING = 1 - 1e-6  # threshold above every probability: nothing is drawn over the frames
+
+
+@pytest.mark.parametrize("name", ["mp4 hevc", "avi h264", "ts h264", "mp4 h264, open", "cut mp4 h264"])
+def test_the_page_reads_the_frames_that_the_command_line_reads(name: str, page: VideoPage, tmp_path: Path) -> None:
+    encoding = TABLE[name.removeprefix("cut ")]
+    path = encoding.write(tmp_path / f"clip.{encoding.suffix}", range(80))
+    first = 30 if name.startswith("cut ") else 0
+    if first:
+        set_edits(path, [(50, first)])
+    upload = {"path": str(path), "orig_name": path.name}
+    assert f"of {80 - first}" in page.plan(upload, 6, 0, None).plan
+    *_, last = page.run(upload, "the red ball", 6, 0.4, 1.8, None)
+    run = last.run
+    assert run is not None and run.done == 9
+    indices = [moment.index for moment in run.timeline.moments]
+    assert indices == open_clip(str(path), Sampling(fps=6, start=0.4, end=1.8)).indices.tolist()
+    for frame in page.frames({"run": run.token, "first": 0}):
+        view = cv2.imdecode(np.frombuffer(b64decode(frame["picture"].partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)
+        assert number_in(view) == frame["index"] + first
+    saved, _ = VideoDownloads().save_mp4(NOTHING, 0.5, "#ff0000", False, run)
+    assert saved is not None
+    shown = list(open_clip(saved).frames())
+    assert [number_in(frame.image) for frame in shown] == [index + first for index in indices]
+    np.testing.assert_allclose([frame.time for frame in shown], run.clip.times - run.clip.times[0], atol=1e-3)
+
+
+def test_the_timeline_names_the_files_of_the_zip(page: VideoPage, upload: dict[str, Any]) -> None:
+    *_, last = page.run(upload, "the red ball", 5, 0, 0, None)
+    downloads = VideoDownloads()
+    timeline, _ = downloads.save_timeline(0.5, last.run)
+    masks, _ = downloads.save_masks(0.5, last.run)
+    assert timeline is not None and masks is not None
+    record = json.loads(Path(timeline).read_text(encoding="utf-8"))
+    with zipfile.ZipFile(masks) as archive:
+        assert [frame["mask"] for frame in record["frames"]] == archive.namelist()
+    assert [frame["mask"][-9:] for frame in record["frames"]] == ["00000.png", "00002.png", "00004.png"]
+
+
+def test_a_damaged_video_is_saved_up_to_the_damage(page: VideoPage, tmp_path: Path) -> None:
+    path = TABLE["avi mjpeg"].write(tmp_path / "half.avi", range(40))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    *_, last = page.run({"path": str(path)}, "the red ball", 0, 0, None, None)
+    assert last.run is not None and last.run.done == len(last.run.clip) < 20 and "use the frames before" in last.messages
+    saved, message = VideoDownloads().save_mp4(NOTHING, 0.5, "#ff0000", False, last.run)
+    assert saved is not None, message
+    assert [number_in(frame.image) for frame in open_clip(saved).frames()] == list(range(last.run.done))
 
 
 def test_downloads_need_a_run(page: VideoPage) -> None:

@@ -1,4 +1,4 @@
-"""Reading clips as they come: both readers see the same frames, upright; what is no clip is refused in one sentence."""
+"""Reading videos as they come: frames by index, upright; a file that is no video is refused in one sentence."""
 
 import subprocess
 import sys
@@ -11,20 +11,12 @@ from numpy.typing import NDArray
 
 from refseg.errors import VideoError
 from refseg.video import reader
-from refseg.video.probe import frame_times, probe
-from refseg.video.reader import DecordSource, FrameSource, PyavSource, open_clip, open_source
+from refseg.video.frame_reader import FrameReader
+from refseg.video.index_cache import read_index
+from refseg.video.probe import probe
+from refseg.video.reader import open_clip
 from refseg.video.sampling import Sampling
 from tests.video.clips import make_clip, make_sound, number_of, numbered
-
-SOURCES = ("decord", "pyav")
-
-
-def source_of(kind: str, path: Path) -> FrameSource:
-    info, stamps = probe(path), frame_times(path)
-    if kind == "pyav":
-        return PyavSource(info, stamps)
-    pytest.importorskip("decord")
-    return DecordSource(info, len(stamps))
 
 
 @pytest.fixture
@@ -32,23 +24,25 @@ def clip(tmp_path: Path) -> Path:
     return make_clip(tmp_path / "clip.mp4", numbered(40))
 
 
-@pytest.mark.parametrize("kind", SOURCES)
 @pytest.mark.parametrize("indices", [range(40), range(0, 40, 7), [39], [0], [13, 14, 38]])
-def test_frames_by_index(kind: str, indices: list[int], clip: Path) -> None:
-    source = source_of(kind, clip)
-    read = list(source.frames(list(indices)))
-    source.close()
+def test_frames_by_index(indices: list[int], clip: Path) -> None:
+    with FrameReader(probe(clip), read_index(clip)) as reader:
+        read = list(reader.frames(list(indices)))
     assert [round(number_of(image)) for image in read] == pytest.approx(list(indices), abs=1)
     assert all(image.shape == (48, 64, 3) and image.dtype == np.uint8 for image in read)
     assert all(image[2, 2].min() > 200 for image in read)
 
 
-def test_a_jump_far_ahead_lands_on_the_frame(tmp_path: Path) -> None:
-    path = make_clip(tmp_path / "long.mp4", numbered(59) + numbered(59) + numbered(59))
-    source = PyavSource(probe(path), frame_times(path))
-    first, second = source.frames([3, 173])
-    source.close()
-    assert (number_of(first), number_of(second)) == pytest.approx((3, 173 - 118), abs=0.7)
+def test_indices_that_do_not_increase_are_a_fault_of_the_caller(clip: Path) -> None:
+    with FrameReader(probe(clip), read_index(clip)) as reader, pytest.raises(ValueError, match="frame 3 was asked for after frame 5"):
+        list(reader.frames([5, 3]))
+
+
+def test_a_file_that_was_replaced_is_noticed(clip: Path) -> None:
+    chosen = open_clip(str(clip))
+    make_clip(clip, numbered(40), rate=10)
+    with pytest.raises(VideoError, match="use the frames before, or save the video again"):
+        list(chosen.frames())
 
 
 @pytest.mark.parametrize("ending", ["mkv", "avi", "mov"])
@@ -75,7 +69,7 @@ def test_odd_sizes(tmp_path: Path) -> None:
 def test_a_varying_frame_rate_is_sampled_by_time(tmp_path: Path) -> None:
     times = [0.0, 0.04, 0.08, 0.5, 1.0, 1.04, 1.5, 2.0]
     path = make_clip(tmp_path / "screen.mp4", numbered(8), times=times)
-    np.testing.assert_allclose(frame_times(path), times, atol=2e-3)
+    np.testing.assert_allclose(read_index(path).stamps, times, atol=2e-3)
     clip = open_clip(str(path), Sampling(fps=2))
     assert clip.indices.tolist() == [0, 3, 4, 6, 7]
     np.testing.assert_allclose([frame.time for frame in clip.frames()], [0, 0.5, 1.0, 1.5, 2.0], atol=2e-3)
@@ -96,11 +90,11 @@ def test_a_name_does_not_make_a_clip(tmp_path: Path) -> None:
         with pytest.raises(VideoError, match=reason):
             open_clip(str(path))
 
-    refused("text.mp4", b"hello, this is text\n", "is no clip, whatever its name says")
+    refused("text.mp4", b"hello, this is text\n", "is no video, whatever its name says")
     refused("empty.mp4", b"", "an empty file")
-    refused("list.m3u8", b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "is no clip")
-    refused("list.mp4", b"ffconcat version 1.0\nfile /etc/passwd\n", "is no clip")
-    refused("box.mp4", b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 100, "cannot be read as a clip|holds nothing")
+    refused("list.m3u8", b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "is no video")
+    refused("list.mp4", b"ffconcat version 1.0\nfile /etc/passwd\n", "is no video")
+    refused("box.mp4", b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 100, "cannot be read as a video|holds nothing")
     with pytest.raises(VideoError, match=r"cannot read missing\.mp4"):
         open_clip(str(tmp_path / "missing.mp4"))
     with pytest.raises(VideoError, match="nothing but sound"):
@@ -137,14 +131,14 @@ def test_a_clip_cut_off_behind_its_index_is_used_as_far_as_it_goes(tmp_path: Pat
     # the last packet is cut in two, and B-frames before it lean on it
     with pytest.raises(VideoError, match=r"half\.mp4 can be read up to .* s only"):
         read.extend(frame.image for frame in clip.frames())
-    assert 10 <= len(read) < len(clip) == 20
+    assert 10 <= len(read) == len(clip) == clip.total < 20
 
 
 def test_hours_are_refused_before_they_are_read(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(path: object) -> None:
         raise AssertionError("the clip was looked through")
 
-    monkeypatch.setattr(reader, "frame_times", never)
+    monkeypatch.setattr(reader, "read_index", never)
     with pytest.raises(VideoError, match=r"40 frames, expected at most 10: choose fewer frames a second"):
         open_clip(str(clip), Sampling(limit=10))
 
@@ -153,19 +147,6 @@ def test_huge_frames_are_refused(clip: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("refseg.video.probe.MAX_FRAME_PIXELS", 1000)
     with pytest.raises(VideoError, match="64 x 48 pixels, expected at most"):
         open_clip(str(clip))
-
-
-def test_without_decord_pyav_takes_over(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "decord", None)
-    source = open_source(probe(clip), frame_times(clip))
-    assert isinstance(source, PyavSource)
-    source.close()
-
-
-def test_decord_is_not_trusted_where_it_sees_another_clip(clip: Path) -> None:
-    source = open_source(probe(clip), np.arange(41) / 25)
-    assert isinstance(source, PyavSource)
-    source.close()
 
 
 def test_reading_a_long_clip_needs_no_more_memory_than_a_short_one(tmp_path: Path) -> None:

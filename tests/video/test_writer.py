@@ -10,7 +10,7 @@ import pytest
 
 from refseg.errors import VideoError
 from refseg.video import writer
-from refseg.video.probe import frame_times
+from refseg.video.index_cache import read_index
 from refseg.video.reader import open_clip
 from refseg.video.writer import write_clip
 from tests.video.clips import number_of, numbered
@@ -37,7 +37,7 @@ def test_an_uneven_pace_is_kept(tmp_path: Path) -> None:
     with write_clip(tmp_path / "clip.mp4", 2) as clip:
         for image, time in zip(numbered(5), times, strict=True):
             clip.add(image, time)
-    np.testing.assert_allclose(frame_times(tmp_path / "clip.mp4"), times, atol=1e-3)
+    np.testing.assert_allclose(read_index(tmp_path / "clip.mp4").stamps, times, atol=1e-3)
 
 
 def test_large_frames_are_reduced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
