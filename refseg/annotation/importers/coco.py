@@ -237,7 +237,7 @@ def _union(masks: list[BoolMask]) -> BoolMask:
     """Raises DataError for masks of several sizes."""
     if len({mask.shape for mask in masks}) > 1:
         raise DataError("run lengths of several sizes")
-    return np.stack(masks).any(axis=0)
+    return np.asarray(np.any(np.stack(masks), axis=0), dtype=bool)
 
 
 def _box(value: Any) -> list[float] | None:
