@@ -1,4 +1,5 @@
-"""What image entries of several formats state in the same way: the size of the image, and the keys that our own exports add."""
+"""What image entries of several formats state in the same way: the size of the image, and the keys that our own exports
+add."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ class ImageKeys(TypedDict):
 
 
 def image_keys(values: Mapping[str, Any]) -> ImageKeys:
-    """Split, video, frame and state of an image, as our exports write them beside what a format knows; without them the defaults."""
+    """Split, video, frame and state of an image, as our exports write them beside what a format knows; without them the
+    defaults."""
     frame = whole(values.get("frame"))
     return {
         "split": text(values.get("split")),
@@ -31,7 +33,8 @@ def image_keys(values: Mapping[str, Any]) -> ImageKeys:
 
 
 def stated_size(height: Any, width: Any) -> tuple[int, int] | None:
-    """(height, width) in pixels that an annotation states, also as fractions of zero or text; None if either is missing or makes no sense."""
+    """(height, width) in pixels that an annotation states, also as fractions of zero or text; None if either is missing
+    or makes no sense."""
     rows, columns = whole(height), whole(width)
     if rows is None or columns is None or not (0 < rows < MAX_SIDE and 0 < columns < MAX_SIDE):
         return None

@@ -1,7 +1,8 @@
 """Masks in image files: which pixels of a PNG are the object, and which number each pixel of a label image has.
 
-Tools write a mask in many ways: 0 and 1, 0 and 255, bits, a palette, color on black, an object on a transparent background, 16 bits. What a file means
-is decided by the values that occur in it. A file that can mean several things is refused, with the reason.
+Tools write a mask in many ways: 0 and 1, 0 and 255, bits, a palette, color on black, an object on a transparent
+background, 16 bits. What a file means is decided by the values that occur in it. A file that can be read in two ways is
+refused, with the reason.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class LabelImage:
     """An image whose pixels are numbers.
 
     numbers: (H, W); 0 for the background.  colors: RGB by number, where the file has colors.
-    meaning: where the numbers are from: the file itself, the position of its colors in Pascal VOC's palette, or only the order of other colors.
+    meaning: where the numbers are from: the file itself, the position of its colors in Pascal VOC's palette, or only
+    the order of other colors.
     """
 
     numbers: Numbers
@@ -57,7 +59,8 @@ class LabelImage:
 
 
 def read_binary_mask(source: Path | bytes, is_cropped: bool = False) -> BinaryMask:
-    """The pixels of the one object of a mask file. Raises DataError, with a reason that completes "the mask ...", if it is none or holds several.
+    """The pixels of the one object of a mask file. Raises DataError, with a reason that completes "the mask ...", if it
+    is none or holds several.
 
     is_cropped: whether the file holds the box of the object only, so that it may well cover every pixel.
     """
@@ -131,7 +134,8 @@ def _from_values(values: NDArray[np.float64]) -> BinaryMask:
 
 
 def _are_edges(values: NDArray[np.float64], known: NDArray[np.float64]) -> bool:
-    """Whether values between the lowest and the highest are soft edges: thin, and not only small numbers, which would be other objects."""
+    """Whether values between the lowest and the highest are soft edges: thin, and not only small numbers, which would
+    be other objects."""
     between = (values > known[0]) & (values < known[-1])
     is_thin = not cv2.erode(between.astype(np.uint8), np.ones((_SOFT, _SOFT), np.uint8)).any()
     return is_thin and bool(known[-2] > known[-1] / 8)
@@ -140,8 +144,9 @@ def _are_edges(values: NDArray[np.float64], known: NDArray[np.float64]) -> bool:
 def read_label_image(source: Path | bytes) -> LabelImage:
     """The numbers of an indexed, grey or colored mask image.
 
-    Colors of Pascal VOC's palette get their numbers there, so (128, 0, 0) is 1 and VOID_COLOR is 255; any others are numbered from 1 in the order of
-    their values, black being 0. Raises DataError, with a reason that completes "the mask ...".
+    Colors of Pascal VOC's palette get their numbers there, so (128, 0, 0) is 1 and VOID_COLOR is 255; any others are
+    numbered from 1 in the order of their values, black being 0. Raises DataError, with a reason that completes "the
+    mask ...".
     """
     image = _decode(source)
     if image.format == "JPEG":

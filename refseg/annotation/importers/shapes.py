@@ -1,6 +1,7 @@
 """Shapes of annotation tools: rectangles, circles, pasted masks.
 
-Positions are x, y in pixels; the center of the top left pixel is at (0.5, 0.5), and a pixel belongs to a shape if its center lies inside.
+Positions are x, y in pixels; the center of the top left pixel is at (0.5, 0.5). A pixel belongs to a shape if its
+center lies inside; polygons are filled as in `refseg.data.masks`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ CUT = "cut at the border of the image"
 
 
 def parse_points(values: Any) -> Points:
-    """Corners (N, 2) from a list of pairs; numbers may be written as text. Raises DataError unless all are finite numbers."""
+    """Corners (N, 2) from a list of pairs; numbers may be written as text. Raises DataError unless all are finite
+    numbers."""
     try:
         points = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -41,7 +43,8 @@ def box_corners(left: float, top: float, right: float, bottom: float) -> Points:
 
 
 def rectangle_corners(points: Points) -> Points:
-    """Corners (4, 2) in order of a rectangle: two opposite corners, or four in any order (the first may come again as a fifth), which may be rotated.
+    """Corners (4, 2) in order of a rectangle: two opposite corners, or four in any order (the first may come again as a
+    fifth), which may be rotated.
 
     Raises DataError for another number of points.
     """
@@ -79,7 +82,8 @@ def paste_mask(part: BoolMask, left: int, top: int, height: int, width: int) -> 
 
 
 def is_cut(points: Points, height: float, width: float, tolerance: float = 1.0) -> bool:
-    """Whether a shape reaches out of the image by more than a tolerance, but lies inside in part, so that its mask is cut at the border."""
+    """Whether a shape reaches out of the image by more than a tolerance, but lies inside in part, so that its mask is
+    cut at the border."""
     (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     reaches_out = left < -tolerance or top < -tolerance or right > width + tolerance or bottom > height + tolerance
     return bool(reaches_out and right > 0 and bottom > 0 and left < width and top < height)

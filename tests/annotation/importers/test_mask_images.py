@@ -132,8 +132,14 @@ def test_a_full_mask_is_told(value: int) -> None:
         (encoded(Image.fromarray(label_array())), "has values other than 0 and one more"),
         (grey(200, 100), "has values other than 0 and one more"),
         (colored(RED, BLUE), "has colors other than one on black"),
-        (encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8))), "has colors other than"),
-        (encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 60), dtype=np.uint8))), "has values other than"),
+        (
+            encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8))),
+            "has colors other than",
+        ),
+        (
+            encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 60), dtype=np.uint8))),
+            "has values other than",
+        ),
         (encoded(Image.fromarray(label_array(mug=100, spoon=255)), "JPEG"), "has values other than 0 and one more"),
         (grey(1)[:80], "is not an image that can be read"),
         (b"", "is not an image that can be read"),

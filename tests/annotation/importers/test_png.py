@@ -33,7 +33,13 @@ def root(tmp_path: Path) -> Path:
 
 
 def row(**values: Any) -> dict[str, Any]:
-    known = {"image": "images/a.jpg", "mask": "masks/a.jpg/000.png", "category": "mug", "absent": False, "expressions": ["the mug"]}
+    known = {
+        "image": "images/a.jpg",
+        "mask": "masks/a.jpg/000.png",
+        "category": "mug",
+        "absent": False,
+        "expressions": ["the mug"],
+    }
     return {**known, "split": "", **values}
 
 
@@ -112,7 +118,10 @@ def test_no_target_entries_splits_states_and_images_without_masks(root: Path) ->
     write_text(root / "Thumbs.db", b"x")
     write_text(
         root / "images.json",
-        [{"image": "images/a.jpg", "split": "val", "state": "corrected", "clip": "v", "frame": 2}, {"image": "images/gone.jpg"}],
+        [
+            {"image": "images/a.jpg", "split": "val", "state": "corrected", "clip": "v", "frame": 2},
+            {"image": "images/gone.jpg"},
+        ],
     )
     found = read(root, row(split="train"), row(mask=None, absent=True, expressions=["the cat"], category=""))
     a, b = found.records["a.jpg"], found.records["b.jpg"] if "b.jpg" in found.records else found.records["b.JPG"]
@@ -153,6 +162,17 @@ def test_a_folder_of_masks_for_each_image(root: Path) -> None:
     found = read_data_set(None, root)
     assert found.areas == [("", 800), ("", 600)] and found.record.state == "new"
     assert found.skipped() == {"object with a mask that is empty": 1}
+
+
+def test_a_folder_for_each_image_and_its_masks(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for name in ("0a1b", "2c3d"):
+        write_image(root / "stage1_train" / name / "images" / f"{name}.png")
+        for number, area in enumerate((MUG, SPOON)):
+            write_array(root / "stage1_train" / name / "masks" / f"{number}ff.png", area_mask(area).astype(np.uint8) * 255)
+    found = read_data_set(None, root)
+    assert {name: len(record.layers) for name, record in found.records.items()} == {"0a1b.png": 2, "2c3d.png": 2}
+    assert not found.report.skipped
 
 
 def test_splits_of_folders(tmp_path: Path) -> None:

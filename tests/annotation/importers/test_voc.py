@@ -84,7 +84,11 @@ def test_the_official_layout(root: Path) -> None:
         write_image(folder / f"JPEGImages/{name}.jpg")
     for name in ("2007_000032", "2007_000039"):
         write_array(folder / f"SegmentationObject/{name}.png", labels, davis_palette())
-        write_array(folder / f"SegmentationClass/{name}.png", np.where(labels == 255, 255, labels * 5).astype(np.uint8), davis_palette())
+        write_array(
+            folder / f"SegmentationClass/{name}.png",
+            np.where(labels == 255, 255, labels * 5).astype(np.uint8),
+            davis_palette(),
+        )
         write_text(folder / f"Annotations/{name}.xml", xml(xml_object("bottle", MUG_BOX), xml_object("cow", SPOON_BOX)))
     write_text(folder / "ImageSets/Segmentation/train.txt", "2007_000032\n")
     write_text(folder / "ImageSets/Segmentation/val.txt", "2007_000039\n2007_000050\n")
@@ -93,11 +97,17 @@ def test_the_official_layout(root: Path) -> None:
     write_text(folder / "ImageSets/Layout/train.txt", "2007_000032 1\n")
     assert detect_format(Source(root)) == "voc"
     found = read_data_set("voc", root)
-    assert {name: record.split for name, record in found.records.items()} == {"2007_000032.jpg": "train", "2007_000039.jpg": "val"}
+    assert {name: record.split for name, record in found.records.items()} == {
+        "2007_000032.jpg": "train",
+        "2007_000039.jpg": "val",
+    }
     for record in found.records.values():
         assert [layer.category for layer in record.layers] == ["bottle", "cow"] and record.state == "accepted"
         np.testing.assert_array_equal(record.layers[0].pixels(), area_mask(MUG))
-    assert found.skipped() == {"image that is not in the data set": 1, "image without annotations that is in no list of a split": 1}
+    assert found.skipped() == {
+        "image that is not in the data set": 1,
+        "image without annotations that is in no list of a split": 1,
+    }
     assert found.altered() == {}
 
 
@@ -128,7 +138,10 @@ def test_cvat_segmentation_mask(kind: str, root: Path) -> None:
         if kind in ("rgb", "rgba"):
             alpha = np.full((HEIGHT, WIDTH, 1), 255, np.uint8)
             for folder, array in (("Class", classes), ("Object", objects)):
-                write_array(root / f"Segmentation{folder}/{name}.png", np.concatenate([array, alpha], axis=2) if kind == "rgba" else array)
+                write_array(
+                    root / f"Segmentation{folder}/{name}.png",
+                    np.concatenate([array, alpha], axis=2) if kind == "rgba" else array,
+                )
         else:
             palette = [side for color in COLORS.values() for side in color] if kind == "palette" else None
             write_array(root / f"SegmentationClass/{name}.png", labels, palette)
@@ -137,7 +150,10 @@ def test_cvat_segmentation_mask(kind: str, root: Path) -> None:
     write_text(root / "ImageSets/Segmentation/default.txt", "a\ncam 1/b\n")
     found = read_data_set("voc", root)
     check(found, "a.jpg", "b.jpg")
-    assert {record.original_name: record.split for record in found.records.values()} == {"a.jpg": "default", "cam 1/b.jpg": "default"}
+    assert {record.original_name: record.split for record in found.records.values()} == {
+        "a.jpg": "default",
+        "cam 1/b.jpg": "default",
+    }
     assert found.altered() == {}
 
 
@@ -207,7 +223,8 @@ def test_roboflow(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "box", [MUG_BOX, (70, 40, 31, 21), ("31", " 21 ", "70", "40"), (30.0, 20.0, 70.0, 40.0), (29.75, 19.75, 70.25, 40.25)]
+    "box",
+    [MUG_BOX, (70, 40, 31, 21), ("31", " 21 ", "70", "40"), (30.0, 20.0, 70.0, 40.0), (29.75, 19.75, 70.25, 40.25)],
 )
 def test_boxes_from_one_and_from_zero(box: Any, root: Path) -> None:
     """VOC counts pixels from 1; fractions are positions."""
@@ -257,7 +274,10 @@ def test_class_masks_alone(root: Path) -> None:
     write_image(root / "JPEGImages/a.jpg")
     write_array(root / "SegmentationClass/a.png", label_array(spoon=77))
     write_text(root / "labelmap.txt", "background:::\nmug:::\n")
-    write_text(root / "Annotations/a.xml", xml(xml_object("mug", MUG_BOX, "<expression>it</expression>"), xml_object("fork", SPOON_BOX)))
+    write_text(
+        root / "Annotations/a.xml",
+        xml(xml_object("mug", MUG_BOX, "<expression>it</expression>"), xml_object("fork", SPOON_BOX)),
+    )
     found = read_data_set("voc", root)
     assert [(layer.category, layer.expressions) for layer in found.layers] == [("mug", ("it",)), ("77", ())]
     assert found.altered() == {
@@ -316,7 +336,8 @@ def test_masks_of_another_size(root: Path) -> None:
     for name, shape in (("a", (160, 240)), ("b", (90, 90))):
         write_image(root / f"JPEGImages/{name}.jpg")
         write_array(
-            root / f"SegmentationObject/{name}.png", np.kron(label_array(spoon=0), np.ones((2, 2), np.uint8))[: shape[0], : shape[1]]
+            root / f"SegmentationObject/{name}.png",
+            np.kron(label_array(spoon=0), np.ones((2, 2), np.uint8))[: shape[0], : shape[1]],
         )
     found = read_data_set("voc", root)
     np.testing.assert_array_equal(found.records["a.jpg"].layers[0].pixels(), area_mask(MUG))
@@ -384,7 +405,8 @@ def test_encodings_of_xml(declared: str | None, encoding: str, root: Path) -> No
 def test_latin_xml(root: Path) -> None:
     write_image(root / "JPEGImages/a.jpg")
     write_text(
-        root / "Annotations/a.xml", ('<?xml version="1.0" encoding="ISO-8859-1"?>' + xml(xml_object("Löffel", MUG_BOX))).encode("latin-1")
+        root / "Annotations/a.xml",
+        ('<?xml version="1.0" encoding="ISO-8859-1"?>' + xml(xml_object("Löffel", MUG_BOX))).encode("latin-1"),
     )
     assert read_data_set("voc", root).areas == [("Löffel", 800)]
 
@@ -411,11 +433,18 @@ def test_names_of_strangers(line: str, root: Path) -> None:
 def test_our_own_elements(root: Path) -> None:
     write_image(root / "JPEGImages/a.jpg")
     write_array(root / "SegmentationObject/a.png", label_array())
-    objects = xml_object("object", MUG_BOX, "<unnamed>1</unnamed><expression>the mug</expression>"), xml_object("object", SPOON_BOX)
+    objects = (
+        xml_object("object", MUG_BOX, "<unnamed>1</unnamed><expression>the mug</expression>"),
+        xml_object("object", SPOON_BOX),
+    )
     extra = "<absent><expression>the cat</expression></absent><state>corrected</state><clip>video</clip><frame>3</frame>"
     write_text(root / "Annotations/a.xml", xml(*objects, extra=extra))
     record = read_data_set("voc", root).record
-    assert [(layer.category, layer.expressions) for layer in record.layers] == [("", ("the mug",)), ("object", ()), ("", ("the cat",))]
+    assert [(layer.category, layer.expressions) for layer in record.layers] == [
+        ("", ("the mug",)),
+        ("object", ()),
+        ("", ("the cat",)),
+    ]
     assert (record.state, record.clip, record.frame) == ("corrected", "video", 3)
 
 
@@ -443,10 +472,13 @@ def test_what_is_not_voc_is_refused(root: Path, tmp_path: Path) -> None:
 
 def test_the_xml_of_labelme_for_the_web(root: Path) -> None:
     """Polygons of points; objects that were deleted stay in its files."""
-    points = "".join(f"<pt><x>{x}</x><y>{y}</y></pt>" for x, y in ((30, 20.5), (70, 20.5), (70, 40), (30, 40)))
+    points = "".join(f"<pt><x>{x}</x><y>{y}</y></pt>" for x, y in ((30, 20), (70, 20), (70, 40.1), (30, 40.1)))
     shapes = f"<type>polygon</type><polygon><username>me</username>{points}</polygon>"
     write_image(root / "Images/a.jpg")
-    objects = xml_object("mug", None, f"<deleted>0</deleted>{shapes}"), xml_object("fork", None, f"<deleted>1</deleted>{shapes}")
+    objects = (
+        xml_object("mug", None, f"<deleted>0</deleted>{shapes}"),
+        xml_object("fork", None, f"<deleted>1</deleted>{shapes}"),
+    )
     write_text(root / "Annotations/a.xml", xml(*objects))
     found = read_data_set("voc", root)
     assert found.areas == [("mug", 800)] and found.record.state == "accepted"

@@ -15,7 +15,17 @@ from refseg.annotation.importers.yolo.lines import parse_line, pose_shape
 from refseg.annotation.store import Project
 from refseg.data.masks import polygons_to_mask
 from refseg.errors import DataError
-from tests.annotation.importers.data_sets import HEIGHT, MUG, SPOON, WIDTH, Imported, area_mask, read_data_set, write_image, write_text
+from tests.annotation.importers.data_sets import (
+    HEIGHT,
+    MUG,
+    SPOON,
+    WIDTH,
+    Imported,
+    area_mask,
+    read_data_set,
+    write_image,
+    write_text,
+)
 
 MUG_BOX = "0.4166667 0.375 0.3333333 0.25"
 MUG_POLYGON = "0.25 0.25 0.5833333 0.25 0.5833333 0.5 0.25 0.5"
@@ -108,7 +118,10 @@ LAYOUTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "label studio": (
         {
             "classes.txt": "mug\nspoon\n",
-            "notes.json": {"categories": [{"id": 0, "name": "mug"}, {"id": 1, "name": "spoon"}], "info": {"contributor": "Label Studio"}},
+            "notes.json": {
+                "categories": [{"id": 0, "name": "mug"}, {"id": 1, "name": "spoon"}],
+                "info": {"contributor": "Label Studio"},
+            },
             "images/0a1b2c3d-a.jpg": None,
             "labels/0a1b2c3d-a.txt": BOXES,
             "images/4e5f6a7b-b.jpg": None,
@@ -137,7 +150,13 @@ LAYOUTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"a.jpg": "", "b c.jpg": ""},
     ),
     "labelimg": (
-        {"classes.txt": "mug\r\nspoon\r\n", "a.JPG": None, "a.txt": BOXES.replace("\n", "\r\n"), "кот.png": None, "кот.txt": BOXES},
+        {
+            "classes.txt": "mug\r\nspoon\r\n",
+            "a.JPG": None,
+            "a.txt": BOXES.replace("\n", "\r\n"),
+            "кот.png": None,
+            "кот.txt": BOXES,
+        },
         {"a.JPG": "", "кот.png": ""},
     ),
     "windows": (
@@ -308,6 +327,7 @@ POSE_2 = f"0 {MUG_BOX} 0.3 0.3 0.5 0.4 0.55 0.3 0.3 0.45"
         (POSE_3, "names: [mug]\nkpt_shape: broken"),
         (POSE_3, "names: [mug]"),
         (f"{POSE_2}\n{POSE_2}", "names: [mug]"),
+        (f"0 {MUG_BOX} 0.9 0.9 2.000000 0.5 0.4 1.000000", "names: [mug]"),
     ],
 )
 def test_pose_labels_give_boxes(lines: str, yaml: str, tmp_path: Path) -> None:
@@ -320,6 +340,11 @@ def test_pose_labels_give_boxes(lines: str, yaml: str, tmp_path: Path) -> None:
         "object without its keypoints, the box is kept": count,
         "object without a mask, its box was filled": count,
     }
+
+
+def test_poses_beside_boxes(tmp_path: Path) -> None:
+    found = read(tmp_path, f"{POSE_3}\n0 {MUG_BOX}", "names: [mug]")
+    assert [int(layer.pixels().sum()) for layer in found.layers] == [800, 800]
 
 
 def test_lines_that_do_not_fit_the_keypoints_are_counted(tmp_path: Path) -> None:
@@ -337,7 +362,10 @@ def test_polygons_and_oriented_boxes_are_not_taken_for_poses(tmp_path: Path) -> 
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(st.floats(0.01, 0.49), st.floats(0.02, 0.48), st.integers(3, 12)), min_size=1, max_size=4), st.floats(0, 6))
+@given(
+    st.lists(st.tuples(st.floats(0.01, 0.49), st.floats(0.02, 0.48), st.integers(3, 12)), min_size=1, max_size=4),
+    st.floats(0, 6),
+)
 def test_regular_polygons_are_never_taken_for_poses(shapes: list[tuple[float, float, int]], turn: float) -> None:
     lines = []
     for center, radius, count in shapes:
@@ -389,7 +417,13 @@ def test_labels_in_another_encoding_or_broken(tmp_path: Path) -> None:
     found = read(tmp_path, f"\ufeff0 {MUG_POLYGON}\r\n")
     assert found.areas == [("mug", 800)]
     write(
-        tmp_path / "more", {"images/a.jpg": None, "labels/a.txt": b"\xff\xfe\x00", "images/b.jpg": None, "labels/b.txt": f"0 {MUG_POLYGON}"}
+        tmp_path / "more",
+        {
+            "images/a.jpg": None,
+            "labels/a.txt": b"\xff\xfe\x00",
+            "images/b.jpg": None,
+            "labels/b.txt": f"0 {MUG_POLYGON}",
+        },
     )
     more = read_data_set("yolo", tmp_path / "more")
     assert len(more.records) == 2 and more.report.skipped_count == 1
@@ -421,7 +455,11 @@ def test_our_own_expressions(tmp_path: Path) -> None:
     }
     found = read(tmp_path, f"0 {MUG_POLYGON}\n1 {MUG_POLYGON}", **files)
     a, b = found.records["a.jpg"], found.records["b.jpg"]
-    assert [(layer.category, layer.expressions) for layer in a.layers] == [("mug", ("the mug",)), ("", ()), ("", ("the cat",))]
+    assert [(layer.category, layer.expressions) for layer in a.layers] == [
+        ("mug", ("the mug",)),
+        ("", ()),
+        ("", ("the cat",)),
+    ]
     assert (a.split, a.state) == ("val", "accepted")
     assert [layer.expressions for layer in b.layers] == [(), ()]
     assert found.skipped() == {

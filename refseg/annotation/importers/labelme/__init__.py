@@ -1,8 +1,9 @@
 """LabelMe and X-AnyLabeling: a JSON beside each image.
 
-A shape is an object: its label is the category, its description holds the expressions, one a line. Shapes of one label and one group are one object.
-Masks ("mask", since LabelMe 5.3), polygons, rectangles, rotated rectangles and circles have pixels; points, lines and shapes of other types are counted
-as skipped. Our own exports add `split`, and `absent`, a list of lists of expressions, which LabelMe keeps as they are.
+A shape is an object: its label is the category, its description holds the expressions, one a line. Shapes of one label
+and one group are one object. Masks ("mask", since LabelMe 5.3), polygons, rectangles, rotated rectangles and circles
+have pixels; points, lines and shapes of other types are counted as skipped. Our own exports add `split`, and `absent`,
+a list of lists of expressions, which LabelMe keeps as they are.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def detect(source: Source) -> bool:
 
 
 def read(source: Source, session: ImportSession) -> None:
-    """All JSON files of LabelMe with their images, and the images that no JSON names. Raises DataError if there is no such file."""
+    """All JSON files of LabelMe with their images, and the images that no JSON names. Raises DataError if there is no
+    such file."""
     annotations = dict(_annotations(source, session))
     if not annotations:
         raise DataError("the data set has no JSON file of LabelMe, expected one beside each image: choose another format")
@@ -65,7 +67,8 @@ def _annotations(source: Source, session: ImportSession) -> Iterator[tuple[str, 
 
 
 def _add(file: str, values: Mapping[str, Any], source: Source, session: ImportSession, named: set[str], folder: Path) -> None:
-    """Add the image of a JSON with its objects. named: image files that were found, to which this one's is added.  folder: for embedded images."""
+    """Add the image of a JSON with its objects. named: image files that were found, to which this one's is added.
+    folder: for embedded images."""
     stated = stated_size(values.get("imageHeight"), values.get("imageWidth"))
     image = find_image(source, file, values, stated, folder)
     if image.file is not None:
@@ -102,7 +105,8 @@ def _no_target(values: Mapping[str, Any], session: ImportSession, file: str) -> 
 
 
 def _says_something(value: Any) -> bool:
-    """Whether a value is more than a default: a flag that is set, a text that is not blank, a list that is not empty."""
+    """Whether a value is more than a default: a flag that is set, a text that is not blank, a list that is not
+    empty."""
     if isinstance(value, Mapping):
         return any(_says_something(one) for one in value.values())
     return bool(value.strip() if isinstance(value, str) else value)

@@ -26,8 +26,8 @@ _SUFFIXES = {
 
 @dataclass(frozen=True)
 class FoundImage:
-    """path: of a file that can be added; None for none.  name: for the record.  file: in the data set, None for an embedded one.  problem: what the
-    report should say of it, "" for nothing."""
+    """path: of a file that can be added; None for none.  name: for the record.  file: in the data set, None for an
+    embedded one.  problem: what the report should say of it, "" for nothing."""
 
     path: Path | None
     name: str = ""
@@ -36,10 +36,11 @@ class FoundImage:
 
 
 def find_image(source: Source, json_file: str, values: Mapping[str, Any], stated: tuple[int, int] | None, folder: Path) -> FoundImage:
-    """Where imagePath says, seen from the JSON; otherwise beside it under its own or the JSON's name; otherwise the embedded image.
+    """Where imagePath says, seen from the JSON; otherwise beside it under its own or the JSON's name; otherwise the
+    embedded image.
 
-    stated: (height, width) in the JSON. Of a file and an embedded image of different sizes, that of the stated size is right.  folder: for the embedded
-    image.
+    stated: (height, width) in the JSON. Of a file and an embedded image of different sizes, that of the stated size is
+    right.  folder: for the embedded image.
     """
     file = _find_file(source, json_file, values.get("imagePath"))
     path = None if file is None else source.path(file)
@@ -91,7 +92,8 @@ def decode_base64(data: Any) -> bytes:
 
 
 def _name_of(json_file: str, stated: Any, suffix: str) -> str:
-    """Name of an embedded image: that of imagePath, otherwise that of the JSON; its suffix is what the image really is."""
+    """Name of an embedded image: that of imagePath, otherwise that of the JSON; its suffix is what the image really
+    is."""
     name = PurePosixPath(stated.replace("\\", "/")).name if isinstance(stated, str) else ""
     stem = PurePosixPath(name).stem if PurePosixPath(name).suffix.casefold() in IMAGE_SUFFIXES else name
     known = (

@@ -12,7 +12,15 @@ from refseg.annotation.importers.labelme.embedded import decode_base64
 from refseg.annotation.importers.mask_images import read_binary_mask
 from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.report import ImportReport
-from refseg.annotation.importers.shapes import CUT, Points, circle_mask, is_cut, parse_points, paste_mask, rectangle_corners
+from refseg.annotation.importers.shapes import (
+    CUT,
+    Points,
+    circle_mask,
+    is_cut,
+    parse_points,
+    paste_mask,
+    rectangle_corners,
+)
 from refseg.annotation.importers.values import text
 from refseg.annotation.layouts import UNNAMED, UNNAMED_KEY
 from refseg.data.masks import BoolMask, polygons_to_mask
@@ -43,7 +51,8 @@ class _Object:
 
 
 def read_objects(shapes: list[Any], height: int, width: int, report: ImportReport, file: str) -> Iterator[ImportedObject]:
-    """The objects of an image that was annotated at height x width pixels; shapes without pixels as objects with a problem."""
+    """The objects of an image that was annotated at height x width pixels; shapes without pixels as objects with a
+    problem."""
     objects: dict[Any, _Object] = {}
     for position, shape in enumerate(shapes):
         where = f"{file}: shapes[{position}]"

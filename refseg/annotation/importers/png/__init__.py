@@ -1,8 +1,8 @@
 """Masks as image files: our own layout with a list of masks, or folders of images and masks with the same names.
 
-images/NAME.jpg  masks/NAME/000.png  masks.json     a list of {"image", "mask", "category", "absent", "expressions", "split"}, one a mask
-images/NAME.jpg  masks/NAME.png                     without a list: one mask an image, or a number or color for each object
-images/NAME.jpg  masks/NAME/*.png                   without a list: one mask an object
+images/NAME.jpg  masks/NAME/000.png  masks.json     a list of {"image", "mask", "category", "absent", "expressions",
+"split"}, one a mask images/NAME.jpg  masks/NAME.png                     without a list: one mask an image, or a number
+or color for each object images/NAME.jpg  masks/NAME/*.png                   without a list: one mask an object
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def detect(source: Source) -> bool:
 
 
 def read(source: Source, session: ImportSession) -> None:
-    """All masks of the lists, and all images beside them; without a list, all pairs of images and masks. Raises DataError if there are neither."""
+    """All masks of the lists, and all images beside them; without a list, all pairs of images and masks. Raises
+    DataError if there are neither."""
     lists = source.matching(PNG_LIST)
     if not lists:
         pairs = find_pairs(source)
@@ -87,7 +88,13 @@ def _image_keys(file: str, source: Source, session: ImportSession) -> Iterator[t
             yield image, row
 
 
-def _add(image: str, entries: list[tuple[str, Mapping[str, Any]]], keys: Mapping[str, Any], source: Source, session: ImportSession) -> None:
+def _add(
+    image: str,
+    entries: list[tuple[str, Mapping[str, Any]]],
+    keys: Mapping[str, Any],
+    source: Source,
+    session: ImportSession,
+) -> None:
     def objects(height: int, width: int) -> Iterator[ImportedObject]:
         for where, row in entries:
             expressions = texts(row.get("expressions"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -20,7 +21,14 @@ from refseg.errors import DataError
 MASK_FOLDERS = ("masks", "mask", "masks_png", "groundtruth", "ground_truth", "gt")
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages")
 _MASK_ENDINGS = ("", "_mask", "-mask", "_masks", "_gt", "_label", "_labels")
-_SPLIT_FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
 MAX_NUMBERS = 500  # objects of one mask
 
 
@@ -34,21 +42,26 @@ class Pair:
 
 
 def find_pairs(source: Source) -> list[Pair]:
-    """Images with masks under the same path, but for the folder's name and an ending such as _mask. Images without masks are among them if any has one."""
+    """Images with masks under the same path, but for the folder's name and an ending such as _mask. Images without
+    masks are among them if any has one."""
     masks = {file for file in source.files if _is_in(file, MASK_FOLDERS) and PurePosixPath(file).suffix.casefold() in IMAGE_SUFFIXES}
     by_key: dict[str, list[str]] = {}
     for file in sorted(masks):
         path = PurePosixPath(_without(file, MASK_FOLDERS))
         by_key.setdefault(_key(path.with_suffix("").as_posix()), []).append(file)
         by_key.setdefault(f"{_key(path.parent.as_posix())}/", []).append(file)
+    images = [file for file in source.images() if file not in masks and (_is_in(file, IMAGE_FOLDERS) or "/" not in file)]
+    neighbors = Counter(PurePosixPath(image).parent for image in images)
     pairs = []
-    for image in source.images():
-        if image in masks or not (_is_in(image, IMAGE_FOLDERS) or "/" not in image):
-            continue
+    for image in images:
         place = PurePosixPath(_without(image, IMAGE_FOLDERS))
         name = place.with_suffix("").as_posix()
         single = [found for ending in _MASK_ENDINGS for found in by_key.get(_key(f"{name}{ending}"), [])]
         several = [found for one in (name, place.as_posix()) for found in by_key.get(f"{_key(one)}/", [])]
+        if not single and not several and neighbors[PurePosixPath(image).parent] == 1 and _is_in(image, IMAGE_FOLDERS):
+            several = by_key.get(
+                f"{_key(place.parent.as_posix())}/", []
+            )  # the only image of a folder for itself, as in ID/images and ID/masks
         pairs.append(Pair(image, tuple(single or several), is_folder=not single and bool(several)))
     return pairs if any(pair.masks for pair in pairs) else []
 
@@ -70,7 +83,8 @@ def _add(pair: Pair, source: Source, session: ImportSession) -> None:
             yield from _single(file, source, session) if pair.is_folder else _one_or_several(file, source, session)
 
     split = next(
-        (_SPLIT_FOLDERS[part.casefold()] for part in PurePosixPath(pair.image).parts[:-1] if part.casefold() in _SPLIT_FOLDERS), ""
+        (_SPLIT_FOLDERS[part.casefold()] for part in PurePosixPath(pair.image).parts[:-1] if part.casefold() in _SPLIT_FOLDERS),
+        "",
     )
     session.add_image(source.path(pair.image), objects, where=pair.image, original_name=pair.image, split=split)
 
@@ -108,7 +122,8 @@ def _one_or_several(file: str, source: Source, session: ImportSession) -> Iterat
 
 
 def _numbers(file: str, source: Source) -> tuple[LabelImage, list[int]] | None:
-    """The numbers of a mask of several objects; None if it is no such mask. 255 is a border if there are others, as in VOC and DAVIS."""
+    """The numbers of a mask of several objects; None if it is no such mask. 255 is a border if there are others, as in
+    VOC and DAVIS."""
     try:
         image = read_label_image(source.path(file))
     except DataError:

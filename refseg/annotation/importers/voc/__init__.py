@@ -2,12 +2,13 @@
 
     JPEGImages/NAME.jpg               Annotations/NAME.xml
     SegmentationObject/NAME.png       0 for background, a number for each object, 255 for borders that belong to none
-    SegmentationClass/NAME.png        class numbers; labelmap.txt has their names and colors, otherwise they are VOC's own 20
-    ImageSets/*/SPLIT.txt             the names of a split
+    SegmentationClass/NAME.png        class numbers; labelmap.txt has their names and colors, otherwise they are VOC's
+    own 20 ImageSets/*/SPLIT.txt             the names of a split
 
-Read are the official layout, also in VOCdevkit/VOC2012, and what CVAT, datumaro, supervision, Roboflow and LabelImg make of it: colored masks, images in
-images/ or beside the XML, polygons in the XML, boxes only, masks only. Our own exports add elements to the XML: <expression> and <unnamed> to an object;
-<absent>, <state>, <clip> and <frame> to the image.
+Read are the official layout, also in VOCdevkit/VOC2012, and what CVAT, datumaro, supervision, Roboflow and LabelImg
+make of it: colored masks, images in images/ or beside the XML, polygons in the XML, boxes only, masks only. Our own
+exports add elements to the XML: <expression> and <unnamed> to an object; <absent>, <state>, <clip> and <frame> to the
+image.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ _PROBED_FILES = 20
 
 
 def detect(source: Source) -> bool:
-    """Whether there are folders of object or class masks, or XML files of which one of the first is an annotation of VOC."""
+    """Whether there are folders of object or class masks, or XML files of which one of the first is an annotation of
+    VOC."""
     if any(root.object_masks or root.class_masks for root in find_roots(source)):
         return True
     return any("<annotation" in head(source, file, 4096) for file in source.matching("*.xml")[:_PROBED_FILES])
@@ -80,7 +82,10 @@ def _add(source: Source, session: ImportSession, image: VocImage, annotation: Vo
         for number, expressions in enumerate(annotation.no_target):
             yield ImportedObject(f"{image.xml}: absent[{number}]", expressions=expressions, no_target=True)
 
-    keys: dict[str, Any] = {"annotated": None if has_masks else annotation.size, **image_keys({**annotation.keys, "split": image.split})}
+    keys: dict[str, Any] = {
+        "annotated": None if has_masks else annotation.size,
+        **image_keys({**annotation.keys, "split": image.split}),
+    }
     session.add_image(source.path(image.file), objects, where=where, original_name=image.original_name, **keys)
 
 

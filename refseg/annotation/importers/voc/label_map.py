@@ -1,4 +1,5 @@
-"""Names of the classes in a mask: by color or number from labelmap.txt or dataset_meta.json, otherwise Pascal VOC's own 20."""
+"""Names of the classes in a mask: by color or number from labelmap.txt or dataset_meta.json, otherwise Pascal VOC's own
+20."""
 
 from __future__ import annotations
 

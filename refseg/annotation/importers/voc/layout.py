@@ -26,7 +26,8 @@ _SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": 
 
 @dataclass
 class VocRoot:
-    """A folder with the folders of VOC. Each mapping has files by the names of their images, which are paths without suffix; lists are files."""
+    """A folder with the folders of VOC. Each mapping has files by the names of their images, which are paths without
+    suffix; lists are files."""
 
     folder: str
     images: dict[str, str] = field(default_factory=dict)
@@ -38,7 +39,8 @@ class VocRoot:
 
 @dataclass(frozen=True)
 class VocImage:
-    """Files of one image, relative to the data set; "" for those that it lacks. original_name: with the folders below JPEGImages."""
+    """Files of one image, relative to the data set; "" for those that it lacks. original_name: with the folders below
+    JPEGImages."""
 
     name: str
     file: str
@@ -50,7 +52,8 @@ class VocImage:
 
 
 def find_roots(source: Source) -> list[VocRoot]:
-    """The folders that hold JPEGImages, Annotations and so on; without any, the data set itself, with XML files wherever they are."""
+    """The folders that hold JPEGImages, Annotations and so on; without any, the data set itself, with XML files
+    wherever they are."""
     roots: dict[str, VocRoot] = {}
     for file in source.files:
         parts = PurePosixPath(file).parts
@@ -105,7 +108,8 @@ def _find_images_elsewhere(source: Source, root: VocRoot) -> None:
 
 
 def find_images(source: Source, root: VocRoot, report: ImportReport) -> list[VocImage]:
-    """All images with an XML or mask or in a list, and the others if there are no lists, in the order of their names."""
+    """All images with an XML or mask or in a list, and the others if there are no lists, in the order of their
+    names."""
     names = _Names((root.xml, root.object_masks, root.class_masks, root.images))
     splits = _splits(source, root, names, report)
     found = []
@@ -140,10 +144,14 @@ class _Names:
         return self._files[id(group)].get(_key(name), "")
 
     def find(self, line: str) -> str | None:
-        """The name that a line of a list means: a name, or a path of an image, with a number or a second path after it."""
+        """The name that a line of a list means: a name, or a path of an image, with a number or a second path after
+        it."""
         words = line.replace("\\", "/").strip().strip('"')
         for candidate in (words, *_shorter(words)):
-            for name in (candidate, PurePosixPath(candidate).with_suffix("").as_posix() if candidate.strip("/.") else candidate):
+            for name in (
+                candidate,
+                PurePosixPath(candidate).with_suffix("").as_posix() if candidate.strip("/.") else candidate,
+            ):
                 parts = name.strip("/").split("/")
                 for start in range(len(parts)):
                     if (found := self._names.get(_key("/".join(parts[start:])))) is not None:
@@ -161,7 +169,8 @@ def _shorter(line: str) -> Iterator[str]:
 
 
 def _splits(source: Source, root: VocRoot, names: _Names, report: ImportReport) -> dict[str, str]:
-    """The split of each image that a list names. trainval holds others together, so it counts only for those that are in no other."""
+    """The split of each image that a list names. trainval holds others together, so it counts only for those that are
+    in no other."""
     found: dict[str, str] = {}
     missing: dict[str, str] = {}
     for file in sorted(root.lists, key=_list_order):

@@ -1,4 +1,5 @@
-"""Objects of Pascal VOC images that have masks: their pixels, their classes, and the <object> of the XML that each is."""
+"""Objects of Pascal VOC images that have masks: their pixels, their classes, and the <object> of the XML that each
+is."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ def _read(source: Source, file: str, report: ImportReport) -> LabelImage | None:
 
 
 def _numbers(image: LabelImage) -> list[int]:
-    """Numbers of objects or classes, without the background and VOC's border. 255 is an object if it is the only number and not VOC's color of borders."""
+    """Numbers of objects or classes, without the background and VOC's border. 255 is an object if it is the only number
+    and not VOC's color of borders."""
     known = [int(value) for value in np.unique(image.numbers) if value]
     if known == [VOC_VOID] and image.colors.get(VOC_VOID) != VOID_COLOR:
         return known
@@ -55,7 +57,12 @@ def _numbers(image: LabelImage) -> list[int]:
 
 
 def _numbered_objects(
-    file: str, objects: LabelImage, classes: LabelImage | None, annotation: VocAnnotation, labels: LabelMap, report: ImportReport
+    file: str,
+    objects: LabelImage,
+    classes: LabelImage | None,
+    annotation: VocAnnotation,
+    labels: LabelMap,
+    report: ImportReport,
 ) -> Iterator[ImportedObject]:
     masks = {number: objects.numbers == number for number in _numbers(objects)}
     if classes is not None and classes.numbers.shape != objects.numbers.shape:
@@ -129,7 +136,8 @@ def _named(name: str) -> str:
 
 
 def _match(masks: Mapping[int, BoolMask], categories: Mapping[int, str], annotation: VocAnnotation) -> dict[int, int]:
-    """Position of the <object> of each number: the number itself if every mask lies in the box of that object, as VOC has it, otherwise by boxes."""
+    """Position of the <object> of each number: the number itself if every mask lies in the box of that object, as VOC
+    has it, otherwise by boxes."""
     objects = annotation.objects
     boxes = [annotation.corners(one) for one in objects]
     found = {number: box for number, mask in masks.items() if (box := box_of(mask)) is not None}

@@ -12,12 +12,12 @@ from xml.parsers import expat
 import cv2
 import numpy as np
 
+from refseg.annotation.encodings import decode
 from refseg.annotation.importers.image_keys import stated_size
 from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.shapes import CUT, FAR, Points, box_corners, is_cut
 from refseg.annotation.importers.source import Source
-from refseg.annotation.importers.texts import decode
 from refseg.annotation.importers.values import number
 from refseg.annotation.layouts import UNNAMED, UNNAMED_KEY
 from refseg.data.masks import BoolMask
@@ -32,7 +32,8 @@ _DEFAULTS = ("", "0", "no", "false", "none", "unspecified")
 
 @dataclass(frozen=True)
 class VocObject:
-    """An <object>. box: xmin, ymin, xmax, ymax as the file has them.  polygons: corners (N, 2) as the file has them.  dropped: what it has besides.
+    """An <object>. box: xmin, ymin, xmax, ymax as the file has them.  polygons: corners (N, 2) as the file has them.
+    dropped: what it has besides.
 
     is_deleted: as the LabelMe of the web marks objects that its users removed.
     """
@@ -50,8 +51,9 @@ class VocObject:
 class VocAnnotation:
     """The XML of one image.
 
-    size: (height, width) as stated, None if it is missing.  has_edges: whether boxes are positions from 0, as CVAT and datumaro write them, rather than
-    VOC's numbers of the first and last pixel, from 1.  no_target: expressions that name nothing in the image, a list for each entry.  keys: of our exports.
+    size: (height, width) as stated, None if it is missing.  has_edges: whether boxes are positions from 0, as CVAT and
+    datumaro write them, rather than VOC's numbers of the first and last pixel, from 1.  no_target: expressions that
+    name nothing in the image, a list for each entry.  keys: of our exports.
     """
 
     filename: str = ""
@@ -98,7 +100,8 @@ def report_dropped(one: VocObject, report: ImportReport) -> None:
 
 
 def _contours_mask(polygons: tuple[Points, ...], height: int, width: int) -> BoolMask:
-    """Mask (height, width) of polygons whose corners are pixels, counted from 1, that belong to the object, as supervision writes and reads them."""
+    """Mask (height, width) of polygons whose corners are pixels, counted from 1, that belong to the object, as
+    supervision writes and reads them."""
     mask = np.zeros((height, width), dtype=np.uint8)
     for points in polygons:
         cv2.fillPoly(mask, [(points - 1).clip(-10_000, 100_000).astype(np.int32)], 1)

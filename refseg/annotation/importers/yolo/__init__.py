@@ -1,12 +1,13 @@
-"""YOLO: images, and a text file for each with a line for each object: a class number, then a box or the corners of a polygon, from 0 to 1.
+"""YOLO: images, and a text file for each with a line for each object: a class number, then a box or the corners of a
+polygon, from 0 to 1.
 
     images/SPLIT/NAME.jpg  labels/SPLIT/NAME.txt  data.yaml       Ultralytics, CVAT, Roboflow, supervision
     images/NAME.jpg  labels/NAME.txt  classes.txt  notes.json     Label Studio
     obj_train_data/NAME.jpg, NAME.txt  obj.data  obj.names  train.txt     Darknet, CVAT 1.1, datumaro
     NAME.jpg  NAME.txt  classes.txt                               LabelImg
 
-Our own exports add expressions.json, as labels hold no expressions: a list of {"image": PATH, "objects": [[TEXT, ...], ...], "absent": [[TEXT, ...], ...]},
-objects in the order of the lines.
+Our own exports add expressions.json, as labels hold no expressions: a list of {"image": PATH, "objects": [[TEXT, ...],
+...], "absent": [[TEXT, ...], ...]}, objects in the order of the lines.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def detect(source: Source) -> bool:
 
 
 def read(source: Source, session: ImportSession) -> None:
-    """All images of the splits and all others that have labels. Raises DataError if there are no images, or neither labels nor a list of classes."""
+    """All images of the splits and all others that have labels. Raises DataError if there are no images, or neither
+    labels nor a list of classes."""
     names = read_class_names(source, session.report)
     images = find_images(source, session.report)
     if not images or (not names.file and not any(image.labels for image in images)):

@@ -25,7 +25,8 @@ _NAME_FILES = ("obj.names", "classes.txt", "_darknet.labels", "*.names", "predef
 
 @dataclass(frozen=True)
 class ClassNames:
-    """names: of the classes by their numbers.  keypoints: of pose labels, None for others.  file: that says so, "" for none."""
+    """names: of the classes by their numbers.  keypoints: of pose labels, None for others.  file: that says so, "" for
+    none."""
 
     names: Mapping[int, str] = field(default_factory=dict)
     keypoints: KeypointShape | None = None
@@ -40,7 +41,8 @@ class ClassNames:
 
 
 def read_class_names(source: Source, report: ImportReport) -> ClassNames:
-    """From data.yaml or another YAML file with names, otherwise from a text file with a name a line, otherwise from Label Studio's notes.json."""
+    """From data.yaml or another YAML file with names, otherwise from a text file with a name a line, otherwise from
+    Label Studio's notes.json."""
     for file in yaml_files(source):
         values = read_yaml(source, file, report)
         if values is not None and "names" in values:
@@ -65,7 +67,8 @@ def yaml_files(source: Source) -> list[str]:
 
 
 def read_yaml(source: Source, file: str, report: ImportReport) -> Mapping[str, Any] | None:
-    """A YAML mapping in which every scalar is text, as written: the class "no" is not a truth value. None, counted, for anything else."""
+    """A YAML mapping in which every scalar is text, as written: the class "no" is not a truth value. None, counted, for
+    anything else."""
     try:
         content = read_text(source, file, report)
         _check_plain(content)
@@ -83,7 +86,8 @@ def read_yaml(source: Source, file: str, report: ImportReport) -> Mapping[str, A
 
 
 def _check_plain(content: str) -> None:
-    """Raises DataError for aliases, a few lines of which stand for more text than any machine has room for, and for what is nested deeply."""
+    """Raises DataError for aliases, a few lines of which stand for more text than any machine has room for, and for
+    what is nested deeply."""
     depth = 0
     for event in yaml.parse(content, Loader=yaml.BaseLoader):
         if isinstance(event, yaml.AliasEvent):
@@ -104,7 +108,10 @@ def _names(values: Any, report: ImportReport, file: str) -> dict[int, str]:
         pairs = list(enumerate(values)) if isinstance(values, list) else []
     found: dict[int, str] = {}
     for key, value in pairs:
-        number, name = whole(key), value if isinstance(value, str) else value.get("name") if isinstance(value, dict) else None
+        number, name = (
+            whole(key),
+            value if isinstance(value, str) else value.get("name") if isinstance(value, dict) else None,
+        )
         if number is None or not text(name):
             report.skip("class name", "that is not a number with a name", file)
         else:

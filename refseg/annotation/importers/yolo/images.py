@@ -15,7 +15,17 @@ from refseg.annotation.importers.texts import head, read_text
 from refseg.annotation.importers.yolo.classes import read_yaml, yaml_files
 from refseg.annotation.layouts import YOLO_OTHER_KEYS
 
-_OTHER_KEYS = {*YOLO_OTHER_KEYS, "kpt_shape", "flip_idx", "kpt_names", "colors", "classes", "backup", "channels", "rect"}
+_OTHER_KEYS = {
+    *YOLO_OTHER_KEYS,
+    "kpt_shape",
+    "flip_idx",
+    "kpt_names",
+    "colors",
+    "classes",
+    "backup",
+    "channels",
+    "rect",
+}
 _SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _SPLIT_NAMES = {"valid": "val", "validation": "val"}  # keys of Darknet and of older tools
 _NO_LABELS = ("classes.txt", "predefined_classes.txt", "labels.txt", "requirements.txt", "notes.txt")
@@ -23,7 +33,8 @@ _NO_LABELS = ("classes.txt", "predefined_classes.txt", "labels.txt", "requiremen
 
 @dataclass(frozen=True)
 class LabeledImage:
-    """file: of the image.  labels: the text file of its objects, "" for none.  split: "" for none.  All relative to the data set."""
+    """file: of the image.  labels: the text file of its objects, "" for none.  split: "" for none.  All relative to the
+    data set."""
 
     file: str
     labels: str
@@ -31,7 +42,8 @@ class LabeledImage:
 
 
 def find_images(source: Source, report: ImportReport) -> list[LabeledImage]:
-    """The images of the splits that data.yaml or obj.data names, and all others that have labels; all images if there are no splits.
+    """The images of the splits that data.yaml or obj.data names, and all others that have labels; all images if there
+    are no splits.
 
     Counted are images of no split that have no labels, labels without an image, and names of images that are not there.
     """
@@ -85,7 +97,8 @@ class _Labels:
         self._used: set[str] = set()
 
     def of(self, image: str) -> str:
-        """The file in labels/ for one in images/, otherwise beside it, otherwise the only one of its name; "" for none."""
+        """The file in labels/ for one in images/, otherwise beside it, otherwise the only one of its name; "" for
+        none."""
         for candidate in _candidates(image):
             found = self._by_key.get(_key(candidate))
             if found is not None:
@@ -133,7 +146,12 @@ def _splits(source: Source, report: ImportReport) -> tuple[dict[str, str], set[s
 
 
 def _add_splits(
-    source: Source, report: ImportReport, file: str, values: Mapping[str, Any], members: dict[str, list[str]], lists: set[str]
+    source: Source,
+    report: ImportReport,
+    file: str,
+    values: Mapping[str, Any],
+    members: dict[str, list[str]],
+    lists: set[str],
 ) -> None:
     """Add the splits that a file names: folders, lists of images, or several of these."""
     base = str(values.get("path") or "")
@@ -183,7 +201,8 @@ def _images_in(source: Source, place: str, base: str, folder: str) -> list[str]:
 
 
 def _choose(image: str, names: list[str]) -> str:
-    """The split of an image. Without splits, train and val are the same place: the one that a folder is named after, otherwise none."""
+    """The split of an image. Without splits, train and val are the same place: the one that a folder is named after,
+    otherwise none."""
     if len(names) == 1:
         return names[0]
     folders = PurePosixPath(image).parts[:-1]

@@ -30,8 +30,8 @@ class KeypointShape:
 
 @dataclass(frozen=True)
 class LabelLine:
-    """One object. category: the number of its class.  points: corners (N, 2) as shares of the image.  is_box: whether they are a box.  notes: what is
-    dropped or altered, for the report."""
+    """One object. category: the number of its class.  points: corners (N, 2) as shares of the image.  is_box: whether
+    they are a box.  notes: what is dropped or altered, for the report."""
 
     category: int
     points: Points
@@ -40,9 +40,11 @@ class LabelLine:
 
 
 def parse_line(words: Sequence[str], keypoints: KeypointShape | None = None) -> LabelLine:
-    """A line: class, then a box (center x, y, width, height) or corners x, y of a polygon; confidence and track number after them are dropped.
+    """A line: class, then a box (center x, y, width, height) or corners x, y of a polygon; confidence and track number
+    after them are dropped.
 
-    keypoints: of data sets with pose labels, of which the boxes are used. Raises DataError with the reason if it is no such line.
+    keypoints: of data sets with pose labels, of which the boxes are used. Raises DataError with the reason if it is no
+    such line.
     """
     category = _category(words[0])
     values, notes = _numbers(words[1:]), []
@@ -70,10 +72,13 @@ def parse_line(words: Sequence[str], keypoints: KeypointShape | None = None) -> 
 
 
 def pose_shape(lines: Sequence[Sequence[str]]) -> KeypointShape | None:
-    """The keypoints that lines hold if no data.yaml tells: all lines have the same length and read as a box with keypoints, but not as polygons.
+    """The keypoints that lines hold if no data.yaml tells: all lines have the same length and read as a box with
+    keypoints, but not as polygons.
 
-    lines: words of all lines of a data set. None for polygons and boxes, and whenever the lines leave doubt.
+    lines: words of all lines of a data set; boxes without keypoints may be among them. None for polygons and boxes, and
+    if both readings are possible.
     """
+    lines = [words for words in lines if len(words) != 5]
     lengths = {len(words) - 1 for words in lines}
     if len(lengths) != 1 or (length := lengths.pop()) < 7:
         return None
@@ -90,6 +95,8 @@ def pose_shape(lines: Sequence[Sequence[str]]) -> KeypointShape | None:
         points = rows[:, 4:].reshape(len(rows), count, size)
         if size == 3 and not np.isin(points[..., 2], (0, 1, 2)).all():
             continue
+        if size == 3 and count > 1:
+            return KeypointShape(count, size)  # no polygon has 0, 1 or 2 as every third number
         seen = (points[..., :2] != 0).any(axis=2)
         outside = (np.abs(points[..., :2] - rows[:, None, :2]) > 0.6 * rows[:, None, 2:4]).any(axis=2) & seen
         if not outside.any() and (size == 3 or _are_no_polygons(rows)):
@@ -124,7 +131,8 @@ def _numbers(words: Sequence[str]) -> list[float]:
 
 
 def _is_track(word: str, value: float) -> bool:
-    """Whether the last number of a line is that of a track, a whole number, rather than a confidence or a coordinate."""
+    """Whether the last number of a line is that of a track, a whole number, rather than a confidence or a
+    coordinate."""
     return (value > 1 and value.is_integer()) or (value == 1 and word.isdecimal())
 
 
