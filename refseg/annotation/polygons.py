@@ -1,7 +1,8 @@
 """Masks as polygons that follow the borders of their pixels, so that filling them gives the mask again, to the pixel.
 
-Positions are x, y in pixels: the top left pixel covers 0..1 in both and has its centre at (0.5, 0.5). Set pixels that touch at a corner alone are
-different pieces; pixels that are not set hold together over corners. Set pixels lie to the right of whoever walks along a ring.
+Positions are x, y in pixels: the top left pixel covers 0..1 in both and has its centre at (0.5, 0.5). Set pixels that
+touch at a corner alone are different pieces; pixels that are not set are connected over corners. Set pixels lie to the
+right in the direction of a ring.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ INSET = 0.25
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Set pixels that hang together: the ring round them, and those round their holes. A ring begins at its topmost, then leftmost corner."""
+    """Set pixels that hang together: the ring round them, and those round their holes. A ring begins at its topmost,
+    then leftmost corner."""
 
     outer: Ring
     holes: tuple[Ring, ...]
@@ -32,8 +34,9 @@ class Piece:
 def polygons_of(mask: BoolMask, inset: float = 0.0) -> list[Piece]:
     """The pieces of a mask (H, W), in the order of their topmost, then leftmost pixels.
 
-    inset: how far the rings are moved into the set pixels, from 0 to less than 0.5, which puts no pixel's centre on another side. With INSET the mask
-    is also what those see who cut positions to whole numbers and set all pixels that the line touches, as OpenCV does; and rings never touch.
+    inset: how far the rings are moved into the set pixels, from 0 to less than 0.5, which puts no pixel's centre on
+    another side. With INSET the mask is also what those see who cut positions to whole numbers and set all pixels that
+    the line touches, as OpenCV does; and rings never touch.
     """
     borders = _Borders.of(mask, inset)
     owners: list[int] = []  # of each ring: the outer ring of its piece
@@ -50,9 +53,10 @@ def polygons_of(mask: BoolMask, inset: float = 0.0) -> list[Piece]:
 
 
 def outlines_of(mask: BoolMask, inset: float = 0.0) -> list[Ring]:
-    """One ring for each piece of a mask (H, W), for formats that know no holes; order and inset as in `polygons_of`.
+    """One ring for each piece of a mask (H, W), for formats without holes; order and inset as in `polygons_of`.
 
-    From each hole a cut goes straight up to the next ring, there and back, which has no area. It passes over set pixels alone.
+    From each hole a cut goes straight up to the next ring, there and back, which has no area. It passes over set pixels
+    alone.
     """
     borders = _Borders.of(mask, inset)
     walk = _Walk(borders.points, borders.following)
@@ -69,10 +73,12 @@ def outlines_of(mask: BoolMask, inset: float = 0.0) -> list[Ring]:
 
 
 def outline_of(mask: BoolMask, inset: float = 0.0) -> Ring:
-    """One ring (N, 2) for all pieces of a mask (H, W) that has a set pixel, for formats that hold one ring for an object; inset as in `polygons_of`.
+    """One ring (N, 2) for all pieces of a mask (H, W) that has a set pixel, for formats that hold one ring for an
+    object; inset as in `polygons_of`.
 
-    The pieces are joined along the shortest tree, each to the one that it is nearest to, by straight cuts there and back, which have no area. A reader
-    that also sets the pixels that the line touches sets those of the cuts, one pixel wide.
+    The pieces are joined along the shortest tree, each to the one that it is nearest to, by straight cuts there and
+    back, which have no area. A reader that also sets the pixels that the line touches sets those of the cuts, one pixel
+    wide.
     """
     rings = outlines_of(mask, inset)
     ends = np.cumsum([len(ring) for ring in rings])
@@ -97,10 +103,11 @@ def outline_of(mask: BoolMask, inset: float = 0.0) -> Ring:
 
 
 def piece_tree(mask: BoolMask, rings: Sequence[Ring]) -> list[tuple[int, list[tuple[int, NDArray[np.float64]]]]]:
-    """The shortest tree that joins the pieces of a mask, as far as neighbors in its Voronoi diagram tell.
+    """The shortest tree that joins the pieces of a mask, chosen among the pairs whose cells touch in its Voronoi
+    diagram.
 
-    Pieces are numbered as their rings. Returned are pieces with the other pieces that hang on them, from the first piece outward; each of those with the
-    position of a pixel of it that is nearest to the piece.
+    Pieces are numbered as their rings. Returned are pieces with the other pieces that hang on them, from the first
+    piece outward; each of those with the position of a pixel of it that is nearest to the piece.
     """
     if len(rings) == 1:
         return []
@@ -125,7 +132,7 @@ def piece_tree(mask: BoolMask, rings: Sequence[Ring]) -> list[tuple[int, list[tu
     y, x = np.divmod(pairs, mask.shape[1])
     order = np.argsort(np.maximum(np.abs(x[0] - x[1]), np.abs(y[0] - y[1])), kind="stable")
     joins: list[list[tuple[int, NDArray[np.float64]]]] = [[] for _ in rings]
-    group = list(range(len(rings)))  # of pieces that are joined: a piece that stands for it
+    group = list(range(len(rings)))  # of joined pieces: the number of one of them, by which the group is known
 
     def find(piece: int) -> int:
         while group[piece] != piece:
@@ -152,7 +159,8 @@ def piece_tree(mask: BoolMask, rings: Sequence[Ring]) -> list[tuple[int, list[tu
 
 
 def _nearest_edge(ring: Ring, target: NDArray[np.float64]) -> tuple[int, NDArray[np.float64]]:
-    """The edge (the number of its first corner) of a ring that comes nearest to a position x, y, and the position on it that is nearest."""
+    """The edge (the number of its first corner) of a ring that comes nearest to a position x, y, and the position on it
+    that is nearest."""
     after = np.roll(ring, -1, axis=0)
     positions = np.clip(target, np.minimum(ring, after), np.maximum(ring, after))
     edge = int(np.abs(positions - target).max(axis=1).argmin())
@@ -163,9 +171,10 @@ def _nearest_edge(ring: Ring, target: NDArray[np.float64]) -> tuple[int, NDArray
 class _Borders:
     """The corners of a mask's borders, row by row, and how they follow each other.
 
-    A corner is where a border turns. Two pixels that touch at their corners alone have two corners in one place. points: their positions (K, 2), moved
-    by the inset.  places: the same in whole pixels, not moved.  following: the next corner of the ring of each.  rings: corners in order, those first
-    whose topmost, then leftmost corner comes first.  ring_of: the ring of each corner.
+    A corner is where a border turns. Two pixels that touch at their corners alone have two corners in one place.
+    points: their positions (K, 2), moved by the inset.  places: the same in whole pixels, not moved.  following: the
+    next corner of the ring of each.  rings: corners in order, those first whose topmost, then leftmost corner comes
+    first.  ring_of: the ring of each corner.
     """
 
     mask: BoolMask
@@ -247,7 +256,8 @@ class _Walk:
         self._following: list[int] = following.tolist()
 
     def visit(self, corner: int, way: Iterable[tuple[float, float]], ring: list[int]) -> int:
-        """After a corner go over some points to the first corner of another ring, round it, and back over the points; returns the last of them."""
+        """After a corner go over some points to the first corner of another ring, round it, and back over the points;
+        returns the last of them."""
         way, rest = list(way), self._following[corner]
         for point in way:
             corner = self._lead(corner, point)

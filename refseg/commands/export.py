@@ -1,7 +1,7 @@
 """write an annotation project in another tool's format
 
-PATH is a new folder, or a file that ends in .zip. Images that are marked as skipped are left out. What a format cannot hold and what looks like a
-mistake is printed on standard error, a line for each kind.
+PATH is a new folder, or a file that ends in .zip. Images that are marked as skipped are left out. What a format cannot
+hold and what looks like a mistake is printed on standard error, a line for each kind.
 """
 
 import argparse
@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Export, then print what was exported; what was skipped, lost or altered and what looks like a mistake goes to standard error."""
+    """Export, then print what was exported; what was skipped, lost or altered and what looks like a mistake goes to
+    standard error."""
     from refseg.annotation.exporters import export_to
     from refseg.annotation.exporters.options import ExportOptions, parse_splits
     from refseg.annotation.lint import lint, summary

@@ -3,8 +3,9 @@
     images/SPLIT/NAME                   the images; those without a split are in "train"
     annotations/instances_SPLIT.json    images, annotations and categories of a split; ids are unique across splits, categories the same in all
 
-Masks are run lengths or polygons, both exact. Keys that other tools ignore: an image has `split`, `state`, `clip`, `frame` and `no_target` (a list of
-lists of expressions), an annotation `expressions`, and `unnamed` if its category stands for none. File names are relative to images/SPLIT/.
+Masks are run lengths or polygons, both exact. Keys that other tools ignore: an image has `split`, `state`, `clip`,
+`frame` and `no_target` (a list of lists of expressions), an annotation `expressions`, and `unnamed` if its category
+stands for none. File names are relative to images/SPLIT/.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class CocoWriter:
     categories: dict[str, int] = field(default_factory=dict)
 
     def add(self, record: PictureRecord, file_name: str, no_target: list[list[str]] | None = None) -> None:
-        """Add an image with its objects; no_target: the expressions of its no-target entries, for formats that keep them here."""
+        """Add an image with its objects; no_target: the expressions of its no-target entries, for formats that keep
+        them here."""
         image = {"id": 0, "file_name": file_name, "width": record.width, "height": record.height, **image_keys(record)}
         image |= {"no_target": no_target} if no_target else {}
         self.entries.append(
@@ -56,7 +58,8 @@ class CocoWriter:
         )
 
     def number(self) -> None:
-        """Set all ids: those of the data set that the project was imported from, where they are unique. Others are counted as altered."""
+        """Set all ids: those of the data set that the project was imported from, where they are unique. Others are
+        counted as altered."""
         layers = [layer for entry in self.entries for layer, _ in entry.objects]
         images = unique_ids([entry.record.original_id for entry in self.entries])
         annotations = iter(unique_ids([layer.original_id for layer in layers]))
@@ -130,5 +133,6 @@ def split_of(split: str) -> str:
 
 
 def polygons_of_coco(mask: BoolMask) -> list[list[float]]:
-    """A mask (H, W) as COCO polygons, exact for readers that test pixel centers and for those that round or truncate positions (see INSET)."""
+    """A mask (H, W) as COCO polygons, exact for readers that test pixel centers and for those that round or truncate
+    positions (see INSET)."""
     return [ring.ravel().tolist() for ring in outlines_of(mask, INSET)]

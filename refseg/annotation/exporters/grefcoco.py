@@ -27,7 +27,8 @@ README = """This folder is read by the G_REFER API of gRefCOCO. Name it "grefcoc
 def export_grefcoco(session: ExportSession) -> None:
     """All images and all expressions, no-target ones too.
 
-    A ref holds the expressions that mean the same objects of an image. An expression that is a no-target entry and also means an object means the object.
+    A ref holds the expressions that mean the same objects of an image. An expression that is a no-target entry and also
+    means an object means the object.
     """
     pictures = Pictures(session, plain=True)
     writer = CocoWriter(session, polygons_of_coco)
@@ -58,8 +59,8 @@ def export_grefcoco(session: ExportSession) -> None:
 
 
 def _by_meaning(session: ExportSession, entry: Annotated) -> list[tuple[list[dict[str, Any]], list[str]]]:
-    """The annotations and the expressions of each ref of an image: one ref for each set of objects that some expressions mean, and one for each
-    no-target entry."""
+    """The annotations and the expressions of each ref of an image: one ref for each set of objects that some
+    expressions mean, and one for each no-target entry."""
     meant: dict[str, list[int]] = {}
     for position, (layer, _) in enumerate(entry.objects):
         for text in dict.fromkeys(said(layer)):

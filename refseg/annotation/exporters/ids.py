@@ -1,4 +1,5 @@
-"""Ids of an export: those of the data set that something was imported from, as long as they are unique, and new ones for the rest."""
+"""Ids of an export: those of the data set that something was imported from, as long as they are unique, and new ones
+for the rest."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ MAX_CLASSES = 1000
 
 
 def unique_ids(originals: Sequence[Id | None]) -> list[int]:
-    """An id for each: its original one if that is a whole number from 0 that none before it has, otherwise the next free number from 1."""
+    """An id for each: its original one if that is a whole number from 0 that none before it has, otherwise the next
+    free number from 1."""
     kept: dict[int, int] = {}  # id -> position
     for position, original in enumerate(originals):
         if is_number(original):
@@ -37,10 +39,11 @@ def category_ids(categories: Iterable[tuple[str, Id | None]]) -> dict[str, int]:
 
 
 def class_numbers(categories: Iterable[tuple[str, Id | None]]) -> list[str]:
-    """Names of classes by their numbers from 0, of (name, original number) pairs; original numbers are kept as in `category_ids`.
+    """Names of classes by their numbers from 0, of (name, original number) pairs; original numbers are kept as in
+    `category_ids`.
 
-    Readers expect a name for every number up to the largest one, so numbers of no object get a name, too. If they would be more than MAX_CLASSES, all
-    classes are numbered anew.
+    Readers expect a name for every number up to the largest one, so numbers of no object get a name, too. If they would
+    be more than MAX_CLASSES, all classes are numbered anew.
     """
     originals = _originals(categories)
     kept: dict[int, str] = {}

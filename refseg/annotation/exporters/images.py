@@ -27,7 +27,8 @@ PLAIN_MODES = ("1", "L", "LA", "RGB", "RGBA")
 
 
 def image_keys(record: PictureRecord) -> dict[str, Any]:
-    """What this project knows of an image beside its size, as keys that other tools ignore: split, state, clip and frame (only for frames)."""
+    """What this project knows of an image beside its size, as keys that other tools ignore: split, state, clip and
+    frame (only for frames)."""
     keys: dict[str, Any] = {"split": record.split, "state": record.state}
     if record.clip:
         keys |= {"clip": record.clip, "frame": record.frame}
@@ -47,18 +48,20 @@ def portable(name: str) -> str:
 class Pictures:
     """Writes the images of one export under names that do not clash, and reports those that are not copied as they are.
 
-    An image whose EXIF data turn or mirror it is written upright and without EXIF, because half of the tools ignore the orientation and masks are
-    upright. An image in a format that few tools read becomes a PNG.
+    An image whose EXIF data turn or mirror it is written upright and without EXIF, because half of the tools ignore the
+    orientation and masks are upright. An image in a format that few tools read becomes a PNG.
     """
 
     def __init__(self, session: ExportSession, *, stems: bool = False, jpeg: bool = False, plain: bool = False) -> None:
-        """stems: names differ before their suffixes, for formats with a file of the same name beside the image.  jpeg: all images are, or become,
-        JPEGs.  plain: images of more than 8 bits a channel, in CMYK and the like, and the first frame of animations become 8-bit gray or RGB."""
+        """stems: names differ before their suffixes, for formats with a file of the same name beside the image.  jpeg:
+        all images are, or become, JPEGs.  plain: images of more than 8 bits a channel, in CMYK and the like, and the
+        first frame of animations become 8-bit gray or RGB."""
         self._session, self._stems, self._jpeg, self._plain = session, stems or jpeg, jpeg, plain or jpeg
         self._taken: set[str] = set()
 
     def put(self, record: PictureRecord, folder: str = "", name: str = "") -> str:
-        """Write an image to a folder ("" or ending with "/") under its own or the given name; returns its file's name there.
+        """Write an image to a folder ("" or ending with "/") under its own or the given name; returns its file's name
+        there.
 
         Raises ImageError, or ProjectError if the image has another size than its masks.
         """
@@ -118,7 +121,8 @@ class Pictures:
 
 
 def _with_suffix(name: str, suffix: str, form: str) -> tuple[str, str]:
-    """A name and the suffix to replace its own with, "" to keep it; one that no tool lists is replaced if it is an image's, otherwise kept before it."""
+    """A name and the suffix to replace its own with, "" to keep it; one that no tool lists is replaced if it is an
+    image's, otherwise kept before it."""
     known = Path(name).suffix.lower()
     if not suffix and not any(known in suffixes for suffixes in SUFFIXES.values()):
         suffix = SUFFIXES[form][0]

@@ -55,7 +55,8 @@ class SentenceNumbers:
         self._last = 0
 
     def sentences(self, texts: Sequence[str]) -> list[dict[str, Any]]:
-        """Expressions as RefCOCO writes them: `raw` as it was typed, `sent` and `tokens` in lower case without punctuation."""
+        """Expressions as RefCOCO writes them: `raw` as it was typed, `sent` and `tokens` in lower case without
+        punctuation."""
         entries = []
         for text in texts:
             self._last += 1

@@ -38,7 +38,8 @@ class ExportSession:
     def names(self) -> list[str]:
         """The names of the images that are written, in the project's order; call it once.
 
-        Skipped images are left out, and with `accepted_only` all that are not accepted; damaged records are left out, too. All are counted.
+        Skipped images are left out, and with `accepted_only` all that are not accepted; damaged records are left out,
+        too. All are counted.
         """
         for name, reason in self.project.damaged.items():
             self.report.skip("image", "its record is damaged", f"{name}: {reason}")
@@ -70,7 +71,8 @@ class ExportSession:
         return bool(self.options.splits) or any(record.split for record in self._readable(names))
 
     def objects(self, record: PictureRecord) -> list[DrawnObject]:
-        """The objects of an image that have a mask of at least one pixel, counted with their expressions; others are counted as skipped."""
+        """The objects of an image that have a mask of at least one pixel, counted with their expressions; others are
+        counted as skipped."""
         found: list[DrawnObject] = []
         for layer in record.layers:
             if layer.absent:

@@ -7,9 +7,10 @@
                                       "absent": [[TEXT, ...], ...], "unnamed": [POSITION, ...]} and the keys of `image_keys`; objects in the order of the
                                       lines, `unnamed` the positions (from 0) of those without a category
 
-A line is one ring. Holes and several pieces survive as cuts of no area, there and back: filled by the rule that a pixel is inside if its center is, the
-ring is the mask to the pixel. OpenCV also sets the pixels that the line touches: it fills a piece with its holes exactly, as the ring lies a little
-inside the mask, but adds a line of one pixel between the pieces of a mask.
+A line is one ring. Holes and several pieces survive as cuts of no area, there and back: filled by the rule that a pixel
+is inside if its center is, the ring is the mask to the pixel. OpenCV also sets the pixels that the line touches: it
+fills a piece with its holes exactly, as the ring lies a little inside the mask, but adds a line of one pixel between
+the pieces of a mask.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ ULTRALYTICS_CORNERS = 1000  # it samples longer outlines anew
 
 
 def export_yolo(session: ExportSession) -> None:
-    """All images; folders of splits if an image has a split. Class numbers are those of the YOLO data set that the project was imported from, if any."""
+    """All images; folders of splits if an image has a split. Class numbers are those of the YOLO data set that the
+    project was imported from, if any."""
     pictures = Pictures(session, stems=True, plain=True)
     divided = session.has_splits()
     folders: dict[str, str] = {}
@@ -56,7 +58,8 @@ def export_yolo(session: ExportSession) -> None:
 
 
 class _Line(NamedTuple):
-    """An object: the name of its class, the class number of the data set that it was imported from, its ring as it is written."""
+    """An object: the name of its class, the class number of the data set that it was imported from, its ring as it is
+    written."""
 
     category: str
     number: Id | None
@@ -97,7 +100,8 @@ def _shares(ring: Ring, shape: tuple[int, ...]) -> str:
 
 
 def _with_outline(ring: Ring, shape: tuple[int, ...]) -> BoolMask:
-    """The mask (H, W) of a reader that truncates positions and also sets the pixels that the line touches, as Ultralytics does."""
+    """The mask (H, W) of a reader that truncates positions and also sets the pixels that the line touches, as
+    Ultralytics does."""
     canvas = np.zeros(shape, dtype=np.uint8)
     cv2.fillPoly(canvas, [ring.astype(np.int32)], 1)
     return canvas > 0
