@@ -106,8 +106,8 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_of_files(name: str, tmp_path: Path) -> None:
-    """One image alone, as its suffix then decides for the library what kind of data set it is. All files match the patterns of the card, by which
-    the library finds them on the Hub."""
+    """One image alone, as its suffix then decides for the library what kind of data set it is. All files match the
+    patterns of the card, by which the library finds them on the Hub."""
     export_to("datasets", made(tmp_path, [(name, "train", [SAID])]), tmp_path / "out")
     data = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     [row] = data["train"]
@@ -118,7 +118,21 @@ def test_names_of_files(name: str, tmp_path: Path) -> None:
 
 
 def test_names_of_splits(tmp_path: Path) -> None:
-    splits = ["all", "2017", "परीक्षण", "größe", "a-b", "a_b", "Test", "test", "train[:10%]", "null", "__x", ".", "train+test"]
+    splits = [
+        "all",
+        "2017",
+        "परीक्षण",
+        "größe",
+        "a-b",
+        "a_b",
+        "Test",
+        "test",
+        "train[:10%]",
+        "null",
+        "__x",
+        ".",
+        "train+test",
+    ]
     project = made(tmp_path, [(f"{number}.png", split, [SAID]) for number, split in enumerate(splits)])
     export_to("datasets", project, tmp_path / "out")
     data = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
@@ -131,8 +145,18 @@ def written(number: int) -> dict[str, Any]:
     """A row as people keep detection and segmentation data in the library."""
     image = Image.fromarray(np.full((40, 60, 3), number, np.uint8))
     polygon = [5.0, 10.0, 15.0, 10.0, 15.0, 20.0, 5.0, 20.0]
-    objects = {"category": [1], "bbox": [[5.0, 10.0, 10.0, 10.0]], "segmentation": [[polygon]], "caption": [["the cup", "a cup"]]}
-    return {"image": image, "image_id": number, "objects": objects, "mask": Image.fromarray(decode_rle(square(5)).astype(np.uint8) * 255)}
+    objects = {
+        "category": [1],
+        "bbox": [[5.0, 10.0, 10.0, 10.0]],
+        "segmentation": [[polygon]],
+        "caption": [["the cup", "a cup"]],
+    }
+    return {
+        "image": image,
+        "image_id": number,
+        "objects": objects,
+        "mask": Image.fromarray(decode_rle(square(5)).astype(np.uint8) * 255),
+    }
 
 
 @pytest.mark.parametrize("how", ["save_to_disk", "dictionary", "shards", "parquet", "folder"])
@@ -165,7 +189,13 @@ def test_what_the_library_writes_is_imported(how: str, tmp_path: Path) -> None:
         data.to_parquet(out / ("train-00000-of-00001.parquet" if how == "parquet" else "0000.parquet"))
     project = Project.create(tmp_path / "project")
     report = import_from(None, out, project)
-    assert (report.format, report.images, report.objects, report.skipped, report.altered) == ("datasets", 4, 4, {}, {})
+    assert (report.format, report.images, report.objects, report.skipped, report.altered) == (
+        "datasets",
+        4,
+        4,
+        {},
+        {},
+    )
     records = [project.record(entry.name) for entry in project.entries]
     expected = {"dictionary": ["test", "train", "train", "train"], "parquet": ["train"] * 4}.get(how, [""] * 4)
     assert sorted(record.split for record in records) == expected

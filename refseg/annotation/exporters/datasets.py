@@ -1,12 +1,14 @@
-"""A folder that the `datasets` library of Hugging Face loads as it is (ImageFolder), with a card; uploaded to the Hub it loads in the same way.
+"""A folder that the `datasets` library of Hugging Face loads as it is (ImageFolder), with a card; uploaded to the Hub
+it loads in the same way.
 
     README.md                        the card: a YAML head that names the splits, and how to load them
     data/SPLIT/NAME                  the images
     data/SPLIT/metadata.parquet      one row an image: file_name, width, height, state, source, objects, absent
 
-`objects` has columns, each a list with one value per object: "id", "expressions" (a list of texts), "category", "category_id", "unnamed", "bbox" (left,
-top, width, height in pixels) and "segmentation" (COCO run lengths). `absent` has a list of texts per no-target entry. `source` has the name and id of the
-image, its split as the project has it, its clip and frame. Ids are those of the data set that the image was imported from.
+`objects` has columns, each a list with one value per object: "id", "expressions" (a list of texts), "category",
+"category_id", "unnamed", "bbox" (left, top, width, height in pixels) and "segmentation" (COCO run lengths). `absent`
+has a list of texts per no-target entry. `source` has the name and id of the image, its split as the project has it,
+its clip and frame. Ids are those of the data set that the image was imported from.
 
 Without pyarrow the rows are in metadata.jsonl instead (see `metadata_files`).
 """
@@ -33,8 +35,8 @@ FILES_PER_FOLDER = 9_000  # the Hub takes at most 10,000
 _LOADED = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff"))
 # Suffixes inside a name, as in "a.csv.png", from which the library takes the images for files of another kind.
 _MISLEADING = frozenset(
-    "3gp arrow avi conll csv eval fa fasta flac gb glb gz h5 hdf5 json jsonl lance m4a md mkv mov mp3 mp4 ndjson nii obj ogg opus parquet pdb pdf ply stl tar "
-    "toml tsv txt wav webm xml zip".split()
+    "3gp arrow avi conll csv eval fa fasta flac gb glb gz h5 hdf5 json jsonl lance m4a md mkv mov mp3 mp4 ndjson nii obj "
+    "ogg opus parquet pdb pdf ply stl tar toml tsv txt wav webm xml zip".split()
 )
 
 
@@ -101,11 +103,13 @@ def _row(session: ExportSession, record: PictureRecord, name: str) -> dict[str, 
 
 
 class _Splits:
-    """Names of splits as the library takes them: letters, digits and "_"; not "all", which means all of them. Different splits get different names."""
+    """Names of splits as the library takes them: letters, digits and "_"; not "all", which means all of them.
+    Different splits get different names.
+    """
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
-        self._taken: set[str] = set()  # in one case, as file systems may not tell "Test" from "test"
+        self._taken: set[str] = set()  # in one case, as some file systems treat "Test" and "test" as the same
 
     def name_of(self, split: str) -> str:
         """The name of a split of the project, "" for that of images without one."""
@@ -127,7 +131,8 @@ class _Splits:
 
 
 def _loadable(name: str) -> str:
-    """A file name that the library takes for that of an image and does not ignore: no "." or "__" at its start, no misleading suffix inside.
+    """A file name that the library takes for that of an image and does not ignore: no "." or "__" at its start, no
+    misleading suffix inside.
 
     Without a suffix, for `Pictures.put` to add the right one, if that of the name is not an image's.
     """

@@ -1,8 +1,8 @@
 """metadata.parquet: one row an image, with column types that do not depend on the values.
 
-The `datasets` library infers the types of a metadata.jsonl from its first rows and refuses to load splits whose types differ, which happens as soon as a
-list is empty in all rows of one split. Parquet states the types. Without pyarrow the nested columns are written to a metadata.jsonl as JSON texts, whose
-type is always the same.
+The `datasets` library infers the types of a metadata.jsonl from its first rows and refuses to load splits whose types
+differ, which happens as soon as a list is empty in all rows of one split. Parquet states the types. Without pyarrow
+the nested columns are written to a metadata.jsonl as JSON texts, whose type is always the same.
 """
 
 from __future__ import annotations

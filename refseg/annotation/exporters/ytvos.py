@@ -1,13 +1,14 @@
 """Videos as Ref-YouTube-VOS and MeViS have them, in one folder that the loaders of both read.
 
-    meta_expressions/SPLIT/meta_expressions.json   {"videos": {VIDEO: {"expressions": {"0": {"exp": TEXT, "obj_id": "1"}}, "frames": ["00000"]}}}
+    meta_expressions/SPLIT/meta_expressions.json   the frames and expressions of each video, one object per expression
     SPLIT/JPEGImages/VIDEO/00000.jpg               the frames; an image that is no frame becomes a video of one frame
-    SPLIT/Annotations/VIDEO/00000.png              8 bits, with the palette of DAVIS: 0 for background, else the object's number in the video
-    SPLIT/meta.json                                {"videos": {VIDEO: {"objects": {"1": {"category": NAME, "frames": ["00000"]}}}}}
-    SPLIT/meta_expressions.json, mask_dict.json    MeViS: several objects per expression, each with its masks as run lengths
+    SPLIT/Annotations/VIDEO/00000.png              the number of the object at each pixel, 0 for background, palette of DAVIS
+    SPLIT/meta.json                                the category of each object and the frames that show it
+    SPLIT/meta_expressions.json, mask_dict.json    MeViS: several objects per expression, run lengths of each object
 
-A pixel of a PNG has one number: where masks overlap, that of the smaller object. The run lengths are complete. `images` in meta.json, which other tools
-ignore, keeps what the formats have no place for: states, names, ids, no-target entries, expressions of single frames.
+A pixel of a PNG has one number: where masks overlap, that of the smaller object. The run lengths are complete.
+`images` in meta.json, which other tools ignore, keeps what the formats have no place for: states, names, ids,
+no-target entries, expressions of single frames.
 """
 
 from __future__ import annotations
@@ -98,7 +99,11 @@ class _Split:
         """Write the files to the sink."""
         self._file.write("}\n" if self._next_id else "{}\n")
         self._file.close()
-        write_json(session.sink, f"{YTVOS_EXPRESSIONS_FOLDER}/{self.folder}/{YTVOS_EXPRESSIONS}", {"videos": self._expressions})
+        write_json(
+            session.sink,
+            f"{YTVOS_EXPRESSIONS_FOLDER}/{self.folder}/{YTVOS_EXPRESSIONS}",
+            {"videos": self._expressions},
+        )
         write_json(session.sink, f"{self.folder}/{YTVOS_OBJECTS}", {"videos": self._meta})
         write_json(session.sink, f"{self.folder}/{YTVOS_EXPRESSIONS}", {"videos": self._mevis})
         session.sink.copy(f"{self.folder}/{MEVIS_MASKS}", self._spool)
@@ -119,7 +124,8 @@ def _folder_of(split: str) -> str:
 
 
 def _places(session: ExportSession) -> dict[str, _Place]:
-    """Image -> its place, the frames of a video together and in order. Frames without a number come after those with one.
+    """Image -> its place, the frames of a video together and in order. Frames without a number come after those with
+    one.
 
     An image whose frame number is taken, as by another video of the same name, goes to a video of its own.
     """

@@ -20,7 +20,9 @@ MAX_NUMBER = 255  # of an object in a PNG of 8 bits
 
 @dataclass
 class TrackedObject:
-    """An object of a video. number: from 1.  masks: frame -> COCO run lengths.  visible: the frames in whose PNG it has a pixel."""
+    """An object of a video. number: from 1.  masks: frame -> COCO run lengths.  visible: the frames in whose PNG it
+    has a pixel.
+    """
 
     number: int
     category: str = ""
@@ -32,8 +34,8 @@ class TrackedObject:
 class Video:
     """The frames of a video, added in order.
 
-    Objects of two frames are the same if their ids and first expressions are, then if their first expressions are; without expressions, if their ids and
-    categories are. Objects of one frame are always different.
+    Objects of two frames are the same if their ids and first expressions are, then if their first expressions are;
+    without expressions, if their ids and categories are. Objects of one frame are always different.
     """
 
     def __init__(self, name: str, split: str, session: ExportSession) -> None:
@@ -45,7 +47,9 @@ class Video:
         self._similar: dict[str, list[TrackedObject]] = {}
 
     def add(self, frame: str, record: PictureRecord) -> NDArray[np.uint8]:
-        """Add a frame; returns the number of the object at each pixel, (H, W), 0 for background. Smaller objects cover larger ones."""
+        """Add a frame; returns the number of the object at each pixel, (H, W), 0 for background. Smaller objects
+        cover larger ones.
+        """
         drawn = self._session.objects(record)
         tracked = self._track([layer for layer, _ in drawn])
         for (layer, mask), one in zip(drawn, tracked, strict=True):
@@ -57,7 +61,9 @@ class Video:
         return self._paint(frame, record, drawn, tracked)
 
     def expressions(self) -> dict[str, Any]:
-        """The video in meta_expressions.json of Ref-YouTube-VOS: one object per expression; objects that no PNG shows are left out."""
+        """The video in meta_expressions.json of Ref-YouTube-VOS: one object per expression; objects that no PNG shows
+        are left out.
+        """
         pairs = [(text, one.number) for one in self.objects if one.visible for text in one.expressions]
         rows = {str(position): {"exp": text, "obj_id": str(number)} for position, (text, number) in enumerate(pairs)}
         return {"expressions": rows, "frames": self.frames}
@@ -66,10 +72,17 @@ class Video:
         """The video in meta.json; first_id: as in `mevis_expressions`."""
         objects = {str(one.number): {"category": one.category or UNNAMED, "frames": one.visible} for one in self.objects if one.visible}
         annotation_ids = {str(one.number): first_id + one.number - 1 for one in self.objects}
-        return {"objects": objects, "split": self.split, YTVOS_ANNOTATION_IDS: annotation_ids, YTVOS_IMAGES: self._images}
+        return {
+            "objects": objects,
+            "split": self.split,
+            YTVOS_ANNOTATION_IDS: annotation_ids,
+            YTVOS_IMAGES: self._images,
+        }
 
     def mevis_expressions(self, first_id: int) -> dict[str, Any]:
-        """The video in meta_expressions.json of MeViS: all objects of an expression; first_id: the annotation id of the first object."""
+        """The video in meta_expressions.json of MeViS: all objects of an expression; first_id: the annotation id of
+        the first object.
+        """
         meant: dict[str, list[int]] = {}
         for one in self.objects:
             for text in one.expressions:
@@ -81,15 +94,23 @@ class Video:
         return {"expressions": rows, "frames": self.frames}
 
     def mevis_masks(self, first_id: int) -> dict[str, list[Any]]:
-        """The video in mask_dict.json of MeViS: annotation id -> run lengths of each frame, None where the object has no mask."""
+        """The video in mask_dict.json of MeViS: annotation id -> run lengths of each frame, None where the object has
+        no mask.
+        """
         return {str(first_id + one.number - 1): [one.masks.get(frame) for frame in self.frames] for one in self.objects}
 
     def report(self) -> None:
-        """Count what other readers do not find in the files as the project has it; call it when all frames are added."""
+        """Count what other readers do not find in the files as the project has it; call it when all frames are
+        added.
+        """
         report = self._session.report
         for one in self.objects:
             if not one.visible:
-                report.lose("object", "has no pixel in any PNG, so only the MeViS files have it", f"{self.name}: object {one.number}")
+                report.lose(
+                    "object",
+                    "has no pixel in any PNG, so only the MeViS files have it",
+                    f"{self.name}: object {one.number}",
+                )
         of_frames: dict[str, list[dict[str, Any]]] = {}
         for image in self._images.values():
             for number, entry in image["objects"].items():

@@ -50,7 +50,9 @@ class IndexedJson:
 
 
 class _Scanner:
-    """Finds where the values of an object begin and end. Latin-1 gives one character per byte; the structure of JSON is ASCII."""
+    """Finds where the values of an object begin and end. Latin-1 gives one character per byte; the structure of JSON
+    is ASCII.
+    """
 
     def __init__(self, path: Path, name: str) -> None:
         self._path, self._name = path, name
@@ -115,7 +117,7 @@ class _Scanner:
                 if isinstance(error, RecursionError) or len(self._buffer) - self._position > MAX_VALUE_BYTES or not self._more():
                     raise self._invalid() from error
                 continue
-            # A number goes on until something else follows, which the buffer may not hold yet.
+            # The buffer may end inside a number, which then looks complete.
             if self._buffer[end : end + 1] in _AFTER_VALUE or not self._more():
                 self._position += end - start
                 return value

@@ -1,12 +1,14 @@
-"""Videos with masks and referring expressions: Ref-YouTube-VOS, Ref-DAVIS17 and MeViS as they are published, and what this project exports.
+"""Videos with masks and referring expressions: Ref-YouTube-VOS, Ref-DAVIS17 and MeViS as they are published, and what
+this project exports.
 
     meta_expressions/SPLIT/meta_expressions.json   Ref-YouTube-VOS: one object per expression (`obj_id`)
     SPLIT/JPEGImages/VIDEO/FRAME.jpg               the frames
     SPLIT/Annotations/VIDEO/FRAME.png              the number of the object at each pixel; a test set has none
     SPLIT/meta.json                                the categories of the objects
-    SPLIT/meta_expressions.json, mask_dict.json    MeViS: several objects per expression (`anno_id`), masks as run lengths
+    SPLIT/meta_expressions.json, mask_dict.json    MeViS: several objects per expression (`anno_id`), run lengths
 
-A meta_expressions.json beside JPEGImages, without splits, is read too. Each frame becomes an image that knows its video and frame.
+A meta_expressions.json beside JPEGImages, without splits, is read too. Each frame becomes an image that knows its
+video and frame.
 """
 
 from __future__ import annotations
@@ -26,7 +28,16 @@ from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.session import ImportSession
 from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.values import texts, whole
-from refseg.annotation.importers.ytvos_videos import FRAMES, NUMBERS, FrameFiles, Part, Video, find_parts, frame_number, read_videos
+from refseg.annotation.importers.ytvos_videos import (
+    FRAMES,
+    NUMBERS,
+    FrameFiles,
+    Part,
+    Video,
+    find_parts,
+    frame_number,
+    read_videos,
+)
 from refseg.annotation.layouts import MEVIS_MASKS, VOC_VOID, YTVOS_EXPRESSIONS
 from refseg.annotation.progress import followed
 from refseg.annotation.records import Id
@@ -54,7 +65,7 @@ def read(source: Source, session: ImportSession) -> None:
         except DataError as error:
             problems.append(error)
     if not found:
-        raise problems[0] if problems else DataError(f"there is no {YTVOS_EXPRESSIONS} with videos: choose another format")
+        raise (problems[0] if problems else DataError(f"there is no {YTVOS_EXPRESSIONS} with videos: choose another format"))
     for problem in problems:
         report.skip("file", "cannot be read", str(problem))
     masks: dict[str, IndexedJson | None] = {}
@@ -131,7 +142,11 @@ class _Frames:
         if is_image:
             name, clip, index = f"{video.name}{PurePosixPath(file).suffix}", "", None
         else:
-            name, clip, index = f"{video.name}-{PurePosixPath(file).name}", video.name, position if number is None else number
+            name, clip, index = (
+                f"{video.name}-{PurePosixPath(file).name}",
+                video.name,
+                position if number is None else number,
+            )
         original_name = file
         if isinstance(own.get("name"), str) and own["name"]:
             name, original_name = "", _renamed(own["name"], PurePosixPath(file).suffix)

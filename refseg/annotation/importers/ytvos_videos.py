@@ -29,7 +29,9 @@ FRAMES, NUMBERS = "JPEGImages", "Annotations"
 
 @dataclass
 class Expression:
-    """objects: the ids of those that it refers to. Those of a video with PNGs are the numbers in them, of MeViS annotation ids."""
+    """objects: the ids of those that it refers to. Those of a video with PNGs are the numbers in them, of MeViS
+    annotation ids.
+    """
 
     text: str
     objects: tuple[Id, ...]
@@ -39,9 +41,11 @@ class Expression:
 class Video:
     """A video as it is described. folder: where JPEGImages and Annotations are.  where: for the report.
 
-    expressions: with the objects that they refer to.  no_target: expressions that refer to no object.  categories: object number -> category.
-    numbers: annotation id -> object number, for MeViS.  images: frame -> what this project wrote of it, for its own exports; is_former: an export of this
-    project without that, in which an image that is no frame is a video of one frame.
+    expressions: with the objects that they refer to.  no_target: expressions that refer to no object.  categories:
+    object number -> category.
+    numbers: annotation id -> object number, for MeViS.  images: frame -> what this project wrote of it, for its own
+    exports; is_former: an export of this project without that, in which an image that is no frame is a video of one
+    frame.
     """
 
     name: str
@@ -59,7 +63,9 @@ class Video:
 
 @dataclass(frozen=True)
 class Part:
-    """One split. expressions, masks, meta: files, "" for none; masks are those of MeViS.  folder: where JPEGImages and Annotations are."""
+    """One split. expressions, masks, meta: files, "" for none; masks are those of MeViS.  folder: where JPEGImages
+    and Annotations are.
+    """
 
     expressions: str
     folder: str
@@ -75,7 +81,8 @@ class Part:
 def find_parts(source: Source) -> list[Part]:
     """The splits of a data set, by their meta_expressions.json.
 
-    A folder with a mask_dict.json beside it is read as MeViS, and not again by the meta_expressions/SPLIT/ that Ref-YouTube-VOS would have for it.
+    A folder with a mask_dict.json beside it is read as MeViS, and not again by the meta_expressions/SPLIT/ that
+    Ref-YouTube-VOS would have for it.
     """
     files = {_key(file): file for file in source.files}
 
@@ -95,7 +102,9 @@ def find_parts(source: Source) -> list[Part]:
 
 
 def read_videos(source: Source, part: Part, report: ImportReport) -> Iterator[Video]:
-    """The videos of a split. Entries that cannot be used are counted. Raises DataError if the file is no list of videos."""
+    """The videos of a split. Entries that cannot be used are counted. Raises DataError if the file is no list of
+    videos.
+    """
     values = read_json(source, part.expressions, report)
     videos = values.get("videos") if isinstance(values, dict) else None
     if not isinstance(videos, dict):
@@ -228,5 +237,5 @@ def _parent(file: str) -> str:
 
 
 def _key(name: str) -> str:
-    """Equal for names that file systems may not tell apart."""
+    """Equal for names that some file systems treat as the same."""
     return unicodedata.normalize("NFC", name).casefold()

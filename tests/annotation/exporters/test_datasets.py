@@ -85,7 +85,11 @@ def test_types_are_those_of_every_split_whatever_its_rows_hold(project: Project,
 def test_what_is_exported_is_read_again(installed: bool, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With pyarrow and without it; a category "object" and none, states, video and frame, several no-target entries."""
     record = project.record("dog.png")
-    layers = (*record.layers, replace(record.layers[0], id="named", category="object"), Layer("gone", ("a whale",), absent=True))
+    layers = (
+        *record.layers,
+        replace(record.layers[0], id="named", category="object"),
+        Layer("gone", ("a whale",), absent=True),
+    )
     project.save(replace(record, layers=layers, state="corrected", clip="Straße", frame=7))
     project.save(replace(project.record("dog-2.png"), split="test-A/größe"))
     if not installed:
@@ -132,7 +136,11 @@ def test_rows_are_written_in_groups_and_images_to_several_folders(
     export_to("datasets", project, tmp_path / "out")
     opened = parquet.ParquetFile(tmp_path / "out/data/train/metadata.parquet")
     assert [opened.metadata.row_group(number).num_rows for number in range(opened.num_row_groups)] == [2, 1]
-    assert [row["file_name"] for row in opened.read().to_pylist()] == ["dog.png", "dog-2.png", "part_1/häuser & co.jpg"]
+    assert [row["file_name"] for row in opened.read().to_pylist()] == [
+        "dog.png",
+        "dog-2.png",
+        "part_1/häuser & co.jpg",
+    ]
     again = Project.create(tmp_path / "again")
     assert import_from("datasets", tmp_path / "out", again).images == 3
     opened.close()

@@ -24,7 +24,9 @@ def read(path: Path) -> Any:
 
 
 def load_ref_youtube_vos(root: Path, split: str) -> Iterator[tuple[str, str, str, np.ndarray]]:
-    """Video, expression, category and masks (T, H, W), as a training loader of Ref-YouTube-VOS finds them: the PNG's pixels of the number `obj_id`."""
+    """Video, expression, category and masks (T, H, W), as a training loader of Ref-YouTube-VOS finds them: the PNG's
+    pixels of the number `obj_id`.
+    """
     meta = read(root / split / "meta.json")["videos"]
     for name, video in read(root / "meta_expressions" / split / "meta_expressions.json")["videos"].items():
         for expression in video["expressions"].values():
@@ -39,7 +41,9 @@ def load_ref_youtube_vos(root: Path, split: str) -> Iterator[tuple[str, str, str
 
 
 def load_mevis(root: Path, split: str) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Video, expression and masks (T, H, W), as a loader of MeViS finds them: the union of the run lengths of all `anno_id`, null for none."""
+    """Video, expression and masks (T, H, W), as a loader of MeViS finds them: the union of the run lengths of all
+    `anno_id`, null for none.
+    """
     masks = read(root / split / "mask_dict.json")
     for name, video in read(root / split / "meta_expressions.json")["videos"].items():
         for expression in video["expressions"].values():
@@ -136,7 +140,10 @@ def test_a_frame_number_that_comes_twice_is_another_video(videos: Project, tmp_p
     videos.save(replace(record, frame=5))
     report = export_to("ytvos", videos, tmp_path / "out")
     names = read(tmp_path / "out/meta_expressions/valid/meta_expressions.json")["videos"]
-    assert {name: video["frames"] for name, video in names.items()} == {"Straße": ["00000", "00005"], "Straße-2": ["00005"]}
+    assert {name: video["frames"] for name, video in names.items()} == {
+        "Straße": ["00000", "00005"],
+        "Straße-2": ["00005"],
+    }
     [((noun, _), tally)] = [item for item in report.altered.items() if "comes twice" in item[0][1]]
     assert (noun, tally.count) == ("image", 1)
 
@@ -144,7 +151,14 @@ def test_a_frame_number_that_comes_twice_is_another_video(videos: Project, tmp_p
 def test_frames_without_numbers_and_videos_of_one_name(tmp_path: Path, photos: list[Path]) -> None:
     project = Project.create(tmp_path / "project")
     for clip, frame in (("dog", None), ("dog", 3), ("dog", None), ("DOG", 0), ("..", None), ("meta_expressions", 0)):
-        project.save(replace(project.add_picture(photos[2]), clip=clip, frame=frame, split="meta_expressions" if clip == "DOG" else ""))
+        project.save(
+            replace(
+                project.add_picture(photos[2]),
+                clip=clip,
+                frame=frame,
+                split="meta_expressions" if clip == "DOG" else "",
+            )
+        )
     project.add_picture(photos[0])
     export_to("ytvos", project, tmp_path / "out")
     videos = read(tmp_path / "out/meta_expressions/train/meta_expressions.json")["videos"]

@@ -1,4 +1,6 @@
-"""Hugging Face data sets as people and the `datasets` library write them, and what strangers may write. The files are made with pyarrow alone."""
+"""Hugging Face data sets as people and the `datasets` library write them, and what strangers may write. The files are
+made with pyarrow alone.
+"""
 
 import io
 import json
@@ -93,7 +95,10 @@ OBJECTS = {
 FEATURES = {
     "image": {"_type": "Image"},
     "image_id": {"dtype": "int64", "_type": "Value"},
-    "objects": {"feature": {"category": {"names": ["cat", "größer Hund"], "_type": "ClassLabel"}}, "_type": "Sequence"},
+    "objects": {
+        "feature": {"category": {"names": ["cat", "größer Hund"], "_type": "ClassLabel"}},
+        "_type": "Sequence",
+    },
 }
 
 
@@ -114,14 +119,21 @@ def test_embedded_images_with_columns_of_objects(form: str, tmp_path: Path) -> N
     assert content(records[0]) == [((), "cat", 100), ((), "größer Hund", 100)]
     assert [(one.original_id, one.category_id) for one in records[1].layers] == [(10, 0), (20, 1)]
     split = "" if form == "saved" else "test"
-    assert [(one.original_id, one.split, one.state) for one in records] == [(3, split, "accepted"), (4, split, "accepted")]
+    assert [(one.original_id, one.split, one.state) for one in records] == [
+        (3, split, "accepted"),
+        (4, split, "accepted"),
+    ]
     assert records[0].name == f"{split or 'image'}-000001.png"
 
 
 def test_one_row_per_expression_of_one_object(tmp_path: Path) -> None:
     """Rows that follow each other become one image, those with the same mask one object."""
     rows = [
-        {"image": embedded(photo(number // 3)), "mask": embedded(encoded(mask(left, value))), "sentence": f"expression {number}"}
+        {
+            "image": embedded(photo(number // 3)),
+            "mask": embedded(encoded(mask(left, value))),
+            "sentence": f"expression {number}",
+        }
         for number, (left, value) in enumerate([(5, 255), (5, 255), (30, 1), (5, 255)])
     ]
     write_saved(tmp_path / "data", rows, image=IMAGE, mask=IMAGE)
@@ -133,7 +145,9 @@ def test_one_row_per_expression_of_one_object(tmp_path: Path) -> None:
 
 
 def test_refcoco_in_flat_rows(tmp_path: Path) -> None:
-    """The image embedded with the name of its file, a polygon without an outer list, expressions in a list of answers."""
+    """The image embedded with the name of its file, a polygon without an outer list, expressions in a list of
+    answers.
+    """
     rows = [
         {
             "question": "?",
@@ -142,7 +156,13 @@ def test_refcoco_in_flat_rows(tmp_path: Path) -> None:
             "segmentation": SQUARE,
             "file_name": "COCO_1.jpg",
         },
-        {"question": "?", "image": embedded(photo(0, "JPEG")), "answer": ["right"], "segmentation": OTHER, "file_name": "COCO_1.jpg"},
+        {
+            "question": "?",
+            "image": embedded(photo(0, "JPEG")),
+            "answer": ["right"],
+            "segmentation": OTHER,
+            "file_name": "COCO_1.jpg",
+        },
     ]
     write_parquet(tmp_path / "data/testA-00000-of-00001.parquet", rows, image=IMAGE)
     _, [record] = read(tmp_path / "data", tmp_path)
@@ -154,7 +174,10 @@ def test_images_named_by_paths_and_refs_with_sentences(tmp_path: Path) -> None:
     rows = [
         {
             "image_path": "/home/me/coco/imgs/b.png",
-            "sentences": [{"raw": "Left!", "sent": "left", "sent_id": 1}, {"raw": "L", "sent": "the left one", "sent_id": 2}],
+            "sentences": [
+                {"raw": "Left!", "sent": "left", "sent_id": 1},
+                {"raw": "L", "sent": "the left one", "sent_id": 2},
+            ],
             "ann_id": 5,
             "category": "cup",
             "split": "testB",
@@ -165,7 +188,12 @@ def test_images_named_by_paths_and_refs_with_sentences(tmp_path: Path) -> None:
     (tmp_path / "data/imgs").mkdir()
     (tmp_path / "data/imgs/b.png").write_bytes(photo())
     _, [record] = read(tmp_path / "data", tmp_path)
-    assert (record.name, record.original_name, record.split, record.layers[0].original_id) == ("b.png", "imgs/b.png", "testB", 5)
+    assert (record.name, record.original_name, record.split, record.layers[0].original_id) == (
+        "b.png",
+        "imgs/b.png",
+        "testB",
+        5,
+    )
     assert content(record) == [(("left", "the left one"), "cup", 100)]
 
 
@@ -188,10 +216,16 @@ def test_metadata_jsonl_of_somebody_else(tmp_path: Path) -> None:
     root.mkdir()
     for number, name in enumerate(("a.png", "b.png")):
         (root / name).write_bytes(photo(number))
-    rows = [{"file_name": "a.png", "text": "a dog"}, {"file_name": "b.png", "objects": {"segmentation": [[SQUARE]], "category": [None]}}]
+    rows = [
+        {"file_name": "a.png", "text": "a dog"},
+        {"file_name": "b.png", "objects": {"segmentation": [[SQUARE]], "category": [None]}},
+    ]
     (root / "metadata.jsonl").write_text("\ufeff" + "\n\n".join(map(json.dumps, rows)), encoding="utf-8")
     report, records = read(root, tmp_path)
-    assert [(record.state, record.split, content(record)) for record in records] == [("new", "", []), ("accepted", "", [((), "", 100)])]
+    assert [(record.state, record.split, content(record)) for record in records] == [
+        ("new", "", []),
+        ("accepted", "", [((), "", 100)]),
+    ]
     assert skipped(report) == {("object", "without a mask"): 1}
 
 
@@ -381,12 +415,20 @@ def test_boxes_alone_are_reported_and_need_a_look(tmp_path: Path) -> None:
     ]
     write_parquet(tmp_path / "data/train.parquet", rows, image=IMAGE)
     report, records = read(tmp_path / "data", tmp_path)
-    assert [(content(record), record.state) for record in records] == [([((), "cup", 100)], "new"), ([((), "cup", 200)], "new")]
+    assert [(content(record), record.state) for record in records] == [
+        ([((), "cup", 100)], "new"),
+        ([((), "cup", 200)], "new"),
+    ]
     assert report.altered["object", "without a mask, its box was filled"].count == 2
 
 
 def test_annotations_of_another_size_are_scaled(tmp_path: Path) -> None:
-    row = {"image": embedded(photo()), "width": 120, "height": 80, "objects": {"segmentation": [[[2 * side for side in SQUARE]]]}}
+    row = {
+        "image": embedded(photo()),
+        "width": 120,
+        "height": 80,
+        "objects": {"segmentation": [[[2 * side for side in SQUARE]]]},
+    }
     write_parquet(tmp_path / "data/train.parquet", [row], image=IMAGE)
     report, [record] = read(tmp_path / "data", tmp_path)
     np.testing.assert_array_equal(record.layers[0].pixels(), mask(5) > 0)
@@ -397,7 +439,12 @@ def test_an_import_is_followed_and_stopped(tmp_path: Path) -> None:
     rows = [{"image": embedded(photo(number))} for number in (0, 1, 1, 2)]
     write_parquet(tmp_path / "data/train.parquet", rows, image=IMAGE)
     seen = []
-    import_from("datasets", tmp_path / "data", Project.create(tmp_path / "one"), lambda done, total: seen.append((done, total)))
+    import_from(
+        "datasets",
+        tmp_path / "data",
+        Project.create(tmp_path / "one"),
+        lambda done, total: seen.append((done, total)),
+    )
     assert seen == [(1, 4), (3, 4), (4, 4)]
 
     def stop(done: int, total: int) -> None:

@@ -19,7 +19,12 @@ VALUES = st.recursive(
 )
 
 
-@given(values=st.dictionaries(st.text(), VALUES), indent=st.sampled_from([None, 2]), ascii_=st.booleans(), chunk=st.integers(1, 40))
+@given(
+    values=st.dictionaries(st.text(), VALUES),
+    indent=st.sampled_from([None, 2]),
+    ascii_=st.booleans(),
+    chunk=st.integers(1, 40),
+)
 def test_all_values_are_those_of_the_json_module(
     values: dict[str, Any], indent: int | None, ascii_: bool, chunk: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -35,7 +40,21 @@ def test_all_values_are_those_of_the_json_module(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[", "{", "[]", '{"a"}', '{"a": }', '{"a": 1,}', '{"a": 1', "{1: 2}", '{"a": [1}', '{"a": 1 "b": 2}', "[" * 100_000]
+    "text",
+    [
+        "",
+        "[",
+        "{",
+        "[]",
+        '{"a"}',
+        '{"a": }',
+        '{"a": 1,}',
+        '{"a": 1',
+        "{1: 2}",
+        '{"a": [1}',
+        '{"a": 1 "b": 2}',
+        "[" * 100_000,
+    ],
 )
 def test_what_is_no_object_is_one_sentence(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(text, encoding="utf-8")

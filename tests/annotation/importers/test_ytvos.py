@@ -64,14 +64,19 @@ def ref_youtube_vos(tmp_path: Path) -> Path:
     valid = {"0062f687f1": {"expressions": {"0": {"exp": "a dog"}, "1": {"exp": "a cat"}}, "frames": ["00000", "00005"]}}
     write_json(root / "meta_expressions/train/meta_expressions.json", {"videos": train})
     write_json(root / "meta_expressions/valid/meta_expressions.json", {"videos": valid})
-    objects = {"1": {"category": "penguin", "frames": ["00000", "00005"]}, "2": {"category": "object", "frames": ["00000"]}}
+    objects = {
+        "1": {"category": "penguin", "frames": ["00000", "00005"]},
+        "2": {"category": "object", "frames": ["00000"]},
+    }
     write_json(root / "train/meta.json", {"videos": {"003234408d": {"objects": objects}}})
     return root
 
 
 @pytest.fixture
 def mevis(tmp_path: Path) -> Path:
-    """As published: several objects per expression, run lengths by annotation id and frame, null where an object is not seen."""
+    """As published: several objects per expression, run lengths by annotation id and frame, null where an object is
+    not seen.
+    """
     root = tmp_path / "data" / "MeViS_release"
     for frame in ("00000", "00001"):
         write_image(root / "train/JPEGImages/0a1f" / f"{frame}.jpg")
@@ -85,7 +90,10 @@ def mevis(tmp_path: Path) -> Path:
         root / "train/meta_expressions.json",
         {"videos": {"0a1f": {"expressions": expressions, "vid_id": 1, "frames": ["00000", "00001"]}}},
     )
-    write_json(root / "train/mask_dict.json", {"7": [run_lengths(0), run_lengths(5)], "8": [None, run_lengths(30)], "99": [None, None]})
+    write_json(
+        root / "train/mask_dict.json",
+        {"7": [run_lengths(0), run_lengths(5)], "8": [None, run_lengths(30)], "99": [None, None]},
+    )
     valid = {"1b2c": {"expressions": {"0": {"exp": "a bird"}}, "frames": ["00000", "00001"]}}
     write_json(root / "valid/meta_expressions.json", {"videos": valid})
     return root.parent
@@ -218,8 +226,14 @@ def test_a_mask_image_that_cannot_be_read_leaves_its_frame(ref_youtube_vos: Path
     [
         ({"expressions": {"0": {"exp": 5, "obj_id": "1"}}}, ("expression", "without text")),
         ({"expressions": {"0": "text"}}, ("expression", "without text")),
-        ({"expressions": {"0": {"exp": "x", "obj_id": None}}}, ("expression", "does not say which object it refers to")),
-        ({"expressions": {"0": {"exp": "x", "obj_id": {"a": 1}}}}, ("expression", "does not say which object it refers to")),
+        (
+            {"expressions": {"0": {"exp": "x", "obj_id": None}}},
+            ("expression", "does not say which object it refers to"),
+        ),
+        (
+            {"expressions": {"0": {"exp": "x", "obj_id": {"a": 1}}}},
+            ("expression", "does not say which object it refers to"),
+        ),
         ({"expressions": {"0": {"exp": "x", "obj_id": "7"}}}, ("expression", "its object has no mask in any frame")),
         ({"expressions": 5}, ("video", "its expressions are not an object, so its objects have none")),
         ({"frames": ["00000", "00005", None]}, ("image", "has a frame name that is not text")),
@@ -271,7 +285,11 @@ def test_only_a_file_that_is_none_refuses_the_import(values: Any, tmp_path: Path
         ("[", ("file", "cannot be read, so objects have no masks"), 0),
         ({"7": [run_lengths(0)]}, ("object", "its masks are missing in mask_dict.json"), 1),
         ({"7": 5, "8": [None, run_lengths(0)]}, ("object", "its masks in mask_dict.json are no list"), 1),
-        ({"7": [5, {"size": [40, 60], "counts": "x"}], "8": [None, None]}, ("object", "with a mask that cannot be decoded"), 0),
+        (
+            {"7": [5, {"size": [40, 60], "counts": "x"}], "8": [None, None]},
+            ("object", "with a mask that cannot be decoded"),
+            0,
+        ),
         ({"7": [run_lengths(0)] * 3, "8": [None, None]}, None, 2),
     ],
 )
@@ -295,7 +313,12 @@ def test_an_empty_mask_of_a_frame_is_an_object_that_is_not_seen(mevis: Path, tmp
 
 
 def test_both_layouts_of_one_split_are_read_once(ref_youtube_vos: Path, tmp_path: Path) -> None:
-    video = {"003234408d": {"expressions": {"0": {"exp": "both", "obj_id": [1, 2], "anno_id": [0, 1]}}, "frames": ["00000", "00005"]}}
+    video = {
+        "003234408d": {
+            "expressions": {"0": {"exp": "both", "obj_id": [1, 2], "anno_id": [0, 1]}},
+            "frames": ["00000", "00005"],
+        }
+    }
     write_json(ref_youtube_vos / "train/meta_expressions.json", {"videos": video})
     write_json(ref_youtube_vos / "train/mask_dict.json", {"0": [run_lengths(0)] * 2, "1": [run_lengths(20), None]})
     report, records = read(ref_youtube_vos, tmp_path)

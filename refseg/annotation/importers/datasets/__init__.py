@@ -1,8 +1,9 @@
-"""Data sets of Hugging Face: image folders with metadata.jsonl, .csv or .parquet, Parquet shards with embedded images, folders of `save_to_disk`.
+"""Data sets of Hugging Face: image folders with metadata.jsonl, .csv or .parquet, Parquet shards with embedded
+images, folders of `save_to_disk`.
 
-Columns are understood by their usual names (see `columns`); those that are not are named in the report. Rows of one image that follow each other become
-one image; objects of these rows with the same mask become one object. Parquet and Arrow files need pyarrow, never the `datasets` library, which would run
-code of the data set.
+Columns are understood by their usual names (see `columns`); those that are not are named in the report. Rows of one
+image that follow each other become one image; objects of these rows with the same mask become one object. Parquet and
+Arrow files need pyarrow, never the `datasets` library, which would run code of the data set.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def detect(source: Source) -> bool:
 
 
 def read(source: Source, session: ImportSession) -> None:
-    """Add the images of all tables. Raises DataError if there is no table that can be read, UnavailableError if reading them needs pyarrow."""
+    """Add the images of all tables. Raises DataError if there is no table that can be read, UnavailableError if
+    reading them needs pyarrow.
+    """
     tables, total, problem = [], 0, None
     for table in find_tables(source, session.report):
         try:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import ast
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from refseg.annotation.importers.values import number, numbers, texts, whole
+from refseg.annotation.importers.datasets.cells import expressions_of, is_image, plain
+from refseg.annotation.importers.values import texts, whole
 from refseg.annotation.layouts import UNNAMED
 
 # In the order in which they are looked for. Names are compared in lower case.
 PATHS = ("file_name", "image_file_name", "filename", "image_path", "img_path", "file_path", "path", "image_url")
 IMAGES = ("image", "img", "jpg", "jpeg", "png", "webp", "picture", "photo", "pixel_values", "image_bytes")
 MASKS = (
-    *("segmentation", "segmentations", "mask", "masks", "rle", "polygon", "polygons", "segmentation_mask", "mask_image", "mask_file_name"),
+    *(
+        "segmentation",
+        "segmentations",
+        "mask",
+        "masks",
+        "rle",
+        "polygon",
+        "polygons",
+        "segmentation_mask",
+        "mask_image",
+        "mask_file_name",
+    ),
     *("mask_path", "annotation", "label", "labels", "seg", "gt"),
 )
 BOXES = ("bbox", "bboxes", "box", "boxes")
@@ -33,13 +43,22 @@ CATEGORIES = (
     "category_id",
 )
 EXPRESSIONS = (
-    *("expressions", "expression", "referring_expressions", "referring_expression", "sentences", "sentence", "sents", "phrases", "phrase"),
+    *(
+        "expressions",
+        "expression",
+        "referring_expressions",
+        "referring_expression",
+        "sentences",
+        "sentence",
+        "sents",
+        "phrases",
+        "phrase",
+    ),
     *("refs", "captions", "caption", "texts", "text", "prompt", "query", "answer"),
 )
 OBJECT_IDS = ("ann_id", "annotation_id", "object_id", "anno_id")
 OBJECTS = ("objects", "annotations", "instances", "anns", "samples")
 NO_TARGET = ("absent", "no_target", "no_targets")
-_TEXTS_OF = ("sent", "raw", "text", "sentence", "expression", "caption", "phrase")
 # Columns that are read elsewhere, or that follow from the others.
 _KNOWN = frozenset(
     (
@@ -66,7 +85,8 @@ _KNOWN = frozenset(
 class RowObject:
     """An object as a row has it.
 
-    mask: run lengths, polygons or a mask image, None for none.  box: four numbers.  category: a text or number; category_id: beside a text.
+    mask: run lengths, polygons or a mask image, None for none.  box: four numbers.  category: a text or number;
+    category_id: beside a text.
     category_path: of its column.
     """
 
@@ -82,7 +102,8 @@ class RowObject:
 
 @dataclass(frozen=True)
 class RowContent:
-    """A row, understood. image: bytes or the name of a file, None for none; path: a name that goes with bytes.  size: (height, width) that it gives.
+    """A row, understood. image: bytes or the name of a file, None for none; path: a name that goes with bytes.  size:
+    (height, width) that it gives.
 
     problems: what of its objects cannot be understood.  unknown: names of columns that are not read.
     """
@@ -140,51 +161,6 @@ def understand(row: Mapping[str, Any]) -> RowContent:
         tuple(problems),
         tuple(original for name, original in columns.items() if name not in known and row[original] is not None),
     )
-
-
-def plain(value: Any) -> Any:
-    """A value that is written as text, as nested values are in CSV: JSON, or a Python literal. Other values stay as they are."""
-    if not isinstance(value, str) or value.strip()[:1] not in ("[", "{"):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return ast.literal_eval(value) if len(value) < 1_000_000 else value
-    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-        return value
-
-
-def expressions_of(value: Any) -> tuple[str, ...]:
-    """The expressions in a text, a list of texts, or a list of objects such as {"sent": TEXT}, each once."""
-    value = plain(value)
-    if isinstance(value, Mapping):
-        value = next((value[key] for key in _TEXTS_OF if isinstance(value.get(key), str)), None)
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return tuple(dict.fromkeys(text for one in value for text in expressions_of(one)))
-    return (value,) if isinstance(value, str) and value.strip() else ()
-
-
-def is_image(value: Any) -> bool:
-    """Whether a value is an embedded image, as the `datasets` library stores it."""
-    return isinstance(value, bytes) or (isinstance(value, Mapping) and set(value) == {"bytes", "path"})
-
-
-def box_corners(value: Any, size: tuple[int, int]) -> list[float] | None:
-    """x0, y0, x1, y1 of a box given as left, top, width, height, or, if that would leave the image, as corners. None if it is no box.
-
-    size: (height, width) of the image.
-    """
-    if isinstance(value, Mapping):
-        named = [number(value.get(key)) for key in ("xmin", "ymin", "xmax", "ymax")]
-        return [one for one in named if one is not None] if None not in named else None
-    sides = numbers(plain(value))
-    if sides is None or len(sides) != 4:
-        return None
-    x, y, third, fourth = sides
-    fits = x + third <= size[1] + 1 and y + fourth <= size[0] + 1
-    return [x, y, x + third, y + fourth] if fits or third <= x or fourth <= y else sides
 
 
 def _image(row: Mapping[str, Any], columns: Mapping[str, str], used: set[str]) -> tuple[bytes | str | None, str]:
@@ -253,7 +229,10 @@ def _listed(value: Any, problems: list[str]) -> Iterable[RowObject]:
         names = {str(name).casefold(): name for name in one}
 
         def first(wanted: Iterable[str], one: Mapping[str, Any] = one, names: Mapping[str, str] = names) -> tuple[str, Any]:
-            return next(((names[name], one[names[name]]) for name in wanted if name in names and one[names[name]] is not None), ("", None))
+            return next(
+                ((names[name], one[names[name]]) for name in wanted if name in names and one[names[name]] is not None),
+                ("", None),
+            )
 
         category, category_value = first(name for name in CATEGORIES if name not in MASKS or not is_image(one.get(names.get(name, ""))))
         _, mask = first(name for name in MASKS if name != category.casefold())
@@ -270,7 +249,9 @@ def _listed(value: Any, problems: list[str]) -> Iterable[RowObject]:
 
 
 def _flat(take: Any, row: Mapping[str, Any], columns: Mapping[str, str], used: set[str]) -> Iterable[RowObject]:
-    """The objects of a row that has no column of them: one, or one per mask if there is a list of run lengths or mask images."""
+    """The objects of a row that has no column of them: one, or one per mask if there is a list of run lengths or mask
+    images.
+    """
     labels = [name for name in MASKS if name in CATEGORIES and name in columns and not is_image(row[columns[name]])]
     mask = plain(take(name for name in MASKS if name not in labels))
     box = plain(take(BOXES))

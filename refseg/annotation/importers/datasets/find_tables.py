@@ -26,7 +26,9 @@ def is_table(file: str) -> bool:
 
 
 def find_tables(source: Source, report: ImportReport) -> list[Table]:
-    """All tables: metadata.jsonl, .csv and .parquet of image folders, Parquet shards, and the Arrow files of `save_to_disk`."""
+    """All tables: metadata.jsonl, .csv and .parquet of image folders, Parquet shards, and the Arrow files of
+    `save_to_disk`.
+    """
     tables: list[Table] = []
     saved = _saved_folders(source, report)
     for file in source.files:

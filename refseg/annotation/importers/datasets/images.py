@@ -1,4 +1,6 @@
-"""The images of rows: files of the data set, or bytes in a table, which are written to a temporary file one at a time."""
+"""The images of rows: files of the data set, or bytes in a table, which are written to a temporary file one at a
+time.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,20 @@ from refseg.annotation.importers.source import IMAGE_SUFFIXES, Source
 from refseg.errors import DataError, ImageError
 from refseg.images import MAX_BYTES, opened_image
 
-_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif", "GIF": ".gif", "AVIF": ".avif"}
+_SUFFIXES = {
+    "JPEG": ".jpg",
+    "MPO": ".jpg",
+    "PNG": ".png",
+    "WEBP": ".webp",
+    "BMP": ".bmp",
+    "TIFF": ".tif",
+    "GIF": ".gif",
+    "AVIF": ".avif",
+}
 
 
 class ImageKey(NamedTuple):
-    """What tells images apart: a file of the data set, or a digest of bytes."""
+    """What distinguishes images: a file of the data set, or a digest of bytes."""
 
     file: str
     digest: bytes
@@ -42,7 +53,8 @@ class ImageFiles:
         return None if file is None else ImageKey(file, b"")
 
     def place(self, content: RowContent, key: ImageKey, split: str) -> tuple[Path, str]:
-        """The path of an image, until the next call, and its name in the data set. Raises DataError for bytes that are no image.
+        """The path of an image, until the next call, and its name in the data set. Raises DataError for bytes that
+        are no image.
 
         split: begins the names of images that have none.
         """

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.annotation.importers.datasets.columns import RowContent, RowObject, box_corners, is_image
+from refseg.annotation.importers.datasets.cells import box_corners, is_image
+from refseg.annotation.importers.datasets.columns import RowContent, RowObject
 from refseg.annotation.importers.datasets.images import ImageFiles
 from refseg.annotation.importers.datasets.tables import ClassNames, Table
 from refseg.annotation.importers.mask_images import read_binary_mask, read_label_image
@@ -39,7 +40,10 @@ def objects_of(
             known = places.get(key) if key is not None else None
             if known is not None and known < before:  # objects of one row are always different
                 first = merged[known][1]
-                merged[known] = merged[known][0], replace(first, expressions=tuple(dict.fromkeys((*first.expressions, *one.expressions))))
+                merged[known] = (
+                    merged[known][0],
+                    replace(first, expressions=tuple(dict.fromkeys((*first.expressions, *one.expressions)))),
+                )
                 continue
             if key is not None:
                 places[key] = len(merged)
@@ -165,7 +169,9 @@ def _grid(value: Any) -> BoolMask | None:
 
 
 def _runs(value: Any, size: Size) -> list[int] | None:
-    """Run lengths that are given without a size, as a flat list of whole numbers that fill the image; None for anything else."""
+    """Run lengths that are given without a size, as a flat list of whole numbers that fill the image; None for
+    anything else.
+    """
     found = numbers(value) if isinstance(value, list) and value and not isinstance(value[0], list) else None
     if found is None or sum(found) != size[0] * size[1] or not all(one.is_integer() and one >= 0 for one in found):
         return None

@@ -1,4 +1,6 @@
-"""The tables of a Hugging Face data set: rows of images and annotations in JSON Lines, CSV, Parquet and Arrow files, read one after the other."""
+"""The tables of a Hugging Face data set: rows of images and annotations in JSON Lines, CSV, Parquet and Arrow files,
+read one after the other.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ ClassNames = Mapping[tuple[str, ...], Sequence[str]]
 
 
 class Row(NamedTuple):
-    """where: the file and row, for the report.  values: by column, None if the row cannot be read.  problem: why not."""
+    """where: the file and row, for the report.  values: by column, None if the row cannot be read.  problem: why
+    not.
+    """
 
     where: str
     values: Mapping[str, Any] | None
@@ -166,7 +170,9 @@ class Arrow(Table):
 
 
 def _counted(numbers: Iterator[int]) -> int:
-    """Their sum, as far as they can be read; `rows` says what is wrong with the rest. Raises DataError if there is nothing that can be read."""
+    """Their sum, as far as they can be read; `rows` says what is wrong with the rest. Raises DataError if there is
+    nothing that can be read.
+    """
     total = 0
     try:
         for number in numbers:
@@ -178,7 +184,7 @@ def _counted(numbers: Iterator[int]) -> int:
 
 
 def _batch_rows(table: Table, batches: Iterator[Any]) -> Iterator[Row]:
-    """The rows of record batches, each decoded by itself, so that one that cannot be decoded leaves the others."""
+    """The rows of record batches, decoded one by one, so that a bad one does not affect the others."""
     pa = load_pyarrow("Reading Parquet files")
     number = 0
     try:
