@@ -1,10 +1,10 @@
-"""The page, as a Hugging Face Space runs it: `python app.py`."""
+"""Start the page: `python app.py`, as a Hugging Face Space does."""
 
 import os
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-try:  # before torch, where a Space installs it
+try:  # must come before torch; installed on Spaces only
     import spaces
 except ImportError:
     spaces = None
@@ -16,19 +16,19 @@ models, notice = load_page_models(os.environ.get("REFSEG_MODEL"))
 
 
 def compute(image, expressions):
-    """Segments an image where the GPU is lent per call, in another process: numpy in, numpy out."""
+    """Segment an image in the process that gets the GPU for this call. Arguments and results are numpy."""
     predictor = models.get()
     return predictor.segment(predictor.encode(image), expressions)
 
 
 def compute_video(clip, expression):
-    """The same for a video, one result per frame."""
+    """Segment a video in the same way; yields one result per frame."""
     yield from VideoPredictor(models.get()).run(clip, expression)
 
 
 is_gpu_lent = spaces is not None and os.environ.get("SPACES_ZERO_GPU")
 gpu_calls = {"compute": spaces.GPU(duration=30)(compute), "compute_video": spaces.GPU(duration=120)(compute_video)} if is_gpu_lent else {}
-is_public = "SPACE_ID" in os.environ  # a public Space: visitors must not see each other's projects
+is_public = "SPACE_ID" in os.environ  # on a public Space, visitors must not see the projects of others
 root = os.environ.get("REFSEG_PROJECTS") or ("/tmp/refseg-projects" if is_public else Path.home() / "refseg-projects")  # noqa: S108
 demo = build_demo(models, notice=notice, projects=ProjectDirectory(Path(root), listed=not is_public), **gpu_calls)
 

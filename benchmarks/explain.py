@@ -29,9 +29,10 @@ import torch
 from refseg.commands.bench import drawn_picture
 from refseg.evaluation.tables import table
 from refseg.explain import Explanation, attention_at, explain, find_candidates
-from refseg.images import Letterbox, load_image
+from refseg.images import load_image
 from refseg.inference.predictor import Predictor
 from refseg.inference.segmentation import Segmentation
+from refseg.letterbox import Letterbox
 
 EXPRESSION = "the small red disc on the left side of the blue square"
 COLD, WHOLE = "cold answer", "explanation"

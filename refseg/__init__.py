@@ -1,4 +1,4 @@
-"""refseg: referring segmentation. An image and an expression in, the mask of the one thing meant out, with the reasons shown.
+"""Referring segmentation: the mask of the object that an expression names, and the reasons for it.
 
     from refseg import Predictor, load_image
 
@@ -7,7 +7,7 @@
     (answer,) = predictor.segment(encoded, ["the dog on the left"])
     mask = answer.mask()
 
-Importing the package imports no torch; the names below are loaded when they are first used.
+Importing the package does not import torch. Each public name is imported when it is first used.
 """
 
 import importlib
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from refseg.language import Tokenizer, Vocabulary
     from refseg.video.sampling import Sampling
 
-_PARTS = {"explain"}
-_WHERE = {
+_SUBPACKAGES = {"explain"}
+_MODULE_OF = {
     "EncodedImage": "refseg.inference.predictor",
     "InputError": "refseg.errors",
     "Predictor": "refseg.inference.predictor",
@@ -58,11 +58,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PARTS:
+    if name in _SUBPACKAGES:
         return importlib.import_module(f"refseg.{name}")
-    if name not in _WHERE:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'refseg' has no attribute {name!r}")
-    return getattr(importlib.import_module(_WHERE[name]), name)
+    return getattr(importlib.import_module(_MODULE_OF[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""`python -m refseg`."""
+"""Entry point of `python -m refseg`."""
 
 import sys
 

@@ -1,53 +1,53 @@
-"""What can go wrong, as one tree: every message says what was got, what was expected and what to do."""
+"""Exceptions of refseg. Each message says what is wrong, what was expected, and what to do."""
 
 
 class RefsegError(Exception):
-    """Base of all errors of this package."""
+    """Base class of all exceptions of this package."""
 
 
 class InputError(RefsegError):
-    """An argument or an input that cannot be used; the command line exits with status 2."""
+    """Argument or input that cannot be used. The command line exits with status 2."""
 
 
 class ExpressionError(InputError):
-    """An expression without words, too long, or not text."""
+    """Expression that has no words, is too long, or is not text."""
 
 
 class ImageError(InputError):
-    """A picture that cannot be read or is too large."""
+    """Image that cannot be read or is too large."""
 
 
 class VideoError(InputError):
-    """A clip that cannot be read, or a choice of frames that cannot be met."""
+    """Video that cannot be read, or a selection of frames that is empty or impossible."""
 
 
 class DataError(InputError):
-    """A data set, recipe or file of initial weights that is missing or malformed."""
+    """Dataset, recipe or file of initial weights that is missing or invalid."""
 
 
 class ProjectError(InputError):
-    """An annotation project that cannot be read or written."""
+    """Annotation project that cannot be read or written."""
 
 
 class ConflictError(ProjectError):
-    """A picture of a project that somebody else has saved meanwhile."""
+    """Image of a project that was saved by somebody else after it was opened."""
 
 
 class CheckpointError(InputError):
-    """A checkpoint that is missing, malformed or of another network."""
+    """Checkpoint that is missing, invalid, or of another network."""
 
 
 class HubError(InputError):
-    """A model repository that cannot be used."""
+    """Hub repository that cannot be used."""
 
 
 class UnreachableError(HubError):
-    """The Hub gives no answer: no network, a name that does not resolve, or a server error."""
+    """Hub that does not respond: no network, an unknown host name, or a server error."""
 
 
 class DeviceError(InputError):
-    """A device or precision that is not available here."""
+    """Device or precision that this machine does not have."""
 
 
 class UnavailableError(RefsegError):
-    """An optional part is not installed here."""
+    """Optional package that is not installed."""

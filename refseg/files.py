@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Atomic writing of files."""
 
 import secrets
 from collections.abc import Iterator
@@ -9,18 +9,19 @@ from refseg.errors import InputError
 
 
 def unwritable(path: object, error: Exception) -> InputError:
-    """The error for a place where results cannot be written."""
-    return InputError(f"cannot write to {path} ({getattr(error, 'strerror', None) or error}): give a place that can be written")
+    """Build the error for a path that cannot be written because of `error`."""
+    reason = getattr(error, "strerror", None) or error
+    return InputError(f"cannot write to {path} ({reason}), expected a writable path: choose another one")
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A new path beside `path` to write to: it takes the place of `path` when the block ends well and is removed when it does not.
+    """Yield a temporary path beside `path`. It replaces `path` if the block succeeds, and is removed if it fails.
 
-    A reader sees the old file or the new one, never a part. Raises OSError when the folder cannot be written.
+    Readers see the old file or the new one, never a part. Raises OSError if the folder cannot be written.
     """
     path = Path(path)
-    # Short enough for every file system even if each character takes four bytes.
+    # 50 characters are short enough for every file system, even at four bytes per character.
     temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
     try:
         yield temporary

@@ -1,4 +1,4 @@
-"""Vocabulary and tokenizer: an expression as a person types it -> word indices, and what was lost on the way."""
+"""Vocabulary and tokenizer: from the text of an expression to indices of words."""
 
 import re
 import unicodedata
@@ -20,17 +20,20 @@ MAX_CHARACTERS = 1000
 MAX_WORDS_IN_VOCABULARY = 1_000_000
 MAX_VOCABULARY_BYTES = 20_000_000
 MAX_LETTERS = 100
+_EXAMPLE = "describe the object, for example: the dog on the left"
 
 _PLAIN = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u00b4\u0060", "'") | dict.fromkeys("\u2010\u2011\u2012\u2013", "-"))
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*|'s\b")
 
 
 def words_of(text: str, known: Container[str] = frozenset()) -> list[str]:
-    """Lower-case words of `text`: Unicode-normalised, "dog's" as "dog", "'s"; symbols and emoji dropped.
+    """Split `text` into lower-case words.
 
-    A hyphenated word is kept whole where `known` holds it, and is split otherwise.
+    Unicode is normalized, symbols and emoji are removed, and "dog's" becomes "dog", "'s". A hyphenated word that is in
+    `known` is one word; otherwise it is split at its hyphens.
     """
-    # Quotes and hyphens first: NFKC would turn an acute accent used as a quote into a space and a combining mark.
+    # Quotes and hyphens come first, because NFKC turns an acute accent used as a quote into a space and a combining
+    # mark.
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text.translate(_PLAIN)).casefold())
     text = "".join(character for character in text if not unicodedata.combining(character))
     words: list[str] = []
@@ -40,16 +43,16 @@ def words_of(text: str, known: Container[str] = frozenset()) -> list[str]:
 
 
 class Vocabulary:
-    """Words and their indices; 0 is padding, 1 stands for every unknown word, lower indices are more frequent words."""
+    """Words and their indices. Index 0 is padding, 1 is any unknown word; more frequent words have lower indices."""
 
     def __init__(self, words: Sequence[str]) -> None:
-        """Raises ValueError unless `words` starts with <pad>, <unk> and has no word twice."""
+        """Raises ValueError if `words` does not start with <pad>, <unk> or has a word twice."""
         self._words = tuple(words)
         if self._words[:2] != (PAD_WORD, UNK_WORD):
-            raise ValueError(f"a vocabulary starts with {PAD_WORD}, {UNK_WORD}; got {list(self._words[:2])}")
+            raise ValueError(f"a vocabulary starts with {PAD_WORD}, {UNK_WORD}, got {list(self._words[:2])}")
         self._index = {word: index for index, word in enumerate(self._words)}
         if len(self._index) != len(self._words):
-            raise ValueError(f"a vocabulary holds each word once; got {len(self._words) - len(self._index)} repeated")
+            raise ValueError(f"a vocabulary has each word once, got {len(self._words) - len(self._index)} repeated words")
 
     def __len__(self) -> int:
         return len(self._words)
@@ -58,53 +61,65 @@ class Vocabulary:
         return word in self._index
 
     def index(self, word: str) -> int:
-        """Index of `word`, UNK if it is not known."""
+        """Return the index of `word`, or UNK if it is unknown."""
         return self._index.get(word, UNK)
 
     def word(self, index: int) -> str:
-        """The word at `index`."""
+        """Return the word at `index`."""
         return self._words[index]
 
     def nearest(self, word: str, count: int = 3) -> list[str]:
-        """Up to `count` known words that are spelled most like `word`: by edit distance (at most 2, at most half the word), then by frequency.
+        """Return up to `count` known words with a spelling similar to `word`, sorted by edit distance, then frequency.
 
-        An edit inserts, deletes or replaces a letter, or swaps two neighbors.
+        An edit inserts, deletes or replaces a letter, or swaps two neighbors. The distance is at most 2 and at most
+        half the length of `word`.
         """
         limit = min(2, max(1, len(word) // 2))
         found = process.extract(word, self._words[UNK + 1 :], scorer=OSA.distance, processor=None, score_cutoff=limit, limit=None)
         return [known for known, _, _ in sorted(found, key=lambda match: match[1:])[:count]]
 
     def save(self, path: str | Path) -> None:
-        """Write one word a line, UTF-8, atomically. Raises OSError."""
+        """Write one word per line in UTF-8, atomically. Raises OSError."""
         with replacing(path) as temporary:
             temporary.write_text("\n".join(self._words) + "\n", encoding="utf-8", newline="\n")
 
     @classmethod
     def load(cls, path: str | Path) -> "Vocabulary":
-        """Read what `save` wrote. Raises CheckpointError."""
+        """Load a vocabulary written by `save`. Raises CheckpointError."""
         path = Path(path)
-        expected = "expected UTF-8 text, one word a line"
+        expected = "expected UTF-8 text with one word per line: copy the checkpoint again"
         try:
             if (size := path.stat().st_size) > MAX_VOCABULARY_BYTES:
-                raise CheckpointError(f"the vocabulary {path} has {size:,} bytes, expected at most {MAX_VOCABULARY_BYTES:,}")
+                raise CheckpointError(
+                    f"the vocabulary {path} has {size:,} bytes, expected at most {MAX_VOCABULARY_BYTES:,}: copy the checkpoint again"
+                )
             words = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise CheckpointError(f"cannot read the vocabulary {path}: {error}; {expected}") from error
+            raise CheckpointError(f"cannot read the vocabulary {path} ({error}), {expected}") from error
         if not 3 <= len(words) <= MAX_WORDS_IN_VOCABULARY:
-            raise CheckpointError(f"the vocabulary {path} has {len(words)} lines, expected 3 to {MAX_WORDS_IN_VOCABULARY:,}")
+            raise CheckpointError(
+                f"the vocabulary {path} has {len(words)} lines, expected 3 to {MAX_WORDS_IN_VOCABULARY:,}: copy the checkpoint again"
+            )
         for number, word in enumerate(words, start=1):
             if not word or len(word) > MAX_LETTERS or " " in word or not word.isprintable():
-                raise CheckpointError(f"line {number} of the vocabulary {path} is {word[:MAX_LETTERS]!r}; {expected}")
+                raise CheckpointError(f"line {number} of the vocabulary {path} is {word[:MAX_LETTERS]!r}, {expected}")
         try:
             return cls(words)
         except ValueError as error:
-            raise CheckpointError(f"the vocabulary {path} cannot be used: {error}") from error
+            raise CheckpointError(f"the vocabulary {path} is invalid: {error}: copy the checkpoint again") from error
 
 
 @dataclass(frozen=True)
 class Expression:
-    """A tokenised expression: `tokens` are the words used (at most the tokenizer's number) and `ids` their indices; `unknown` are those without
-    an entry in the vocabulary; `dropped` are the words beyond the limit, and `truncated` says that there are some."""
+    """Expression after tokenization.
+
+    Attributes:
+        text: the expression as the user typed it.
+        tokens: the words that are used, at most `Tokenizer.max_words`.
+        ids: index of each token in the vocabulary.
+        unknown: tokens that are not in the vocabulary, each once.
+        dropped: words beyond `Tokenizer.max_words`.
+    """
 
     text: str
     tokens: tuple[str, ...]
@@ -114,16 +129,16 @@ class Expression:
 
     @property
     def truncated(self) -> bool:
-        """Whether the expression had more words than are used."""
+        """Whether the expression has more words than are used."""
         return bool(self.dropped)
 
     def without(self, position: int) -> "Expression | None":
-        """This expression but for the word at that `position` of `tokens`, as if it had been typed so; None where no word would be left.
+        """Return this expression without the token at `position`, or None if it is the only one.
 
-        Words beyond the limit do not move up: only the one word is gone. Raises IndexError.
+        Dropped words do not take its place, so exactly one word changes. Raises IndexError.
         """
         if not 0 <= position < len(self.tokens):
-            raise IndexError(f"got the word {position} of an expression of {len(self.tokens)}")
+            raise IndexError(f"the position is {position}, expected 0 to {len(self.tokens) - 1}")
         tokens = self.tokens[:position] + self.tokens[position + 1 :]
         ids = self.ids[:position] + self.ids[position + 1 :]
         if not tokens:
@@ -132,38 +147,41 @@ class Expression:
 
 
 def _unknown_of(words: Sequence[str], ids: Sequence[int]) -> tuple[str, ...]:
-    """Each unknown word once, in order."""
+    """Return each unknown word once, in order."""
     return tuple(dict.fromkeys(word for word, index in zip(words, ids, strict=True) if index == UNK))
 
 
 class Tokenizer:
-    """Expressions -> index arrays, for one vocabulary and at most `max_words` words."""
+    """Converts expressions to indices of one vocabulary; uses at most `max_words` words of each."""
 
     def __init__(self, vocabulary: Vocabulary, max_words: int = 20) -> None:
-        """Raises ValueError unless `max_words` is at least 1."""
+        """Raises ValueError if `max_words` is below 1."""
         if max_words < 1:
             raise ValueError(f"max_words must be positive, got {max_words}")
         self.vocabulary, self.max_words = vocabulary, max_words
 
     def encode(self, text: str) -> Expression:
-        """Raises ExpressionError when `text` is no text, blank, longer than MAX_CHARACTERS, or holds no word."""
+        """Tokenize one expression.
+
+        Raises ExpressionError if `text` is not a string, has no words, or has more than MAX_CHARACTERS characters.
+        """
         if not isinstance(text, str):
-            raise ExpressionError(f"the expression is a {type(text).__name__}, expected text: type what you mean, e.g. the dog on the left")
+            raise ExpressionError(f"the expression is of type {type(text).__name__}, expected text: {_EXAMPLE}")
         if len(text) > MAX_CHARACTERS:
             raise ExpressionError(f"the expression has {len(text)} characters, expected at most {MAX_CHARACTERS}: shorten it")
         if any("\ud800" <= character <= "\udfff" for character in text):
-            raise ExpressionError("the expression holds bytes that are no text: type it again in Unicode (UTF-8)")
+            raise ExpressionError("the expression has invalid characters, expected Unicode text: type it again")
         if not text.strip():
-            raise ExpressionError("the expression is empty: type what you mean, e.g. the dog on the left")
+            raise ExpressionError(f"the expression is empty, expected at least one word: {_EXAMPLE}")
         words = words_of(text, self.vocabulary)
         if not words:
-            raise ExpressionError("the expression holds no word, only symbols: type what you mean in words, e.g. the dog on the left")
+            raise ExpressionError(f"the expression has only symbols, expected at least one word: {_EXAMPLE}")
         kept = words[: self.max_words]
         ids = tuple(self.vocabulary.index(word) for word in kept)
         return Expression(text, tuple(kept), ids, _unknown_of(kept, ids), tuple(words[self.max_words :]))
 
     def batch(self, expressions: Sequence[Expression]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """tokens (B, T) padded with PAD and valid (B, T), T the longest of the batch."""
+        """Return tokens (B, T), padded with PAD, and valid (B, T); T is the length of the longest expression."""
         longest = max((len(e.ids) for e in expressions), default=0)
         tokens = np.full((len(expressions), longest), PAD, dtype=np.int64)
         for row, expression in enumerate(expressions):

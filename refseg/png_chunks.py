@@ -1,7 +1,7 @@
-"""PNG files with more text or a larger color profile than Pillow reads: both are left out, as no pixel depends on them.
+"""Removal of text and color profiles that are too large for Pillow from PNG files.
 
-Pillow refuses such files as a whole, because a few compressed bytes can unpack to gigabytes of text. Here the sizes are
-bounded while they are measured.
+Pillow rejects such files, because a few compressed bytes can decompress to gigabytes of text. No pixel depends on them.
+Here decompression stops at the limit.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _METADATA = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 
 
 def without_large_metadata(file: BinaryIO) -> BinaryIO | None:
-    """A copy in memory of a PNG file without its large text and profiles; None if it has none, or is no PNG.
+    """Copy a PNG file into memory without its large text and profiles, and rewind the file.
 
-    The file is at its start afterwards.
+    Returns None if the file has no large text or profile, or is not a PNG.
     """
     try:
         spans = list(_large_metadata(file))
@@ -39,7 +39,7 @@ def without_large_metadata(file: BinaryIO) -> BinaryIO | None:
 
 
 def _large_metadata(file: BinaryIO) -> Iterator[tuple[int, int]]:
-    """Where chunks that are left out begin and end, in bytes."""
+    """Yield the first and the end position of each chunk to remove, in bytes."""
     file.seek(0)
     if file.read(8) != SIGNATURE:
         return
@@ -59,7 +59,7 @@ def _large_metadata(file: BinaryIO) -> Iterator[tuple[int, int]]:
 
 
 def _unpacked_size(kind: bytes, data: bytes) -> int:
-    """How many bytes a chunk unpacks to; at most one more than MAX_CHUNK_BYTES is unpacked to find out."""
+    """Return the decompressed size of a chunk in bytes. Decompression stops one byte above MAX_CHUNK_BYTES."""
     if kind == b"tEXt":
         return len(data)
     keyword, _, rest = data.partition(b"\0")

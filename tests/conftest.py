@@ -1,4 +1,4 @@
-"""What several parts' tests share: a small vocabulary, a picture, and a tiny network with its predictor."""
+"""Shared fixtures: a small vocabulary, an image, and a tiny network with its predictor."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from refseg.inference.predictor import Predictor
     from refseg.models.compact import CompactSystem
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # beside others: each with its own share of the processor
+if "PYTEST_XDIST_WORKER" in os.environ:  # several workers share the processor
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 WORDS = "the a of on in left right top red blue green dog cat person man woman car ball circle square and with holding umbrella t-shirt 's".split()
@@ -27,7 +27,7 @@ def tiny_vocabulary() -> Vocabulary:
 
 @pytest.fixture
 def sample_image() -> NDArray[np.uint8]:
-    """60 x 90: a grey ramp with a red disc on the left and a blue square on the right."""
+    """60 x 90: a gray ramp with a red disk on the left and a blue square on the right."""
     y, x = np.mgrid[:60, :90]
     image = np.repeat((80 + x)[:, :, None], 3, axis=2).astype(np.uint8)
     image[(y - 30) ** 2 + (x - 22) ** 2 < 15**2] = (220, 30, 30)
@@ -55,7 +55,7 @@ def tiny_predictor(tiny_network: "CompactSystem", tiny_vocabulary: Vocabulary) -
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tiny_network: "CompactSystem", tiny_vocabulary: Vocabulary, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a checkpoint of `tiny_network`; to be copied by a test that changes it."""
+    """Folder of a checkpoint of `tiny_network`. A test that changes it must copy it first."""
     from refseg.inference.checkpoint import save_checkpoint
 
     folder = tmp_path_factory.mktemp("models") / "tiny"

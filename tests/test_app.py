@@ -1,4 +1,4 @@
-"""The Space's entry, in a process of its own: it decides things while it is imported."""
+"""app.py, in a new process because it reads the environment at import."""
 
 import os
 import subprocess
@@ -34,10 +34,10 @@ def run_app(folder: Path, **environment: str) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
-def test_without_spaces_the_page_is_built_and_not_launched(tmp_path: Path) -> None:
+def test_without_spaces_the_page_is_built_but_not_launched(tmp_path: Path) -> None:
     assert run_app(tmp_path) == "Page None False"
 
 
-def test_where_a_gpu_is_lent_it_is_borrowed_per_call(tmp_path: Path) -> None:
+def test_on_zero_gpu_each_call_requests_the_gpu(tmp_path: Path) -> None:
     (tmp_path / "spaces.py").write_text(SPACES)
     assert run_app(tmp_path, SPACES_ZERO_GPU="1") == "Page [30, 120] False"

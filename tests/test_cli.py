@@ -1,4 +1,4 @@
-"""The command line as a whole: names, complaints and exit statuses."""
+"""The command line: options, error messages and exit statuses."""
 
 import os
 import subprocess
@@ -22,21 +22,21 @@ ROOT = Path(__file__).parents[1]
         ([], "COMMAND"),
         (["segmnt"], "did you mean segment?"),
         (["segment"], "--image"),
-        (["segment", "--imge", "x"], "there is no option --imge; did you mean --image?"),
+        (["segment", "--imge", "x"], "unknown option --imge; did you mean --image?"),
         (["segment", "--image", "x", "--expression", "d", "--output", "o", "--threshold", "1.5"], "expected a number from 0 to 1"),
         (["segment", "--image", "x", "--expression", "d", "--output", "o", "--threshold", "nan"], "expected a number from 0 to 1"),
         (["segment", "--image", "x", "--expression", "d", "--output", "o", "--refine", "crff"], "did you mean crf?"),
         (["segment", "--image", "x", "--expression", "d", "--output", "o", "more"], "more"),
         (["segment", "--image", "--expression", "d", "--output", "o"], "expected one argument"),
-        (["evaluate", "--data", "nowhere", "--limit", "0"], "whole number of at least 1"),
+        (["evaluate", "--data", "nowhere", "--limit", "0"], "integer of at least 1"),
         (["evaluate", "--data", "nowhere", "--format", "cocoo"], "refcoco"),
         (["evaluate", "--data", "nowhere"], "nowhere"),
-        (["train", "--recipe", "compact", "--data", "nowhere", "--output", "o"], "there is no data folder nowhere"),
+        (["train", "--recipe", "compact", "--data", "nowhere", "--output", "o"], "there is no data folder nowhere, expected"),
         (["train", "--recipe", "compact", "--data", "nowhere", "--output", "o", "--resumed"], "did you mean --resume?"),
         (["hub"], "push|pull"),
         (["hub", "pul", "a/b"], "did you mean pull?"),
         (["hub", "pull"], "USER/NAME"),
-        (["bench", "--runs", "many"], "whole number of at least 1"),
+        (["bench", "--runs", "many"], "integer of at least 1"),
         (["bench", "--model", "./no/such/folder"], "no model './no/such/folder'"),
     ],
 )
@@ -47,7 +47,7 @@ def test_unusable_arguments(arguments: list[str], message: str, capsys: Capture,
     assert tree(tmp_path) == set()
 
 
-def test_what_should_not_happen(capsys: Capture, monkeypatch: Patch) -> None:
+def test_an_unexpected_error_is_one_line(capsys: Capture, monkeypatch: Patch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("first line\nsecond line")
 
@@ -60,13 +60,13 @@ def test_what_should_not_happen(capsys: Capture, monkeypatch: Patch) -> None:
         main(["bench"])
 
 
-def test_being_stopped(capsys: Capture, monkeypatch: Patch) -> None:
+def test_an_interrupt(capsys: Capture, monkeypatch: Patch) -> None:
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli.bench, "load_predictor", stopped)
     assert main(["bench"]) == 130
-    assert complaint(capsys) == "stopped"
+    assert complaint(capsys) == "interrupted"
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_process_of_its_own() -> None:
+def test_a_missing_image_in_a_new_process() -> None:
     done = run("segment", "--image", "nowhere.jpg", "--expression", "dog", "--output", "never")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "refseg: there is no picture nowhere.jpg: expected the path of a file\n"
+    assert done.stderr == "refseg: there is no image nowhere.jpg, expected an image file: check the path\n"
     assert not (ROOT / "never").exists()
 
 
-def test_complaints_come_without_torch() -> None:
+def test_help_does_not_import_torch() -> None:
     code = "import sys; from refseg.cli import main; status = main(['segment', '--help']); sys.exit(status or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True).returncode == 0
 
@@ -103,12 +103,12 @@ def test_complaints_come_without_torch() -> None:
 def test_a_console_without_unicode() -> None:
     done = run("segment", "--image", "木.jpg", "--expression", "dog", "--output", "never", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert done.returncode == 2
-    assert done.stderr == "refseg: there is no picture \\u6728.jpg: expected the path of a file\n"
+    assert done.stderr == "refseg: there is no image \\u6728.jpg, expected an image file: check the path\n"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
-def test_a_reader_that_has_gone() -> None:
-    """`python -m refseg --help | head -0`, with buffered output as a shell has it."""
+@pytest.mark.skipif(sys.platform == "win32", reason="closed pipes differ on Windows")
+def test_a_closed_pipe() -> None:
+    """`python -m refseg --help | head -0`, with the buffered output of a shell."""
     reading, writing = os.pipe()
     os.close(reading)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}

@@ -1,11 +1,11 @@
-"""The tree of errors is what the command line's exit status hangs on."""
+"""The exception classes, which decide the exit status of the command line."""
 
 import inspect
 
 from refseg import errors
 
 
-def test_every_error_is_one_of_ours_and_documented() -> None:
+def test_every_exception_is_a_documented_refseg_error() -> None:
     classes = [value for value in vars(errors).values() if inspect.isclass(value)]
     assert len(classes) > 5
     for error in classes:
@@ -13,7 +13,7 @@ def test_every_error_is_one_of_ours_and_documented() -> None:
         assert error.__doc__
 
 
-def test_what_a_user_can_mend_is_an_input_error() -> None:
+def test_errors_that_users_can_fix_are_input_errors() -> None:
     for error in (errors.ExpressionError, errors.ImageError, errors.DataError, errors.CheckpointError, errors.HubError, errors.DeviceError):
         assert issubclass(error, errors.InputError)
     assert not issubclass(errors.UnavailableError, errors.InputError)

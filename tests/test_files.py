@@ -1,4 +1,4 @@
-"""A file is replaced whole or not at all."""
+"""Files are written atomically."""
 
 import stat
 import sys
@@ -9,7 +9,7 @@ import pytest
 from refseg.files import replacing
 
 
-def test_the_new_content_takes_the_old_one_s_place(tmp_path: Path) -> None:
+def test_the_new_content_replaces_the_old(tmp_path: Path) -> None:
     target = tmp_path / "words.txt"
     target.write_text("old")
     with replacing(target) as temporary:
@@ -20,7 +20,7 @@ def test_the_new_content_takes_the_old_one_s_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
-def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path: Path, failure: type[BaseException]) -> None:
+def test_a_failure_keeps_the_old_content(tmp_path: Path, failure: type[BaseException]) -> None:
     target = tmp_path / "words.txt"
     target.write_text("old")
 
@@ -36,7 +36,7 @@ def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path: Path, failu
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX")
-def test_others_may_read_what_was_written_as_usual(tmp_path: Path) -> None:
+def test_permissions_are_the_default(tmp_path: Path) -> None:
     usual, target = tmp_path / "usual", tmp_path / "target"
     usual.write_text("")
     with replacing(target) as temporary:
@@ -44,7 +44,7 @@ def test_others_may_read_what_was_written_as_usual(tmp_path: Path) -> None:
     assert stat.S_IMODE(target.stat().st_mode) == stat.S_IMODE(usual.stat().st_mode)
 
 
-def test_a_long_name_is_no_obstacle(tmp_path: Path) -> None:
+def test_a_long_file_name(tmp_path: Path) -> None:
     target = tmp_path / ("x" * 250)
     with replacing(target) as temporary:
         temporary.write_text("new")

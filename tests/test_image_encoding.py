@@ -1,4 +1,4 @@
-"""Pictures and maps as a browser gets them."""
+"""Encoding of images and maps for the browser."""
 
 import base64
 import re
@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from refseg.image_encoding import coloured, gray_uri, jpeg_uri, legend_gradient, place_of_maximum, reduced_image, reduced_map, view_size
+from refseg.image_encoding import colorized, gray_uri, jpeg_uri, legend_gradient, place_of_maximum, reduced_image, reduced_map, view_size
 
 
 def decode(uri: str) -> np.ndarray:
@@ -20,34 +20,34 @@ def test_view_size(size: tuple[int, int], expected: tuple[int, int]) -> None:
     assert view_size(*size) == expected
 
 
-def test_reduced_keeps_small_pictures_untouched() -> None:
+def test_small_images_are_not_resized() -> None:
     image = np.zeros((20, 30, 3), np.uint8)
     assert reduced_image(image) is image
     assert reduced_image(image, 15).shape == (10, 15, 3)
 
 
-def test_maps_and_pictures_are_reduced_alike() -> None:
+def test_maps_and_images_are_resized_alike() -> None:
     mask = np.zeros((40, 60), bool)
     mask[:, :20] = True
-    picture = np.repeat(mask[..., None].astype(np.uint8) * 255, 3, axis=2)
-    assert np.allclose(reduced_map(mask, 17), reduced_image(picture, 17)[..., 0] / 255, atol=1 / 255)
+    image = np.repeat(mask[..., None].astype(np.uint8) * 255, 3, axis=2)
+    assert np.allclose(reduced_map(mask, 17), reduced_image(image, 17)[..., 0] / 255, atol=1 / 255)
 
 
-def test_grey_uri_keeps_values_to_one_level() -> None:
+def test_gray_uri_keeps_values_to_one_level() -> None:
     values = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
     assert np.array_equal(decode(gray_uri(values)), np.arange(256, dtype=np.uint8).reshape(16, 16))
     assert set(np.unique(decode(gray_uri(np.eye(4, dtype=np.float32))))) == {0, 255}
 
 
-def test_jpeg_uri_keeps_the_colour_order() -> None:
+def test_jpeg_uri_keeps_the_color_order() -> None:
     red = np.full((16, 16, 3), (250, 10, 10), np.uint8)
     blue, _, channel = decode(jpeg_uri(red))[8, 8]
     assert channel > 230 and blue < 40
 
 
-def test_map_colours_follow_the_legend() -> None:
+def test_map_colors_match_the_legend() -> None:
     ramp = np.linspace(0, 1, 9, dtype=np.float32)[None]
-    pixels = coloured(ramp, np.zeros((1, 9, 3), np.uint8), strength=1)[0]
+    pixels = colorized(ramp, np.zeros((1, 9, 3), np.uint8), strength=1)[0]
     stops = re.findall(r"rgb\((\d+) (\d+) (\d+)\)", legend_gradient(9))
     assert [tuple(map(int, stop)) for stop in stops] == [tuple(map(int, pixel)) for pixel in pixels]
 

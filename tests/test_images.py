@@ -1,4 +1,4 @@
-"""Pictures of every kind come in right or are refused in one sentence; the letterbox is undone exactly."""
+"""Images of every format are loaded correctly or rejected with a one-line error."""
 
 import io
 import struct
@@ -8,24 +8,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
 from refseg.errors import ImageError
-from refseg.images import PAD_VALUE, Letterbox, load_image, network_input, picture_header, picture_size, save_png, to_tensor
+from refseg.images import load_image, read_image_header, read_image_size, save_png
 
 
-def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, format=kind, **options)
+    image.save(buffer, format=kind, **options)
     return buffer.getvalue()
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that claims a size and holds nothing."""
+    """A PNG whose header has a size but which has no pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -38,7 +37,7 @@ def png_header(width: int, height: int) -> bytes:
     )
 
 
-def test_every_way_in_gives_the_same_pixels(sample_image: NDArray[np.uint8], tmp_path: Path) -> None:
+def test_every_source_gives_the_same_pixels(sample_image: NDArray[np.uint8], tmp_path: Path) -> None:
     data = encoded(Image.fromarray(sample_image))
     path = tmp_path / "photo.png"
     path.write_bytes(data)
@@ -53,7 +52,7 @@ def test_rotated_by_exif(sample_image: NDArray[np.uint8]) -> None:
     np.testing.assert_array_equal(load_image(encoded(stored, "PNG", exif=exif.tobytes())), sample_image)
 
 
-def test_colour_modes() -> None:
+def test_color_modes() -> None:
     red = Image.new("RGB", (4, 3), (255, 0, 0))
     assert load_image(encoded(red.convert("P"), "PNG"))[0, 0].tolist() == [255, 0, 0]
     assert load_image(encoded(red.convert("CMYK"), "TIFF"))[0, 0].tolist() == [255, 0, 0]
@@ -75,10 +74,10 @@ def test_half_transparent_is_blended_with_white() -> None:
 
 
 @pytest.mark.parametrize(("mode", "transparent"), [("P", 0), ("L", 0), ("1", 0), ("RGB", (0, 0, 0))])
-def test_a_transparent_colour_is_white(mode: str, transparent: int | tuple[int, int, int]) -> None:
-    picture = Image.new(mode, (2, 1), 0)
-    assert load_image(encoded(picture))[0, 0].tolist() == [0, 0, 0]
-    assert load_image(encoded(picture, transparency=transparent))[0, 0].tolist() == [255, 255, 255]
+def test_a_transparent_color_is_white(mode: str, transparent: int | tuple[int, int, int]) -> None:
+    image = Image.new(mode, (2, 1), 0)
+    assert load_image(encoded(image))[0, 0].tolist() == [0, 0, 0]
+    assert load_image(encoded(image, transparency=transparent))[0, 0].tolist() == [255, 255, 255]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
@@ -87,12 +86,12 @@ def test_sixteen_bits_keep_their_range(kind: str) -> None:
     assert load_image(encoded(deep, kind))[0, :, 0].tolist() == [0, 1, 128, 255]
 
 
-def test_floating_point_tiff_is_taken_for_0_to_1_or_0_to_255() -> None:
+def test_floating_point_tiff_has_range_0_to_1_or_0_to_255() -> None:
     assert load_image(encoded(Image.fromarray(np.array([[0, 0.5, 1]], np.float32)), "TIFF"))[0, :, 1].tolist() == [0, 128, 255]
     assert load_image(encoded(Image.fromarray(np.array([[0, np.nan, 200]], np.float32)), "TIFF"))[0, :, 1].tolist() == [0, 0, 200]
 
 
-def test_the_caller_s_array_is_copied(sample_image: NDArray[np.uint8]) -> None:
+def test_the_array_is_copied(sample_image: NDArray[np.uint8]) -> None:
     loaded = load_image(sample_image)
     sample_image[:] = 0
     assert loaded.any()
@@ -110,7 +109,7 @@ def test_one_pixel() -> None:
     assert load_image(encoded(Image.new("RGB", (1, 1), (9, 8, 7)))).tolist() == [[[9, 8, 7]]]
 
 
-def test_too_many_pixels_are_refused_from_the_header() -> None:
+def test_too_many_pixels_are_rejected_by_the_header() -> None:
     with pytest.raises(ImageError, match="at most 50 megapixels"):
         load_image(png_header(20_000, 20_000))
     with pytest.raises(ImageError, match=r"8000 x 8000 = 64 megapixels, expected at most 50"):
@@ -119,10 +118,10 @@ def test_too_many_pixels_are_refused_from_the_header() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"this is a text, not a picture", png_header(10, 10), encoded(Image.new("RGB", (64, 64), "red"), "JPEG")[:300], b"GIF89a"],
+    [b"", b"this is a text, not an image", png_header(10, 10), encoded(Image.new("RGB", (64, 64), "red"), "JPEG")[:300], b"GIF89a"],
     ids=["empty", "text", "no-pixels", "cut-off", "gif-header"],
 )
-def test_what_is_no_picture_is_refused_in_one_line(data: bytes, tmp_path: Path) -> None:
+def test_files_that_are_no_images_are_rejected_in_one_line(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(data)
     with pytest.raises(ImageError) as caught:
@@ -133,21 +132,21 @@ def test_what_is_no_picture_is_refused_in_one_line(data: bytes, tmp_path: Path) 
 
 def test_formats_that_start_other_programs_are_not_opened() -> None:
     postscript = encoded(Image.new("RGB", (8, 8), "red"), "EPS")
-    with pytest.raises(ImageError, match="is not a picture that can be read"):
+    with pytest.raises(ImageError, match="is not an image that can be read"):
         load_image(postscript)
 
 
-def test_odd_metadata_does_not_spoil_a_photo() -> None:
+def test_invalid_metadata_has_no_effect() -> None:
     odd = encoded(Image.new("RGB", (4, 4), "red"), "JPEG", exif=b"Exif\x00\x00II*\x00\x08\x00\x00\x00\xff\xff")
     assert load_image(odd).shape == (4, 4, 3)
 
 
-def test_what_cannot_be_opened_is_refused_with_the_reason(tmp_path: Path) -> None:
+def test_errors_name_the_reason(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"cannot read nothing\.jpg: No such file"):
         load_image(tmp_path / "nothing.jpg")
     with pytest.raises(ImageError, match=f"cannot read {tmp_path.name}"):
         load_image(tmp_path)
-    with pytest.raises(ImageError, match="from a int"):
+    with pytest.raises(ImageError, match="of type int"):
         load_image(3)  # type: ignore[arg-type]
     with pytest.raises(ImageError, match="cannot be decoded"):
         load_image(io.StringIO("text"))  # type: ignore[arg-type]
@@ -165,16 +164,16 @@ _WHOLE = {
 
 @given(st.sampled_from(sorted(_WHOLE)), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=8), st.integers(1, 4000))
 @settings(max_examples=250, deadline=None)
-def test_damage_gives_a_picture_or_one_sentence(kind: str, changes: list[tuple[int, int]], length: int) -> None:
+def test_a_damaged_file_is_loaded_or_rejected_in_one_line(kind: str, changes: list[tuple[int, int]], length: int) -> None:
     data = bytearray(_WHOLE[kind])
     for position, value in changes:
         data[position % len(data)] = value
-    message, loaded = "the picture", np.zeros((1, 1, 3), np.uint8)
+    message, loaded = "the image", np.zeros((1, 1, 3), np.uint8)
     try:
         loaded = load_image(bytes(data[:length]))
     except ImageError as error:
         message = str(error)
-    assert message.startswith("the picture")
+    assert message.startswith("the image")
     assert "\n" not in message
     assert loaded.dtype == np.uint8
     assert loaded.shape[2:] == (3,)
@@ -183,99 +182,12 @@ def test_damage_gives_a_picture_or_one_sentence(kind: str, changes: list[tuple[i
 @pytest.mark.parametrize(
     "array", [np.zeros((4, 4, 3)), np.zeros((4, 4, 2), np.uint8), np.zeros(4, np.uint8), np.zeros((0, 4, 3), np.uint8)]
 )
-def test_arrays_of_another_kind_are_refused(array: NDArray[np.generic]) -> None:
+def test_arrays_of_other_types_are_rejected(array: NDArray[np.generic]) -> None:
     with pytest.raises(ImageError):
         load_image(array)
 
 
-@given(st.integers(1, 700), st.integers(1, 700), st.sampled_from([32, 64, 416]))
-@settings(max_examples=60, deadline=None)
-def test_letterbox_geometry(height: int, width: int, size: int) -> None:
-    box = Letterbox(height, width, size)
-    h, w = box.inner
-    assert max(h, w) == size
-    assert 0 <= size - h - 2 * box.top <= 1
-    assert 0 <= size - w - 2 * box.left <= 1
-    square = box.forward(np.ones((height, width), np.uint8), 0)
-    assert square.shape == (size, size)
-    assert int(square.sum()) == h * w
-    assert box.inverse(square.astype(np.float32)).shape == (height, width)
-    points = np.array([[0.0, 0.0], [width, height], [width / 3, height / 2]])
-    np.testing.assert_allclose(box.inverse_points(box.forward_points(points)), points, atol=1e-9)
-    np.testing.assert_allclose(box.forward_points(points)[1], (box.left + w, box.top + h))
-    np.testing.assert_allclose(box.forward_points(points)[:2].ravel(), box.corners)
-    assert (box.scaled.height, box.scaled.width) == box.scaled.inner == box.inner and box.scaled.window == box.window
-
-
-@given(st.floats(-1, 1), st.floats(-1, 1), st.integers(40, 300), st.integers(40, 300))
-@settings(max_examples=30, deadline=None)
-def test_letterbox_round_trip_of_a_ramp(slope_x: float, slope_y: float, height: int, width: int) -> None:
-    y, x = np.mgrid[:height, :width]
-    ramp = (slope_x * (x / width) + slope_y * (y / height)).astype(np.float32)
-    box = Letterbox(height, width, 416)
-    back = box.inverse(box.forward(ramp, 0.0))
-    inner = np.s_[2:-2, 2:-2]
-    np.testing.assert_allclose(back[inner], ramp[inner], atol=0.02)
-
-
-@given(st.integers(30, 500), st.integers(30, 500), st.floats(0.25, 0.75), st.floats(0.25, 0.75), st.sampled_from([26, 104, 208]))
-@settings(max_examples=40, deadline=None)
-def test_what_is_found_in_the_square_is_where_it_was_in_the_picture(height: int, width: int, x: float, y: float, grid: int) -> None:
-    """A blob drawn at a place of the square, at the resolution of a network's logits, comes back at that place of the picture."""
-    assume(max(height, width) <= 3 * min(height, width))  # the strong half of the blob is inside the picture
-    box = Letterbox(height, width, 208)
-    centre = np.array([[x * width, y * height]])
-    (u, v) = box.forward_points(centre)[0] * grid / 208
-    rows, columns = np.mgrid[:grid, :grid] + 0.5
-    sigma = grid / 26
-    blob = np.exp(-((columns - u) ** 2 + (rows - v) ** 2) / (2 * sigma**2)).astype(np.float32)
-    back = box.inverse(blob)
-    rows, columns = np.mgrid[:height, :width] + 0.5
-    weight = np.where(back > 0.5 * back.max(), back, 0)
-    found = np.array([(columns * weight).sum(), (rows * weight).sum()]) / weight.sum()
-    # Half a position of the grid, in pixels of the picture.
-    np.testing.assert_allclose(found, centre[0], atol=0.5 * max(height, width) / grid + 0.5)
-
-
-@given(st.integers(1, 3), st.integers(2000, 60_000), st.booleans())
-@settings(max_examples=15, deadline=None)
-def test_letterbox_of_a_strip(thin: int, long: int, upright: bool) -> None:
-    shape = (long, thin) if upright else (thin, long)
-    box = Letterbox(*shape, 64)
-    square = box.forward(np.full((*shape, 3), 9, np.uint8))
-    assert (square == 9).all(axis=2).sum() == 64
-    assert box.inverse(np.ones((64, 64), np.float32)).min() == 1
-    assert box.inverse(np.ones((8, 8), np.float32)).shape == shape
-
-
-def test_letterbox_of_the_right_size_changes_nothing(sample_image: NDArray[np.uint8]) -> None:
-    square = sample_image[:60, :60]
-    box = Letterbox.of(square, 60)
-    np.testing.assert_array_equal(box.forward(square), square)
-
-
-def test_letterbox_border_and_extreme_shapes() -> None:
-    square = Letterbox(1, 5000, 64).forward(np.zeros((1, 5000, 3), np.uint8))
-    assert (square[0] == PAD_VALUE).all()
-    assert (square[32 - 1 : 33].min(axis=(1, 2)) == 0).any()
-    with pytest.raises(ValueError, match="5 x 5"):
-        Letterbox(4, 4, 64).forward(np.zeros((5, 5), np.uint8))
-
-
-def test_to_tensor(sample_image: NDArray[np.uint8]) -> None:
-    tensor = to_tensor(sample_image)
-    assert tuple(tensor.shape) == (3, 60, 90)
-    assert float(tensor[0, 30, 22]) == pytest.approx(220 / 255)
-
-
-def test_what_networks_are_given_is_the_letterboxed_picture(sample_image: NDArray[np.uint8]) -> None:
-    letterbox, images, windows = network_input(sample_image, 64)
-    assert letterbox == Letterbox(60, 90, 64) and images.is_contiguous(memory_format=torch.channels_last)
-    torch.testing.assert_close(images, to_tensor(letterbox.forward(sample_image)).unsqueeze(0))
-    assert windows.tolist() == [[0, 10, 64, 53]]
-
-
-def test_save_png_is_whole_and_leaves_nothing_behind(sample_image: NDArray[np.uint8], tmp_path: Path) -> None:
+def test_save_png_is_atomic(sample_image: NDArray[np.uint8], tmp_path: Path) -> None:
     save_png(tmp_path / "a.png", sample_image)
     np.testing.assert_array_equal(load_image(tmp_path / "a.png"), sample_image)
     with pytest.raises(TypeError):
@@ -287,22 +199,22 @@ def test_save_png_is_whole_and_leaves_nothing_behind(sample_image: NDArray[np.ui
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tiff"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_size_in_the_header_is_that_of_the_picture(orientation: int, ending: str, tmp_path: Path) -> None:
+def test_the_header_has_the_size_of_the_loaded_image(orientation: int, ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"photo.{ending}"
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.new("RGB", (30, 20), "red").save(path, exif=exif)
-    assert picture_size(path) == load_image(path).shape[:2]
-    assert picture_header(path).upright == (orientation == 1)
+    assert read_image_size(path) == load_image(path).shape[:2]
+    assert read_image_header(path).upright == (orientation == 1)
 
 
-def test_the_size_of_what_is_no_picture_is_one_sentence(tmp_path: Path) -> None:
+def test_reading_the_size_of_another_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "notes.png"
     path.write_text("hello")
-    with pytest.raises(ImageError, match=r"notes\.png is not a picture"):
-        picture_size(path)
-    with pytest.raises(ImageError, match="is not a picture"):
-        picture_size(tmp_path / "none.png")
+    with pytest.raises(ImageError, match=r"notes\.png is not an image"):
+        read_image_size(path)
+    with pytest.raises(ImageError, match="is not an image"):
+        read_image_size(tmp_path / "none.png")
 
 
 @pytest.mark.parametrize(
@@ -318,8 +230,8 @@ def test_the_size_of_what_is_no_picture_is_one_sentence(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("as_bytes", [False, True])
-def test_text_and_profiles_of_any_length_do_not_matter(kind: bytes, data: bytes, as_bytes: bool, tmp_path: Path) -> None:
-    """Programs that make images write their whole settings into them."""
+def test_long_text_and_profiles_have_no_effect(kind: bytes, data: bytes, as_bytes: bool, tmp_path: Path) -> None:
+    """Image generators write their settings into PNG files."""
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     save_png(tmp_path / "a.png", pixels)
     whole = (tmp_path / "a.png").read_bytes()
@@ -328,7 +240,7 @@ def test_text_and_profiles_of_any_length_do_not_matter(kind: bytes, data: bytes,
     (tmp_path / "a.png").write_bytes(content)
     source: Any = content if as_bytes else tmp_path / "a.png"
     np.testing.assert_array_equal(load_image(source), pixels)
-    assert picture_size(tmp_path / "a.png") == (5, 7)
+    assert read_image_size(tmp_path / "a.png") == (5, 7)
 
 
 def test_many_texts_that_are_long_together(tmp_path: Path) -> None:

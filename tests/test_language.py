@@ -36,7 +36,7 @@ def test_words_of(text: str, words: list[str]) -> None:
     assert words_of(text) == words
 
 
-def test_a_hyphenated_word_stays_whole_where_it_is_known(tiny_vocabulary: Vocabulary) -> None:
+def test_a_known_hyphenated_word_is_not_split(tiny_vocabulary: Vocabulary) -> None:
     assert words_of("red T-shirt", tiny_vocabulary) == ["red", "t-shirt"]
     assert words_of("red dog-house", tiny_vocabulary) == ["red", "dog", "house"]
 
@@ -48,7 +48,7 @@ def test_words_are_stable_and_plain(text: str) -> None:
     assert not any(character.isspace() for word in words for character in word)
 
 
-def test_encode_reports_what_is_lost(tiny_vocabulary: Vocabulary) -> None:
+def test_encode_reports_unknown_and_dropped_words(tiny_vocabulary: Vocabulary) -> None:
     expression = Tokenizer(tiny_vocabulary, max_words=4).encode("the zebra on the left zebra of the car")
     assert expression.tokens == ("the", "zebra", "on", "the")
     assert expression.ids == tuple(tiny_vocabulary.index(word) for word in expression.tokens)
@@ -71,8 +71,8 @@ def test_batch_pads_to_the_longest(tiny_vocabulary: Vocabulary) -> None:
     [
         ("", "empty"),
         ("   \n", "empty"),
-        ("\u200b", "no word"),
-        ("\U0001f436\U0001f436", "no word"),
+        ("\u200b", "only symbols"),
+        ("\U0001f436\U0001f436", "only symbols"),
         ("x" * 10_000, "10000 characters"),
         ("dog \udce9", "Unicode"),
         (None, "NoneType"),
@@ -98,7 +98,7 @@ def test_nearest_words_by_spelling_then_frequency(tiny_vocabulary: Vocabulary) -
 
 
 def naive_distance(a: str, b: str) -> int:
-    """The definition, restricted Damerau-Levenshtein: insert, delete, replace, or swap neighbours."""
+    """The definition, restricted Damerau-Levenshtein: insert, delete, replace, or swap neighbors."""
     if not a or not b:
         return len(a) + len(b)
     best = min(naive_distance(a[1:], b) + 1, naive_distance(a, b[1:]) + 1, naive_distance(a[1:], b[1:]) + (a[0] != b[0]))
@@ -109,14 +109,14 @@ def naive_distance(a: str, b: str) -> int:
 
 @given(st.lists(st.text("abc", min_size=1, max_size=5), min_size=1, max_size=6, unique=True), st.text("abcd", min_size=1, max_size=5))
 @settings(max_examples=60, deadline=None)
-def test_nearest_is_what_its_definition_says(known: list[str], word: str) -> None:
+def test_nearest_matches_its_definition(known: list[str], word: str) -> None:
     limit = min(2, max(1, len(word) // 2))
     ranked = sorted((naive_distance(word, other), rank, other) for rank, other in enumerate(known))
     expected = [other for distance, _, other in ranked if distance <= limit][:3]
     assert Vocabulary([PAD_WORD, UNK_WORD, *known]).nearest(word) == expected
 
 
-def test_padding_is_never_offered(tiny_vocabulary: Vocabulary) -> None:
+def test_nearest_never_returns_padding(tiny_vocabulary: Vocabulary) -> None:
     assert tiny_vocabulary.nearest("<pad>") == []
     assert tiny_vocabulary.nearest("<unk") == []
 
@@ -130,7 +130,7 @@ def test_vocabulary_round_trip(tiny_vocabulary: Vocabulary, tmp_path: Path) -> N
     assert loaded.index("zebra") == UNK
 
 
-def test_line_ends_of_another_system_are_no_other_words(tiny_vocabulary: Vocabulary, tmp_path: Path) -> None:
+def test_windows_line_ends(tiny_vocabulary: Vocabulary, tmp_path: Path) -> None:
     path = tmp_path / "vocabulary.txt"
     tiny_vocabulary.save(path)
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
@@ -166,7 +166,7 @@ def test_line_ends_of_another_system_are_no_other_words(tiny_vocabulary: Vocabul
         "large-file",
     ],
 )
-def test_a_file_that_is_no_vocabulary_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+def test_invalid_vocabulary_files(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "vocabulary.txt"
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=message) as caught:
@@ -174,12 +174,12 @@ def test_a_file_that_is_no_vocabulary_is_refused(content: bytes, message: str, t
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_vocabulary_is_refused(tmp_path: Path) -> None:
+def test_missing_vocabulary_file(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="nothing"):
         Vocabulary.load(tmp_path / "nothing.txt")
 
 
-def test_a_vocabulary_in_memory_is_checked_too() -> None:
+def test_invalid_vocabularies_in_memory() -> None:
     with pytest.raises(ValueError, match="starts with"):
         Vocabulary(["dog"])
     with pytest.raises(ValueError, match="positive"):

@@ -1,4 +1,4 @@
-"""The public surface, and the direction in which the parts may know each other."""
+"""The public names, and which parts of the package may import which."""
 
 import ast
 import re
@@ -13,8 +13,20 @@ import refseg
 PACKAGE = Path(refseg.__file__).parent
 ROOT = PACKAGE.parent
 
-# part -> parts of the package that it may import; what stands directly in refseg/ is its own part
-FOUNDATION = {"errors", "files", "image_encoding", "images", "language", "mask_iou", "png_chunks", "rendering", "resources", "version"}
+# part -> parts that it may import. Each module directly in refseg/ is a part.
+FOUNDATION = {
+    "errors",
+    "files",
+    "image_encoding",
+    "images",
+    "language",
+    "letterbox",
+    "mask_iou",
+    "png_chunks",
+    "rendering",
+    "resources",
+    "version",
+}
 ALLOWED = {
     "models": {"models"},
     "video": FOUNDATION | {"video"},
@@ -30,7 +42,7 @@ ALLOWED = {
 
 
 def imports_of(path: Path) -> set[str]:
-    """Dotted names of our own modules that a file imports, anywhere in it."""
+    """Return the dotted names of the modules of refseg that a file imports, also inside functions."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -40,8 +52,8 @@ def imports_of(path: Path) -> set[str]:
     return {name for name in found if name.startswith("refseg.")}
 
 
-def outside(path: Path) -> set[str]:
-    """Top-level names of the libraries that a file imports."""
+def libraries_of(path: Path) -> set[str]:
+    """Return the top-level names of the libraries that a file imports."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -51,14 +63,14 @@ def outside(path: Path) -> set[str]:
     return found - set(sys.stdlib_module_names) - {"refseg"}
 
 
-def test_imports_are_written_in_full() -> None:
+def test_imports_are_absolute() -> None:
     for file in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             assert not (isinstance(node, ast.ImportFrom) and node.level), f"{file.relative_to(PACKAGE)} has a relative import"
 
 
 @pytest.mark.parametrize("part", sorted(ALLOWED))
-def test_dependencies_point_one_way(part: str) -> None:
+def test_parts_import_only_what_they_may(part: str) -> None:
     files = sorted((PACKAGE / part).rglob("*.py"))
     assert files
     for file in files:
@@ -68,17 +80,17 @@ def test_dependencies_point_one_way(part: str) -> None:
             assert target in ALLOWED[part] or public, f"{file.relative_to(PACKAGE)} imports {name}"
 
 
-def test_the_ground_rests_on_itself_alone() -> None:
+def test_foundation_modules_import_only_each_other() -> None:
     for name in sorted(FOUNDATION):
         for imported in imports_of(PACKAGE / f"{name}.py"):
             assert imported.split(".")[1] in FOUNDATION, f"{name}.py imports {imported}"
 
 
-# What of refseg.models the rest may import: everything that is no system's own. A system is reached by its name alone.
+# Modules of refseg.models that other parts may import. Systems are reached through the registry, by name.
 SHARED_MODELS = ("backbones", "clips", "config", "layers", "regions", "registry", "system")
 
 
-def test_nothing_outside_models_names_a_system() -> None:
+def test_only_models_imports_systems() -> None:
     for file in sorted(PACKAGE.rglob("*.py")):
         if file.relative_to(PACKAGE).parts[0] == "models":
             continue
@@ -88,8 +100,8 @@ def test_nothing_outside_models_names_a_system() -> None:
                 assert len(parts) > 2 and parts[2] in SHARED_MODELS, f"{file.relative_to(PACKAGE)} imports {name}"
 
 
-def test_what_systems_share_names_no_system() -> None:
-    """The registry alone knows them all; the region branch, the layers and the interface know none."""
+def test_shared_models_import_no_system() -> None:
+    """Only the registry imports the systems; the region branch, the layers and the interface do not."""
     for name in set(SHARED_MODELS) - {"registry"}:
         place = PACKAGE / "models" / name
         for file in sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:
@@ -97,7 +109,7 @@ def test_what_systems_share_names_no_system() -> None:
                 assert imported.split(".")[2] in SHARED_MODELS, f"{file.relative_to(PACKAGE)} imports {imported}"
 
 
-def test_every_part_has_its_rule() -> None:
+def test_every_part_has_a_rule() -> None:
     parts = {path.parent.relative_to(PACKAGE).parts[0] for path in PACKAGE.glob("*/**/*.py")}
     assert parts == set(ALLOWED)
     modules = {path.stem for path in PACKAGE.glob("*.py")}
@@ -105,7 +117,7 @@ def test_every_part_has_its_rule() -> None:
 
 
 def test_every_library_is_in_the_requirements() -> None:
-    """Beside the standard library, only what requirements.txt installs; what a Space brings and what a recipe needs is optional."""
+    """The package imports the standard library and requirements.txt. Libraries of Spaces and recipes are optional."""
     listed = {
         re.split(r"[<>=;\s]", line)[0]
         for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
@@ -120,11 +132,11 @@ def test_every_library_is_in_the_requirements() -> None:
     }
     optional = {"spaces", "onnx"}
     for file in [ROOT / "app.py", *PACKAGE.rglob("*.py")]:
-        for name in sorted(outside(file) - optional):
+        for name in sorted(libraries_of(file) - optional):
             assert names.get(name, name) in listed, f"{file.relative_to(ROOT)} imports {name}, which requirements.txt does not install"
 
 
-def test_importing_the_package_imports_no_torch() -> None:
+def test_importing_the_package_does_not_import_torch() -> None:
     code = "import sys, refseg; sys.exit('torch' in sys.modules or 'gradio' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, check=False).returncode == 0
 

@@ -1,4 +1,4 @@
-"""Masks over pictures."""
+"""Drawing of masks over images."""
 
 from contextlib import suppress
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from refseg.errors import InputError
-from refseg.rendering import edge, overlay, parse_colour
+from refseg.rendering import edge, overlay, parse_color
 
 
 @pytest.fixture
@@ -31,21 +31,21 @@ def mask() -> NDArray[np.bool_]:
         ((4, 5, 6), (4, 5, 6)),
     ],
 )
-def test_colours(text: str, expected: tuple[int, int, int]) -> None:
-    assert parse_colour(text) == expected
+def test_colors(text: str, expected: tuple[int, int, int]) -> None:
+    assert parse_color(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "red", "#12", "#ggg", "rgb(1,2)", "rgb(300, 0, 0)", "rgb(1.2.3, 0, 0)", (1, 2), (-1, 0, 0), None, 5])
-def test_no_colours(text: str) -> None:
-    with pytest.raises(InputError, match="the colour is"):
-        parse_colour(text)
+def test_invalid_colors(text: str) -> None:
+    with pytest.raises(InputError, match="the color is"):
+        parse_color(text)
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.text(max_size=30))
-def test_any_text_is_a_colour_or_refused(text: str) -> None:
+def test_any_text_is_a_color_or_an_error(text: str) -> None:
     with suppress(InputError):
-        assert all(0 <= value <= 255 for value in parse_colour(text))
+        assert all(0 <= value <= 255 for value in parse_color(text))
 
 
 def test_blending(sample_image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> None:
@@ -69,7 +69,7 @@ def test_outline(sample_image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> No
     np.testing.assert_array_equal(drawn, mask & ~inner)
 
 
-def test_the_border_of_the_picture_is_no_edge() -> None:
+def test_the_image_border_is_not_an_edge() -> None:
     assert not edge(np.ones((20, 30), bool), 3).any()
     half = np.zeros((20, 30), bool)
     half[:, :10] = True
@@ -79,14 +79,14 @@ def test_the_border_of_the_picture_is_no_edge() -> None:
 
 
 @pytest.mark.parametrize("times, width", [(1, 1), (20, round(1800 / 320))])
-def test_the_outline_suits_the_size(mask: NDArray[np.bool_], times: int, width: int) -> None:
-    """About a 320th of the longer side: the same on a thumbnail and on a large picture shown reduced."""
+def test_the_outline_scales_with_the_image(mask: NDArray[np.bool_], times: int, width: int) -> None:
+    """Its width is about 1/320 of the longer side: the same on a thumbnail and on a large image shown at that size."""
     large = np.kron(mask, np.ones((times, times), bool))
     drawn = (overlay(np.zeros((*large.shape, 3), np.uint8), large, "#fff", opacity=0) > 0).any(axis=2)
     assert drawn[:, large.shape[1] // 2].sum() == 2 * width
 
 
-def test_the_picture_is_not_changed(sample_image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> None:
+def test_the_image_is_not_modified(sample_image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> None:
     before = sample_image.copy()
     sample_image.setflags(write=False)
     overlay(sample_image[:, ::-1], mask)

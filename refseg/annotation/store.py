@@ -25,7 +25,7 @@ from refseg.annotation.names import free_name, name_key
 from refseg.annotation.records import STATES, PictureRecord, State, moment, picture_from_json, picture_to_json
 from refseg.errors import ConflictError, ImageError, ProjectError
 from refseg.files import replacing
-from refseg.images import picture_size
+from refseg.images import read_image_size
 
 FORMAT, VERSION = "refseg-project", 1
 PROJECT, PICTURES, ANNOTATIONS, INDEX = "project.json", "pictures", "annotations", "index.json"
@@ -103,7 +103,7 @@ class Project:
         filled: adds what is known of the picture already, such as its masks, so that all of it comes with one write; where it raises, nothing is added.
         """
         path = Path(path)
-        height, width = picture_size(path)
+        height, width = read_image_size(path)
         with alone(self.folder):
             name = free_name(name or path.name, self.is_taken)
             record = PictureRecord(name, f"{PICTURES}/{name}" if copy else str(path.resolve()), height, width, added=moment())

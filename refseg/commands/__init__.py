@@ -1,4 +1,5 @@
-"""The command line's commands, one file each: `add_arguments(parser)` says what it takes, `run(arguments)` does it.
+"""Commands of the command line, one module each: `add_arguments(parser)` adds the arguments, `run(arguments)` runs it.
 
-What is heavy (torch and all that needs it) is imported inside `run`, so that help and complaints come at once.
+The first line of a module's docstring is the summary of its command in `--help`. Slow imports (torch and what needs it)
+are inside `run`, so that `--help` and errors of arguments are immediate.
 """

@@ -1,4 +1,4 @@
-"""Arguments that several commands take, and the types of their values."""
+"""Arguments that several commands share, and the types of their values."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -8,31 +8,38 @@ if TYPE_CHECKING:
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """--model, --device and --precision, as `load_predictor` reads them."""
+    """Add --model, --device and --precision, which `load_predictor` reads."""
     parser.add_argument(
-        "--model", metavar="M", help="a checkpoint folder or a Hub repository user/name[@revision]; the embedded model without it"
+        "--model",
+        metavar="M",
+        help="checkpoint folder or Hub repository user/name[@revision] (default: the embedded model)",
     )
-    parser.add_argument("--device", default="auto", metavar="D", help="auto (the default), cpu, cuda, cuda:N or mps")
-    parser.add_argument("--precision", default="auto", metavar="P", help="auto (the default), float32, bfloat16 or float16")
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
+    parser.add_argument("--precision", default="auto", metavar="P", help="auto, float32, bfloat16 or float16 (default: auto)")
 
 
 def add_mask_arguments(parser: argparse.ArgumentParser) -> None:
-    """--threshold and --refine."""
+    """Add --threshold and --refine."""
     parser.add_argument(
-        "--threshold", type=probability, metavar="X", help="probability from which a place belongs to the mask; the model's own without it"
+        "--threshold",
+        type=probability,
+        metavar="X",
+        help="lowest probability of a pixel in the mask, 0 to 1 (default: the threshold of the model)",
     )
-    parser.add_argument("--refine", choices=["none", "crf"], default="none", help="crf: refine the mask's edges with DenseCRF")
+    parser.add_argument(
+        "--refine", choices=["none", "crf"], default="none", help="crf: refine the edges of the mask with DenseCRF (default: none)"
+    )
 
 
 def load_predictor(arguments: argparse.Namespace) -> "Predictor":
-    """The predictor that --model, --device and --precision ask for. Raises CheckpointError, HubError or DeviceError."""
+    """Load the predictor of --model, --device and --precision. Raises CheckpointError, HubError or DeviceError."""
     from refseg.inference.predictor import Predictor
 
     return Predictor.load(arguments.model, device=arguments.device, precision=arguments.precision)
 
 
 def check_refinement(refine: str) -> None:
-    """Whether the refinement can be had, before anything is computed. Raises UnavailableError."""
+    """Check before any computation that the refinement is installed. Raises UnavailableError if it is not."""
     if refine == "crf":
         from refseg.inference.crf import require
 
@@ -40,7 +47,7 @@ def check_refinement(refine: str) -> None:
 
 
 def probability(text: str) -> float:
-    """A number from 0 to 1, for argparse."""
+    """Parse a number from 0 to 1, for argparse."""
     try:
         value = float(text)
     except ValueError:
@@ -51,16 +58,16 @@ def probability(text: str) -> float:
 
 
 def count(text: str) -> int:
-    """A whole number of at least 1, for argparse."""
+    """Parse an integer of at least 1, for argparse."""
     try:
         value = int(text)
     except ValueError:
         value = 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number of at least 1")
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected an integer of at least 1")
     return value
 
 
 def one_line(text: str) -> str:
-    """Text without line ends and control characters, for the console."""
+    """Replace line ends and control characters by spaces, for the console."""
     return "".join(character if character.isprintable() else " " for character in text)

@@ -1,7 +1,7 @@
-"""print how long answers take on this machine
+"""measure how long answers take on this machine
 
-Each line is the median, the fastest and the slowest of several runs. A first answer reads the picture; a further expression about the same picture does
-not. Masks at the picture's own size are part of both.
+Prints a table of seconds: median, fastest and slowest of several runs. A first answer includes the encoding of the
+image; a further expression about the same image does not. Both include the mask at the size of the image.
 """
 
 import argparse
@@ -21,9 +21,9 @@ EXPRESSION, FURTHER = "the red circle on the left", "the blue square"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
-    parser.add_argument("--image", type=Path, metavar="F", help="the picture; one of 640 x 480 is drawn without it")
-    parser.add_argument("--runs", type=count, default=5, metavar="N", help="runs for each line (default 5)")
+    """Add the arguments of the command."""
+    parser.add_argument("--image", type=Path, metavar="F", help="image file (default: a synthetic image of 640 x 480)")
+    parser.add_argument("--runs", type=count, default=5, metavar="N", help="runs of each case (default: 5)")
     add_model_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -36,17 +36,17 @@ def run(arguments: argparse.Namespace) -> None:
     from refseg.images import load_image
     from refseg.inference.crf import why_unavailable
 
-    image = load_image(arguments.image) if arguments.image is not None else drawn_picture()
+    image = load_image(arguments.image) if arguments.image is not None else synthetic_image()
     started = time.perf_counter()
     predictor = load_predictor(arguments)
     loading = time.perf_counter() - started
-    predictor.segment(predictor.encode(image), [EXPRESSION])  # the first run sets things up
+    predictor.segment(predictor.encode(image), [EXPRESSION])  # warm-up
     encoded = predictor.encode(image)
     (answer,) = predictor.segment(encoded, [EXPRESSION])
     cases: dict[str, Callable[[], object]] = {
-        "first answer on a picture": lambda: predictor.segment(predictor.encode(image), [EXPRESSION])[0].mask(),
+        "first answer about an image": lambda: predictor.segment(predictor.encode(image), [EXPRESSION])[0].mask(),
         "further expression": lambda: predictor.segment(encoded, [FURTHER])[0].mask(),
-        "16 further expressions": lambda: [found.mask() for found in predictor.segment(encoded, [FURTHER] * 16)],
+        "16 further expressions": lambda: [one.mask() for one in predictor.segment(encoded, [FURTHER] * 16)],
     }
     if why_unavailable() is None:
         from refseg.inference.crf import refine_mask
@@ -61,23 +61,21 @@ def run(arguments: argparse.Namespace) -> None:
         if predictor.device.type == "cuda"
         else f"{predictor.device}, {torch.get_num_threads()} threads"
     )
-    print(
-        f"model {predictor.name} on {place}, {predictor.precision}; picture {image.shape[1]} x {image.shape[0]}; loaded in {loading:.2f} s"
-    )
-    print(table(["seconds", "median", "least", "most"], rows))
+    print(f"model {predictor.name} on {place}, {predictor.precision}; image {image.shape[1]} x {image.shape[0]}; loaded in {loading:.2f} s")
+    print(table(["seconds", "median", "min", "max"], rows))
     if reason := why_unavailable():
         print(reason)
 
 
 def _seconds(case: Callable[[], object]) -> float:
-    """Wall time; answers are numpy arrays, so a GPU has finished when the call returns."""
+    """Measure the wall time of one call. Answers are numpy arrays, so a GPU has finished when the call returns."""
     started = time.perf_counter()
     case()
     return time.perf_counter() - started
 
 
-def drawn_picture() -> "NDArray[np.uint8]":
-    """480 x 640 x 3: a red disc and a blue square on a ramp, with noise so that it is not easier than a photo."""
+def synthetic_image() -> "NDArray[np.uint8]":
+    """Create uint8 (480, 640, 3): a red disk and a blue square on a ramp, with noise to be as hard as a photo."""
     import numpy as np
 
     y, x = np.mgrid[:480, :640]

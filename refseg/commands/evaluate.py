@@ -1,7 +1,9 @@
-"""measure a model on a data set
+"""measure the quality of a model on a dataset
 
-Prints a table of overall IoU, mean IoU and precision at 0.5 to 0.9, in per cent. Layout of ROOT for the format refcoco: instances.json (COCO),
-expressions.json (a list of RefCOCO refs) and images/; for the format sequences: images/SEQ/*.jpg, masks/SEQ/*.png and expressions.json ({SEQ: [...]}).
+Prints overall IoU, mean IoU and precision at 0.5 to 0.9, in percent.
+
+Layout of ROOT for --format refcoco: instances.json (COCO), expressions.json (a list of RefCOCO refs) and images/.
+Layout of ROOT for --format sequences: images/SEQ/*.jpg, masks/SEQ/*.png and expressions.json ({SEQ: [...]}).
 """
 
 import argparse
@@ -19,30 +21,29 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
-    parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder of the data set")
-    parser.add_argument("--format", choices=["refcoco", "sequences"], default="refcoco", help="layout of the data set (default refcoco)")
-    parser.add_argument("--split", metavar="S", help="only this split, such as val; all of them without it (refcoco)")
-    parser.add_argument("--limit", type=count, metavar="N", help="only the first N pictures or sequences")
+    """Add the arguments of the command."""
+    parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder of the dataset")
+    parser.add_argument("--format", choices=["refcoco", "sequences"], default="refcoco", help="layout of the dataset (default: refcoco)")
+    parser.add_argument("--split", metavar="S", help="split, such as val (default: all; refcoco only)")
+    parser.add_argument("--limit", type=count, metavar="N", help="use only the first N images or sequences")
     parser.add_argument(
         "--absent",
         type=count,
         metavar="N",
-        help="ask each picture for N things that are not in it, too (refcoco; the data must label all of a category)",
+        help="also test N no-target expressions per image (refcoco only; every object of a labeled category must be labeled)",
     )
-    parser.add_argument("--json", type=Path, metavar="F", help="write the figures to this file, too")
+    parser.add_argument("--json", type=Path, metavar="F", help="also write the figures to this JSON file")
     add_model_arguments(parser)
     add_mask_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Read the data, load the model, measure, write, print."""
-
+    """Evaluate the model, write the figures and print them."""
     check_refinement(arguments.refine)
     if arguments.json is not None:
-        _prepare(arguments.json)
-    result, printed = _measure_clips(arguments) if arguments.format == "sequences" else _measure_pictures(arguments)
+        _check_output(arguments.json)
+    result, printed = _evaluate_sequences(arguments) if arguments.format == "sequences" else _evaluate_images(arguments)
     if arguments.json is not None:
         try:
             with replacing(arguments.json) as temporary:
@@ -52,8 +53,8 @@ def run(arguments: argparse.Namespace) -> None:
     print(printed)
 
 
-def _measure_pictures(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    """Figures, and what is printed of them."""
+def _evaluate_images(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """Return the figures and the printed table."""
     from refseg.data.refcoco import read_refcoco
     from refseg.evaluation.no_target import presence_samples, summarize_no_target
     from refseg.evaluation.protocol import evaluate_refcoco
@@ -61,17 +62,17 @@ def _measure_pictures(arguments: argparse.Namespace) -> tuple[dict[str, Any], st
 
     dataset = read_refcoco(arguments.data, arguments.split)
     predictor = load_predictor(arguments)
-    with counting("pictures") as progress:
+    with counting("images") as progress:
         result = evaluate_refcoco(
             predictor, dataset, refine=arguments.refine, limit=arguments.limit, progress=progress, threshold=arguments.threshold
         )
     if arguments.absent is not None:
         result["absence"] = summarize_no_target(presence_samples(predictor, dataset, arguments.absent, limit=arguments.limit))
-    return {**_named(predictor), **result}, report(result)
+    return {**_model_entry(predictor), **result}, report(result)
 
 
-def _measure_clips(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    """Figures, and what is printed of them. Raises InputError for options that mean nothing for clips."""
+def _evaluate_sequences(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """Return the figures and the printed table. Raises InputError for options that sequences do not have."""
     from refseg.data.sequences import read_sequences
     from refseg.evaluation.clips import evaluate_sequences
     from refseg.evaluation.tables import sequence_report
@@ -79,7 +80,7 @@ def _measure_clips(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
     for name in ("split", "absent"):
         if getattr(arguments, name) is not None:
-            raise InputError(f"--{name} means nothing for the format sequences, expected it with refcoco only: leave it out")
+            raise InputError(f"--{name} cannot be used with --format sequences, expected --format refcoco: remove --{name}")
     clips = read_sequences(arguments.data)
     predictor = load_predictor(arguments)
     with counting("frames") as progress:
@@ -91,18 +92,18 @@ def _measure_clips(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
             progress=progress,
             threshold=arguments.threshold,
         )
-    return {**_named(predictor), **result}, sequence_report(result)
+    return {**_model_entry(predictor), **result}, sequence_report(result)
 
 
-def _named(predictor: "Predictor") -> dict[str, Any]:
-    """Which model the figures are of: its name, which several may share, and the digest of its weights."""
+def _model_entry(predictor: "Predictor") -> dict[str, Any]:
+    """Return the name of the model and the digest of its weights; several models can have the same name."""
     from refseg.inference.result_record import encodable
 
     return {"model": encodable(predictor.name), "weights_sha256": predictor.weights}
 
 
-def _prepare(path: Path) -> None:
-    """Find out that the figures cannot be written before they are computed."""
+def _check_output(path: Path) -> None:
+    """Check before the evaluation that the figures can be written. Raises InputError if not."""
     if path.is_dir():
         raise unwritable(path, IsADirectoryError(None, "it is a folder, expected a file"))
     try:

@@ -1,7 +1,7 @@
-"""write an annotation project in another tool's format
+"""export an annotation project to the format of another tool
 
-PATH is a new folder, or a file that ends in .zip. Images that are marked as skipped are left out. What a format cannot
-hold and what looks like a mistake is printed on standard error, a line for each kind.
+PATH is a new folder or a new .zip file. Images marked as skipped are not exported. Standard error lists what was
+skipped, what the format cannot represent, and annotations that are probably mistakes.
 """
 
 import argparse
@@ -13,26 +13,27 @@ from refseg.annotation.export_formats import EXPORT_FORMATS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     lines = (f"{name}: {known.line}" for name, known in EXPORT_FORMATS.items())
     parser.epilog = "formats:\n" + "\n".join(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="      ") for line in lines)
     parser.add_argument("--project", type=Path, required=True, metavar="DIR", help="folder of the project")
     parser.add_argument("--format", choices=tuple(EXPORT_FORMATS), required=True, metavar="F", help=", ".join(EXPORT_FORMATS))
-    parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="a new folder or a .zip")
-    parser.add_argument("--only", choices=("accepted",), metavar="STATE", help="accepted: leave out images that are not accepted")
+    parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="new folder or .zip file")
+    parser.add_argument("--only", choices=("accepted",), metavar="STATE", help="accepted: export accepted images only")
     parser.add_argument(
         "--splits",
         metavar="SHARES",
-        help="divide the images that have no split, such as train=0.8,val=0.2; by a hash of their names, frames of a video together",
+        help="assign images without a split by shares, such as train=0.8,val=0.2; frames of a video get the same split",
     )
-    parser.add_argument("--report", type=Path, metavar="F", help="write what was exported, skipped, lost and altered as JSON")
+    parser.add_argument(
+        "--report", type=Path, metavar="F", help="write a report of exported, skipped, lost and altered annotations as JSON"
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Export, then print what was exported; what was skipped, lost or altered and what looks like a mistake goes to
-    standard error."""
+    """Export the project and print a summary. Losses and probable mistakes are printed on standard error."""
     from refseg.annotation.exporters import export_to
     from refseg.annotation.exporters.options import ExportOptions, parse_splits
     from refseg.annotation.lint import lint, summary

@@ -1,7 +1,7 @@
-"""read another tool's data set into an annotation project
+"""import a dataset of another tool into an annotation project
 
-PATH is a folder or a .zip. The project is created if it does not exist. Images are copied into it. Single entries that cannot be used are skipped and
-counted; if nothing can be used, the project stays as it was.
+PATH is a folder or a .zip file. The project is created if it does not exist. Images are copied into it. Entries that
+cannot be used are skipped and counted. If no entry can be used, the project does not change.
 """
 
 import argparse
@@ -12,17 +12,17 @@ FORMATS = ("coco", "refcoco", "grefcoco", "ytvos", "png", "yolo", "voc", "labelm
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
-    help_ = f"one of {', '.join(FORMATS)} (default: guessed from the files)"
+    """Add the arguments of the command."""
+    help_ = f"one of {', '.join(FORMATS)} (default: detected from the files)"
     parser.add_argument("--format", choices=FORMATS, metavar="F", help=help_)
-    parser.add_argument("--input", type=Path, required=True, metavar="PATH", help="folder or .zip of the data set")
+    parser.add_argument("--input", type=Path, required=True, metavar="PATH", help="folder or .zip file of the dataset")
     parser.add_argument("--project", type=Path, required=True, metavar="DIR", help="folder of the project")
-    parser.add_argument("--report", type=Path, metavar="F", help="write what was imported, skipped and altered as JSON")
+    parser.add_argument("--report", type=Path, metavar="F", help="write a report of imported, skipped and altered entries as JSON")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Import, then print what was imported; what was skipped or altered goes to standard error."""
+    """Import the dataset and print a summary. What was skipped or altered is printed on standard error."""
     from refseg.annotation.archives import unpacked
     from refseg.annotation.importers import import_from
     from refseg.annotation.store import PROJECT, Project

@@ -1,4 +1,4 @@
-"""A folder of results that is written whole or not at all."""
+"""Output folder that receives all results, or none if the command fails."""
 
 import secrets
 import shutil
@@ -12,16 +12,16 @@ from refseg.files import unwritable
 
 @contextmanager
 def output_folder(path: Path, last: str) -> Iterator[Path]:
-    """A new folder to write to: when the block ends well its files take their places in `path`, `last` after all others.
+    """Yield a staging folder. If the block succeeds, its files are moved to `path`, the file named `last` at the end.
 
-    When it does not, nothing is left: neither the files nor the folders that were made on the way. Files of the same names are replaced, others in
-    `path` stay. Raises InputError when the place cannot be written.
+    If the block fails, the staged files and the folders created for them are removed. Existing files of the same names
+    are replaced; other files in `path` stay. Raises InputError if `path` cannot be written.
     """
-    made: list[Path] = []
+    created: list[Path] = []
     try:
         if path.exists() and not path.is_dir():
-            raise InputError(f"the output {path} is a file, expected a folder: name another")
-        made = [folder for folder in (path, *path.parents) if not folder.exists()]
+            raise InputError(f"the output {path} is a file, expected a folder: choose another path")
+        created = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
         staging = path / f".refseg.{secrets.token_hex(4)}.part"
         staging.mkdir()
@@ -35,14 +35,14 @@ def output_folder(path: Path, last: str) -> Iterator[Path]:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     except BaseException as error:
-        _remove(made)
+        _remove_empty(created)
         if isinstance(error, OSError):
             raise unwritable(path, error) from error
         raise
 
 
-def _remove(folders: list[Path]) -> None:
-    """Innermost first, as far as they are empty."""
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove the folders that are empty, innermost first; stop at the first that is not."""
     for folder in folders:
         try:
             folder.rmdir()

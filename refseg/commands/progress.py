@@ -1,4 +1,4 @@
-"""Progress of long work on the console."""
+"""Progress bar on the console."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from tqdm import tqdm
 
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar with rate and time left on standard error, shown on a terminal only.
+    """Show a progress bar with rate and time left on standard error, if that is a terminal.
 
-    Yields a function that is called with the number done and the total. what: the plural of what is counted.
+    Yields a function of the number done and the total. what: plural noun of what is counted.
     """
     with tqdm(desc=what, unit="", disable=None, leave=True, dynamic_ncols=True) as bar:
 

@@ -1,10 +1,12 @@
-"""find what expressions mean in a picture
+"""segment the objects that expressions name in an image
 
-Writes DIR/result.json, and for each expression DIR/masks/000.png (0 or 255, at the picture's own size) and DIR/overlays/000.png.
+Writes DIR/result.json and, for each expression, DIR/masks/000.png (0 or 255, at the size of the image) and
+DIR/overlays/000.png.
 
---explain adds why: DIR/explain.json (words, attention per level, what leaving each word out does, presence), DIR/maps/*.png (8-bit grey, 255 for 1) and
-DIR/report.html, which opens in any browser and needs nothing else. Of several expressions each has its explain.json, maps/ and report.html in
-DIR/explain/000 and so on; DIR/explain.json then holds {"explanations": [...]}, and DIR/report.html leads to their reports.
+--explain also writes explanations: DIR/explain.json (words, attention per level, the effect of each word on the mask,
+presence), DIR/maps/*.png (8-bit gray, 255 is 1) and DIR/report.html, a single file that opens offline. With several
+expressions, these are in DIR/explain/000, 001 and so on; DIR/explain.json then has {"explanations": [...]}, and
+DIR/report.html links to the reports.
 """
 
 import argparse
@@ -33,31 +35,31 @@ RESULT = "result.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
-    parser.add_argument("--image", type=Path, required=True, metavar="F", help="the picture: JPEG, PNG, WebP, GIF, BMP or TIFF")
+    """Add the arguments of the command."""
+    parser.add_argument("--image", type=Path, required=True, metavar="F", help="image file: JPEG, PNG, WebP, GIF, BMP or TIFF")
     parser.add_argument(
-        "--expression", action="append", required=True, metavar="TEXT", help="what is meant, in English; may be given several times"
+        "--expression", action="append", required=True, metavar="TEXT", help="referring expression, in English; can be repeated"
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results; made where it does not exist")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results, created if missing")
     add_model_arguments(parser)
     add_mask_arguments(parser)
-    parser.add_argument("--explain", action="store_true", help="also write why: explain.json, maps/ and report.html")
+    parser.add_argument("--explain", action="store_true", help="also write explain.json, maps/ and report.html")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Compute everything, then write everything, then say what was found: one line for each expression."""
+    """Segment the image, write the results, and print one line per expression."""
     from refseg.images import load_image
     from refseg.inference.result_record import result_record, segmentation_entry
 
     path: Path = arguments.image
     if not path.is_file():
-        raise ImageError(f"there is no picture {path}: expected the path of a file")
+        raise ImageError(f"there is no image {path}, expected an image file: check the path")
     image = load_image(path)
     check_refinement(arguments.refine)
     predictor = load_predictor(arguments)
     encoded = predictor.encode(image)
-    explanations = _explained(predictor, encoded, arguments) if arguments.explain else []
+    explanations = _explain(predictor, encoded, arguments) if arguments.explain else []
     answers = [one.segmentation for one in explanations] or predictor.segment(encoded, arguments.expression)
     masks = [answer.mask(arguments.threshold, refine=arguments.refine) for answer in answers]
     entries = [
@@ -66,30 +68,31 @@ def run(arguments: argparse.Namespace) -> None:
     ]
     record = result_record(str(path), predictor.name, entries)
     with output_folder(arguments.output, last=RESULT) as staging:
-        _write(staging, image, masks, record)
+        _write_results(staging, image, masks, record)
         if explanations:
             _write_explanations(staging, explanations, masks, predictor, arguments)
-    for found, answer in zip(entries, answers, strict=True):
-        print(summary(found, answer))
+    for entry, answer in zip(entries, answers, strict=True):
+        print(summary(entry, answer))
 
 
-def summary(found: dict[str, Any], answer: "Segmentation") -> str:
-    """One line for the console."""
-    notes = [f"{found['mask']}: {one_line(found['expression'])}: {found['area_fraction']:.1%} of the picture, peak {found['peak']:.2f}"]
+def summary(entry: dict[str, Any], answer: "Segmentation") -> str:
+    """Describe an answer in one line for the console. entry: its entry of `result.json`."""
+    area = f"{entry['area_fraction']:.1%} of the image, peak {entry['peak']:.2f}"
+    notes = [f"{entry['mask']}: {one_line(entry['expression'])}: {area}"]
     for word in answer.unknown:
         near = ", ".join(answer.suggestions.get(word, ()))
-        notes.append(f"unknown word {word}" + (f" (near: {near})" if near else ""))
+        notes.append(f"unknown word {word}" + (f" (similar: {near})" if near else ""))
     if answer.dropped:
-        notes.append(f"only the first {len(answer.tokens)} words were read")
+        notes.append(f"only the first {len(answer.tokens)} words were used")
     if answer.absent and answer.presence is not None:
-        notes.append(f"probably not in this picture (the model is {answer.presence:.0%} sure that it is)")
-    elif found["peak"] < found["threshold"]:
-        notes.append("nothing reaches the threshold")
+        notes.append(f"probably not in this image (presence {answer.presence:.0%})")
+    elif entry["peak"] < entry["threshold"]:
+        notes.append("no pixel reaches the threshold")
     return "; ".join(notes)
 
 
-def _explained(predictor: "Predictor", encoded: "EncodedImage", arguments: argparse.Namespace) -> "list[Explanation]":
-    """Why, for each expression. All are read before the first is answered, so that one that cannot be used is told at once."""
+def _explain(predictor: "Predictor", encoded: "EncodedImage", arguments: argparse.Namespace) -> "list[Explanation]":
+    """Explain each expression. All are tokenized first, so that an invalid one is reported before any computation."""
     from refseg.explain.explanation import explain
 
     for text in arguments.expression:
@@ -102,7 +105,7 @@ def _explained(predictor: "Predictor", encoded: "EncodedImage", arguments: argpa
     return explanations
 
 
-def _write(folder: Path, image: "NDArray[np.uint8]", masks: "Masks", record: dict[str, Any]) -> None:
+def _write_results(folder: Path, image: "NDArray[np.uint8]", masks: "Masks", record: dict[str, Any]) -> None:
     import numpy as np
 
     from refseg.images import save_png

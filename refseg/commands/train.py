@@ -1,8 +1,8 @@
-"""train a model by a recipe
+"""train a model with a recipe
 
-Writes DIR/checkpoint/ (what --model takes), and DIR/state.safetensors, from which --resume goes on after an interruption. Recipes that go on from a
-model take --model in its place. One of them is `finetune`: it trains the embedded model on the accepted pictures of an annotation project (--data PROJECT) and
-writes DIR/report.json: how it does on held-back ones, before and after.
+Writes DIR/checkpoint/, which --model accepts, and DIR/state.safetensors, from which --resume continues an interrupted
+run. The recipe `finetune` trains the embedded model, or the one of --model, on the accepted images of an annotation
+project (--data PROJECT). It also writes DIR/report.json: the quality on held-out images before and after training.
 """
 
 import argparse
@@ -18,48 +18,49 @@ from refseg.errors import DataError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
-    parser.add_argument("--recipe", required=True, metavar="NAME", help="a recipe of recipes/, or the path of a .py file")
-    parser.add_argument(
-        "--data", type=Path, required=True, metavar="ROOT", help="the folder that holds the recipe's data sets, or an annotation project"
-    )
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the run")
+    """Add the arguments of the command."""
+    parser.add_argument("--recipe", required=True, metavar="NAME", help="name of a recipe in recipes/, or path of a .py file")
+    parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder of the datasets, or of an annotation project")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the run, created if missing")
     parser.add_argument(
         "--model",
         metavar="M",
-        help="for a recipe that goes on from a model, as `finetune` does: a checkpoint folder or a Hub repository instead of the recipe's own",
+        help="model to start from, for recipes such as `finetune`: checkpoint folder or Hub repository (default: the recipe's)",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --output")
-    parser.add_argument("--steps", type=count, metavar="N", help="stop after N steps instead of the recipe's own number")
-    parser.add_argument("--device", default="auto", metavar="D", help="auto (the default), cpu, cuda, cuda:N or mps")
+    parser.add_argument("--resume", action="store_true", help="continue the run in --output")
+    parser.add_argument("--steps", type=count, metavar="N", help="stop after N steps (default: the number of the recipe)")
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train to the end and print where the checkpoint is."""
+    """Train and print the folder of the checkpoint."""
     if not arguments.data.is_dir():
-        raise DataError(f"there is no data folder {arguments.data}: expected the folder that holds the recipe's data sets, or a project")
+        raise DataError(
+            f"there is no data folder {arguments.data}, expected the datasets of the recipe or an annotation project: check the path"
+        )
     if arguments.output.exists() and not arguments.output.is_dir():
-        raise DataError(f"the output {arguments.output} is a file, expected a folder: name another")
+        raise DataError(f"the output {arguments.output} is a file, expected a folder: choose another path")
     from refseg.inference.device import choose_device
     from refseg.training.allocator import keep_freed_memory
     from refseg.training.loop import train_from_recipe
 
-    keep_freed_memory()  # this process does nothing else
+    keep_freed_memory()  # the process does nothing but training, so it may keep its memory
     device = str(choose_device(arguments.device))
     options = {"resume": arguments.resume, "steps": arguments.steps, "device": device, "model": arguments.model}
-    with _data_set(arguments.data) as data:
+    with _training_data(arguments.data) as data:
         try:
             folder = train_from_recipe(arguments.recipe, data, arguments.output, **options)
-        except OSError as error:  # what cannot be written is an InputError by now
-            place = error.filename or arguments.data
-            raise DataError(f"cannot read {place} ({error.strerror or error}): check that it is there and may be read") from error
+        except OSError as error:  # errors of writing are InputErrors already
+            path = error.filename or arguments.data
+            reason = error.strerror or error
+            raise DataError(f"cannot read {path} ({reason}), expected a readable file: check the path") from error
     print(folder)
 
 
 @contextmanager
-def _data_set(folder: Path) -> Iterator[Path]:
-    """The folder itself, or for an annotation project a copy of what is accepted in it, for as long as it is needed."""
+def _training_data(folder: Path) -> Iterator[Path]:
+    """Yield the folder itself or, for an annotation project, a temporary export of its accepted images."""
     from refseg.annotation.accepted import export_accepted
     from refseg.annotation.store import PROJECT, Project
 
@@ -68,7 +69,7 @@ def _data_set(folder: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="refseg-") as temporary:
         data = Path(temporary) / "accepted"
-        with counting("pictures copied") as progress:
+        with counting("images copied") as progress:
             report = export_accepted(Project.open(folder), data, progress)
         for line in report.summary():
             print(f"refseg: {line}", file=sys.stderr)

@@ -1,7 +1,7 @@
-"""segment what an expression names in a video
+"""segment the object that an expression names in a video
 
-Writes DIR/overlay.mp4 (H.264), DIR/masks/00000.png, one per frame used (0 or 255, at the size of
-the stored frames), and DIR/timeline.json.
+Writes DIR/overlay.mp4 (H.264), DIR/masks/00000.png, one for each frame used (0 or 255, at the size of the stored
+frames), and DIR/timeline.json.
 """
 
 import argparse
@@ -24,22 +24,24 @@ TIMELINE = "timeline.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
-    parser.add_argument("--input", type=Path, required=True, metavar="F", help="the video: MP4, MOV, WebM, MKV, AVI, MPEG or GIF")
-    parser.add_argument("--expression", required=True, metavar="TEXT", help="the referring expression, in English")
+    """Add the arguments of the command."""
+    parser.add_argument("--input", type=Path, required=True, metavar="F", help="video file: MP4, MOV, WebM, MKV, AVI, MPEG or GIF")
+    parser.add_argument("--expression", required=True, metavar="TEXT", help="referring expression, in English")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results, created if missing")
     chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument("--fps", type=float, metavar="N", help="use about N frames a second")
-    chosen.add_argument("--stride", type=count, metavar="N", help="use every N-th frame; all of them without --fps and --stride")
-    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="first second used, counted from the first frame (default 0)")
-    parser.add_argument("--end", type=float, metavar="S", help="second before which to stop (default: the end of the video)")
+    chosen.add_argument("--fps", type=float, metavar="N", help="use about N frames per second")
+    chosen.add_argument("--stride", type=count, metavar="N", help="use every N-th frame (default: all frames)")
+    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="start, in seconds after the first frame (default: 0)")
+    parser.add_argument(
+        "--end", type=float, metavar="S", help="end, in seconds after the first frame, exclusive (default: the end of the video)"
+    )
     add_model_arguments(parser)
     add_mask_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Checks all arguments, then segments frame by frame, then moves the results to the output folder."""
+    """Check the arguments, segment frame by frame, and move the results to the output folder."""
     from refseg.inference.timeline import Timeline, timeline_record
     from refseg.inference.video import VideoPredictor
     from refseg.video.reader import open_clip
@@ -47,14 +49,14 @@ def run(arguments: argparse.Namespace) -> None:
 
     path: Path = arguments.input
     if not path.is_file():
-        raise VideoError(f"there is no video {path}: expected the path of a file")
+        raise VideoError(f"there is no video {path}, expected a video file: check the path")
     clip = open_clip(str(path), Sampling(fps=arguments.fps, stride=arguments.stride, start=arguments.start, end=arguments.end))
     check_refinement(arguments.refine)
     predictor = load_predictor(arguments)
     expression = predictor.tokenizer.encode(arguments.expression)
     timeline = Timeline()
     with output_folder(arguments.output, last=TIMELINE) as staging:
-        damage = _answer(VideoPredictor(predictor), clip, arguments, staging, timeline)
+        damage = _segment_frames(VideoPredictor(predictor), clip, arguments, staging, timeline)
         record = timeline_record(
             timeline,
             source=str(path),
@@ -70,8 +72,17 @@ def run(arguments: argparse.Namespace) -> None:
     print(summary(timeline, damage))
 
 
-def _answer(predictor: "VideoPredictor", clip: "Clip", arguments: argparse.Namespace, folder: Path, timeline: "Timeline") -> str | None:
-    """Writes masks and overlays of all frames. Returns why it ended early if the video is damaged. Raises VideoError if no frame could be read."""
+def _segment_frames(
+    predictor: "VideoPredictor",
+    clip: "Clip",
+    arguments: argparse.Namespace,
+    folder: Path,
+    timeline: "Timeline",
+) -> str | None:
+    """Write masks and overlays of all frames and add them to the timeline.
+
+    Returns why it ended early if the video is damaged, otherwise None. Raises VideoError if no frame can be read.
+    """
     import numpy as np
 
     from refseg.images import save_png
@@ -90,7 +101,7 @@ def _answer(predictor: "VideoPredictor", clip: "Clip", arguments: argparse.Names
                 save_png(folder / mask_name(result.frame.number), mask.astype(np.uint8) * 255)
                 writer.add(overlay(result.frame.image, mask), result.frame.time - clip.times[0])
                 if sys.stderr.isatty():
-                    _tell(len(timeline.moments), len(clip), time.perf_counter() - started)
+                    _show_progress(len(timeline.moments), len(clip), time.perf_counter() - started)
         except VideoError as error:
             if not timeline.moments:
                 raise
@@ -98,22 +109,22 @@ def _answer(predictor: "VideoPredictor", clip: "Clip", arguments: argparse.Names
     return damage
 
 
-def _tell(done: int, total: int, seconds: float) -> None:
-    """Frames done, rate and time left, on one line of the console."""
+def _show_progress(done: int, total: int, seconds: float) -> None:
+    """Show frames done, rate and time left on one line of the console."""
     rate = done / max(seconds, 1e-9)
     left = (total - done) / rate
     ending = "\n" if done == total else ""
-    print(f"\r{done}/{total} frames, {rate:.1f} a second, {left:.0f} s left ", end=ending, file=sys.stderr, flush=True)
+    print(f"\r{done}/{total} frames, {rate:.1f} per second, {left:.0f} s left ", end=ending, file=sys.stderr, flush=True)
 
 
 def summary(timeline: "Timeline", damage: str | None) -> str:
-    """One line for the console."""
+    """Describe the result in one line for the console."""
     moments = timeline.moments
     area = sum(moment.area for moment in moments) / len(moments)
-    doubtful = sum(moment.doubtful for moment in moments)
-    notes = [f"overlay.mp4: {len(moments)} frames, {area:.1%} of the frame on average"]
-    if doubtful:
-        notes.append(f"{doubtful} doubtful")
+    uncertain = sum(moment.doubtful for moment in moments)
+    notes = [f"overlay.mp4: {len(moments)} frames, mask covers {area:.1%} of the frame on average"]
+    if uncertain:
+        notes.append(f"{uncertain} uncertain")
     if all(moment.absent for moment in moments):
         notes.append("probably not in this video")
     if damage is not None:

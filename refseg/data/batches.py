@@ -17,8 +17,8 @@ from refseg.data.image_sampler import ImageSampler
 from refseg.data.masks import BoolMask, box_of
 from refseg.data.scenes import Scene
 from refseg.errors import DataError
-from refseg.images import PAD_VALUE, Letterbox
 from refseg.language import Tokenizer
+from refseg.letterbox import PAD_VALUE, Letterbox
 
 DEFAULT_AUGMENTATION = AugmentationConfig()
 TARGET_STRIDE = 4

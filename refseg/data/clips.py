@@ -20,8 +20,9 @@ from refseg.data.scenes import Scene
 from refseg.data.sequences import LabelledClip
 from refseg.data.wording import reads_writing
 from refseg.errors import DataError
-from refseg.images import Letterbox, load_image
+from refseg.images import load_image
 from refseg.language import Tokenizer
+from refseg.letterbox import Letterbox
 
 UintImage = NDArray[np.uint8]
 LARGEST_STEP = 3  # frames of a clip that lie between two of a window, at most

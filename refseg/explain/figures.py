@@ -29,7 +29,7 @@ from refseg.explain.sections import described
 from refseg.explain.view import reduced
 from refseg.explain.wording import level_names, signed
 from refseg.files import replacing
-from refseg.image_encoding import coloured
+from refseg.image_encoding import colorized
 from refseg.rendering import overlay
 
 if TYPE_CHECKING:
@@ -127,15 +127,15 @@ def maps_figure(answer: Segmentation, threshold: float | None = None) -> Figure:
         sheet = _Sheet(max((len(maps) for _, maps in columns), default=0), len(columns), height / width)
         mask = small.mask(threshold)
         _show(sheet.above[0], overlay(picture, mask), "mask" if mask.any() else "mask: empty")
-        _show(sheet.above[1], coloured(small.probability, picture), "probability")
+        _show(sheet.above[1], colorized(small.probability, picture), "probability")
         if small.response is None:
             sheet.above[2].remove()
         else:
-            _show(sheet.above[2], coloured(small.response, picture), "response")
+            _show(sheet.above[2], colorized(small.response, picture), "response")
         for level, (row, name) in enumerate(zip(sheet.below, level_names(len(sheet.below)), strict=True)):
             for axes, (head, maps) in zip(row, columns, strict=True):
                 if level < len(maps):
-                    _show(axes, coloured(maps[level], picture), "" if level else head)
+                    _show(axes, colorized(maps[level], picture), "" if level else head)
                 else:
                     axes.set_axis_off()
             row[0].set_ylabel(name, color=SUBDUED, fontsize=7)

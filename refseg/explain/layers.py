@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from refseg.explain.candidates import Candidate
-from refseg.image_encoding import coloured, jpeg_uri, reduced_image, reduced_map
-from refseg.rendering import DEFAULT_COLOUR, edge, parse_colour
+from refseg.image_encoding import colorized, jpeg_uri, reduced_image, reduced_map
+from refseg.rendering import DEFAULT_COLOR, edge, parse_color
 
 Paint = tuple[int, int, int, int]
 """Red, green, blue and opacity, 0..255."""
@@ -23,7 +23,7 @@ Paint = tuple[int, int, int, int]
 PICTURE_BYTES = 700_000  # of the image's data URI at most; photos stay far below at the first of the steps
 PICTURE_STEPS = ((1280, 85), (1280, 70), (960, 70), (800, 60), (640, 50), (480, 40))  # longest side in pixels, JPEG quality
 
-MASK = parse_colour(DEFAULT_COLOUR)
+MASK = parse_color(DEFAULT_COLOR)
 KEPT, LOST, GAINED = (255, 255, 255), (245, 130, 32), (41, 151, 255)  # distinguished by those who see no red or green, too
 
 
@@ -40,9 +40,9 @@ def picture_uri(image: NDArray[np.uint8], budget: int = PICTURE_BYTES) -> str:
 
 
 def map_uri(values: NDArray[np.floating]) -> str:
-    """A map (H, W) in 0..1 in the colors of `refseg.image_encoding.coloured`, as a JPEG without the image below."""
+    """A map (H, W) in 0..1 in the colors of `refseg.image_encoding.colorized`, as a JPEG without the image below."""
     alone = np.asarray(values, dtype=np.float32)
-    return jpeg_uri(coloured(alone, np.zeros((*alone.shape, 3), np.uint8), strength=1), 70)
+    return jpeg_uri(colorized(alone, np.zeros((*alone.shape, 3), np.uint8), strength=1), 70)
 
 
 def mask_uri(mask: NDArray[np.bool_]) -> str:

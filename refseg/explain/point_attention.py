@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from refseg.errors import InputError, UnavailableError
-from refseg.images import Letterbox
+from refseg.letterbox import Letterbox
 from refseg.models.system import AttendsFromPlace
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from refseg.errors import CheckpointError, InputError
-from refseg.images import Letterbox, load_image, network_input
+from refseg.images import load_image
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.checkpoint import load_checkpoint
 from refseg.inference.device import check_precision, choose_device, choose_precision
@@ -23,6 +23,7 @@ from refseg.inference.nested_tensors import all_finite, map_tensors, tensors_of
 from refseg.inference.response import strongest_channels
 from refseg.inference.segmentation import Segmentation
 from refseg.language import Expression, Tokenizer, Vocabulary
+from refseg.letterbox import Letterbox, network_input
 from refseg.models.config import SystemConfig
 from refseg.models.layers.precision import at_least_float32
 from refseg.models.system import GATE, RESPONSE, WORD_ATTENTION, WORD_MAPS, Answer, Encoded, MapDescription, System

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from refseg.images import Letterbox
+from refseg.letterbox import Letterbox
 
 
 def strongest_channels(features: Tensor, letterbox: Letterbox) -> Tensor:

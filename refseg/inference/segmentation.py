@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.errors import InputError
-from refseg.images import Letterbox
 from refseg.inference.crf import refine_mask
 from refseg.inference.uncertainty import uncertainty_of
+from refseg.letterbox import Letterbox
 
 if TYPE_CHECKING:
     from refseg.models.system import MapDescription

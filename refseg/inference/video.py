@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from refseg.errors import VideoError
-from refseg.images import Letterbox
 from refseg.inference.predictor import Predictor
 from refseg.inference.segmentation import Segmentation
 from refseg.language import Expression
+from refseg.letterbox import Letterbox
 from refseg.models.clips import StillReader
 from refseg.models.system import ClipReader, ReadsVideos
 from refseg.video.reader import Frame, open_clip

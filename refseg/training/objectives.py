@@ -13,8 +13,8 @@ from refseg.data.clips import ClipSampler
 from refseg.data.expression_mix import ExpressionChooser
 from refseg.data.sources import TrainingSource
 from refseg.errors import DataError
-from refseg.images import PAD_VALUE
 from refseg.language import UNK, Tokenizer
+from refseg.letterbox import PAD_VALUE
 from refseg.models.regions.losses import FOUND, boxes_of_masks, instance_loss, matched_regions, number_loss, selection_loss
 from refseg.models.system import Answer, ChoosesRegions, ReadsVideos, System, Targets
 from refseg.training.losses import LossWeights, batch_iou, weighted_total

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from refseg.rendering import DEFAULT_COLOUR
+from refseg.rendering import DEFAULT_COLOR
 from refseg.ui.assets import call_module
 from refseg.ui.theme import MASK_COLORS
 
@@ -50,7 +50,7 @@ def build_overlay_controls(prefix: str, threshold: float, extra: Sequence[gr.Che
         with gr.Row(elem_classes="rs-switches"):
             color = gr.Radio(
                 MASK_COLORS,
-                value=DEFAULT_COLOUR,
+                value=DEFAULT_COLOR,
                 label="Color",
                 min_width=180,
                 scale=2,
@@ -65,4 +65,4 @@ def build_overlay_controls(prefix: str, threshold: float, extra: Sequence[gr.Che
 
 def initial_settings(threshold: float) -> dict[str, Any]:
     """The initial values of the controls, for the first value of the widget."""
-    return {"threshold": threshold, "opacity": OPACITY, "color": DEFAULT_COLOUR, "outline": True}
+    return {"threshold": threshold, "opacity": OPACITY, "color": DEFAULT_COLOR, "outline": True}

@@ -5,13 +5,13 @@ from typing import Any
 import gradio as gr
 from gradio.themes.utils import fonts
 
-from refseg.rendering import DEFAULT_COLOUR
+from refseg.rendering import DEFAULT_COLOR
 from refseg.ui.assets import static_text
 from refseg.ui.session import MAX_SESSIONS
 
 STYLES = ("page.css", "why/why_panel.css", "annotate/editor.css")
 MASK_COLORS = [
-    ("pink", DEFAULT_COLOUR),
+    ("pink", DEFAULT_COLOR),
     ("orange", "#ff8a00"),
     ("lime", "#7bd500"),
     ("cyan", "#00c2e0"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from refseg.image_encoding import gray_uri
-from refseg.rendering import edge, parse_colour
+from refseg.rendering import edge, parse_color
 from tests.browser.visitor import Site
 
 pytestmark = pytest.mark.browser
@@ -53,7 +53,7 @@ def test_pixels_that_reach_the_level_are_colored_and_no_others(page: Any, values
     mask = values >= 60.5
     count, pixels = painted(page, values, 60.5, color="#10a0ff", opacity=0.2, outline=outline)
     expected = np.full((*SIZE, 4), 7, np.uint8)
-    expected[mask] = (*parse_colour("#10a0ff"), 51)
+    expected[mask] = (*parse_color("#10a0ff"), 51)
     if outline:
         expected[edge(mask, 1), 3] = 255
     assert count == mask.sum() and np.array_equal(pixels, expected)

@@ -1,4 +1,4 @@
-"""A picture on the disk and the command `segment` with the tiny model."""
+"""An image file, and the command `segment` with the tiny model."""
 
 from pathlib import Path
 
@@ -12,15 +12,15 @@ from tests.commands.console import Segment
 
 
 @pytest.fixture
-def picture(tmp_path: Path, sample_image: NDArray[np.uint8]) -> Path:
-    path = tmp_path / "picture.png"
+def image_path(tmp_path: Path, sample_image: NDArray[np.uint8]) -> Path:
+    path = tmp_path / "photo.png"
     save_png(path, sample_image)
     return path
 
 
 @pytest.fixture
 def segment(tiny_checkpoint: Path, tmp_path: Path) -> Segment:
-    """Run `segment` with the tiny model into OUTPUT."""
+    """Run `segment` with the tiny model; results go to `output`."""
 
     def run(image: Path, *arguments: str, output: Path = tmp_path / "out") -> int:
         model = ["--model", str(tiny_checkpoint), "--device", "cpu", "--precision", "float32"]

@@ -1,4 +1,4 @@
-"""What tests of the command line share."""
+"""Helpers of the command-line tests."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ Patch = pytest.MonkeyPatch
 
 
 def complaint(capture: Capture) -> str:
-    """The one line on standard error; nothing else was printed."""
+    """Return the only line on standard error; standard output must be empty."""
     printed = capture.readouterr()
     assert printed.out == ""
     assert printed.err.count("\n") == 1 and printed.err.endswith("\n") and printed.err.startswith("refseg: ")
@@ -19,4 +19,5 @@ def complaint(capture: Capture) -> str:
 
 
 def tree(folder: Path) -> set[str]:
+    """Return the relative paths of everything in a folder."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}

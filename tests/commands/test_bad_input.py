@@ -1,4 +1,4 @@
-"""What a person can get wrong about the picture and the expression: the right result or one sentence, and no file left behind."""
+"""Invalid images and expressions give the right result or a one-line error, and leave no file."""
 
 import io
 import struct
@@ -16,14 +16,14 @@ EXPRESSIONS = {"empty": "", "blank": " \t\n", "emoji": "🐶🎈", "10,000 chara
 
 
 @pytest.mark.parametrize("text", EXPRESSIONS.values(), ids=EXPRESSIONS)
-def test_unusable_expressions(segment: Segment, picture: Path, tmp_path: Path, capsys: Capture, text: str) -> None:
-    assert segment(picture, "--expression", "dog", f"--expression={text}") == 2
+def test_unusable_expressions(segment: Segment, image_path: Path, tmp_path: Path, capsys: Capture, text: str) -> None:
+    assert segment(image_path, "--expression", "dog", f"--expression={text}") == 2
     assert complaint(capsys).startswith("the expression ")
-    assert tree(tmp_path) == {"picture.png"}
+    assert tree(tmp_path) == {"photo.png"}
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG whose header promises that size, with next to no data."""
+    """A PNG whose header has that size, with almost no data."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -32,16 +32,16 @@ def bomb(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
 
 
-PICTURES = {
-    "text renamed": (b"This is no picture.", "not a picture"),
-    "empty": (b"", "not a picture"),
+IMAGES = {
+    "text renamed": (b"This is not an image.", "not an image"),
+    "empty": (b"", "not an image"),
     "cut off": (bomb(64, 64)[:60], "cannot be decoded"),
     "20,000 x 20,000": (bomb(20_000, 20_000), "expected at most 50 megapixels"),
 }
 
 
-@pytest.mark.parametrize("data, message", PICTURES.values(), ids=PICTURES)
-def test_unusable_pictures(segment: Segment, tmp_path: Path, capsys: Capture, data: bytes, message: str) -> None:
+@pytest.mark.parametrize("data, message", IMAGES.values(), ids=IMAGES)
+def test_unusable_images(segment: Segment, tmp_path: Path, capsys: Capture, data: bytes, message: str) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(data)
     assert segment(path, "--expression", "dog") == 2
@@ -49,41 +49,41 @@ def test_unusable_pictures(segment: Segment, tmp_path: Path, capsys: Capture, da
     assert tree(tmp_path) == {"photo.jpg"}
 
 
-def test_no_picture(segment: Segment, tmp_path: Path, capsys: Capture) -> None:
+def test_missing_image(segment: Segment, tmp_path: Path, capsys: Capture) -> None:
     for path in (tmp_path / "nothing.jpg", tmp_path):
         assert segment(path, "--expression", "dog") == 2
-        assert "there is no picture" in complaint(capsys)
+        assert "there is no image" in complaint(capsys)
     assert segment(tmp_path / ("x" * 400), "--expression", "dog") == 2
     assert "File name too long" in complaint(capsys)
 
 
-def saved(picture: Image.Image, kind: str, **options: Any) -> bytes:
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
-def kinds_of_pictures() -> dict[str, bytes]:
-    grey = Image.fromarray(np.linspace(0, 255, 20 * 30).reshape(20, 30).astype(np.uint8))
-    colour = grey.convert("RGB")
-    turned = Image.Exif()
-    turned[0x0112] = 6
+def kinds_of_images() -> dict[str, bytes]:
+    gray = Image.fromarray(np.linspace(0, 255, 20 * 30).reshape(20, 30).astype(np.uint8))
+    color = gray.convert("RGB")
+    rotated = Image.Exif()
+    rotated[0x0112] = 6
     return {
-        "1x1": saved(colour.resize((1, 1)), "PNG"),
-        "cmyk": saved(colour.convert("CMYK"), "JPEG"),
-        "16 bit": saved(Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30) * 100), "PNG"),
-        "palette": saved(colour.quantize(8), "PNG"),
-        "alpha": saved(colour.convert("RGBA"), "PNG"),
-        "animation": saved(colour, "GIF", save_all=True, append_images=[colour.rotate(90), colour]),
-        "turned": saved(colour, "JPEG", exif=turned),
+        "1x1": encoded(color.resize((1, 1)), "PNG"),
+        "cmyk": encoded(color.convert("CMYK"), "JPEG"),
+        "16 bit": encoded(Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30) * 100), "PNG"),
+        "palette": encoded(color.quantize(8), "PNG"),
+        "alpha": encoded(color.convert("RGBA"), "PNG"),
+        "animation": encoded(color, "GIF", save_all=True, append_images=[color.rotate(90), color]),
+        "rotated": encoded(color, "JPEG", exif=rotated),
     }
 
 
-@pytest.mark.parametrize("kind", kinds_of_pictures())
-def test_odd_pictures(segment: Segment, tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", kinds_of_images())
+def test_unusual_images(segment: Segment, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "photo"
-    path.write_bytes(kinds_of_pictures()[kind])
+    path.write_bytes(kinds_of_images()[kind])
     assert segment(path, "--expression", "dog") == 0
-    size = {"1x1": (1, 1), "turned": (20, 30)}.get(kind, (30, 20))
+    size = {"1x1": (1, 1), "rotated": (20, 30)}.get(kind, (30, 20))
     with Image.open(tmp_path / "out" / "masks" / "000.png") as mask:
         assert mask.size == size

@@ -1,4 +1,4 @@
-"""`evaluate` on a data set of three expressions."""
+"""`evaluate` on a dataset of three expressions."""
 
 import json
 from pathlib import Path
@@ -13,8 +13,8 @@ from tests.commands.console import Capture, complaint, tree
 
 
 @pytest.fixture
-def data_set(tmp_path: Path, sample_image: NDArray[np.uint8]) -> Path:
-    """Two pictures, three expressions, one of them without words."""
+def dataset_path(tmp_path: Path, sample_image: NDArray[np.uint8]) -> Path:
+    """Two images and three expressions, one of which has no words."""
     root = tmp_path / "data"
     (root / "images").mkdir(parents=True)
     images, annotations, references = [], [], []
@@ -23,17 +23,17 @@ def data_set(tmp_path: Path, sample_image: NDArray[np.uint8]) -> Path:
         images.append({"id": number, "file_name": f"{number}.png", "width": 90, "height": 60})
         square = [[10, 15, 35, 15, 35, 45, 10, 45]]
         annotations.append({"id": number, "image_id": number, "category_id": 1, "segmentation": square, "iscrowd": 0})
-        said = [{"sent": sentence} for sentence in sentences]
-        references.append({"ref_id": number, "ann_id": number, "image_id": number, "split": split, "sentences": said})
-    coco = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "thing"}]}
+        sentences_ = [{"sent": sentence} for sentence in sentences]
+        references.append({"ref_id": number, "ann_id": number, "image_id": number, "split": split, "sentences": sentences_})
+    coco = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "object"}]}
     (root / "instances.json").write_text(json.dumps(coco), encoding="utf-8")
     (root / "expressions.json").write_text(json.dumps(references), encoding="utf-8")
     return root
 
 
-def test_evaluate(data_set: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_evaluate(dataset_path: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: Capture) -> None:
     target = tmp_path / "new" / "figures.json"
-    base = ["evaluate", "--data", str(data_set), "--format", "refcoco", "--model", str(tiny_checkpoint), "--device", "cpu"]
+    base = ["evaluate", "--data", str(dataset_path), "--format", "refcoco", "--model", str(tiny_checkpoint), "--device", "cpu"]
     assert main([*base, "--split", "val", "--json", str(target)]) == 0
     printed = capsys.readouterr()
     assert "overall IoU" in printed.out and "P@0.5" in printed.out and printed.err == ""
@@ -50,5 +50,5 @@ def test_evaluate(data_set: Path, tiny_checkpoint: Path, tmp_path: Path, capsys:
     assert json.loads(target.read_text(encoding="utf-8"))["absence"]["present"] == 2
     assert main([*base, "--split", "test"]) == 2
     assert "got the split 'test', expected one of those there: train, val" in complaint(capsys)
-    assert main([*base, "--json", str(data_set)]) == 2
+    assert main([*base, "--json", str(dataset_path)]) == 2
     assert "cannot write to" in complaint(capsys)

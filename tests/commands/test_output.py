@@ -1,4 +1,4 @@
-"""Folders of results: whole or not at all."""
+"""Output folders receive all results or none."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def test_an_existing_folder_keeps_other_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_a_failure_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+def test_a_failure_removes_new_folders(tmp_path: Path, error: type[BaseException]) -> None:
     def fail() -> None:
         with output_folder(tmp_path / "a" / "b", last="result") as staging:
             write(staging, "masks/0")
@@ -43,7 +43,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path, error: type[BaseException]) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+def test_a_failure_keeps_existing_files(tmp_path: Path) -> None:
     write(tmp_path, "result")
 
     def fail() -> None:
@@ -56,8 +56,8 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["result"]
 
 
-def test_last_comes_last(tmp_path: Path) -> None:
-    """A folder stands where the mask should go: the old result must not be replaced by one whose mask is missing."""
+def test_the_last_file_is_moved_last(tmp_path: Path) -> None:
+    """A folder has the name of the mask. The old result must not be replaced by one whose mask is missing."""
     write(tmp_path, "result")
     (tmp_path / "zmask").mkdir()
 
@@ -72,7 +72,7 @@ def test_last_comes_last(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["result", "zmask"]
 
 
-def test_places_that_cannot_be_written(tmp_path: Path) -> None:
+def test_unwritable_paths(tmp_path: Path) -> None:
     write(tmp_path, "file")
     with pytest.raises(InputError, match="is a file, expected a folder"), output_folder(tmp_path / "file", last=""):
         pass

@@ -1,4 +1,4 @@
-"""Progress on the console."""
+"""Progress bar on the console."""
 
 import contextlib
 import sys
@@ -8,7 +8,7 @@ import pytest
 from refseg.commands.progress import counting
 
 
-def test_a_terminal_gets_count_rate_and_time_left(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_count_rate_and_time_left(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     with counting("images") as progress:
         for done in (1, 2, 3):
@@ -26,7 +26,7 @@ def test_an_error_ends_the_line(capsys: pytest.CaptureFixture[str], monkeypatch:
     assert capsys.readouterr().err.endswith("\n")
 
 
-def test_nothing_is_printed_when_standard_error_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_printed_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with counting("images") as progress:
         progress(1, 2)
         progress(2, 2)

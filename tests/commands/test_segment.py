@@ -1,4 +1,4 @@
-"""`segment`: files and keys are promises."""
+"""`segment`: the files and the JSON keys of its contract."""
 
 import json
 import os
@@ -18,15 +18,15 @@ from refseg.inference import crf
 from tests.commands.console import Capture, Patch, Segment, complaint, tree
 
 
-def test_segment_writes_what_was_promised(
-    segment: Segment, picture: Path, sample_image: NDArray[np.uint8], tmp_path: Path, capsys: Capture
+def test_segment_writes_all_files_and_keys(
+    segment: Segment, image_path: Path, sample_image: NDArray[np.uint8], tmp_path: Path, capsys: Capture
 ) -> None:
-    assert segment(picture, "--expression", "the red circle", "--expression", "florp on the left", "--threshold", "0.5") == 0
+    assert segment(image_path, "--expression", "the red circle", "--expression", "florp on the left", "--threshold", "0.5") == 0
     out = tmp_path / "out"
     assert tree(out) == {"result.json", "masks", "masks/000.png", "masks/001.png", "overlays", "overlays/000.png", "overlays/001.png"}
     result = json.loads((out / "result.json").read_text(encoding="utf-8"))
     assert list(result) == ["image", "model", "segmentations"]
-    assert (result["image"], result["model"]) == (str(picture), "tiny")
+    assert (result["image"], result["model"]) == (str(image_path), "tiny")
     keys = ["expression", "tokens", "unknown", "truncated", "mask", "threshold", "peak", "area_fraction", "word_attention"]
     keys += ["presence", "verdict", "confidence", "uncertainty", "refined", "gate", "skipped"]
     for number, found in enumerate(result["segmentations"]):
@@ -48,12 +48,12 @@ def test_segment_writes_what_was_promised(
     assert "unknown word florp" in printed.out.splitlines()[1] and printed.err == ""
 
 
-def test_more_than_20_words_are_cut_and_that_is_said(segment: Segment, picture: Path, tmp_path: Path, capsys: Capture) -> None:
-    assert segment(picture, "--expression", "the dog " * 11) == 0
+def test_more_than_20_words_are_truncated_and_reported(segment: Segment, image_path: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert segment(image_path, "--expression", "the dog " * 11) == 0
     (found,) = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["segmentations"]
     assert found["truncated"] is True and len(found["tokens"]) == 20
     assert {"step": "words", "reason": "the model reads at most 20 words; not read: the dog"} in found["skipped"]
-    assert "only the first 20 words were read" in capsys.readouterr().out
+    assert "only the first 20 words were used" in capsys.readouterr().out
 
 
 def test_names_and_words_of_any_script(segment: Segment, sample_image: NDArray[np.uint8], tmp_path: Path, capsys: Capture) -> None:
@@ -75,30 +75,30 @@ def test_a_file_name_that_is_not_unicode(segment: Segment, sample_image: NDArray
     assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["image"].endswith("??.png")
 
 
-@pytest.mark.skipif(not crf.available(), reason="pydensecrf2 is not installed here")
-def test_refinement(segment: Segment, picture: Path, tmp_path: Path) -> None:
-    assert segment(picture, "--expression", "dog", "--refine", "crf", "--threshold", "0.5") == 0
+@pytest.mark.skipif(not crf.available(), reason="pydensecrf2 is not installed")
+def test_refinement(segment: Segment, image_path: Path, tmp_path: Path) -> None:
+    assert segment(image_path, "--expression", "dog", "--refine", "crf", "--threshold", "0.5") == 0
     assert (tmp_path / "out" / "masks" / "000.png").is_file()
     (found,) = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["segmentations"]
     assert found["refined"] is True
 
 
-def test_refinement_where_it_is_missing(segment: Segment, picture: Path, tmp_path: Path, monkeypatch: Patch, capsys: Capture) -> None:
+def test_refinement_that_is_not_installed(segment: Segment, image_path: Path, tmp_path: Path, monkeypatch: Patch, capsys: Capture) -> None:
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
-    assert segment(picture, "--expression", "dog", "--refine", "crf") == 2
+    assert segment(image_path, "--expression", "dog", "--refine", "crf") == 2
     assert "pip install pydensecrf2" in complaint(capsys)
     assert not (tmp_path / "out").exists()
 
 
-def test_only_unknown_words_still_answer(segment: Segment, picture: Path, tmp_path: Path) -> None:
-    assert segment(picture, "--expression", "florp glorb") == 0
+def test_unknown_words_only(segment: Segment, image_path: Path, tmp_path: Path) -> None:
+    assert segment(image_path, "--expression", "florp glorb") == 0
     assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["segmentations"][0]["unknown"] == ["florp", "glorb"]
 
 
-def test_explain_adds_why(segment: Segment, picture: Path, tmp_path: Path) -> None:
+def test_explain_adds_files(segment: Segment, image_path: Path, tmp_path: Path) -> None:
     expression = ["--expression", "the red florp"]
-    assert segment(picture, *expression, output=tmp_path / "plain") == 0
-    assert segment(picture, *expression, "--explain") == 0
+    assert segment(image_path, *expression, output=tmp_path / "plain") == 0
+    assert segment(image_path, *expression, "--explain") == 0
     out = tmp_path / "out"
     words = [f"word_{word:02d}" for word in range(3)]
     maps = {f"maps/{kind}_level_{level}.png" for kind in (*words, "memory_gate", "reset_gate") for level in (1, 2, 3)}
@@ -118,11 +118,11 @@ def test_explain_adds_why(segment: Segment, picture: Path, tmp_path: Path) -> No
     assert all(0 <= one["iou"] <= 1 and -1 <= one["presence_change"] <= 1 for one in why["leave_one_out"])
     assert 0 <= why["presence"] <= 1
     report = (out / "report.html").read_text(encoding="utf-8")
-    assert all(text in report for text in ("picture.png", "tiny", "float32", "SHA-256", "UTC", "does not know \u201cflorp\u201d"))
+    assert all(text in report for text in ("photo.png", "tiny", "float32", "SHA-256", "UTC", "does not know \u201cflorp\u201d"))
 
 
-def test_explain_of_several_expressions(segment: Segment, picture: Path, tmp_path: Path) -> None:
-    assert segment(picture, "--expression", "red circle", "--expression", "dog", "--explain", "--threshold", "0.3") == 0
+def test_explain_of_several_expressions(segment: Segment, image_path: Path, tmp_path: Path) -> None:
+    assert segment(image_path, "--expression", "red circle", "--expression", "dog", "--explain", "--threshold", "0.3") == 0
     out = tmp_path / "out"
     whole = json.loads((out / "explain.json").read_text(encoding="utf-8"))
     each = [json.loads((out / "explain" / name / "explain.json").read_text(encoding="utf-8")) for name in ("000", "001")]
@@ -132,39 +132,39 @@ def test_explain_of_several_expressions(segment: Segment, picture: Path, tmp_pat
     assert "explain/001/report.html" in (out / "report.html").read_text(encoding="utf-8")
 
 
-def test_explain_writes_all_or_nothing(segment: Segment, picture: Path, tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
-    assert segment(picture, "--expression", "dog", "--expression", "!?", "--explain") == 2
+def test_explain_writes_all_or_nothing(segment: Segment, image_path: Path, tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
+    assert segment(image_path, "--expression", "dog", "--expression", "!?", "--explain") == 2
     assert "the expression " in complaint(capsys)
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(refseg.explain.record, "report_html", full)
-    assert segment(picture, "--expression", "dog", "--explain") == 2
+    assert segment(image_path, "--expression", "dog", "--explain") == 2
     assert "No space left on device" in complaint(capsys)
-    assert tree(tmp_path) == {"picture.png"}
+    assert tree(tmp_path) == {"photo.png"}
 
 
-def test_unusable_models_devices_and_outputs(picture: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: Capture) -> None:
-    base = ["segment", "--image", str(picture), "--expression", "dog", "--output"]
+def test_unusable_models_devices_and_outputs(image_path: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: Capture) -> None:
+    base = ["segment", "--image", str(image_path), "--expression", "dog", "--output"]
     for arguments, message in (
-        ([*base, str(tmp_path / "out"), "--model", str(picture)], "is a file, expected a folder"),
+        ([*base, str(tmp_path / "out"), "--model", str(image_path)], "is a file, expected a folder"),
         ([*base, str(tmp_path / "out"), "--model", str(tmp_path)], "has no config.json"),
         ([*base, str(tmp_path / "out"), "--device", "gpu"], "expected auto, cpu, cuda"),
         ([*base, str(tmp_path / "out"), "--precision", "half"], "expected one of auto, float32"),
-        ([*base, str(picture), "--model", str(tiny_checkpoint), "--device", "cpu"], "is a file, expected a folder"),
-        ([*base, str(picture / "below"), "--model", str(tiny_checkpoint), "--device", "cpu"], "cannot write to"),
+        ([*base, str(image_path), "--model", str(tiny_checkpoint), "--device", "cpu"], "is a file, expected a folder"),
+        ([*base, str(image_path / "below"), "--model", str(tiny_checkpoint), "--device", "cpu"], "cannot write to"),
     ):
         assert main(arguments) == 2
         assert message in complaint(capsys)
-        assert tree(tmp_path) == {"picture.png"}
+        assert tree(tmp_path) == {"photo.png"}
 
 
-def test_nothing_is_left_when_writing_fails(segment: Segment, picture: Path, tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
+def test_a_write_error_leaves_no_file(segment: Segment, image_path: Path, tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(refseg.rendering, "overlay", full)
-    assert segment(picture, "--expression", "dog", output=tmp_path / "a" / "b") == 2
+    assert segment(image_path, "--expression", "dog", output=tmp_path / "a" / "b") == 2
     assert "No space left on device" in complaint(capsys)
-    assert tree(tmp_path) == {"picture.png"}
+    assert tree(tmp_path) == {"photo.png"}

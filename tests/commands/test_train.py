@@ -1,4 +1,4 @@
-"""`train` hands on what was asked for."""
+"""`train` passes its arguments to the training loop."""
 
 import errno
 from pathlib import Path
@@ -11,7 +11,7 @@ from refseg.cli import main
 from tests.commands.console import Capture, Patch, complaint, tree
 
 
-def test_train_is_called_with_what_was_asked_for(tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
+def test_arguments_are_passed_to_the_training_loop(tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
     calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
     def train(*arguments: Any, **options: Any) -> Path:
@@ -25,19 +25,19 @@ def test_train_is_called_with_what_was_asked_for(tmp_path: Path, capsys: Capture
     assert capsys.readouterr().out.strip() == str(tmp_path / "run" / "checkpoint")
 
 
-def test_train_without_such_a_recipe(tmp_path: Path, capsys: Capture) -> None:
+def test_unknown_recipe(tmp_path: Path, capsys: Capture) -> None:
     assert main(["train", "--recipe", "no_such", "--data", str(tmp_path), "--output", str(tmp_path / "run"), "--device", "cpu"]) == 2
     assert "no_such" in complaint(capsys)
     assert tree(tmp_path) == set()
 
 
-@pytest.mark.parametrize("file", ["pictures/1.jpg", None])
-def test_what_cannot_be_read_is_not_told_of_the_output(file: str | None, tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
+@pytest.mark.parametrize("file", ["images/1.jpg", None])
+def test_a_read_error_is_not_reported_as_a_write_error(file: str | None, tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
     def train(*arguments: Any, **options: Any) -> Path:
         raise OSError(errno.EIO, "Input/output error", file)
 
     monkeypatch.setattr(refseg.training.loop, "train_from_recipe", train)
     arguments = ["--data", str(tmp_path), "--output", str(tmp_path / "run"), "--device", "cpu"]
     assert main(["train", "--recipe", "compact", *arguments]) == 2
-    said = complaint(capsys)
-    assert f"cannot read {file or tmp_path} (Input/output error): check" in said and "write" not in said
+    message = complaint(capsys)
+    assert f"cannot read {file or tmp_path} (Input/output error), expected a readable file" in message and "write" not in message

@@ -1,4 +1,4 @@
-"""`video`: files and keys are promises; what cannot be used is one sentence, and leaves nothing."""
+"""`video`: the files and the JSON keys of its contract; errors are one line and leave no file."""
 
 import json
 import subprocess
@@ -52,7 +52,7 @@ def video(tiny_checkpoint: Path, tmp_path: Path) -> Video:
     return run
 
 
-def test_video_writes_what_was_promised(video: Video, clip: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_video_writes_all_files_and_keys(video: Video, clip: Path, tmp_path: Path, capsys: Capture) -> None:
     assert video(clip, "--stride", "3", "--threshold", "0.5") == 0
     out = tmp_path / "out"
     assert tree(out) == {"overlay.mp4", "masks", *(f"masks/{n:05d}.png" for n in range(4)), "timeline.json"}
@@ -64,9 +64,9 @@ def test_video_writes_what_was_promised(video: Video, clip: Path, tmp_path: Path
     before = None
     for frame in record["frames"]:
         assert list(frame) == ENTRY
-        with Image.open(out / frame["mask"]) as picture:
-            assert picture.mode == "L" and picture.size == (90, 60)
-            mask = np.asarray(picture)
+        with Image.open(out / frame["mask"]) as image:
+            assert image.mode == "L" and image.size == (90, 60)
+            mask = np.asarray(image)
         assert set(np.unique(mask)) <= {0, 255}
         assert frame["area_fraction"] == pytest.approx((mask > 0).mean(), abs=1e-6)
         if before is not None:
@@ -83,14 +83,14 @@ def test_video_writes_what_was_promised(video: Video, clip: Path, tmp_path: Path
     assert printed.out.startswith("overlay.mp4: 4 frames") and printed.err == ""
 
 
-def test_a_part_at_some_frames_a_second(video: Video, clip: Path, tmp_path: Path) -> None:
+def test_part_of_a_video_at_a_frame_rate(video: Video, clip: Path, tmp_path: Path) -> None:
     assert video(clip, "--fps", "5", "--start", "0.4", "--end", "1.0") == 0
     record = json.loads((tmp_path / "out" / "timeline.json").read_text(encoding="utf-8"))
     assert [frame["frame"] for frame in record["frames"]] == [4, 6, 8]
 
 
 @pytest.mark.parametrize("name", ["mp4 hevc", "avi h264", "ts h264"])
-def test_the_overlay_shows_the_frames_that_the_timeline_names(name: str, video: Video, tmp_path: Path) -> None:
+def test_overlay_and_timeline_have_the_same_frames(name: str, video: Video, tmp_path: Path) -> None:
     path = TABLE[name].write(tmp_path / f"clip.{TABLE[name].suffix}", range(80))
     assert video(path, "--fps", "6", "--threshold", "0.999999") == 0
     record = json.loads((tmp_path / "out" / "timeline.json").read_text(encoding="utf-8"))
@@ -102,7 +102,7 @@ def test_the_overlay_shows_the_frames_that_the_timeline_names(name: str, video: 
     assert all((tmp_path / "out" / frame["mask"]).is_file() for frame in record["frames"])
 
 
-def test_pixels_that_are_not_square_stay_so_in_the_overlay(video: Video, tmp_path: Path) -> None:
+def test_the_overlay_keeps_the_pixel_aspect(video: Video, tmp_path: Path) -> None:
     path = tmp_path / "wide.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=10)
@@ -118,7 +118,7 @@ def test_pixels_that_are_not_square_stay_so_in_the_overlay(video: Video, tmp_pat
         assert mask.size == (96, 64)
 
 
-def test_a_clip_that_breaks_off_gives_what_there_is(video: Video, tmp_path: Path, capsys: Capture) -> None:
+def test_a_truncated_video_gives_the_frames_before_the_damage(video: Video, tmp_path: Path, capsys: Capture) -> None:
     noise = [np.random.default_rng(seed).integers(0, 256, (60, 90, 3), dtype=np.uint8) for seed in range(20)]
     path = make_clip(tmp_path / "half.mp4", noise, options={"movflags": "faststart"})
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -133,22 +133,20 @@ def test_a_clip_that_breaks_off_gives_what_there_is(video: Video, tmp_path: Path
     [
         (["--fps", "2", "--stride", "2"], "not allowed with"),
         (["--fps", "0"], "got 0 frames a second"),
-        (["--stride", "0"], "expected a whole number of at least 1"),
+        (["--stride", "0"], "expected an integer of at least 1"),
         (["--start", "9"], "whose last frame is shown at 1.1 s"),
         (["--start", "1", "--end", "0.5"], "above the start"),
-        (["--expression", "!?"], "holds no word"),
+        (["--expression", "!?"], "expected at least one word"),
         (["--model", "nowhere/at/all/here"], "nowhere"),
     ],
 )
-def test_unusable_arguments_are_one_sentence(
-    arguments: list[str], reason: str, video: Video, clip: Path, tmp_path: Path, capsys: Capture
-) -> None:
+def test_unusable_arguments(arguments: list[str], reason: str, video: Video, clip: Path, tmp_path: Path, capsys: Capture) -> None:
     assert video(clip, *arguments) == 2
     assert reason in complaint(capsys)
     assert not (tmp_path / "out").exists()
 
 
-def test_unusable_clips_are_one_sentence(video: Video, tmp_path: Path, capsys: Capture) -> None:
+def test_unusable_videos(video: Video, tmp_path: Path, capsys: Capture) -> None:
     text = tmp_path / "text.mp4"
     text.write_text("hello")
     for path, reason in (
@@ -161,7 +159,7 @@ def test_unusable_clips_are_one_sentence(video: Video, tmp_path: Path, capsys: C
     assert not (tmp_path / "out").exists()
 
 
-def test_a_full_disk_leaves_nothing(clip: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_file(clip: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
     pytest.importorskip("resource")
     code = (
         "import resource, signal, sys\n"

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.images import Letterbox
 from refseg.inference.segmentation import Segmentation
+from refseg.letterbox import Letterbox
 
 
 def answer_with(probability: NDArray[np.float32], **changes: Any) -> Segmentation:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.explain.explanation import Explanation, WordLeftOut
-from refseg.images import Letterbox
 from refseg.inference.segmentation import Segmentation
+from refseg.letterbox import Letterbox
 from refseg.models.system import MapDescription
 
 LEVELS, GRID, SQUARE = 3, 16, 64

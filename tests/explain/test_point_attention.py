@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from refseg.errors import ExpressionError, InputError
 from refseg.explain import attention_at
 from refseg.explain.point_attention import cell_under
-from refseg.images import Letterbox
 from refseg.inference.predictor import EncodedImage, Predictor
+from refseg.letterbox import Letterbox
 
 SIDES = st.integers(1, 3000)
 

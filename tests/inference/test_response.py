@@ -2,8 +2,8 @@
 
 import torch
 
-from refseg.images import Letterbox
 from refseg.inference.response import strongest_channels
+from refseg.letterbox import Letterbox
 
 
 def test_the_strongest_channel_of_each() -> None:

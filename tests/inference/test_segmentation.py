@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from refseg.errors import InputError
-from refseg.images import Letterbox
 from refseg.inference import segmentation as module
 from refseg.inference.segmentation import Segmentation
+from refseg.letterbox import Letterbox
 
 
 def made(height: int = 40, width: int = 80, size: int = 64, logits: NDArray[np.float32] | None = None) -> Segmentation:

@@ -14,7 +14,7 @@ from refseg.annotation.layouts import UNNAMED
 from refseg.annotation.names import file_name, name_key
 from refseg.annotation.records import Layer, PictureRecord
 from refseg.errors import ProjectError
-from refseg.images import PictureHeader, load_image, opened_image, picture_header
+from refseg.images import ImageHeader, load_image, opened_image, read_image_header
 from refseg.png_chunks import without_large_metadata
 
 QUALITY = 95  # of JPEGs that are written anew
@@ -66,7 +66,7 @@ class Pictures:
         Raises ImageError, or ProjectError if the image has another size than its masks.
         """
         path = self._session.project.picture_path(record)
-        header = picture_header(path)
+        header = read_image_header(path)
         if (header.height, header.width) != (record.height, record.width):
             raise ProjectError(
                 f"the image {record.name} has {header.width} x {header.height} pixels, expected the {record.width} x {record.height} of its masks: "
@@ -91,7 +91,7 @@ class Pictures:
             self._session.report.alter("image", "; ".join(reasons), f"{record.name} -> {folder}{name}")
         return name
 
-    def _conversions(self, path: Path, header: PictureHeader) -> list[str]:
+    def _conversions(self, path: Path, header: ImageHeader) -> list[str]:
         """Why the pixels of an image cannot be copied as they are; empty if they can."""
         reasons = []
         if not header.upright:

@@ -18,7 +18,7 @@ from refseg.annotation.importers.values import numbers, original_id
 from refseg.annotation.records import MAX_LAYERS, MAX_TEXT, Id, Layer, is_text, now
 from refseg.data.masks import BoolMask, encode_rle, polygons_to_mask
 from refseg.errors import DataError
-from refseg.images import PictureHeader
+from refseg.images import ImageHeader
 
 FAR = 1e9  # pixels
 
@@ -59,7 +59,7 @@ class ObjectReader:
     is_complete: whether every object came with a mask of its own, so that no person has to look at the image again.
     """
 
-    header: PictureHeader
+    header: ImageHeader
     fit: SizeFit
     report: ImportReport
     where: str

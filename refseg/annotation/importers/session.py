@@ -17,7 +17,7 @@ from refseg.annotation.progress import Progress, silent
 from refseg.annotation.records import MAX_TEXT, STATES, PictureRecord, State, is_text
 from refseg.annotation.store import Project
 from refseg.errors import DataError, ImageError
-from refseg.images import picture_header
+from refseg.images import read_image_header
 
 Objects = Callable[[int, int], Iterable[ImportedObject]]
 """The objects of an image, given the height and width in pixels of the image as it was annotated."""
@@ -65,7 +65,7 @@ class ImportSession:
         is one of STATES; "accepted" does not outweigh the rule above.
         """
         try:
-            header = picture_header(path)
+            header = read_image_header(path)
         except (ImageError, OSError) as error:
             return self._skip("that cannot be read", where, error)
         try:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from refseg.data.masks import BoolMask
 from refseg.errors import DataError
-from refseg.images import PictureHeader
+from refseg.images import ImageHeader
 
 MAX_DEVIATION = 0.03  # of the ratio of height to width; sizes are rounded to pixels
 
@@ -43,7 +43,7 @@ class SizeFit:
     ambiguous: bool = False
 
     @classmethod
-    def of(cls, header: PictureHeader, annotated: tuple[int, int] | None) -> SizeFit:
+    def of(cls, header: ImageHeader, annotated: tuple[int, int] | None) -> SizeFit:
         """The fit for a size (height, width); None for annotations that give none.
 
         Raises DataError, naming both sizes, if the shapes differ.

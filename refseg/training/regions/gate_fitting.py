@@ -15,9 +15,10 @@ from torch import Tensor
 from refseg.data.masks import BoolMask
 from refseg.data.refcoco import ImageRecord, RefCocoDataset
 from refseg.errors import DataError
-from refseg.images import Letterbox, load_image
+from refseg.images import load_image
 from refseg.inference.predictor import Predictor
 from refseg.language import Vocabulary
+from refseg.letterbox import Letterbox
 from refseg.models.regions.carrier import EncodedWithRegions, Internals
 from refseg.models.regions.gate import gate_cues, mix_logits
 from refseg.models.system import ChoosesRegions, System

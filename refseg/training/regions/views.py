@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from refseg.images import PAD_VALUE, network_input
+from refseg.letterbox import PAD_VALUE, network_input
 
 SMALLEST, LARGEST = 0.6, 0.9  # of the square's side, at the smaller scale
 GAIN, SHIFT = 0.2, 0.08  # of contrast and brightness

@@ -6,7 +6,7 @@ import gradio as gr
 
 from refseg.annotation.records import MAX_TEXT, STATES
 from refseg.inference import crf
-from refseg.rendering import DEFAULT_COLOUR
+from refseg.rendering import DEFAULT_COLOR
 from refseg.ui.annotate.files import export_formats, import_formats
 from refseg.ui.annotate.requests import EditorRequests
 from refseg.ui.assets import load_module, static_text
@@ -25,7 +25,7 @@ def editor_constants() -> dict[str, Any]:
         "states": list(STATES),
         "max_text_length": MAX_TEXT,
         "max_category_length": MAX_CATEGORY,
-        "default_color": DEFAULT_COLOUR,
+        "default_color": DEFAULT_COLOR,
         "active_opacity": 0.45,
         "inactive_opacity": 0.225,
         "threshold_range": THRESHOLD_RANGE,

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.image_encoding import reduced_image
-from refseg.images import Letterbox
 from refseg.inference.timeline import Timeline
 from refseg.inference.uncertainty import uncertainty_of
 from refseg.inference.video import FrameResult
+from refseg.letterbox import Letterbox
 from refseg.ui.session import SessionFolder
 from refseg.video.reader import Clip
 

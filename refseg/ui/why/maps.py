@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from refseg.errors import InputError
 from refseg.explain.sections import described
-from refseg.image_encoding import MAP_VIEW, coloured, jpeg_uri, place_of_maximum, reduced_image, reduced_map, view_size
-from refseg.rendering import DEFAULT_COLOUR
+from refseg.image_encoding import MAP_VIEW, colorized, jpeg_uri, place_of_maximum, reduced_image, reduced_map, view_size
+from refseg.rendering import DEFAULT_COLOR
 
 if TYPE_CHECKING:
     from refseg.inference.segmentation import Segmentation
@@ -33,7 +33,7 @@ COMPARISON_LABELS = (85, 170, 255)  # gray values of: in both masks, in the firs
 
 def comparison_classes() -> list[dict[str, Any]]:
     """How the page draws the label map of `comparison_uri`."""
-    styles = (("both", "#ffffff", 0.4), ("first", DEFAULT_COLOUR, 0.62), ("second", "#00c2e0", 0.62))
+    styles = (("both", "#ffffff", 0.4), ("first", DEFAULT_COLOR, 0.62), ("second", "#00c2e0", 0.62))
     return [
         {"name": name, "label": label, "color": color, "opacity": opacity}
         for (name, color, opacity), label in zip(styles, COMPARISON_LABELS, strict=True)
@@ -103,7 +103,7 @@ def comparison_uri(both: NDArray[np.bool_], first: NDArray[np.bool_], second: ND
 
 
 def _map_uri(reduced: NDArray[np.float32], image: NDArray[np.uint8]) -> str:
-    return jpeg_uri(coloured(reduced, reduced_image(image, MAP_VIEW)))
+    return jpeg_uri(colorized(reduced, reduced_image(image, MAP_VIEW)))
 
 
 def _facts(values: NDArray[np.float32], reduced: NDArray[np.float32]) -> dict[str, Any]:

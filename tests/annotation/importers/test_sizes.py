@@ -8,11 +8,11 @@ from PIL import Image, ImageOps
 
 from refseg.annotation.importers.sizes import SizeFit
 from refseg.errors import DataError
-from refseg.images import PictureHeader
+from refseg.images import ImageHeader
 
 
-def header(height: int, width: int, orientation: int = 1) -> PictureHeader:
-    return PictureHeader("JPEG", height, width, upright=orientation == 1, orientation=orientation)
+def header(height: int, width: int, orientation: int = 1) -> ImageHeader:
+    return ImageHeader("JPEG", height, width, upright=orientation == 1, orientation=orientation)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from refseg.images import PAD_VALUE, network_input
+from refseg.letterbox import PAD_VALUE, network_input
 from refseg.training.regions.views import ImageView, render_view, views_of
 
 SIZE = 64

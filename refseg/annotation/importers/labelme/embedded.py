@@ -10,7 +10,7 @@ from typing import Any
 
 from refseg.annotation.importers.source import IMAGE_SUFFIXES, Source
 from refseg.errors import DataError, ImageError
-from refseg.images import picture_header
+from refseg.images import read_image_header
 
 _SUFFIXES = {
     "JPEG": ".jpg",
@@ -75,7 +75,7 @@ def _save_embedded(data: Any, folder: Path) -> tuple[Path | None, str]:
     path = folder / "embedded"
     path.write_bytes(content)
     try:
-        suffix = _SUFFIXES.get(picture_header(path).format, ".png")
+        suffix = _SUFFIXES.get(read_image_header(path).format, ".png")
     except ImageError:
         return None, "that is not in the data set and is embedded in the JSON, but cannot be read"
     return path.replace(path.with_suffix(suffix)), ""
@@ -102,7 +102,7 @@ def _name_of(json_file: str, stated: Any, suffix: str) -> str:
 
 def _size(path: Path) -> tuple[int, int] | None:
     try:
-        header = picture_header(path)
+        header = read_image_header(path)
     except ImageError:
         return None
     return header.height, header.width
