@@ -1,11 +1,18 @@
-"""Figures and pictures for the card of a model.
+"""Figures and images of a model card.
 
     python -m benchmarks.card --model runs/compact/checkpoint --data DATA --output checkpoints [--photos FOLDER]
 
-Measures the `val` splits of DATA/coco, objects and clothing and prints the card's tables (Markdown), what is called absent on `coco`, rightly and wrongly,
-how good the answers are that the model doubts, and those about several things at once. Writes into the output folder calibration.png (how far the presence
-score can be taken at its word) and masks.png and failures.png: twelve expressions drawn at random, and six drawn at random from those with an
-IoU below 0.2. These show the masks alone, for the photos are not ours to publish; with --photos the same is drawn over the photos into that folder.
+Evaluates the `val` splits of DATA/coco, objects and clothing. Prints:
+
+- the tables of the card, as Markdown;
+- the rates of right and wrong no-target verdicts on `coco`;
+- the mean IoU by quarters of uncertainty;
+- the quality for expressions that name several objects.
+
+Writes into the output folder calibration.png (presence score against the share of objects that are present), masks.png
+(twelve random expressions) and failures.png (six random expressions with an IoU below 0.2). The sheets show masks
+without photos, because the licenses of the photos do not allow publication. With --photos FOLDER, sheets with photos
+are written into that folder.
 """
 
 import argparse
@@ -37,49 +44,60 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 SPLITS = ("coco", "objects", "clothing")
-SEED, SHOWN, FAILURES, FAILED = 0, 12, 6, 0.2
+SEED, EXAMPLE_COUNT, FAILURE_COUNT, FAILURE_IOU = 0, 12, 6, 0.2
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One expression: its picture, the mask answered (at the picture's size), IoU with the label, whether the verdict was "not there", and the doubt."""
+    """Answer to one expression.
 
-    picture: Path
+    Attributes:
+        image: path of the image.
+        text: the expression.
+        mask: the answer, at the size of the image.
+        iou: IoU of the mask with the labeled object.
+        no_target: whether the verdict was no-target.
+        uncertainty: uncertainty of the answer, 0..1.
+    """
+
+    image: Path
     text: str
     mask: NDArray[np.bool_]
     iou: float
-    absent: bool
-    doubt: float
+    no_target: bool
+    uncertainty: float
 
 
 def main() -> None:
-    """Measure, print, draw."""
+    """Evaluate the model, print the figures and write the images."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, help="checkpoint folder; the embedded one without it")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--photos", type=Path, help="draw the masks over the photos into this folder, too")
+    parser.add_argument("--model", type=Path, help="checkpoint folder (default: the embedded model)")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the datasets coco, objects and clothing")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the images")
+    parser.add_argument("--photos", type=Path, help="also write sheets with photos into this folder")
     arguments = parser.parse_args()
     predictor = Predictor.load(arguments.model)
     results = {name: evaluate_refcoco(predictor, read_refcoco(arguments.data / name, "val")) for name in SPLITS}
     print(tables(results))
     coco = read_refcoco(arguments.data / "coco", "val")
     raw = presence_samples(_uncalibrated(predictor), coco)
-    judged = crossed(raw)
-    summary = summarize_no_target(judged)
+    summary = summarize_no_target(cross_calibrated(raw))
     print(json.dumps({key: value for key, value in summary.items() if key != "calibration"}, indent=1))
     draw_calibration(summary, arguments.output / "calibration.png")
-    samples = answered(predictor, coco)
-    print("mean IoU by quarters of doubt, the doubted last:", *(percent(value) for value in by_doubt(samples)))
-    overlaps = [iou(mask, wanted) for mask, wanted in several(predictor, RefCocoScenes(arguments.data / "coco", "val", complete=True))]
+    samples = answer_all(predictor, coco)
+    quarters = iou_by_uncertainty(samples)
+    print("mean IoU by quarters of uncertainty, most certain first:", *(percent(value) for value in quarters))
+    scenes = RefCocoScenes(arguments.data / "coco", "val", complete=True)
+    overlaps = [iou(mask, target) for mask, target in answer_plurals(predictor, scenes)]
     print(
-        f"{len(overlaps)} made expressions about several things: mean IoU {percent(mean_iou(overlaps))}, P@0.5 {percent(precision_at(overlaps, 0.5))}"
+        f"{len(overlaps)} template expressions about several objects: mean IoU {percent(mean_iou(overlaps))}, "
+        f"P@0.5 {percent(precision_at(overlaps, 0.5))}"
     )
     rng = np.random.default_rng(SEED)
-    chosen = [samples[int(i)] for i in rng.permutation(len(samples))[:SHOWN]]
-    failed = [sample for sample in samples if sample.iou < FAILED]
-    worst = [failed[int(i)] for i in rng.permutation(len(failed))[:FAILURES]]
-    for name, drawn in (("masks.png", chosen), ("failures.png", worst)):
+    examples = [samples[int(i)] for i in rng.permutation(len(samples))[:EXAMPLE_COUNT]]
+    failed = [sample for sample in samples if sample.iou < FAILURE_IOU]
+    failures = [failed[int(i)] for i in rng.permutation(len(failed))[:FAILURE_COUNT]]
+    for name, drawn in (("masks.png", examples), ("failures.png", failures)):
         draw_sheet(drawn, arguments.output / name, photos=False)
         if arguments.photos is not None:
             arguments.photos.mkdir(parents=True, exist_ok=True)
@@ -87,8 +105,9 @@ def main() -> None:
 
 
 def tables(results: dict[str, dict[str, Any]]) -> str:
-    """One table of the splits, one of the kinds of expressions of each."""
-    header = ["split", "pictures", "expressions", "mean IoU", "overall IoU", *(f"P@{t}" for t in THRESHOLDS), "meant one of its kind"]
+    """Return two Markdown tables: the splits, and the kinds of expressions of each split."""
+    precisions = [f"P@{threshold}" for threshold in THRESHOLDS]
+    header = ["split", "images", "expressions", "mean IoU", "overall IoU", *precisions, "right one of its category"]
     rows = []
     for name, r in results.items():
         choice = r["disambiguation"]
@@ -104,40 +123,41 @@ def tables(results: dict[str, dict[str, Any]]) -> str:
     return table(header, rows, "markdown") + "\n\n" + table(["kind of expression", "n", "mean IoU", "P@0.5"], kinds, "markdown")
 
 
-def answered(predictor: Predictor, dataset: RefCocoDataset) -> list[Sample]:
-    """Every expression of a data set with the mask that the model answers."""
+def answer_all(predictor: Predictor, dataset: RefCocoDataset) -> list[Sample]:
+    """Answer every expression of a dataset."""
     samples = []
     for image in dataset.images:
-        said = [(referent, sentence) for referent in dataset.referents_of(image) for sentence in referent.sentences]
-        if not said:
+        pairs = [(referent, text) for referent in dataset.referents_of(image) for text in referent.sentences]
+        if not pairs:
             continue
         path = dataset.path_of(image)
-        answers = predictor.segment(predictor.encode(load_image(path)), [sentence for _, sentence in said])
-        for (referent, sentence), answer in zip(said, answers, strict=True):
+        answers = predictor.segment(predictor.encode(load_image(path)), [text for _, text in pairs])
+        for (referent, text), answer in zip(pairs, answers, strict=True):
             mask = answer.mask()
             overlap = iou(mask, referent.instance.mask(image.height, image.width))
-            samples.append(Sample(path, sentence, mask, overlap, answer.absent, answer.uncertainty))
+            samples.append(Sample(path, text, mask, overlap, answer.absent, answer.uncertainty))
     return samples
 
 
-def by_doubt(samples: Sequence[Sample], parts: int = 4) -> list[float]:
-    """Mean IoU of each of `parts` equal shares of the answers, from the least doubted to the most."""
-    ordered = [sample.iou for sample in sorted(samples, key=lambda sample: sample.doubt)]
+def iou_by_uncertainty(samples: Sequence[Sample], parts: int = 4) -> list[float]:
+    """Return the mean IoU of each of `parts` equal shares of the answers, from most to least certain."""
+    ordered = [sample.iou for sample in sorted(samples, key=lambda sample: sample.uncertainty)]
     return [float(np.mean(share)) for share in np.array_split(ordered, parts)]
 
 
-def several(predictor: Predictor, scenes: RefCocoScenes) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-    """The mask answered to every expression that templates make about several things ("both dogs"), and the union of the things."""
+def answer_plurals(predictor: Predictor, scenes: RefCocoScenes) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Answer every template expression about several objects ("both dogs"); yield mask and union of the objects."""
     rng = np.random.default_rng(SEED)
     for index in range(len(scenes)):
         scene = scenes[index]
-        if made := make_templates(scene, rng, ("several",)):
-            answers = predictor.segment(predictor.encode(scene.image), [template.text for template in made])
-            yield from ((answer.mask(), scene.union(template.objects)) for template, answer in zip(made, answers, strict=True))
+        if templates := make_templates(scene, rng, ("several",)):
+            answers = predictor.segment(predictor.encode(scene.image), [template.text for template in templates])
+            for template, answer in zip(templates, answers, strict=True):
+                yield answer.mask(), scene.union(template.objects)
 
 
-def crossed(raw: PresenceSamples) -> PresenceSamples:
-    """Calibrated probabilities and verdicts of each half of the pictures by what was fitted on the other half."""
+def cross_calibrated(raw: PresenceSamples) -> PresenceSamples:
+    """Calibrate each half of the images with the curve and the threshold that were fitted on the other half."""
     presence, absent = raw.presence.copy(), raw.absent.copy()
     numbers = {picture: number for number, picture in enumerate(sorted(set(raw.pictures.tolist())))}
     half = np.array([numbers[picture] % 2 for picture in raw.pictures.tolist()])
@@ -152,20 +172,20 @@ def crossed(raw: PresenceSamples) -> PresenceSamples:
 
 
 def _uncalibrated(predictor: Predictor) -> Predictor:
-    """The same model answering with the sigmoid of its presence logit."""
+    """Return the same model without calibration: its presence score is the sigmoid of the logit."""
     predictor = Predictor(predictor._system, predictor.vocabulary, threshold=predictor.threshold, name=predictor.name)
     assert predictor.presence == PresenceCalibration()
     return predictor
 
 
 def draw_calibration(summary: dict[str, Any], path: Path) -> None:
-    """Share of things that are there against the presence score."""
+    """Plot the share of objects that are present against the presence score."""
     bins = [row for row in summary["calibration"] if row["mean"] is not None]
     figure, (axes, counts) = plt.subplots(2, 1, figsize=(4.6, 5.2), sharex=True, height_ratios=(3, 1), layout="constrained")
     axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1)
     axes.plot([row["mean"] for row in bins], [row["there"] for row in bins], "o-", color="#0b7a75")
-    axes.set(ylabel="share that is in the picture", xlim=(0, 1), ylim=(0, 1))
-    axes.set_title("How far the presence score can be taken at its word", fontsize=10)
+    axes.set(ylabel="share that is in the image", xlim=(0, 1), ylim=(0, 1))
+    axes.set_title("Calibration of the presence score", fontsize=10)
     counts.bar([row["from"] + 0.05 for row in bins], [row["n"] for row in bins], width=0.09, color="#0b7a75")
     counts.set(xlabel="presence score", ylabel="expressions")
     figure.savefig(path, dpi=110)
@@ -173,16 +193,16 @@ def draw_calibration(summary: dict[str, Any], path: Path) -> None:
 
 
 def draw_sheet(samples: Sequence[Sample], path: Path, photos: bool) -> None:
-    """Masks of some samples, three to a row, over their photos or on plain paper."""
+    """Draw masks, three per row, over their photos or over a gray background."""
     rows = -(-len(samples) // 3)
     figure, axes = plt.subplots(rows, 3, figsize=(9, 2.9 * rows), layout="constrained", squeeze=False)
-    for place in axes.flat:
-        place.set_axis_off()
-    for place, sample in zip(axes.flat, samples, strict=False):
-        paper = load_image(sample.picture) if photos else np.full((*sample.mask.shape, 3), 232, np.uint8)
-        place.imshow(overlay(paper, sample.mask, opacity=0.5 if photos else 0.85))
-        verdict = ", verdict: not there" if sample.absent else ""
-        place.set_title(f"{_wrapped(sample.text)}\n{sample.picture.stem}, IoU {sample.iou:.2f}{verdict}", fontsize=8)
+    for cell in axes.flat:
+        cell.set_axis_off()
+    for cell, sample in zip(axes.flat, samples, strict=False):
+        background = load_image(sample.image) if photos else np.full((*sample.mask.shape, 3), 232, np.uint8)
+        cell.imshow(overlay(background, sample.mask, opacity=0.5 if photos else 0.85))
+        verdict = ", no-target" if sample.no_target else ""
+        cell.set_title(f"{_wrapped(sample.text)}\n{sample.image.stem}, IoU {sample.iou:.2f}{verdict}", fontsize=8)
     figure.savefig(path, dpi=100)
     plt.close(figure)
 
