@@ -1,20 +1,24 @@
-"""Do the words that an explanation ranks first matter most? The deletion test.
+"""Deletion test: do the words that an explanation ranks first change the mask most?
 
-    python -m benchmarks.deletion --data DATA/coco --split val [--limit PICTURES] [--json F]
+    python -m benchmarks.deletion --data DATA/coco --split val [--limit IMAGES] [--json F]
 
-Of each expression with at least two content words, each word is left out in turn; what that changes is 1 - IoU of the masks with and without it, at
-the model's threshold and whatever its verdict of absence. A content word is any that is not in FUNCTION_WORDS (articles, pronouns, conjunctions,
-auxiliaries and plain prepositions); words of place such as left, behind or between are content, as they tell which is meant.
+For each expression with at least two content words, the network answers the expression without each of its words. The
+change is 1 - IoU of the masks with and without the word, at the threshold of the model and whatever the verdict.
+Content words are all words that are not in FUNCTION_WORDS (articles, pronouns, conjunctions, auxiliaries and plain
+prepositions). Words of position such as left, behind or between are content words, because they distinguish objects.
 
-The word that a ranking puts first is compared with a random content word. Nothing is drawn: what is printed is the expectation over all draws, the
-share of content words that change less, ties counted half. Two versions: drawn among all content words, the first-ranked one included (which then
-ties with itself), or among the others only. 50 % is what a random ranking of the content words gives.
+The first word of a ranking is compared with a random content word. Nothing is sampled: the result is the expectation
+over all content words, that is the share of them that change the mask less, with ties counted half. There are two
+versions: among all content words, including the first-ranked one (a tie with itself), or among the others only. A
+random ranking of the content words gives 50 %.
 
-Leaving one out ranks by the very change that is compared: its first word changes at least as much as any other by construction, so its share is 100 %
-but for ties and says nothing of whether explanations are right. Two questions have no such answer: whether *attention* (the mean of a, Eq. 4, over
-the levels) puts the words first that change most; and what the answer loses against the *label* when a word is left out, which no ranking has seen.
+Leave-one-out ranks words by this same change. Its first word changes the mask at least as much as any other, so its
+share is 100 % except for ties, and says nothing about the explanation. Two other results do: whether *attention* (the
+mean of a, Eq. 4, over the levels) puts the words first that change most; and how much IoU with the *label* the answer
+loses without a word, because no ranking uses the label.
 
-Intervals (95 %) are from 1000 draws of the pictures with replacement, as expressions about one picture are not independent.
+Confidence intervals (95 %) are from 1000 bootstrap samples of the images, because expressions about the same image are
+not independent.
 """
 
 import argparse
@@ -49,18 +53,25 @@ DRAWS, SEED = 1000, 0
 
 @dataclass(frozen=True)
 class Deletion:
-    """One expression: change (N,) by leaving each word out, its attention (N,), which are content words, and the explanation's first word.
+    """Result of the test for one expression of N words.
 
-    labelled (N,): IoU with the label of the answer without each word; label: of the whole answer.  picture: the number of its picture.
+    Attributes:
+        image: number of the image.
+        change: change of the mask without each word (N,).
+        attention: attention of each word (N,).
+        content: positions of the content words.
+        first: position of the first-ranked word of the explanation.
+        label_ious: IoU of the label with the answer without each word (N,).
+        label_iou: IoU of the label with the answer to the whole expression.
     """
 
-    picture: int
+    image: int
     change: tuple[float, ...]
     attention: tuple[float, ...]
     content: tuple[int, ...]
     first: int
-    labelled: tuple[float, ...]
-    label: float
+    label_ious: tuple[float, ...]
+    label_iou: float
 
 
 Ranking = Callable[[Deletion], int]
@@ -72,23 +83,28 @@ RANKINGS: dict[str, Ranking] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print."""
+    """Run the test, print the tables, and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.deletion", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder of a data set of the RefCOCO layout")
-    parser.add_argument("--split", help="only this split")
-    parser.add_argument("--limit", type=int, help="only the first so many pictures")
-    parser.add_argument("--model", type=Path, help="checkpoint folder; the embedded one without it")
-    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    parser.add_argument("--data", type=Path, required=True, help="folder of a dataset in the RefCOCO layout")
+    parser.add_argument("--split", help="split, such as val (default: all)")
+    parser.add_argument("--limit", type=int, help="use only the first N images")
+    parser.add_argument("--model", type=Path, help="checkpoint folder (default: the embedded model)")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args(arguments)
     if options.limit is not None and options.limit < 1:
         parser.error(f"--limit must be at least 1, got {options.limit}")
     dataset = read_refcoco(options.data, options.split)
     samples = list(deletions(Predictor.load(options.model), dataset, options.limit))
     if not samples:
-        parser.error("no expression has two content words: choose another split or limit")
-    figures = {"n": len(samples), "pictures": len({one.picture for one in samples}), "rankings": judged_all(samples)}
+        parser.error("no expression has two content words, expected at least one: choose another split or limit")
+    rankings = {name: figures_of(samples, ranking) for name, ranking in RANKINGS.items()}
+    figures = {
+        "n": len(samples),
+        "pictures": len({one.image for one in samples}),
+        "rankings": rankings,
+    }
     print(report(figures))
     if options.json is not None:
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
@@ -96,9 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def deletions(predictor: Predictor, dataset: RefCocoDataset, limit: int | None = None) -> Iterator[Deletion]:
-    """Explain each expression that has two content words, of the first `limit` pictures that are spoken of."""
+    """Test each expression with two content words, of the first `limit` images that have expressions."""
     images = [image for image in dataset.images if dataset.referents_of(image)][:limit]
-    with counting("pictures") as progress:
+    with counting("images") as progress:
         for number, image in enumerate(images):
             encoded = predictor.encode(load_image(dataset.path_of(image)))
             for referent in dataset.referents_of(image):
@@ -111,71 +127,74 @@ def deletions(predictor: Predictor, dataset: RefCocoDataset, limit: int | None =
 
 
 def content_words(tokens: Sequence[str]) -> tuple[int, ...]:
-    """Places of the content words."""
-    return tuple(place for place, word in enumerate(tokens) if word not in FUNCTION_WORDS)
+    """Return the positions of the content words."""
+    return tuple(position for position, word in enumerate(tokens) if word not in FUNCTION_WORDS)
 
 
-def deletion(picture: int, explanation: Explanation, label: NDArray[np.bool_]) -> Deletion:
-    """What the test needs of an explanation of at least two words, and how its answers agree with the label (H, W)."""
+def deletion(image: int, explanation: Explanation, label: NDArray[np.bool_]) -> Deletion:
+    """Test one explanation of at least two words. label: bool (H, W)."""
     answer, threshold = explanation.segmentation, explanation.threshold
-    rest = [one.segmentation for one in explanation.left_out if one.segmentation is not None]
+    answers = [one.segmentation for one in explanation.left_out if one.segmentation is not None]
     return Deletion(
-        picture,
+        image,
         change=tuple(one.change for one in explanation.left_out),
         attention=tuple(float(value) for value in answer.word_attention.mean(0)),
         content=content_words(answer.tokens),
         first=explanation.ranked()[0].word,
-        labelled=tuple(iou(one.mask(threshold), label) for one in rest),
-        label=iou(answer.mask(threshold), label),
+        label_ious=tuple(iou(one.mask(threshold), label) for one in answers),
+        label_iou=iou(answer.mask(threshold), label),
     )
 
 
-def beaten(change: float, others: Sequence[float]) -> float:
-    """Share of the others that change less, ties counted half."""
+def share_below(change: float, others: Sequence[float]) -> float:
+    """Return the share of `others` below `change`; ties count half."""
     return sum((change > other) + (change == other) / 2 for other in others) / len(others)
 
 
-def judged(samples: Sequence[Deletion], ranking: Ranking) -> dict[str, Any]:
-    """Figures of one ranking, shares in 0..1: against any content word and against the others, with their intervals; how often the first word is a
-    content word; mean changes; mean IoUs with the label of the whole answers, without the first word, and without a random content word."""
+def figures_of(samples: Sequence[Deletion], ranking: Ranking) -> dict[str, Any]:
+    """Compute the figures of one ranking; shares are 0..1.
+
+    Returns:
+        any, others: share of all content words, and of the others, that change less than the first word.
+        content: how often the first word is a content word.
+        change, random_change: mean change without the first word, and without a random content word.
+        label, label_without, label_without_random: mean IoU with the label of the whole answers, without the first
+            word, and without a random content word.
+        any_interval, others_interval: 95 % confidence intervals.
+    """
     rows = []
     for one in samples:
         first = ranking(one)
         rows.append(
             (
-                beaten(one.change[first], [one.change[place] for place in one.content]),
-                beaten(one.change[first], [one.change[place] for place in one.content if place != first]),
+                share_below(one.change[first], [one.change[position] for position in one.content]),
+                share_below(one.change[first], [one.change[position] for position in one.content if position != first]),
                 first in one.content,
                 one.change[first],
-                np.mean([one.change[place] for place in one.content]),
-                one.label,
-                one.labelled[first],
-                np.mean([one.labelled[place] for place in one.content]),
+                np.mean([one.change[position] for position in one.content]),
+                one.label_iou,
+                one.label_ious[first],
+                np.mean([one.label_ious[position] for position in one.content]),
             )
         )
     values = np.array(rows, dtype=np.float64)
     names = ("any", "others", "content", "change", "random_change", "label", "label_without", "label_without_random")
     figures: dict[str, Any] = dict(zip(names, values.mean(0).tolist(), strict=True))
-    spread = intervals(values[:, :2], np.array([one.picture for one in samples]))
+    spread = intervals(values[:, :2], np.array([one.image for one in samples]))
     return figures | {"any_interval": spread[0], "others_interval": spread[1]}
 
 
-def intervals(values: NDArray[np.float64], pictures: NDArray[np.int_]) -> list[list[float]]:
-    """Bounds of the middle 95 % of the means of each column when whole pictures are drawn with replacement."""
+def intervals(values: NDArray[np.float64], images: NDArray[np.int_]) -> list[list[float]]:
+    """Return the bootstrap 95 % interval of the mean of each column. Whole images are sampled with replacement."""
     rng = np.random.default_rng(SEED)
-    _, group = np.unique(pictures, return_inverse=True)
-    sums = np.stack([np.bincount(group, weights=column) for column in (*values.T, np.ones(len(values)))])  # (C + 1, pictures)
+    _, group = np.unique(images, return_inverse=True)
+    sums = np.stack([np.bincount(group, weights=column) for column in (*values.T, np.ones(len(values)))])  # (C + 1, images)
     drawn = sums[:, rng.integers(0, sums.shape[1], (DRAWS, sums.shape[1]))].sum(2)  # (C + 1, DRAWS)
     return [np.quantile(column / drawn[-1], [0.025, 0.975]).tolist() for column in drawn[:-1]]
 
 
-def judged_all(samples: Sequence[Deletion]) -> dict[str, dict[str, Any]]:
-    """`judged` for each of RANKINGS."""
-    return {name: judged(samples, ranking) for name, ranking in RANKINGS.items()}
-
-
 def report(figures: dict[str, Any]) -> str:
-    """Both tables."""
+    """Format both tables."""
     rankings = figures["rankings"]
     shares = [[name, _with_interval(one, "any"), _with_interval(one, "others"), percent(one["content"])] for name, one in rankings.items()]
     losses = [[name, f"{one['change']:.3f}", f"{one['label_without']:.3f}"] for name, one in rankings.items()]
@@ -184,14 +203,13 @@ def report(figures: dict[str, Any]) -> str:
         ["a random content word", f"{base['random_change']:.3f}", f"{base['label_without_random']:.3f}"],
         ["none", "0.000", f"{base['label']:.3f}"],
     ]
-    return "\n".join(
-        [
-            f"{figures['n']} expressions of {figures['pictures']} pictures; leaving the first-ranked word out changes the mask more than leaving out",
-            table(["ranked by", "any content word, %", "another content word, %", "first is content, %"], shares),
-            "",
-            table(["left out", "1 - IoU", "IoU with the label"], losses),
-        ]
+    title = (
+        f"{figures['n']} expressions of {figures['pictures']} images: "
+        "how often the mask changes more without the first-ranked word than without"
     )
+    share_table = table(["ranked by", "any content word, %", "another content word, %", "first is content, %"], shares)
+    loss_table = table(["removed word", "1 - IoU", "IoU with the label"], losses)
+    return "\n".join([title, share_table, "", loss_table])
 
 
 def _with_interval(figures: dict[str, Any], name: str) -> str:

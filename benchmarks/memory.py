@@ -1,4 +1,4 @@
-"""Peak memory of this process, where the system tells it."""
+"""Peak memory of this process, if the operating system reports it."""
 
 import contextlib
 import re
@@ -9,9 +9,10 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def reset_peak() -> int | None:
-    """Start counting anew: returns the present resident set in bytes, the level to subtract from the next peak; None where it is not told.
+    """Reset the peak and return the level to subtract from the next peak, in bytes; None if it is unknown.
 
-    On Linux the high-water mark is set back to the present size; elsewhere it cannot be, and the highest size so far is returned instead.
+    On Linux the peak is reset to the present size of the resident set. Other systems cannot reset it, so the level is
+    the peak so far.
     """
     with contextlib.suppress(OSError):
         CLEAR.write_text("5", encoding="ascii")
@@ -19,7 +20,7 @@ def reset_peak() -> int | None:
 
 
 def peak_resident_bytes() -> int | None:
-    """Largest resident set of this process since the start, or since `reset_peak` where that works; None where the system does not tell."""
+    """Return the largest resident set since the start or, on Linux, since `reset_peak`, in bytes; None if unknown."""
     with contextlib.suppress(OSError):
         if found := re.search(r"^VmHWM:\s+(\d+) kB", STATUS.read_text(encoding="ascii", errors="replace"), re.MULTILINE):
             return int(found[1]) * 1024

@@ -1,10 +1,10 @@
-"""Clips with labels: with attention across frames, with choices linked over frames only, and each frame by itself.
+"""Compare three ways to segment labeled videos: attention across frames, linked choices only, and single frames.
 
     python -m benchmarks.sequences --data DATA/davis [--model M] [--only a,b,c] [--stride 3] [--threshold X] [--threads 2] [--json F]
 
-Region J, boundary F and instability as `python -m refseg evaluate --format sequences` has them, on every `stride`-th frame. A threshold overrules
-the model's verdict, so that the figures are of the masks alone. For figures on clips that the
-model has not seen, train with `ClipSpec(..., without=(...))` and name those clips with `--only`.
+Prints region J, boundary F and instability as `python -m refseg evaluate --format sequences` does, on every frame of
+`--stride`. A threshold overrides the no-target verdict, so that the figures are about the masks only. For figures on
+clips left out of training, train with `ClipSpec(..., without=(...))` and name these clips in `--only`.
 """
 
 import argparse
@@ -28,13 +28,16 @@ from refseg.models.compact import CompactSystem
 FIGURES = ("mean_iou", "boundary_f", "instability")
 
 
-def thinned(clip: LabelledClip, stride: int) -> LabelledClip:
-    """Every `stride`-th frame."""
+def subsample(clip: LabelledClip, stride: int) -> LabelledClip:
+    """Return the clip with every `stride`-th frame only."""
     return replace(clip, pictures=clip.pictures[::stride], masks=clip.masks[::stride])
 
 
 def cached(backbone: Callable[[torch.Tensor], BackboneFeatures]) -> tuple[Callable[[torch.Tensor], BackboneFeatures], dict[int, Any]]:
-    """`backbone` that runs once for each image, since three expressions in three ways are about it. And its cache, to be cleared."""
+    """Wrap `backbone` so that it runs once per image, although three expressions are answered in three ways.
+
+    Returns the wrapped function and its cache, which callers clear.
+    """
     cache: dict[int, BackboneFeatures] = {}
 
     def features_of(images: torch.Tensor) -> BackboneFeatures:
@@ -47,7 +50,7 @@ def cached(backbone: Callable[[torch.Tensor], BackboneFeatures]) -> tuple[Callab
 
 
 def compare(predictor: Predictor, clips: list[LabelledClip], threshold: float | None = None) -> dict[str, dict[str, Any]]:
-    """For each way and clip the figures of `evaluate_sequences`; threshold: as there."""
+    """Return the figures of `evaluate_sequences` for each way and clip. threshold: see `evaluate_sequences`."""
     results: dict[str, dict[str, Any]] = {}
     with predictor.running() as system:
         assert isinstance(system, CompactSystem)
@@ -76,19 +79,19 @@ def _configure(predictor: Predictor, config: Any) -> None:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Compare the ways and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model")
-    parser.add_argument("--only", default="")
-    parser.add_argument("--stride", type=int, default=3)
-    parser.add_argument("--threshold", type=float)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the dataset, such as DATA/davis")
+    parser.add_argument("--model", help="checkpoint folder or Hub repository (default: the embedded model)")
+    parser.add_argument("--only", default="", help="names of clips, separated by commas (default: all)")
+    parser.add_argument("--stride", type=int, default=3, help="use every N-th frame (default: 3)")
+    parser.add_argument("--threshold", type=float, help="threshold of the mask (default: the verdict and threshold of the model)")
+    parser.add_argument("--threads", type=int, default=2, help="number of threads (default: 2)")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     only = set(arguments.only.split(",")) - {""}
-    clips = [thinned(clip, arguments.stride) for clip in read_sequences(arguments.data) if not only or clip.name in only]
+    clips = [subsample(clip, arguments.stride) for clip in read_sequences(arguments.data) if not only or clip.name in only]
     results = compare(Predictor.load(arguments.model), clips, arguments.threshold)
     rows = []
     for way, by_clip in results.items():

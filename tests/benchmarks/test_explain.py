@@ -1,4 +1,4 @@
-"""What an explanation costs: the kinds are measured in turn, and the table compares each with a cold answer."""
+"""Cost of an explanation: alternating cases, and a table of ratios to a cold answer."""
 
 import re
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from refseg.language import words_of
 
 
 @pytest.fixture(autouse=True)
-def same_threads_afterwards() -> Iterator[None]:
-    """The command decides how many threads its process has; here that is everybody's process."""
+def restored_threads() -> Iterator[None]:
+    """Restore the number of threads, which the command changes for the process."""
     before = torch.get_num_threads(), cv2.getNumThreads()
     yield
     torch.set_num_threads(before[0])
@@ -30,19 +30,19 @@ def test_the_command_prints_the_table(
 ) -> None:
     Image.fromarray(sample_image).save(tmp_path / "photo.png")
     status = main(["--model", str(tiny_checkpoint), "--image", str(tmp_path / "photo.png"), "--runs", "2"])
-    told = capsys.readouterr().out
-    assert told.startswith("90 x 60, 12 words, 1 thread, 2 runs\n")
-    for name in ("cold answer", "explanation", "  words left out", "  candidates", "  all maps", "attention at a point"):
-        assert re.search(rf"^{name} +\d\.\d{{3}} +\d\.\d{{3}} +\d+\.\d\d +\d+\.\d\d$", told, re.MULTILINE), name
-    (printed,) = re.findall(r"^explanation .* (\S+)$", told, re.MULTILINE)
-    assert status == (float(printed) > LIMIT) or float(printed) == LIMIT
+    printed_text = capsys.readouterr().out
+    assert printed_text.startswith("90 x 60, 12 words, 1 thread, 2 runs\n")
+    for name in ("cold answer", "explanation", "  without each word", "  candidates", "  all maps", "attention at a point"):
+        assert re.search(rf"^{name} +\d\.\d{{3}} +\d\.\d{{3}} +\d+\.\d\d +\d+\.\d\d$", printed_text, re.MULTILINE), name
+    (printed_ratio,) = re.findall(r"^explanation .* (\S+)$", printed_text, re.MULTILINE)
+    assert status == (float(printed_ratio) > LIMIT) or float(printed_ratio) == LIMIT
 
 
-def test_the_expression_has_the_words_it_is_said_to_have() -> None:
+def test_the_expression_has_12_words() -> None:
     assert len(words_of(EXPRESSION)) == 12
 
 
-def test_kinds_in_turn_and_the_first_run_does_not_count() -> None:
+def test_cases_alternate_after_a_warm_up() -> None:
     order: list[str] = []
     seconds = measure({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3)
     assert order == ["a", "b"] * 4
@@ -50,11 +50,11 @@ def test_kinds_in_turn_and_the_first_run_does_not_count() -> None:
 
 
 def test_ratios_are_to_the_cold_answer() -> None:
-    told = summary({COLD: [0.5, 1.0, 0.75], "other": [1.5, 1.0, 3.0]})
-    assert re.search(r"other +1\.000 +1\.500 +2\.00 +3\.00", told)
+    printed_text = summary({COLD: [0.5, 1.0, 0.75], "other": [1.5, 1.0, 3.0]})
+    assert re.search(r"other +1\.000 +1\.500 +2\.00 +3\.00", printed_text)
 
 
-def test_a_slow_while_does_not_change_the_ratio() -> None:
+def test_temporary_load_does_not_change_the_ratio() -> None:
     assert ratio({COLD: [1.0, 5.0, 1.0, 1.0], "other": [1.5, 7.5, 1.5, 1.5]}, "other") == 1.5
 
 
@@ -64,7 +64,7 @@ def test_all_maps_are_counted(tiny_predictor: Predictor, sample_image: NDArray[n
 
 
 @pytest.mark.parametrize("name", ["runs", "threads"])
-def test_impossible_numbers_are_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_numbers_are_rejected(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main([f"--{name}", "0"])
     assert stopped.value.code == 2 and f"--{name} must be at least 1, got 0" in capsys.readouterr().err
