@@ -1,7 +1,7 @@
 """A real browser against the real page.
 
 The predictor is the real one around a small network with random weights, so the tests need no checkpoint and no network access, and what they check
-is that the page shows what the predictor says, not that the predictor is right.
+is that the page shows what the predictor returns, not that the predictor is right.
 """
 
 import os
@@ -137,7 +137,7 @@ def photo() -> Path:
 
 @pytest.fixture
 def sit(browser: Any, site: Site, request: pytest.FixtureRequest) -> Iterator[Sit]:
-    """A person at the tab, in a project of the test's own; one context is one browser with its memory."""
+    """A user of the tab, in a project of the test's own. One context is one browser with its storage."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     context.set_default_timeout(PATIENCE)
     project = request.node.name[5:60].strip("_")
