@@ -61,7 +61,8 @@ class WhyEvents:
             "heatmap": heatmap_html(words, attention, segmentation.unknown, _map_button),
             "words": list(words),
             "levels": list(level_names(len(attention))),
-            "kinds": [kind._asdict() for kind in MAP_KINDS],
+            "maps": [kind._asdict() for kind in MAP_KINDS],
+            "places": True,
         }
 
     def register(self, session: ImageSession) -> ImageSession:

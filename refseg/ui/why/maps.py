@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class MapKind(NamedTuple):
-    """A kind of map that users can choose. has_levels: whether there is one for each feature level."""
+    """A kind of map that users can choose. levels: whether there is one for each feature level."""
 
-    name: str
-    label: str
+    kind: str
+    title: str
     about: str
-    has_levels: bool
+    levels: bool
 
 
 MAP_KINDS = (
@@ -56,11 +56,11 @@ def comparison_classes() -> list[dict[str, Any]]:
 def map_of(segmentation: "Segmentation", kind: str, level: int = 0, word: int = 0) -> dict[str, Any]:
     """A map over its image: {"uri", "low", "high", "where", "top"}.
 
-    kind: a name of `MAP_KINDS`, values 0..1; or "word": the share of its attention that each place gives to a word on a
+    kind: a kind of `MAP_KINDS`, values 0..1; or "word": the share of its attention that each place gives to a word on a
     level, drawn from 0 to the map's largest value.  Raises InputError for a kind, level or word that does not exist.
     """
     levels, words = segmentation.word_attention.shape
-    known = [*(one.name for one in MAP_KINDS), WORD_KIND]
+    known = [*(one.kind for one in MAP_KINDS), WORD_KIND]
     if kind not in known:
         raise InputError(f"The map is {kind[:40]!r}. Expected one of {', '.join(known)}.")
     if not (0 <= level < levels and 0 <= word < words):
