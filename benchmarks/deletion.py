@@ -35,7 +35,7 @@ from refseg.explain import Explanation, explain
 from refseg.images import load_image
 from refseg.inference.predictor import Predictor
 from refseg.language import words_of
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 FUNCTION_WORDS = frozenset(
     "a an the this that these those some any each every both all 's "

@@ -15,10 +15,10 @@ from refseg.annotation.sides import Extent, contradicts, said_side
 from refseg.annotation.store import Project
 from refseg.annotation.twins import SeenPictures
 from refseg.data.masks import BoolMask, box_of
-from refseg.data.store import PackedMask
+from refseg.data.scene_cache import PackedMask
 from refseg.errors import DataError, ImageError, ProjectError
 from refseg.language import words_of
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 Kind = Literal[
     "unreadable",

@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _measure_pictures(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """Figures, and what is printed of them."""
     from refseg.data.refcoco import read_refcoco
-    from refseg.evaluation.absence import presence_samples, summarise_absence
+    from refseg.evaluation.no_target import presence_samples, summarise_absence
     from refseg.evaluation.protocol import evaluate_refcoco
     from refseg.evaluation.tables import report
 
@@ -96,7 +96,7 @@ def _measure_clips(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 def _named(predictor: "Predictor") -> dict[str, Any]:
     """Which model the figures are of: its name, which several may share, and the digest of its weights."""
-    from refseg.inference.record import encodable
+    from refseg.inference.result_record import encodable
 
     return {"model": encodable(predictor.name), "weights_sha256": predictor.weights}
 

@@ -1,7 +1,7 @@
 """Which objects of one category stand out, and how: by place, order, size, colour or beside something else.
 
-Every function answers only where two people would agree: with margins between what is told apart. Positions are shares of the
-picture's width and height. `members` are indices of all objects of one category.
+Every function answers only where two people would agree: with margins between what is told apart. Positions are shares
+of the picture's width and height. `members` are indices of all objects of one category.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from refseg.data.colours import NAMES, certainly_not, dominant_colour
-from refseg.data.facts import ObjectFacts, SceneFacts
+from refseg.data.object_attributes import ObjectFacts, SceneFacts
+from refseg.data.pixel_colors import NAMES, certainly_not, dominant_colour
 
 MIN_GAP_X, MIN_GAP_Y = 0.06, 0.12
 SIZE_RATIO = 1.7
@@ -103,7 +103,9 @@ def by_size(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]:
 
 
 def by_depth(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]:
-    """Members clearly in "front" or at the "back": both larger and lower in the picture, or smaller and higher, than all others."""
+    """Members clearly in "front" or at the "back": both larger and lower in the picture, or smaller and higher, than
+    all others.
+    """
     if len(members) < 2:
         return []
     found = []

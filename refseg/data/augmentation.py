@@ -20,7 +20,9 @@ UintImage = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class AugmentationConfig:
-    """Strengths. Areas and sides are shares of the picture; `mild` bounds what a crop may take where words depend on the whole."""
+    """Strengths. Areas and sides are shares of the picture; `mild` bounds what a crop may take where words depend on
+    the whole.
+    """
 
     mirror: float = 0.5
     crop: float = 0.7
@@ -63,10 +65,11 @@ def draw_window(
     config: AugmentationConfig,
     flippable: bool = True,
 ) -> Window:
-    """Draw a crop and perhaps a mirror for a picture (H, W) that keep `texts` true of `masks` (bool (H, W), empty ones do not bind).
+    """Draw a crop and perhaps a mirror for a picture (H, W) that keep `texts` true of `masks` (bool (H, W), empty ones
+    do not bind).
 
-    Mirrored only where the picture may be and no text reads writing. A crop keeps at least `least_visible` of each mask; where
-    a text depends on the whole picture, or no such crop is found, it is a mild one.
+    Mirrored only where the picture may be and no text reads writing. A crop keeps at least `least_visible` of each
+    mask; where a text depends on the whole picture, or no such crop is found, it is a mild one.
     """
     height, width = shape
     mirrored = flippable and rng.random() < config.mirror and not any(reads_writing(text) for text in texts)
@@ -119,7 +122,9 @@ def reword(texts: Sequence[str], window: Window) -> list[str]:
 
 
 def jitter_colours(image: UintImage, texts: Sequence[str], rng: np.random.Generator, config: AugmentationConfig) -> UintImage:
-    """Random brightness and contrast, and, unless a text names a colour, saturation, hue and seldom grey; seldom a light blur."""
+    """Random brightness and contrast, and, unless a text names a colour, saturation, hue and seldom grey; seldom a
+    light blur.
+    """
     colourful = not any(speaks_of_colour(text) for text in texts)
     strength = 1.0 if colourful else 0.6
     gain = 1 + strength * config.contrast * rng.uniform(-1, 1)

@@ -1,7 +1,7 @@
 """Training batches of clips: the frames of one window, and expressions about some of them.
 
-Half of them are real clips with a mask for every frame; the others are made from still pictures, over which a window moves, so that what is known of
-the picture is known of every frame.
+Half of them are real clips with a mask for every frame; the others are made from still pictures, over which a window
+moves, so that what is known of the picture is known of every frame.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from refseg.data.augmentation import AugmentationConfig, Window, draw_window, jitter_colours, reword
 from refseg.data.batches import TrainingBatch, inside_cells, letterboxed, soft_target
-from refseg.data.choices import ExpressionChooser
+from refseg.data.expression_mix import ExpressionChooser
+from refseg.data.image_sampler import ScenePicker
 from refseg.data.masks import BoolMask
-from refseg.data.picker import ScenePicker
 from refseg.data.scenes import Scene
 from refseg.data.sequences import LabelledClip
 from refseg.data.wording import reads_writing
@@ -29,9 +29,11 @@ MOVING = AugmentationConfig(crop=1.0, least_area=0.4, mild_side=0.85, grey=0.0, 
 
 
 class ClipSampler:
-    """Windows of `frames` frames with `expressions` expressions, each about one of the frames; a function of (seed, step).
+    """Windows of `frames` frames with `expressions` expressions, each about one of the frames; a function of (seed,
+    step).
 
-    clips: labelled ones.  stills: (scenes, weight) pairs.  still_share: how many windows are made from stills.  Raises DataError where there is neither.
+    clips: labelled ones.  stills: (scenes, weight) pairs.  still_share: how many windows are made from stills.  Raises
+    DataError where there is neither.
     """
 
     def __init__(

@@ -11,7 +11,9 @@ from functools import cache
 
 @dataclass(frozen=True)
 class Noun:
-    """Names of one instance and of several; `countable` is False for stuff (sky, hair), whose names stand in `singular` alone."""
+    """Names of one instance and of several; `countable` is False for stuff (sky, hair), whose names stand in `singular`
+    alone.
+    """
 
     singular: tuple[str, ...]
     plural: tuple[str, ...]
@@ -80,7 +82,6 @@ _PLURAL: dict[str, tuple[str, ...]] = {
     "piece of sheet metal": ("pieces of sheet metal",),
     "piece of wood": ("pieces of wood",),
     "suitcase": ("suitcases", "luggage"),
-    "gulab jamun": ("gulab jamuns", "gulab jamun"),
 }
 # Names that stay as they are for one and for many; "pair of" is a way to count some of them.
 _PAIRS = frozenset({"scissors", "skis"})

@@ -1,12 +1,11 @@
 """Reader of the RefCOCO layout as plain JSON.
 
-    ROOT/instances.json     COCO: images, annotations, categories
-    ROOT/expressions.json   a list of RefCOCO refs: {"ref_id", "ann_id", "image_id", "split", "sentences": [{"sent": ...}, ...]}
-    ROOT/images/            the pictures
+    ROOT/instances.json     COCO: images, annotations, categories ROOT/expressions.json   a list of RefCOCO refs:
+    {"ref_id", "ann_id", "image_id", "split", "sentences": [{"sent": ...}, ...]} ROOT/images/            the pictures
 
-A ref with "no_target": true has no "ann_id": its sentences mean nothing that is in the picture, as in gRefCOCO. An image's split is its own `split`, else
-that of the refs about it. Files are read as data from strangers: whatever does not fit
-is a `DataError` that names the file and the entry.
+A ref with "no_target": true has no "ann_id": its sentences mean nothing that is in the picture, as in gRefCOCO. An
+image's split is its own `split`, else that of the refs about it. Files are read as data from strangers: whatever does
+not fit is a `DataError` that names the file and the entry.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from refseg.data.entries import Entry, entries_of, read_json
+from refseg.data.json_entries import Entry, entries_of, read_json
 from refseg.data.masks import MAX_MASK_PIXELS, BoolMask, segmentation_to_mask
 from refseg.errors import DataError
 
@@ -175,7 +174,9 @@ def read_refcoco(root: str | Path, split: str | None = None) -> RefCocoDataset:
 
 
 def read_instances(root: str | Path) -> RefCocoDataset:
-    """ROOT/instances.json and ROOT/images/ alone: a data set without referents. Raises DataError for anything missing or malformed."""
+    """ROOT/instances.json and ROOT/images/ alone: a data set without referents. Raises DataError for anything missing
+    or malformed.
+    """
     root = Path(root)
     file = root / "instances.json"
     coco = read_json(file)

@@ -22,9 +22,6 @@ from refseg.images import load_image
 
 UintImage = NDArray[np.uint8]
 
-# Sources of the objects set in which many things of a labelled category are not labelled.
-PARTLY_LABELLED = frozenset({"vehicle_via", "facades", "pennfudan"})
-COMPLETE_SOURCES = frozenset({"coco128_panoptic"})
 # Beyond so many, annotators stop: what is left of a crowd is not labelled one by one.
 MANY = 10
 _CROWD_WORDS = frozenset("crowd crowded crowds audience spectators stadium fans many several group bunch pile lots".split())
@@ -52,9 +49,10 @@ class SceneReferent:
 class Scene:
     """A picture uint8 (H, W, 3) with what is known about it.
 
-    `exhaustive`: the categories of which every instance in the picture is labelled, so that counting and comparing make sense.
-    `complete`: every object of the `listed` categories is labelled, so a listed category without object is absent.
-    `absent`: sentences that mean nothing that is in the picture.  `flippable` is False where left and right in names are the thing's own (a car's left mirror).
+    `exhaustive`: the categories of which every instance in the picture is labelled, so that counting and comparing make
+    sense. `complete`: every object of the `listed` categories is labelled, so a listed category without object is
+    absent. `absent`: sentences that mean nothing that is in the picture.  `flippable` is False where left and right in
+    names are the thing's own (a car's left mirror).
     """
 
     image: UintImage
@@ -98,11 +96,23 @@ class SceneSource(Sequence[Scene]):
 class RefCocoScenes(SceneSource):
     """Scenes of a folder in the RefCOCO layout.
 
-    complete: every picture is labelled completely; otherwise those of `COMPLETE_SOURCES` are. referred_only: leave out pictures
-    without expressions. Raises DataError for malformed data, on reading a scene too when its picture does not fit its record.
+    complete: every image is labeled completely; otherwise those of `complete_sources` are (an image's `source` in
+    instances.json).  partly_labeled: sources in whose images many objects of a labeled category have no label.
+    referred_only: leave out images without expressions. Raises DataError for malformed data, on reading a scene too
+    when its picture does not fit its record.
     """
 
-    def __init__(self, root: str | Path, split: str | None = "train", *, complete: bool = False, referred_only: bool = False) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        split: str | None = "train",
+        *,
+        complete: bool = False,
+        referred_only: bool = False,
+        complete_sources: Iterable[str] = (),
+        partly_labeled: Iterable[str] = (),
+    ) -> None:
+        self._complete_sources, self._partly_labeled = frozenset(complete_sources), frozenset(partly_labeled)
         self._dataset = read_refcoco(root, split)
         self._complete = complete
         self._images = [i for i in self._dataset.images if not referred_only or self._dataset.referents_of(i)]
@@ -118,7 +128,7 @@ class RefCocoScenes(SceneSource):
         return tuple(image.file_name for image in self._images)
 
     def _is_complete(self, image: ImageRecord) -> bool:
-        return self._complete or image.source in COMPLETE_SOURCES
+        return self._complete or image.source in self._complete_sources
 
     def _listed_categories(self) -> frozenset[str]:
         if self._complete:
@@ -155,7 +165,7 @@ class RefCocoScenes(SceneSource):
             referents=referents,
             complete=complete,
             listed=self._listed - _mentioned(record.captions, self._listed) if complete else frozenset(),
-            exhaustive=frozenset() if record.source in PARTLY_LABELLED else categories - crowds,
+            exhaustive=frozenset() if record.source in self._partly_labeled else categories - crowds,
             flippable=not any(has_own_sides(category) for category in categories),
             name=f"{self._dataset.root.name}/{record.file_name}",
             absent=self._dataset.absent_of(record),
@@ -170,7 +180,9 @@ def _mentioned(captions: Iterable[str], categories: Iterable[str]) -> frozenset[
 
 
 def _crowded(dataset: RefCocoDataset, record: ImageRecord) -> frozenset[str]:
-    """Categories that have more instances in the picture than are labelled: marked crowds, many, or some where captions speak of many."""
+    """Categories that have more instances in the picture than are labelled: marked crowds, many, or some where captions
+    speak of many.
+    """
     instances = dataset.instances_of(record)
     counts = Counter(i.category for i in instances)
     told = _CROWD_WORDS & set(" ".join(record.captions).casefold().replace(".", " ").split())

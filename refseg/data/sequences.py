@@ -1,4 +1,6 @@
-"""Clips as folders of pictures: ROOT/images/SEQ/*.jpg, ROOT/masks/SEQ/*.png (anything but 0 is the thing), ROOT/expressions.json {SEQ: [...]}."""
+"""Clips as folders of pictures: ROOT/images/SEQ/*.jpg, ROOT/masks/SEQ/*.png (anything but 0 is the thing),
+ROOT/expressions.json {SEQ: [...]}.
+"""
 
 import json
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Expressions made from the labels of a scene, each with the objects it means and no others.
 
-They teach what captions and free expressions leave out: every instance of a noun, plain positions, counting, comparing, and the
-noun of something that is not there. Only what is unambiguous is said (`arrangement` holds the margins).
+They teach what captions and free expressions leave out: every instance of a noun, plain positions, counting, comparing,
+and the noun of something that is not there. Only what is unambiguous is said (`arrangement` holds the margins).
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from refseg.data import arrangement
-from refseg.data.colours import NAMES
-from refseg.data.facts import SceneFacts, measure
+from refseg.data.expression_writer import Writer
 from refseg.data.masks import BoolMask
 from refseg.data.nouns import WORN, confusable_with, noun_of
+from refseg.data.object_attributes import SceneFacts, measure
+from refseg.data.pixel_colors import NAMES
 from refseg.data.scenes import Scene
-from refseg.data.writer import Writer
 
 KINDS = ("category", "side", "order", "size", "colour", "relation", "several", "absent")
 _PEOPLE = frozenset({"person", "pedestrian"})
@@ -37,7 +37,9 @@ _SHORT_ORDINALS = ("1st", "2nd", "3rd", "4th", "5th", "6th")
 
 @dataclass(frozen=True)
 class Template:
-    """A made expression: its text, the indices of the objects it means (none: it means nothing here) and its kind, one of `KINDS`."""
+    """A made expression: its text, the indices of the objects it means (none: it means nothing here) and its kind, one
+    of `KINDS`.
+    """
 
     text: str
     objects: tuple[int, ...]
@@ -49,7 +51,9 @@ class Template:
 
 
 def make_templates(scene: Scene, rng: np.random.Generator, kinds: Sequence[str] = KINDS, facts: SceneFacts | None = None) -> list[Template]:
-    """All templates of the kinds asked for, one phrasing each, drawn with `rng`. `facts` saves measuring the scene again."""
+    """All templates of the kinds asked for, one phrasing each, drawn with `rng`. `facts` saves measuring the scene
+    again.
+    """
     writer = Writer(scene, facts or measure(scene), rng)
     made = (template for kind in kinds for template in _MAKERS[kind](writer))
     return [template for template in made if template.kind == "absent" or writer.visible(template.objects)]

@@ -49,7 +49,9 @@ _COLOUR = re.compile(
 
 
 def mirror_text(text: str) -> str:
-    """The expression after its picture is mirrored: left and right swapped, clock directions too; "right behind" and the like stay."""
+    """The expression after its picture is mirrored: left and right swapped, clock directions too; "right behind" and
+    the like stay.
+    """
     kept = [match.span() for match in _NOT_A_SIDE.finditer(text)]
 
     def swap(match: re.Match[str]) -> str:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from refseg.data.masks import BoolMask
 from refseg.data.refcoco import ImageRecord, RefCocoDataset
 from refseg.errors import DataError
-from refseg.evaluation.asking import AskedPredictor, ask, describe_verdict
 from refseg.evaluation.kinds import KINDS, kinds_of
 from refseg.evaluation.metrics import Score
+from refseg.evaluation.predictor_protocol import AskedPredictor, ask, describe_verdict
 from refseg.images import load_image
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 # Another label of the same category that overlaps the meant one more than this is the same thing labelled twice.
 SAME_THING = 0.7
@@ -40,11 +40,12 @@ def evaluate_refcoco(
 ) -> dict[str, Any]:
     """Measure on every expression of every referent of a data set (one split, as read).
 
-    A picture is encoded once and its expressions go through in one pass. limit: so many pictures at most. progress(done, pictures)
-    is called after each picture. threshold: instead of the predictor's own. The result is ready for JSON, shares in 0..1:
-    {"n", "images", "overall_iou", "mean_iou", "precision": {"0.5": ...}, "seconds", "protocol", "unusable",
-    "kinds": {kind: the same figures}, "disambiguation": {"n", "accuracy", "chance"}}. "unusable" counts expressions without any word,
-    which are scored as empty masks. Raises DataError where there is nothing to measure or the data is malformed.
+    A picture is encoded once and its expressions go through in one pass. limit: so many pictures at most.
+    progress(done, pictures) is called after each picture. threshold: instead of the predictor's own. The result is
+    ready for JSON, shares in 0..1: {"n", "images", "overall_iou", "mean_iou", "precision": {"0.5": ...}, "seconds",
+    "protocol", "unusable", "kinds": {kind: the same figures}, "disambiguation": {"n", "accuracy", "chance"}}.
+    "unusable" counts expressions without any word, which are scored as empty masks. Raises DataError where there is
+    nothing to measure or the data is malformed.
     """
     images = [image for image in dataset.images if dataset.referents_of(image)][:limit]
     if not images:
@@ -96,7 +97,9 @@ def _check_size(dataset: RefCocoDataset, image: ImageRecord, picture: NDArray[np
 
 
 def _rivals(dataset: RefCocoDataset, image: ImageRecord, meant: int, category: str, target: BoolMask) -> list[BoolMask]:
-    """Masks of the other instances of the category, each thing once; those that are the meant one labelled again are left out."""
+    """Masks of the other instances of the category, each thing once; those that are the meant one labelled again are
+    left out.
+    """
     distinct = [target]
     for instance in dataset.instances_of(image):
         if instance.id == meant or instance.category != category or instance.crowd:

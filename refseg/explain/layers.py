@@ -1,4 +1,6 @@
-"""What is laid over the picture in a report: maps and masks as small pictures in data URIs, and the picture itself within a budget."""
+"""What is laid over the picture in a report: maps and masks as small pictures in data URIs, and the picture itself
+within a budget.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from refseg.explain.candidates import Candidate
-from refseg.pictures import coloured, jpeg_uri, reduced_image, reduced_map
+from refseg.image_encoding import coloured, jpeg_uri, reduced_image, reduced_map
 from refseg.rendering import DEFAULT_COLOUR, edge, parse_colour
 
 Paint = tuple[int, int, int, int]
@@ -26,7 +28,9 @@ KEPT, LOST, GAINED = (255, 255, 255), (245, 130, 32), (41, 151, 255)  # told apa
 
 
 def picture_uri(image: NDArray[np.uint8], budget: int = PICTURE_BYTES) -> str:
-    """RGB uint8 (H, W, 3) as a JPEG of at most 1280 pixels a side, in at most `budget` bytes: pictures that do not compress become smaller, to 480."""
+    """RGB uint8 (H, W, 3) as a JPEG of at most 1280 pixels a side, in at most `budget` bytes: pictures that do not
+    compress become smaller, to 480.
+    """
     for limit, quality in PICTURE_STEPS:
         image = reduced_image(image, limit)
         uri = jpeg_uri(image, quality)
@@ -36,7 +40,7 @@ def picture_uri(image: NDArray[np.uint8], budget: int = PICTURE_BYTES) -> str:
 
 
 def map_uri(values: NDArray[np.floating]) -> str:
-    """A map (H, W) in 0..1 in the colours of `refseg.pictures.coloured`, as a JPEG without the picture below."""
+    """A map (H, W) in 0..1 in the colours of `refseg.image_encoding.coloured`, as a JPEG without the picture below."""
     alone = np.asarray(values, dtype=np.float32)
     return jpeg_uri(coloured(alone, np.zeros((*alone.shape, 3), np.uint8), strength=1), 70)
 
@@ -55,7 +59,9 @@ def changes_uri(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> str:
 
 
 def candidates_uri(candidates: Sequence[Candidate], mask: str, shape: tuple[int, int]) -> str:
-    """The mask (`mask_uri` of it) with a numbered frame around each candidate, as an SVG; shape: (height, width) of their masks."""
+    """The mask (`mask_uri` of it) with a numbered frame around each candidate, as an SVG; shape: (height, width) of
+    their masks.
+    """
     height, width = shape
     line = max(height, width) / 320
     size = 14 * line
@@ -77,7 +83,9 @@ def candidates_uri(candidates: Sequence[Candidate], mask: str, shape: tuple[int,
 
 
 def small_mask(mask: NDArray[np.bool_], limit: int) -> NDArray[np.bool_]:
-    """A mask (H, W) with its longest side at most `limit`: a pixel is in it where at least half of what it stands for is."""
+    """A mask (H, W) with its longest side at most `limit`: a pixel is in it where at least half of what it stands for
+    is.
+    """
     return np.asarray(reduced_map(mask, limit) >= 0.5)
 
 

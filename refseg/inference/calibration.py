@@ -1,7 +1,7 @@
 """From the presence logit of the network to a probability that can be taken at its word, and a verdict.
 
-p = sigmoid(scale * logit + shift), fitted by logistic regression on held-back pictures with as many expressions about what is there as about what is not
-(Platt, 1999); below `threshold` the verdict is "not in this picture".
+p = sigmoid(scale * logit + shift), fitted by logistic regression on held-back pictures with as many expressions about
+what is there as about what is not (Platt, 1999); below `threshold` the verdict is "not in this picture".
 """
 
 import math
@@ -30,7 +30,9 @@ class PresenceCalibration:
 
     @classmethod
     def from_dict(cls, values: Any) -> "PresenceCalibration":
-        """From a checkpoint's config.json; raises CheckpointError for anything but three finite numbers in their ranges."""
+        """From a checkpoint's config.json; raises CheckpointError for anything but three finite numbers in their
+        ranges.
+        """
         expected = "an object of the numbers scale > 0, shift and threshold from 0 to below 1"
         if not isinstance(values, dict) or set(values) != {"scale", "shift", "threshold"}:
             raise CheckpointError(f"presence is {str(values)[:60]!r}, expected {expected}")

@@ -43,9 +43,10 @@ def require() -> None:
 def refine_mask(image: NDArray[np.uint8], probability: NDArray[np.float32], threshold: float = 0.5) -> NDArray[np.bool_]:
     """image (H, W, 3) uint8 and probability (H, W) in 0..1 -> bool (H, W).
 
-    The unary term is the probability with its odds divided by those of `threshold`, so a threshold means the same with and without refinement.
-    Runs at the picture's own size up to MAX_PIXELS; beyond, on the picture reduced to that many, with the distances of the pairwise terms reduced
-    alike, and the answer is enlarged bilinearly. Raises InputError when the sizes differ, UnavailableError where the CRF is not installed.
+    The unary term is the probability with its odds divided by those of `threshold`, so a threshold means the same with
+    and without refinement. Runs at the picture's own size up to MAX_PIXELS; beyond, on the picture reduced to that
+    many, with the distances of the pairwise terms reduced alike, and the answer is enlarged bilinearly. Raises
+    InputError when the sizes differ, UnavailableError where the CRF is not installed.
     """
     require()
     if image.shape != (*probability.shape, 3):

@@ -1,7 +1,7 @@
 """Models on the Hugging Face Hub: by name to a folder, and a folder to a repository.
 
-Only the files of a checkpoint are ever asked for, by their fixed names, so nothing that a repository holds beside them (pickles, odd paths) reaches
-the disk; what arrives is checked by `load_checkpoint` like any stranger's folder.
+Only the files of a checkpoint are ever asked for, by their fixed names, so nothing that a repository holds beside them
+(pickles, odd paths) reaches the disk; what arrives is checked by `load_checkpoint` like any stranger's folder.
 """
 
 import logging
@@ -31,7 +31,9 @@ log = logging.getLogger("refseg")
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where a model lies: its folder, the name that results give it, and the Hub revision asked for (None for a local folder)."""
+    """Where a model lies: its folder, the name that results give it, and the Hub revision asked for (None for a local
+    folder).
+    """
 
     folder: Path
     name: str
@@ -39,11 +41,13 @@ class ModelSource:
 
 
 def resolve_model(model: str | Path | None) -> ModelSource:
-    """A checkpoint folder, a Hub repository `user/name[@revision]`, or None for the embedded checkpoint -> its folder on this machine.
+    """A checkpoint folder, a Hub repository `user/name[@revision]`, or None for the embedded checkpoint -> its folder
+    on this machine.
 
-    A folder comes first where both could be meant. Without network the cached copy of that repository and revision is used, and a warning says so; no
-    other model ever takes its place. Raises HubError for a repository that does not exist or holds no such model, UnreachableError, which is one, for
-    one that is neither cached nor to be had, CheckpointError for what is neither folder nor repository.
+    A folder comes first where both could be meant. Without network the cached copy of that repository and revision is
+    used, and a warning says so; no other model ever takes its place. Raises HubError for a repository that does not
+    exist or holds no such model, UnreachableError, which is one, for one that is neither cached nor to be had,
+    CheckpointError for what is neither folder nor repository.
     """
     if model is None:
         return ModelSource(EMBEDDED, "embedded")
@@ -79,11 +83,12 @@ def parse_repository(name: str) -> tuple[str, str]:
 
 
 def pull(repository: str, revision: str = MAIN, *, endpoint: str | None = None, cache: Path | None = None) -> Path:
-    """Download a model, as far as the cache does not hold it, and return its folder there; progress is shown on standard error.
+    """Download a model, as far as the cache does not hold it, and return its folder there; progress is shown on
+    standard error.
 
-    endpoint, cache: of the Hub and of its client where None.  Without network the cached copy is used, and a warning says so.
-    Raises HubError when the repository, the revision or the model in it does not exist, or its files are too large; UnreachableError, which is one,
-    without network and without an earlier download.
+    endpoint, cache: of the Hub and of its client where None.  Without network the cached copy is used, and a warning
+    says so. Raises HubError when the repository, the revision or the model in it does not exist, or its files are too
+    large; UnreachableError, which is one, without network and without an earlier download.
     """
     try:
         info = _asked(
@@ -115,10 +120,11 @@ def push(
     message: str = "Upload a refseg model",
     endpoint: str | None = None,
 ) -> str:
-    """Create the repository where it does not exist and commit the checkpoint's files to it; returns the address of the commit.
+    """Create the repository where it does not exist and commit the checkpoint's files to it; returns the address of the
+    commit.
 
-    The folder is loaded first, so only what others can load goes up. token: that of the client's login or HF_TOKEN where None.
-    Raises CheckpointError for an unusable folder, HubError when the Hub refuses or cannot be reached.
+    The folder is loaded first, so only what others can load goes up. token: that of the client's login or HF_TOKEN
+    where None. Raises CheckpointError for an unusable folder, HubError when the Hub refuses or cannot be reached.
     """
     from huggingface_hub import CommitOperationAdd
 
@@ -214,7 +220,8 @@ def _translated(error: BaseException, repository: str, revision: str) -> HubErro
         return _refused(error.response.status_code, repository, _first_line(error))
     if isinstance(error, errors.LocalEntryNotFoundError):
         return _unreachable(repository, "no connection")
-    # The client's transport library differs with its version (httpx, httpx2): its errors are known by where they come from.
+    # The client's transport library differs with its version (httpx, httpx2): its errors are known by where they come
+    # from.
     if isinstance(error, (ConnectionError, TimeoutError)) or _from_transport(error):
         return _unreachable(repository, _first_line(error) or type(error).__name__)
     if isinstance(error, RuntimeError) and error.__cause__ is not None:  # a failed upload of one file

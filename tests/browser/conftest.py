@@ -20,8 +20,8 @@ from PIL import Image
 
 from refseg import Predictor
 from refseg.language import Vocabulary
-from refseg.models.config import NetworkConfig
-from refseg.models.network import ReferringNetwork
+from refseg.models.cmsa.config import NetworkConfig
+from refseg.models.cmsa.network import ReferringNetwork
 from refseg.ui import ProjectDirectory, build_demo, launch_options
 from tests.browser.annotator import Annotator, Sit
 from tests.browser.visitor import PATIENCE, Site, SomeVisitor, Visit

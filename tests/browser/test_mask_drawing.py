@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from refseg.pictures import grey_uri
+from refseg.image_encoding import grey_uri
 from refseg.rendering import edge, parse_colour
 from tests.browser.visitor import Site
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from refseg.data.augmentation import Window
 from refseg.data.batches import TrainingBatch
-from refseg.data.choices import ExpressionChooser
 from refseg.data.clips import ClipSampler, moving_windows
+from refseg.data.expression_mix import ExpressionChooser
 from refseg.data.scenes import Scene, SceneObject, SceneReferent
 from refseg.data.sequences import LabelledClip, read_sequences
 from refseg.errors import DataError

@@ -14,7 +14,7 @@ from refseg.annotation.importers.coco import take_picture
 from refseg.annotation.layouts import NO_TARGET
 from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.store import Project
-from refseg.data.entries import read_json
+from refseg.data.json_entries import read_json
 from refseg.data.refcoco import read_instances
 from refseg.errors import DataError
 

@@ -11,7 +11,7 @@ from refseg.annotation.layouts import PNG_LIST
 from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.records import Layer
 from refseg.annotation.store import Project
-from refseg.data.entries import read_json
+from refseg.data.json_entries import read_json
 from refseg.data.masks import BoolMask
 from refseg.errors import DataError
 from refseg.images import load_image

@@ -26,7 +26,7 @@ from refseg.annotation.layouts import UNNAMED, YOLO_EXPRESSIONS, YOLO_LIST, YOLO
 from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.records import Layer
 from refseg.annotation.store import Project
-from refseg.data.entries import read_json
+from refseg.data.json_entries import read_json
 from refseg.data.masks import BoolMask, polygons_to_mask
 from refseg.errors import DataError
 

@@ -22,7 +22,7 @@ from refseg.annotation.layouts import UNNAMED, YTVOS_EXPRESSIONS, YTVOS_OBJECTS
 from refseg.annotation.progress import Progress, followed, silent
 from refseg.annotation.records import Layer
 from refseg.annotation.store import Project
-from refseg.data.entries import read_json
+from refseg.data.json_entries import read_json
 from refseg.errors import DataError
 from refseg.video.formats import frame_names
 

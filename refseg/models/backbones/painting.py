@@ -1,7 +1,8 @@
 """Detections painted onto the grid: every position learns the name and the box of the thing it belongs to.
 
-A detector answers at the centre of an object only; a segmentation network asks at every position. Painting spreads each detection over its box,
-so that the position of a dog's tail carries "dog" and the place and size of the whole dog. Soft box edges keep it differentiable.
+A detector answers at the centre of an object only; a segmentation network asks at every position. Painting spreads each
+detection over its box, so that the position of a dog's tail carries "dog" and the place and size of the whole dog. Soft
+box edges keep it differentiable.
 """
 
 import torch
@@ -14,11 +15,13 @@ GEOMETRY_CHANNELS = 6
 
 
 class DetectionPainting(nn.Module):
-    """Detections -> (B, name_channels + 6, size, size): name vector, box centre x, y, width, height, log area, and confidence.
+    """Detections -> (B, name_channels + 6, size, size): name vector, box centre x, y, width, height, log area, and
+    confidence.
 
     With score s_i = objectness * best class probability and m_i(p) in 0..1 the soft membership of position p in box i,
-    each position holds sum_i w_i(p) * [name_i ; box_i], w_i(p) = m_i(p) s_i / (sum_j m_j(p) s_j + floor). The 80 class names are vectors in the
-    space of the word table (`names`), so positions and words are comparable from the first step. Only the `count` best detections are painted.
+    each position holds sum_i w_i(p) * [name_i ; box_i], w_i(p) = m_i(p) s_i / (sum_j m_j(p) s_j + floor). The 80 class
+    names are vectors in the space of the word table (`names`), so positions and words are comparable from the first
+    step. Only the `count` best detections are painted.
     """
 
     def __init__(self, name_channels: int, count: int = 100, floor: float = 0.1, softness: float = 4.0) -> None:

@@ -5,14 +5,14 @@ from torch import Tensor, nn
 
 from refseg.models.backbones.detections import Detections
 from refseg.models.backbones.features import Backbone, BackboneFeatures
-from refseg.models.features import at_least_float32
+from refseg.models.layers.precision import at_least_float32
 
 
 class PlainBackbone(Backbone):
     """Four stages of strided 3x3 convolutions with group normalisation; stride 16 levels, details at strides 8 and 4.
 
-    images (B, 3, S, S) in 0..1 -> levels of (2w, 4w, 4w) channels at S/16 (the third with twice the receptive field), and a stand-in
-    for a detector, one box a position.
+    images (B, 3, S, S) in 0..1 -> levels of (2w, 4w, 4w) channels at S/16 (the third with twice the receptive field),
+    and a stand-in for a detector, one box a position.
     """
 
     classes = 4

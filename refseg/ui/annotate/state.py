@@ -7,7 +7,7 @@ from refseg.annotation.records import Layer
 from refseg.annotation.store import Entry, Project
 from refseg.data.masks import decode_rle
 from refseg.errors import DataError, RefsegError
-from refseg.pictures import grey_uri, jpeg_uri, reduced_image, reduced_map, view_size
+from refseg.image_encoding import grey_uri, jpeg_uri, reduced_image, reduced_map, view_size
 
 MAX_REPORTED = 5  # damaged records that are named
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.explain import find_candidates
+from refseg.image_encoding import grey_uri, jpeg_uri, reduced_image, reduced_map
 from refseg.images import load_image
-from refseg.pictures import grey_uri, jpeg_uri, reduced_image, reduced_map
 from refseg.ui import request_values as values
 from refseg.ui.examples import Example
 from refseg.ui.messages import (

@@ -12,12 +12,13 @@ from refseg.explain import Explanation, agreement, attention_at, compare, explai
 from refseg.explain.heatmap import heatmap_html
 from refseg.explain.report import report_html, write_report
 from refseg.explain.wording import level_names
+from refseg.models.system import AttendsFromPlace
 from refseg.ui import request_values as values
 from refseg.ui.messages import error_message
 from refseg.ui.model_runner import ModelRunner
 from refseg.ui.request_values import Request
 from refseg.ui.session import ImageSession
-from refseg.ui.why.maps import MAP_KINDS, comparison_uri, map_of, scaled_map
+from refseg.ui.why.maps import comparison_uri, level_count, map_kinds, map_of, scaled_map
 
 if TYPE_CHECKING:
     from refseg.inference.predictor import EncodedImage
@@ -58,11 +59,11 @@ class WhyEvents:
             "token": session.token,
             "run": session.run,
             "expression": segmentation.expression,
-            "heatmap": heatmap_html(words, attention, segmentation.unknown, _map_button),
+            "heatmap": heatmap_html(words, attention, segmentation.unknown, _map_button) if attention is not None else "",
             "words": list(words),
-            "levels": list(level_names(len(attention))),
-            "maps": [kind._asdict() for kind in MAP_KINDS],
-            "places": True,
+            "levels": list(level_names(level_count(segmentation))),
+            "maps": [kind._asdict() for kind in map_kinds(segmentation)],
+            "places": self._runner.predictor.can(AttendsFromPlace),
         }
 
     def register(self, session: ImageSession) -> ImageSession:
@@ -188,6 +189,8 @@ class WhyEvents:
         kind = values.text(request, "kind")
         if kind not in FIGURE_KINDS:
             raise InputError(f"The figure is {kind[:20]!r}. Expected one of {', '.join(FIGURE_KINDS)}.")
+        if segmentation.word_attention is None:
+            raise InputError("The model has no word attention. Choose the report instead.")
         path = session.shared_folder.file(f"attention.{kind}")
         save_figure(attention_figure(segmentation.tokens, segmentation.word_attention), path)
         return {"path": str(path), "name": path.name}
