@@ -9,7 +9,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,8 +20,9 @@ from PIL import Image
 
 from refseg import Predictor
 from refseg.language import Vocabulary
-from refseg.models.cmsa.config import NetworkConfig
-from refseg.models.cmsa.network import ReferringNetwork
+from refseg.models.cmsa.config import CmsaConfig
+from refseg.models.cmsa.network import CmsaNetwork
+from refseg.models.compact import CompactConfig
 from refseg.ui import ProjectDirectory, build_demo, launch_options
 from tests.browser.annotator import Annotator, Sit
 from tests.browser.visitor import PATIENCE, Site, SomeVisitor, Visit
@@ -64,9 +65,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The page on a free port, in this process so that the calls to the network can be counted."""
     torch.manual_seed(0)
     vocabulary = Vocabulary(["<pad>", "<unk>", *WORDS])
+    # Without regions, whose votes push an untrained network beyond the reach of the threshold slider.
+    tiny = CompactConfig.tiny()
+    config = replace(CmsaConfig(**{one.name: getattr(tiny, one.name) for one in fields(CmsaConfig)}), cross_frame=8)
     predictor = Predictor(
-        # without regions, whose votes push an untrained network beyond the reach of the threshold slider
-        ReferringNetwork(replace(NetworkConfig.tiny(), regions=0, number=False, cross_frame=8), len(vocabulary)),
+        CmsaNetwork(config, len(vocabulary)),
         vocabulary,
         device="cpu",
         precision="float32",
