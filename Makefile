@@ -1,10 +1,14 @@
 # make demo   set everything up and open the app
 # make test   set everything up, check style and types, run the tests
+# make interoperability   read every export with the real readers of other tools, in an environment of their own
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(if $(filter Windows_NT,$(OS)),$(VENV)/Scripts,$(VENV)/bin)
 
-.PHONY: demo test lint scripts clean setup
+READERS ?= .venv-interoperability
+READERS_BIN := $(if $(filter Windows_NT,$(OS)),$(READERS)/Scripts,$(READERS)/bin)
+
+.PHONY: demo test lint scripts clean setup interoperability interoperability-setup
 
 demo: $(VENV)/.installed
 	$(BIN)/python app.py
@@ -46,5 +50,17 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	touch $@
 
+interoperability: $(READERS)/.installed
+	$(READERS_BIN)/python -m pytest tests/interoperability
+
+interoperability-setup: $(READERS)/.installed
+
+# Apart from the project's own environment: the readers must not change the versions that the app is tested with.
+$(READERS)/.installed: tests/interoperability/requirements.txt tests/interoperability/requirements-no-dependencies.txt
+	$(PYTHON) -m venv $(READERS)
+	$(READERS_BIN)/python -m pip install --quiet -r tests/interoperability/requirements.txt
+	$(READERS_BIN)/python -m pip install --quiet --no-deps -r tests/interoperability/requirements-no-dependencies.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) $(READERS) node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

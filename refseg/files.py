@@ -20,7 +20,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     A reader sees the old file or the new one, never a part. Raises OSError when the folder cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+    # Short enough for every file system even if each character takes four bytes.
+    temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
     try:
         yield temporary
         temporary.replace(path)

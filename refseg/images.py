@@ -2,6 +2,8 @@
 
 import io
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
@@ -13,6 +15,7 @@ from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageErr
 
 from refseg.errors import ImageError
 from refseg.files import replacing
+from refseg.png_chunks import without_large_metadata
 
 if TYPE_CHECKING:
     import torch
@@ -44,7 +47,7 @@ def load_image(source: ImageSource) -> UintImage:
             warnings.simplefilter("ignore")
             if isinstance(source, Image.Image):
                 return _decoded(source)
-            with Image.open(_opened(source, name), formats=_known_formats()) as picture:
+            with opened_image(source, name) as picture:
                 return _decoded(picture)
     except ImageError:
         raise
@@ -63,12 +66,19 @@ def load_image(source: ImageSource) -> UintImage:
 
 @dataclass(frozen=True)
 class PictureHeader:
-    """What a picture file says of itself. format: one of FORMATS.  height, width: once it is upright.  upright: whether its pixels lie that way."""
+    """What an image file says of itself. format: one of FORMATS.  height, width: once it is upright.  upright: whether its pixels are stored that way.
+    orientation: 1 to 8, as in EXIF; how the stored pixels are turned and mirrored to be upright."""
 
     format: str
     height: int
     width: int
     upright: bool
+    orientation: int = 1
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """(height, width) of the pixels in the file, not turned."""
+        return (self.width, self.height) if self.orientation in (5, 6, 7, 8) else (self.height, self.width)
 
 
 def picture_size(source: str | Path) -> tuple[int, int]:
@@ -83,7 +93,7 @@ def picture_header(source: str | Path) -> PictureHeader:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(_opened(source, name), formats=_known_formats()) as picture:
+            with opened_image(source, name) as picture:
                 width, height = picture.size
                 if isinstance(picture, TiffImagePlugin.TiffImageFile):
                     # Pillow turns this format's pictures itself, and some versions give the size before and some after.
@@ -97,7 +107,8 @@ def picture_header(source: str | Path) -> PictureHeader:
     _check_pixels(width, height)
     if orientation in (5, 6, 7, 8):
         width, height = height, width
-    return PictureHeader(form, height, width, upright=orientation not in (2, 3, 4, 5, 6, 7, 8))
+    orientation = orientation if orientation in (2, 3, 4, 5, 6, 7, 8) else 1
+    return PictureHeader(form, height, width, upright=orientation == 1, orientation=orientation)
 
 
 def _known_formats() -> list[str]:
@@ -106,18 +117,34 @@ def _known_formats() -> list[str]:
     return [name for name in FORMATS if name in Image.OPEN]
 
 
-def _opened(source: str | Path | bytes | BinaryIO, name: str) -> str | Path | BinaryIO:
-    if isinstance(source, (str, Path)):
-        size = Path(source).stat().st_size
-    elif isinstance(source, bytes):
-        size = len(source)
-    elif hasattr(source, "read"):
-        return source
-    else:
-        raise ImageError(f"cannot read a picture from a {type(source).__name__}; expected a path, bytes, a file, a PIL image or an array")
+@contextmanager
+def opened_image(source: str | Path | bytes | BinaryIO, name: str = "the image", formats: Sequence[str] = FORMATS) -> Iterator[Image.Image]:
+    """A Pillow image of one of the formats, not decoded yet. PNG text and profiles that are too large for Pillow are left out.
+
+    Raises ImageError for more than MAX_BYTES bytes; Pillow's and the system's errors are passed on.
+    """
+    with ExitStack() as files:
+        file: BinaryIO
+        if isinstance(source, (str, Path)):
+            _check_bytes(Path(source).stat().st_size, name)
+            file = files.enter_context(Path(source).open("rb"))
+        elif isinstance(source, bytes):
+            _check_bytes(len(source), name)
+            file = io.BytesIO(source)
+        elif hasattr(source, "read"):
+            file = source
+        else:
+            raise ImageError(
+                f"cannot read a picture from a {type(source).__name__}; expected a path, bytes, a file, a PIL image or an array"
+            )
+        if hasattr(file, "seekable") and file.seekable() and file.tell() == 0:
+            file = without_large_metadata(file) or file
+        yield files.enter_context(Image.open(file, formats=[one for one in _known_formats() if one in formats]))
+
+
+def _check_bytes(size: int, name: str) -> None:
     if size > MAX_BYTES:
         raise ImageError(f"{name} has {size:,} bytes, expected at most {MAX_BYTES:,}: reduce it")
-    return io.BytesIO(source) if isinstance(source, bytes) else source
 
 
 def _check_pixels(width: int, height: int) -> None:

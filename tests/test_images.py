@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -302,3 +303,53 @@ def test_the_size_of_what_is_no_picture_is_one_sentence(tmp_path: Path) -> None:
         picture_size(path)
     with pytest.raises(ImageError, match="is not a picture"):
         picture_size(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (b"tEXt", b"prompt\0" + b"x" * 2_000_000),
+        (b"zTXt", b"prompt\0\0" + zlib.compress(b"x" * 2_000_000)),
+        (b"iTXt", b"prompt\0\0\0\0\0" + b"x" * 2_000_000),
+        (b"iTXt", b"prompt\0\1\0\0\0" + zlib.compress(b"x" * 2_000_000)),
+        (b"iCCP", b"profile\0\0" + zlib.compress(b"x" * 2_000_000)),
+        (b"iCCP", b"profile\0\0" + zlib.compress(bytes(400_000_000), 9)),
+        (b"zTXt", b"no compressed data"),
+    ],
+)
+@pytest.mark.parametrize("as_bytes", [False, True])
+def test_text_and_profiles_of_any_length_do_not_matter(kind: bytes, data: bytes, as_bytes: bool, tmp_path: Path) -> None:
+    """Programs that make images write their whole settings into them."""
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    save_png(tmp_path / "a.png", pixels)
+    whole = (tmp_path / "a.png").read_bytes()
+    chunk = struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    content = whole[:33] + chunk * 3 + whole[33:]
+    (tmp_path / "a.png").write_bytes(content)
+    source: Any = content if as_bytes else tmp_path / "a.png"
+    np.testing.assert_array_equal(load_image(source), pixels)
+    assert picture_size(tmp_path / "a.png") == (5, 7)
+
+
+def test_many_texts_that_are_long_together(tmp_path: Path) -> None:
+    save_png(tmp_path / "a.png", np.zeros((5, 7, 3), np.uint8))
+    whole = (tmp_path / "a.png").read_bytes()
+    data = b"prompt\0\0" + zlib.compress(b"x" * 900_000)
+    chunk = struct.pack(">I", len(data)) + b"zTXt" + data + struct.pack(">I", zlib.crc32(b"zTXt" + data))
+    (tmp_path / "a.png").write_bytes(whole[:33] + chunk * 100 + whole[33:])
+    assert load_image(tmp_path / "a.png").shape == (5, 7, 3)
+
+
+def test_the_orientation_in_short_text_is_kept(tmp_path: Path) -> None:
+    """Pillow reads it from XMP, which is text."""
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    data = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp
+    long = b"prompt\0" + b"x" * 80_000_000
+    save_png(tmp_path / "a.png", np.zeros((5, 7, 3), np.uint8))
+    whole = (tmp_path / "a.png").read_bytes()
+    chunks = b"".join(
+        struct.pack(">I", len(one)) + kind + one + struct.pack(">I", zlib.crc32(kind + one))
+        for kind, one in ((b"iTXt", data), (b"tEXt", long))
+    )
+    (tmp_path / "a.png").write_bytes(whole[:33] + chunks + whole[33:])
+    assert load_image(tmp_path / "a.png").shape == (7, 5, 3)

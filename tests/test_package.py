@@ -14,7 +14,7 @@ PACKAGE = Path(refseg.__file__).parent
 ROOT = PACKAGE.parent
 
 # part -> parts of the package that it may import; what stands directly in refseg/ is its own part
-FOUNDATION = {"errors", "files", "language", "images", "pictures", "version", "rendering", "overlap", "resources"}
+FOUNDATION = {"errors", "png_chunks", "files", "language", "images", "pictures", "version", "rendering", "overlap", "resources"}
 ALLOWED = {
     "models": {"models"},
     "video": FOUNDATION | {"video"},

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from refseg.annotation.exporters.report import ExportReport
 from refseg.annotation.layouts import UNNAMED
 from refseg.annotation.records import Layer, PictureRecord
 from refseg.annotation.sinks import open_sink, write_json
@@ -24,14 +25,21 @@ TRAINED_ON = ("", "train")  # splits
 SEVERAL = "several things"  # a category
 
 
-def export_accepted(project: Project, folder: Path, progress: Callable[[int, int], None] | None = None) -> None:
+def export_accepted(project: Project, folder: Path, progress: Callable[[int, int], None] | None = None) -> ExportReport:
     """Write the accepted pictures into a new or empty folder, in the layout of `refseg.data.refcoco` with the splits "train" and "val" (see `held_back`).
+
+    Returned is what was written and what was left out: images that are not accepted, and damaged records.
 
     Sentences that mean several things of a picture mean all of them together; those of absent things mean nothing; those without a word are left out.
     The frames of one clip are all in one split. progress(done, pictures) is called after each. Raises ProjectError where fewer than `LEAST` accepted
     pictures have a mask and a sentence, where all of these are frames of one clip, or a mask cannot be read, ImageError where a picture is gone.
     """
+    report = ExportReport("refcoco")
+    for name, reason in project.damaged.items():
+        report.skip("image", "its record is damaged", f"{name}: {reason}")
     names = [entry.name for entry in project.entries if entry.state == "accepted"]
+    if others := len(project.entries) - len(names):
+        report.skip("image", "not accepted", count=others)
     told = [(_group(record), record.split) for record in map(project.record, names) if any(_is_told(layer) for layer in record.layers)]
     if len(told) < LEAST:
         raise ProjectError(
@@ -54,6 +62,13 @@ def export_accepted(project: Project, folder: Path, progress: Callable[[int, int
                 progress(done, len(names))
         write_json(sink, "instances.json", values.instances())
         write_json(sink, "expressions.json", values.refs)
+    report.images, report.objects = (
+        len(values.images),
+        sum(row["category_id"] != values.categories.get(SEVERAL) for row in values.annotations),
+    )
+    report.expressions = sum(len(ref["sentences"]) for ref in values.refs)
+    report.no_target = sum(ref.get("no_target", False) for ref in values.refs)
+    return report
 
 
 def held_back(splits: Mapping[str, str]) -> frozenset[str]:

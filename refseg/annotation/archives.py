@@ -1,30 +1,38 @@
-"""Data sets that arrive as a folder or as a zip, which is unpacked with the distrust that a stranger's file deserves."""
+"""Data sets that arrive as a folder or as a zip, which is unpacked as untrusted input."""
 
 from __future__ import annotations
 
 import re
 import stat
+import struct
 import tempfile
+import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from refseg.annotation.encodings import decode
+from refseg.annotation.litter import is_litter
 from refseg.annotation.progress import Progress, followed, silent
 from refseg.errors import ProjectError
 
 CHUNK = 1 << 20
-# The other methods give what a few bytes stand for at once, however much that is.
+# The other methods unpack a whole block at once, however large it is.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# What some systems put beside the folder that was packed.
-LITTER = ("__MACOSX", ".DS_Store", "Thumbs.db")
+UTF8_NAME, ENCRYPTED = 0x800, 0x1  # bits of a member's flags
+UNICODE_PATH = 0x7075  # the extra field in which Info-ZIP puts the name in UTF-8
+# A folder with such a name says what is in it, so that it is not entered.
+SPLITS = frozenset(("train", "val", "valid", "validation", "test", "testing", "training", "trainval", "minival"))
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Of an archive: files in it; bytes unpacked, in all and of a single file; bytes unpacked for each byte of the archive, which counts from `floor` on."""
+    """Of an archive: files in it; bytes unpacked, in all and of a single file; bytes unpacked for each byte of the
+    archive, which counts from `floor` on.
+    """
 
     files: int = 200_000
     size: int = 20_000_000_000
@@ -41,12 +49,13 @@ STRANGERS = Limits(files=20_000, size=1_000_000_000, largest=50_000_000)  # an a
 def unpacked(path: Path, progress: Progress = silent, limits: Limits = LIMITS) -> Iterator[Path]:
     """The folder of a data set: `path` itself, or what is in a zip, in a temporary folder that lasts as long as the block.
 
-    Where all of a zip lies in one folder, it is that folder. Raises ProjectError for what is neither, for names that lead out of the folder, links,
-    names that come twice and encrypted files, and for more files or bytes than the limits allow: bytes are counted as they are read, whatever the
-    archive says of itself.
+    If everything lies in one folder, it is that folder. What operating systems leave in archives is not unpacked.
+    Raises ProjectError for what is neither, for names that lead out of the folder, links, names that come twice and
+    encrypted files, and for more files or bytes than the limits allow: bytes are counted as they are read, whatever
+    the archive says of itself.
     """
     if path.is_dir():
-        yield path
+        yield _entered(path)
         return
     if not path.is_file():
         raise ProjectError(f"there is no data set {path}: expected a folder or a .zip")
@@ -63,15 +72,17 @@ def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path, progress: Progre
     members = archive.infolist()
     if len(members) > limits.files:
         raise ProjectError(f"{path.name} holds {len(members)} files, expected at most {limits.files}: split it")
-    places = [folder / _place(member, path) for member in members]
+    names = _names(members)
+    placed = [(member, _place(member, name, path)) for member, name in zip(members, names, strict=True)]
+    placed = [(member, parts) for member, parts in placed if not any(is_litter(part) for part in parts)]
     allowed = min(limits.size, max(limits.floor, int(limits.ratio * path.stat().st_size)))
     left = allowed
-    for member, place in followed(zip(members, places, strict=True), progress):
+    for member, parts in followed(placed, progress):
         with _explained(path):
-            written = _copy(archive, member, place, min(left, limits.largest))
+            written = _copy(archive, member, folder.joinpath(*parts), min(left, limits.largest))
         if written > limits.largest:
             raise ProjectError(
-                f"{path.name} holds {member.filename[:200]!r} of more than {limits.largest:,} bytes, expected smaller files: split the data set"
+                f"{path.name} holds {'/'.join(parts)[:200]!r} of more than {limits.largest:,} bytes, expected smaller files: split the data set"
             )
         left -= written
         if left < 0:
@@ -80,12 +91,12 @@ def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path, progress: Progre
 
 def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path, left: int) -> int:
     """Write one file; returns its bytes, and stops where they become more than are left."""
-    if member.is_dir():
+    if member.filename.endswith(("/", "\\")):
         place.mkdir(parents=True, exist_ok=True)
         return 0
     place.parent.mkdir(parents=True, exist_ok=True)
     written = 0
-    # "x" refuses a name that comes twice, and two that this system does not tell apart.
+    # "x" refuses a name that comes twice, and two that are one file on this system.
     with archive.open(member) as source, place.open("xb") as copy:
         while written <= left and (chunk := source.read(CHUNK)):
             written += len(chunk)
@@ -95,7 +106,9 @@ def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path, left: 
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """What zipfile raises for archives that are damaged or that it does not know, and the system for names and full disks, as ProjectError."""
+    """What zipfile raises for archives that are damaged or that it does not know, and the system for names and full
+    disks, as ProjectError.
+    """
     try:
         yield
     except FileExistsError as error:
@@ -109,23 +122,82 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _place(member: zipfile.ZipInfo, path: Path) -> str:
-    """Where a file of an archive goes, relative to the folder. Raises ProjectError for one that must not go anywhere."""
-    name = member.orig_filename  # `filename` is what zipfile makes of it
-    parts = member.filename.rstrip("/").split("/")
+def _place(member: zipfile.ZipInfo, name: str, path: Path) -> list[str]:
+    """Where a file of an archive goes: folders and name below the folder.
+
+    Raises ProjectError for one that must not go anywhere.
+    """
+    # Some programs on Windows write backslashes between folders.
+    parts = unicodedata.normalize("NFC", name).replace("\\", "/").rstrip("/").split("/")
     kind = stat.S_IFMT(member.external_attr >> 16)
-    if "\\" in name or "\0" in name or re.match("[A-Za-z]:", name) or any(part in ("", ".", "..") for part in parts):
+    # `filename` is what zipfile makes of a name; the original may go on after a zero.
+    if "\0" in member.orig_filename or "\0" in name or re.match("[A-Za-z]:", name) or any(part in ("", ".", "..") for part in parts):
         raise ProjectError(f"{path.name} holds the name {name[:200]!r}, expected names inside one folder: pack it again")
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise ProjectError(f"{path.name} holds {name[:200]!r}, which is a link or no file at all: pack what it stands for")
-    if member.flag_bits & 1:
+        raise ProjectError(f"{path.name} holds {name[:200]!r}, which is a link or no file at all: pack the file itself")
+    if member.flag_bits & ENCRYPTED:
         raise ProjectError(f"{path.name} is encrypted: unpack it and give the folder")
     if member.compress_type not in METHODS:
         raise ProjectError(f"{path.name} is packed in an unusual way (method {member.compress_type}): pack it as an ordinary zip")
-    return "/".join(parts)
+    return parts
+
+
+def _names(members: Sequence[zipfile.ZipInfo]) -> list[str]:
+    """The names of all files.
+
+    Those that are not marked as UTF-8 often are; others are in the code page of the system that packed them.
+    """
+    raw = [None if member.flag_bits & UTF8_NAME else _raw_name(member) for member in members]
+    encoding = name_encoding([data for data in raw if data is not None])
+    return [
+        _unicode_path(member, data) or (member.filename if data is None else data.decode(encoding))
+        for member, data in zip(members, raw, strict=True)
+    ]
+
+
+def _raw_name(member: zipfile.ZipInfo) -> bytes | None:
+    """The bytes of a name that zipfile has decoded as code page 437, which has a character for each byte; None if it
+    has not.
+    """
+    try:
+        return member.filename.encode("cp437")
+    except UnicodeEncodeError:
+        return None
+
+
+def name_encoding(names: Sequence[bytes]) -> str:
+    """The encoding of the names of one archive: UTF-8 if it is valid for all, GBK if it is likely, otherwise code page
+    437, the format's own.
+    """
+    together = b"/".join(names)
+    if (found := decode(together)[1]) in ("utf-8", "gbk"):
+        try:
+            for name in names:
+                name.decode(found)
+        except UnicodeDecodeError:
+            return "cp437"
+        return found
+    return "cp437"
+
+
+def _unicode_path(member: zipfile.ZipInfo, raw: bytes | None) -> str | None:
+    """The name in the extra field of Info-ZIP, if it is there and belongs to this name."""
+    extra = member.extra
+    while len(extra) >= 4:
+        kind, size = struct.unpack("<HH", extra[:4])
+        data, extra = extra[4 : 4 + size], extra[4 + size :]
+        if kind == UNICODE_PATH and raw is not None and len(data) > 5 and data[0] == 1:
+            if struct.unpack("<L", data[1:5])[0] != zlib.crc32(raw):
+                return None
+            try:
+                return data[5:].decode("utf-8")
+            except UnicodeDecodeError:
+                return None
+    return None
 
 
 def _entered(folder: Path) -> Path:
-    """The one folder that holds everything, else the folder itself."""
-    inner = [entry for entry in folder.iterdir() if entry.name not in LITTER]
-    return inner[0] if len(inner) == 1 and inner[0].is_dir() else folder
+    """The one folder that holds everything, unless its name is that of a split; otherwise the folder itself."""
+    inner = [entry for entry in folder.iterdir() if not is_litter(entry.name)]
+    is_wrapped = len(inner) == 1 and inner[0].is_dir() and not inner[0].is_symlink() and inner[0].name.casefold() not in SPLITS
+    return inner[0] if is_wrapped else folder

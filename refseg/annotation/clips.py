@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+from refseg.annotation.names import file_name
 from refseg.annotation.records import Layer, PictureRecord
 from refseg.annotation.store import Project
 from refseg.errors import ImageError, ProjectError
 from refseg.images import load_image, save_png
-from refseg.video.formats import safe_name
 from refseg.video.reader import Clip
 
 
@@ -42,14 +42,19 @@ def take_frames(project: Project, clip: Clip, name: str, numbers: Sequence[int],
             def filled(record: PictureRecord, index: int = frame.index, number: int = number) -> PictureRecord:
                 return replace(record.with_proposal(layer(number)), clip=name, frame=index)
 
-            yield project.add_picture(path, name=f"{safe_name(name)}-{frame.index:05d}.png", filled=filled)
+            yield project.add_picture(path, name=f"{_prefix(name)}{frame.index:05d}.png", filled=filled)
+
+
+def _prefix(name: str) -> str:
+    """What the names of the frames of a clip begin with: its name, not so long that their numbers would be cut off."""
+    return f"{file_name(name[:50])}-"
 
 
 def _frames_of(project: Project, name: str) -> dict[int, list[PictureRecord]]:
     """Images of the project that are frames of videos of this name, by frame index. Reads only records whose file name fits."""
     frames: dict[int, list[PictureRecord]] = defaultdict(list)
     for entry in project.entries:
-        if entry.name.startswith(f"{safe_name(name)}-"):
+        if entry.name.startswith(_prefix(name)):
             record = project.record(entry.name)
             if record.clip == name and record.frame is not None:
                 frames[record.frame].append(record)

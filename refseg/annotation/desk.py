@@ -165,6 +165,8 @@ class Desk:
         layer = layer_at(target, self.record, self.author)
         if values.get("absent"):
             layer = layer.ruled_out()
+        if values.get("category", layer.category) != layer.category:
+            layer = replace(layer, category_id=None)  # it is that of the category before
         changed = checked(replace(layer, **values, updated=now()), self.record)
         self._replace(changed, judged="absent" in values)
         return changed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -9,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from refseg.errors import ImageError, ProjectError
 from refseg.files import replacing
 
-LOCK = ".lock"
-PATIENCE = 20.0  # seconds to wait for others who write: a large picture takes less to copy, and so does undo over some thousand pictures
+LOCK, SOFT_LOCK = ".lock", ".lock-file"
+NO_FLOCK = frozenset((errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL))
+PATIENCE = 20.0  # seconds to wait for others who write: a large image takes less to copy, and so does undo over some thousand images
 MAX_RECORD_BYTES = 200_000_000
 
 
@@ -23,7 +25,7 @@ def read_json(path: Path, missing: str) -> Any:
     """What a file says. Raises ProjectError for one that cannot be read, beginning with `missing` for one that is not there."""
     try:
         if path.stat().st_size > MAX_RECORD_BYTES:
-            raise ProjectError(f"{path.name} has more than {MAX_RECORD_BYTES // 1_000_000} MB: it is no record of a picture")
+            raise ProjectError(f"{path.name} has more than {MAX_RECORD_BYTES // 1_000_000} MB: it is no record of an image")
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ProjectError(f"{missing}: expected {path}") from None
@@ -67,11 +69,30 @@ def alone(folder: Path) -> Iterator[None]:
     Raises ProjectError for what `explained` explains, and where somebody else does not let go.
     """
     with explained(folder):
+        lock = _locked(folder)
         try:
-            with FileLock(folder / LOCK, timeout=PATIENCE):
-                yield
-        except Timeout:
-            raise ProjectError(f"{folder} has been held by another program for {PATIENCE:.0f} s: close that one, or try again") from None
+            yield
+        finally:
+            lock.release()
+
+
+def _locked(folder: Path) -> BaseFileLock:
+    """A lock that is held: of the operating system, or on file systems without such locks, as many network shares, a file that must not exist yet."""
+    try:
+        lock: BaseFileLock = FileLock(folder / LOCK, timeout=PATIENCE)
+        try:
+            lock.acquire()
+        except (NotImplementedError, OSError) as error:
+            if isinstance(error, Timeout) or (isinstance(error, OSError) and error.errno not in NO_FLOCK):
+                raise
+            lock = SoftFileLock(folder / SOFT_LOCK, timeout=PATIENCE)
+            lock.acquire()
+    except Timeout:
+        left_over = f", or delete the file {SOFT_LOCK} in it if no other program uses the project" if (folder / SOFT_LOCK).exists() else ""
+        raise ProjectError(
+            f"{folder} has been locked by another program for {PATIENCE:.0f} s: close that program, try again{left_over}"
+        ) from None
+    return lock
 
 
 @contextmanager

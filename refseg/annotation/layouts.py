@@ -13,13 +13,18 @@ REFCOCO_INSTANCES, REFCOCO_EXPRESSIONS, REFCOCO_PICKLE = "instances.json", "expr
 
 PNG_LIST, PNG_IMAGES = "masks.json", "images.json"
 
-DATASETS_ROWS = "metadata.jsonl"
-DATASETS_COLUMNS = ("expressions", "category", "bbox", "segmentation")
+DATASETS_ROWS, DATASETS_PARQUET = "metadata.jsonl", "metadata.parquet"
+DATASETS_NESTED = ("source", "objects", "absent")  # columns that are not plain texts or numbers
 
 YOLO_LIST, YOLO_EXPRESSIONS = "data.yaml", "expressions.json"
 YOLO_OTHER_KEYS = ("path", "names", "nc", "download", "roboflow")  # keys of data.yaml that are not splits
 
 YTVOS_EXPRESSIONS, YTVOS_OBJECTS = "meta_expressions.json", "meta.json"
+MEVIS_MASKS = "mask_dict.json"
+YTVOS_EXPRESSIONS_FOLDER = "meta_expressions"
+# In meta.json of a video, where other readers ignore them: what this project knows of each frame, and the ids in mask_dict.json of its objects.
+YTVOS_IMAGES, YTVOS_ANNOTATION_IDS = "images", "annotation_ids"
+YTVOS_SPLITS = {"val": "valid", "validation": "valid", "dev": "valid"}  # split -> its folder, where that differs
 
 VOC_ROOT = "VOCdevkit/VOC2012/"  # where the readers of Pascal VOC look
 VOC_CLASSES = (

@@ -1,15 +1,16 @@
 """Masks as polygons that follow the borders of their pixels, so that filling them gives the mask again, to the pixel.
 
-Positions are x, y in pixels: the top left pixel covers 0..1 in both and has its centre at (0.5, 0.5). Set pixels that touch at a corner alone are
-different pieces; pixels that are not set hold together over corners. Set pixels lie to the right of whoever walks along a ring.
+Positions are x, y in pixels: the top left pixel covers 0..1 in both and has its centre at (0.5, 0.5). Set pixels that
+touch at a corner alone are different pieces; pixels that are not set are connected over corners. Set pixels lie to the
+right in the direction of a ring.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,12 +20,12 @@ Ring = NDArray[np.float64]
 """Corners x, y (N, 2) of a closed line of horizontal and vertical edges; the first does not come again at the end."""
 
 INSET = 0.25
-NEAR = 400  # corners of a piece at most among which the one nearest to another piece is looked for
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Set pixels that hang together: the ring round them, and those round their holes. A ring begins at its topmost, then leftmost corner."""
+    """Set pixels that hang together: the ring round them, and those round their holes. A ring begins at its topmost,
+    then leftmost corner."""
 
     outer: Ring
     holes: tuple[Ring, ...]
@@ -33,8 +34,9 @@ class Piece:
 def polygons_of(mask: BoolMask, inset: float = 0.0) -> list[Piece]:
     """The pieces of a mask (H, W), in the order of their topmost, then leftmost pixels.
 
-    inset: how far the rings are moved into the set pixels, from 0 to less than 0.5, which puts no pixel's centre on another side. With INSET the mask
-    is also what those see who cut positions to whole numbers and set all pixels that the line touches, as OpenCV does; and rings never touch.
+    inset: how far the rings are moved into the set pixels, from 0 to less than 0.5, which puts no pixel's centre on
+    another side. With INSET the mask is also what those see who cut positions to whole numbers and set all pixels that
+    the line touches, as OpenCV does; and rings never touch.
     """
     borders = _Borders.of(mask, inset)
     owners: list[int] = []  # of each ring: the outer ring of its piece
@@ -51,9 +53,10 @@ def polygons_of(mask: BoolMask, inset: float = 0.0) -> list[Piece]:
 
 
 def outlines_of(mask: BoolMask, inset: float = 0.0) -> list[Ring]:
-    """One ring for each piece of a mask (H, W), for formats that know no holes; order and inset as in `polygons_of`.
+    """One ring for each piece of a mask (H, W), for formats without holes; order and inset as in `polygons_of`.
 
-    From each hole a cut goes straight up to the next ring, there and back, which has no area. It passes over set pixels alone.
+    From each hole a cut goes straight up to the next ring, there and back, which has no area. It passes over set pixels
+    alone.
     """
     borders = _Borders.of(mask, inset)
     walk = _Walk(borders.points, borders.following)
@@ -69,30 +72,109 @@ def outlines_of(mask: BoolMask, inset: float = 0.0) -> list[Ring]:
     return [walk.ring(ring[0]) for ring in borders.rings if not borders.is_hole(ring)]
 
 
-def joined(rings: Sequence[Ring]) -> Ring:
-    """One ring (N, 2) for several, at least one: each is joined to the one before it near where they come closest, by a cut there and back.
+def outline_of(mask: BoolMask, inset: float = 0.0) -> Ring:
+    """One ring (N, 2) for all pieces of a mask (H, W) that has a set pixel, for formats that hold one ring for an
+    object; inset as in `polygons_of`.
 
-    Cuts have no area and run along a column and a row. Whoever sets all pixels that the line touches sees them between the pieces, one pixel wide.
+    The pieces are joined along the shortest tree, each to the one that it is nearest to, by straight cuts there and
+    back, which have no area. A reader that also sets the pixels that the line touches sets those of the cuts, one pixel
+    wide.
     """
+    rings = outlines_of(mask, inset)
     ends = np.cumsum([len(ring) for ring in rings])
-    numbers = [np.arange(end - len(ring), end) for ring, end in zip(rings, ends, strict=True)]
-    walk = _Walk(np.concatenate(rings), np.concatenate([np.roll(corners, -1) for corners in numbers]))
-    for before, after in pairwise(numbers):
-        here, there = before[:: -(-len(before) // NEAR)], after[:: -(-len(after) // NEAR)]
-        distances = np.abs(walk.start[here, None] - walk.start[there]).sum(axis=2)
-        nearest, entry = np.unravel_index(distances.argmin(), distances.shape)
-        (x, y), corner = walk.start[here[nearest]], int(there[entry])
-        walk.visit(int(here[nearest]), [(x, y), (x, walk.start[corner, 1])], np.roll(after, after[0] - corner).tolist())
+    corners = [np.arange(end - len(ring), end) for ring, end in zip(rings, ends, strict=True)]
+    walk = _Walk(np.concatenate(rings), np.concatenate([np.roll(numbers, -1) for numbers in corners]))
+    for piece, bridges in piece_tree(mask, rings):
+        cuts: list[
+            tuple[int, float, Ring, int, int]
+        ] = []  # edge and place on it where a cut starts, where it leads, and the piece and edge there
+        for other, target in bridges:
+            edge, start = _nearest_edge(rings[piece], target)
+            entry, end = _nearest_edge(rings[other], start)
+            distance = float(np.abs(start - rings[piece][edge]).sum())
+            cuts.append((edge, distance, np.array([start, end]), other, entry))
+        after, last = -1, -1
+        for edge, _, way, other, entry in sorted(cuts, key=lambda cut: cut[:2]):
+            after = after if edge == last else int(corners[piece][edge])
+            last = edge
+            ring = np.roll(corners[other], -(entry + 1)).tolist()  # from the end of the edge, round to its start
+            after = walk.visit(after, [(x, y) for x, y in way.tolist()], ring)
     return walk.ring(0)
+
+
+def piece_tree(mask: BoolMask, rings: Sequence[Ring]) -> list[tuple[int, list[tuple[int, NDArray[np.float64]]]]]:
+    """The shortest tree that joins the pieces of a mask, chosen among the pairs whose cells touch in its Voronoi
+    diagram.
+
+    Pieces are numbered as their rings. Returned are pieces with the other pieces that hang on them, from the first
+    piece outward; each of those with the position of a pixel of it that is nearest to the piece.
+    """
+    if len(rings) == 1:
+        return []
+    left, top, right, bottom = box_of(mask) or (0, 0, 0, 0)
+    mask = mask[top:bottom, left:right]
+    _, components = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    first = np.array([ring[0] for ring in rings]).astype(np.int64) - (left, top)
+    piece_of = np.empty(len(rings) + 1, dtype=np.int64)  # component -> piece
+    piece_of[components[first[:, 1], first[:, 0]]] = np.arange(len(rings))
+    source = np.flatnonzero(mask)  # the distance transform numbers set pixels from 1, row by row
+    _, labels = cv2.distanceTransformWithLabels((~mask).astype(np.uint8), cv2.DIST_C, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    nearest = source[labels - 1]  # (H, W): the set pixel next to each pixel
+    pairs = np.concatenate(
+        [
+            np.stack([nearest[:, :-1].ravel(), nearest[:, 1:].ravel()]),
+            np.stack([nearest[:-1].ravel(), nearest[1:].ravel()]),
+        ],
+        axis=1,
+    )
+    owners = piece_of[components.ravel()[pairs]]
+    pairs, owners = pairs[:, owners[0] != owners[1]], owners[:, owners[0] != owners[1]]
+    y, x = np.divmod(pairs, mask.shape[1])
+    order = np.argsort(np.maximum(np.abs(x[0] - x[1]), np.abs(y[0] - y[1])), kind="stable")
+    joins: list[list[tuple[int, NDArray[np.float64]]]] = [[] for _ in rings]
+    group = list(range(len(rings)))  # of joined pieces: the number of one of them, by which the group is known
+
+    def find(piece: int) -> int:
+        while group[piece] != piece:
+            group[piece] = group[group[piece]]
+            piece = group[piece]
+        return piece
+
+    _, unique = np.unique(np.sort(owners[:, order], axis=0), axis=1, return_index=True)  # the shortest of each pair of pieces
+    for index in order[np.sort(unique)].tolist():
+        one, other = owners[:, index].tolist()
+        if find(one) != find(other):
+            group[find(one)] = find(other)
+            position = np.stack([x[:, index] + left, y[:, index] + top], axis=1) + INSET
+            joins[one].append((other, position[1]))
+            joins[other].append((one, position[0]))
+    tree, reached, waiting = [], {0}, [0]
+    for piece in waiting:
+        outward = [(other, position) for other, position in joins[piece] if other not in reached]
+        reached.update(other for other, _ in outward)
+        waiting += [other for other, _ in outward]
+        if outward:
+            tree.append((piece, outward))
+    return tree
+
+
+def _nearest_edge(ring: Ring, target: NDArray[np.float64]) -> tuple[int, NDArray[np.float64]]:
+    """The edge (the number of its first corner) of a ring that comes nearest to a position x, y, and the position on it
+    that is nearest."""
+    after = np.roll(ring, -1, axis=0)
+    positions = np.clip(target, np.minimum(ring, after), np.maximum(ring, after))
+    edge = int(np.abs(positions - target).max(axis=1).argmin())
+    return edge, positions[edge]
 
 
 @dataclass(frozen=True, eq=False)
 class _Borders:
     """The corners of a mask's borders, row by row, and how they follow each other.
 
-    A corner is where a border turns. Two pixels that touch at their corners alone have two corners in one place. points: their positions (K, 2), moved
-    by the inset.  places: the same in whole pixels, not moved.  following: the next corner of the ring of each.  rings: corners in order, those first
-    whose topmost, then leftmost corner comes first.  ring_of: the ring of each corner.
+    A corner is where a border turns. Two pixels that touch at their corners alone have two corners in one place.
+    points: their positions (K, 2), moved by the inset.  places: the same in whole pixels, not moved.  following: the
+    next corner of the ring of each.  rings: corners in order, those first whose topmost, then leftmost corner comes
+    first.  ring_of: the ring of each corner.
     """
 
     mask: BoolMask
@@ -174,7 +256,8 @@ class _Walk:
         self._following: list[int] = following.tolist()
 
     def visit(self, corner: int, way: Iterable[tuple[float, float]], ring: list[int]) -> int:
-        """After a corner go over some points to the first corner of another ring, round it, and back over the points; returns the last of them."""
+        """After a corner go over some points to the first corner of another ring, round it, and back over the points;
+        returns the last of them."""
         way, rest = list(way), self._following[corner]
         for point in way:
             corner = self._lead(corner, point)

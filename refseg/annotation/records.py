@@ -18,9 +18,12 @@ State = Literal["new", "model", "corrected", "accepted", "skipped"]
 STATES: tuple[State, ...] = get_args(State)
 MAX_TEXT = 1000
 MAX_LAYERS = 500
+MAX_ID = 2**63
 COLOUR = re.compile(r"#[0-9a-f]{6}", re.IGNORECASE)
 
 Json = Mapping[str, Any]
+Id = int | str
+"""An id in the data set that an image or object was imported from: text of at most MAX_TEXT characters, or a whole number of 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Layer:
 
     id: within the picture.  expressions: sentences that mean it.  category: its name, "" for none.  mask: COCO run lengths, None for a thing that is
     absent.  model_mask: what the model drew before a person corrected it.  changed: share of the picture's pixels in which the two differ, 0..1.
-    probability: the model's doubt is read off it elsewhere; doubt: 0 (sure) .. 1, None where no model was asked.
+    probability: the model's doubt is read off it elsewhere; doubt: 0 (sure) .. 1, None where no model was asked.  original_id, category_id: the object's
+    id and the id of its category in the data set that it was imported from, None for none.
     """
 
     id: str
@@ -56,6 +60,8 @@ class Layer:
     author: str = ""
     created: str = ""
     updated: str = ""
+    original_id: Id | None = None
+    category_id: Id | None = None
 
     def pixels(self) -> BoolMask | None:
         """The mask, bool (H, W); None for none."""
@@ -84,7 +90,8 @@ class Layer:
 class PictureRecord:
     """One picture of a project. name: unique in the project, also its file's name there.  file: where the picture is, relative to the project's
     folder, or absolute for one that is only linked.  revision: grows by one with every save.  clip: the clip that it is a frame of, "" for none;
-    frame: its number there, from 0.  added: when, for the order of the list."""
+    frame: its number there, from 0.  added: when, for the order of the list.  original_name: the image's path, with "/" between folders, in the data set
+    that it was imported from, "" for none.  original_id: its id there."""
 
     name: str
     file: str
@@ -97,6 +104,8 @@ class PictureRecord:
     clip: str = ""
     frame: int | None = None
     added: str = ""
+    original_name: str = ""
+    original_id: Id | None = None
 
     @property
     def doubt(self) -> float:
@@ -149,6 +158,8 @@ def picture_to_json(record: PictureRecord) -> dict[str, Any]:
         "clip": record.clip,
         "frame": record.frame,
         "added": record.added,
+        "original_name": record.original_name,
+        "original_id": record.original_id,
         "layers": [_layer_to_json(layer) for layer in record.layers],
     }
 
@@ -172,6 +183,8 @@ def picture_from_json(values: Any) -> PictureRecord:
         clip=_text(known, "clip", ""),
         frame=None if known.get("frame") is None else _whole(known, "frame", 0),
         added=_text(known, "added", ""),
+        original_name=_text(known, "original_name", ""),
+        original_id=_maybe_id(known, "original_id"),
     )
 
 
@@ -207,13 +220,15 @@ def _layer_to_json(layer: Layer) -> dict[str, Any]:
         "author": layer.author,
         "created": layer.created,
         "updated": layer.updated,
+        "original_id": layer.original_id,
+        "category_id": layer.category_id,
     }
 
 
 def _layer_from_json(values: Any, height: int, width: int) -> Layer:
     known = _object(values, "a mask")
     said = known.get("expressions", [])
-    if not isinstance(said, list) or not all(_is_text(text) for text in said):
+    if not isinstance(said, list) or not all(is_text(text) for text in said):
         raise ProjectError(f"got expressions that are not a list of texts of at most {MAX_TEXT} characters: mend the file")
     origin = _object(known.get("origin") or {}, "an origin")
     return Layer(
@@ -236,6 +251,8 @@ def _layer_from_json(values: Any, height: int, width: int) -> Layer:
         author=_text(known, "author", ""),
         created=_text(known, "created", ""),
         updated=_text(known, "updated", ""),
+        original_id=_maybe_id(known, "original_id"),
+        category_id=_maybe_id(known, "category_id"),
     )
 
 
@@ -247,14 +264,28 @@ def _object(values: Any, what: str) -> Json:
 
 def _text(known: Json, name: str, default: str | None = None) -> str:
     value = known.get(name, default)
-    if not _is_text(value):
+    if not is_text(value):
         raise ProjectError(f"got {name} {str(value)[:40]!r}, expected a text of at most {MAX_TEXT} characters: mend the file")
     return value
 
 
-def _is_text(value: Any) -> TypeGuard[str]:
+def is_text(value: Any) -> TypeGuard[str]:
     """Not too long, and without halves of characters: JSON can say those, no file can hold them."""
     return isinstance(value, str) and len(value) <= MAX_TEXT and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def is_id(value: Any) -> TypeGuard[Id]:
+    """Whether a value can be kept as the id that a data set gave to an image, object or category."""
+    return is_text(value) or (isinstance(value, int) and not isinstance(value, bool) and -MAX_ID <= value < MAX_ID)
+
+
+def _maybe_id(known: Json, name: str) -> Id | None:
+    value = known.get(name)
+    if value is not None and not is_id(value):
+        raise ProjectError(
+            f"got {name} {str(value)[:40]!r}, expected a whole number, a text of at most {MAX_TEXT} characters or null: fix the file"
+        )
+    return value
 
 
 def _maybe_text(known: Json, name: str) -> str | None:

@@ -15,16 +15,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from refseg.annotation.disk import alone, explained, is_file, read_json, write_json
+from refseg.annotation.names import free_name, name_key
 from refseg.annotation.records import STATES, PictureRecord, State, moment, picture_from_json, picture_to_json
 from refseg.errors import ConflictError, ImageError, ProjectError
 from refseg.files import replacing
 from refseg.images import picture_size
-from refseg.video.formats import safe_name
 
 FORMAT, VERSION = "refseg-project", 1
 PROJECT, PICTURES, ANNOTATIONS, INDEX = "project.json", "pictures", "annotations", "index.json"
@@ -96,14 +97,15 @@ class Project:
     def add_picture(
         self, path: str | Path, copy: bool = True, *, name: str = "", filled: Callable[[PictureRecord], PictureRecord] | None = None
     ) -> PictureRecord:
-        """Take a picture into the project, copied or linked; its name, or the one given, is kept where it is free. Raises ImageError or ProjectError.
+        """Take a picture into the project, copied or linked; its name, or the one given, is kept if it is free and every file system takes it.
+        Raises ImageError or ProjectError.
 
         filled: adds what is known of the picture already, such as its masks, so that all of it comes with one write; where it raises, nothing is added.
         """
         path = Path(path)
         height, width = picture_size(path)
         with alone(self.folder):
-            name = self._free_name(Path(name or path.name))
+            name = free_name(name or path.name, self.is_taken)
             record = PictureRecord(name, f"{PICTURES}/{name}" if copy else str(path.resolve()), height, width, added=moment())
             if filled is not None:
                 record = _readable(filled(record))
@@ -147,6 +149,10 @@ class Project:
     def holds(self, name: str) -> bool:
         """Whether the project has a picture of that name at this moment, also where another window has added or removed it."""
         return self._path(name).is_file()
+
+    def is_taken(self, name: str) -> bool:
+        """Whether an image of the project has this name, or one that some file system does not tell from it."""
+        return name_key(name) in self._taken or self._path(name).exists()  # another window may have added one since
 
     def remove_pictures(self, names: Iterable[str]) -> None:
         """Take pictures out of the project, their copies with them."""
@@ -202,7 +208,7 @@ class Project:
 
     def _note(self, path: Path, record: PictureRecord) -> None:
         status = path.stat()
-        self._taken.add(record.name.casefold())
+        self._taken.add(name_key(record.name))
         self._entries[record.name] = status.st_mtime_ns, status.st_size, _entry_of(record)
 
     def refresh(self) -> None:
@@ -218,7 +224,7 @@ class Project:
             for file in files:
                 if not file.name.endswith(".json") or file.name.startswith("."):
                     continue
-                status, name = file.stat(), file.name.removesuffix(".json")
+                status, name = file.stat(), unicodedata.normalize("NFC", file.name.removesuffix(".json"))
                 before = known.get(name)
                 if before is None or before[:2] != (status.st_mtime_ns, status.st_size):
                     try:
@@ -229,7 +235,7 @@ class Project:
                     stale = True
                 found[name] = before
         self._entries, self.damaged = found, dict(sorted(damaged.items()))
-        self._taken = {name.casefold() for name in (*found, *damaged)}
+        self._taken = {name_key(name) for name in (*found, *damaged)}
         if stale or len(found) != len(known):
             self.write_index()
 
@@ -254,14 +260,6 @@ class Project:
             return picture_from_json(read_json(path, "there is no such picture in the project"))
         except ProjectError as error:
             raise ProjectError(f"{path.name}: {error}") from error
-
-    def _free_name(self, path: Path) -> str:
-        stem, ending = safe_name(path.stem), path.suffix.lower() if path.suffix.lower().lstrip(".").isalnum() else ""
-        name, number = f"{stem}{ending}", 1
-        while name.casefold() in self._taken or self._path(name).exists():  # another window may have added one since
-            number += 1
-            name = f"{stem}-{number}{ending}"
-        return name
 
 
 def _entry_of(record: PictureRecord) -> Entry:

@@ -1,11 +1,12 @@
 """write an annotation project in another tool's format
 
-PATH is a new folder, or a file that ends in .zip. Images that are marked as skipped are left out. What a format cannot hold and what looks like a
-mistake is printed on standard error, a line for each kind.
+PATH is a new folder, or a file that ends in .zip. Images that are marked as skipped are left out. What a format cannot
+hold and what looks like a mistake is printed on standard error, a line for each kind.
 """
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 
 from refseg.annotation.export_formats import EXPORT_FORMATS
@@ -14,7 +15,8 @@ from refseg.annotation.export_formats import EXPORT_FORMATS
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "formats:\n" + "\n".join(f"  {name}: {known.line}" for name, known in EXPORT_FORMATS.items())
+    lines = (f"{name}: {known.line}" for name, known in EXPORT_FORMATS.items())
+    parser.epilog = "formats:\n" + "\n".join(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="      ") for line in lines)
     parser.add_argument("--project", type=Path, required=True, metavar="DIR", help="folder of the project")
     parser.add_argument("--format", choices=tuple(EXPORT_FORMATS), required=True, metavar="F", help=", ".join(EXPORT_FORMATS))
     parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="a new folder or a .zip")
@@ -29,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Export, then print what was exported; what was skipped, lost or altered and what looks like a mistake goes to standard error."""
+    """Export, then print what was exported; what was skipped, lost or altered and what looks like a mistake goes to
+    standard error."""
     from refseg.annotation.exporters import export_to
     from refseg.annotation.exporters.options import ExportOptions, parse_splits
     from refseg.annotation.lint import lint, summary

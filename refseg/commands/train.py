@@ -6,6 +6,7 @@ writes DIR/report.json: how it does on held-back ones, before and after.
 """
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,5 +69,7 @@ def _data_set(folder: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="refseg-") as temporary:
         data = Path(temporary) / "accepted"
         with counting("pictures copied") as progress:
-            export_accepted(Project.open(folder), data, progress)
+            report = export_accepted(Project.open(folder), data, progress)
+        for line in report.summary():
+            print(f"refseg: {line}", file=sys.stderr)
         yield data

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from refseg.errors import DataError
-from refseg.images import load_image
+from refseg.images import load_image, opened_image
 from refseg.video.reader import Frame
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
@@ -37,7 +37,7 @@ class LabelledClip:
     def mask(self, number: int) -> NDArray[np.bool_]:
         """Bool (H, W) of one frame. Raises DataError for what is no mask."""
         try:
-            with Image.open(self.masks[number], formats=["PNG"]) as picture:
+            with opened_image(self.masks[number], formats=["PNG"]) as picture:
                 values = np.asarray(picture)
         except (OSError, UnidentifiedImageError) as error:
             raise DataError(f"cannot read the mask {self.masks[number]} ({error}): expected a PNG") from error

@@ -58,7 +58,7 @@ def test_only_what_is_accepted_comes_along(project: Project, tmp_path: Path) -> 
     for state in ("new", "model", "corrected", "skipped"):
         add(project, tmp_path, f"{state}.png", DOG, state=state)
     dataset = written(project, tmp_path)
-    assert [image.file_name for image in dataset.images] == [f"dog_{number}.png" for number in range(LEAST)]
+    assert [image.file_name for image in dataset.images] == [f"dog {number}.png" for number in range(LEAST)]
     assert {image.split for image in dataset.images} == {"train", "val"} == {referent.split for referent in dataset.referents}
     for image in dataset.images:
         (referent,) = dataset.referents_of(image)
@@ -95,7 +95,7 @@ def test_the_scenes_of_it_know_what_is_absent(project: Project, tmp_path: Path) 
 
 
 def test_too_few_pictures(project: Project, tmp_path: Path) -> None:
-    project.save(replace(project.record("dog_0.png"), layers=(replace(DOG, expressions=("...",)),)))
+    project.save(replace(project.record("dog 0.png"), layers=(replace(DOG, expressions=("...",)),)))
     with pytest.raises(ProjectError, match="has 4 accepted pictures with a mask and a sentence, expected at least 5"):
         written(project, tmp_path)
     assert not (tmp_path / "out").exists()
@@ -103,8 +103,8 @@ def test_too_few_pictures(project: Project, tmp_path: Path) -> None:
 
 def test_a_damaged_mask_is_named(project: Project, tmp_path: Path) -> None:
     damaged = replace(DOG, mask={"size": list(SHAPE), "counts": "\x7f"})
-    project.save(replace(project.record("dog_0.png"), layers=(damaged,)))
-    with pytest.raises(ProjectError, match=r"a mask of dog_0\.png is damaged"):
+    project.save(replace(project.record("dog 0.png"), layers=(damaged,)))
+    with pytest.raises(ProjectError, match=r"a mask of dog 0\.png is damaged"):
         written(project, tmp_path)
     assert not (tmp_path / "out").exists()
 
@@ -151,7 +151,7 @@ def test_a_clip_with_one_frame_that_is_not_for_training_is_held_back(project: Pr
     for number, split in enumerate(("train", "val", "")):
         add(project, tmp_path, f"frame {number}.png", DOG, split=split, clip="walk")
     back = [image.file_name for image in written(project, tmp_path).images if image.split == "val"]
-    assert back == ["frame_0.png", "frame_1.png", "frame_2.png"]
+    assert back == ["frame 0.png", "frame 1.png", "frame 2.png"]
 
 
 def test_one_clip_alone_cannot_be_measured_with(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import io
 import stat
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def test_the_ending_of_a_name_says_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../x", "a/../../x", "/etc/x", "a/./x", "a//x", "C:x", "c:/x", "..\\x", "a\\x", "..", "/", "a/.."],
+    ["../x", "a/../../x", "/etc/x", "a/./x", "a//x", "C:x", "c:/x", "..\\x", "a\\..\\x", "\\x", "a\\\\x", "c:\\x", "..", "/", "a/.."],
 )
 def test_names_that_lead_out_of_the_folder(name: str, tmp_path: Path) -> None:
     refused(packed(tmp_path / "a.zip", {"good": b"x", name: b"x"}), "names inside one folder")
@@ -207,3 +208,75 @@ def test_the_command_takes_a_zip(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["import", "--format", "coco", "--input", str(path), "--project", str(tmp_path / "p")]) == 2
     assert "names inside one folder" in capsys.readouterr().err
     assert not (tmp_path / "p").exists()
+
+
+def renamed(path: Path, name: str, raw: bytes) -> Path:
+    """The same zip with the bytes of a name, which must be as many as those of the name that it has, and without the flag of UTF-8."""
+    data = path.read_bytes()
+    assert len(raw) == len(name.encode("utf-8")) and data.count(name.encode("utf-8")) == 2
+    data = bytearray(data.replace(name.encode("utf-8"), raw))
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = -1
+        while (start := data.find(mark, start + 1)) >= 0:
+            data[start + offset + 1] &= ~0x08
+    path.write_bytes(bytes(data))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("чашка".encode(), "чашка"),
+        ("杯子".encode("gbk"), "杯子"),
+        ("Tür".encode("cp437"), "Tür"),
+        ("été".encode("cp437"), "été"),
+        ("e\u0301".encode(), "é"),
+    ],
+)
+def test_names_without_the_flag_of_utf8(raw: bytes, expected: str, tmp_path: Path) -> None:
+    placeholder = "x" * len(raw)
+    path = renamed(packed(tmp_path / "a.zip", {f"{placeholder}.jpg": b"1", "b.jpg": b"2"}), placeholder, raw)
+    with unpacked(path) as folder:
+        assert contents(folder) == {f"{expected}.jpg": b"1", "b.jpg": b"2"}
+
+
+def test_the_extra_field_of_a_name_in_unicode(tmp_path: Path) -> None:
+    for crc in (zlib.crc32(b"a?.jpg"), 5):
+        member = zipfile.ZipInfo("a?.jpg")
+        name = "aß.jpg".encode()
+        member.extra = struct.pack("<HHBL", 0x7075, 5 + len(name), 1, crc) + name
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            archive.writestr(member, b"1")
+        with unpacked(tmp_path / "a.zip") as folder:
+            assert list(contents(folder)) == (["a?.jpg"] if crc == 5 else ["aß.jpg"])
+
+
+def test_backslashes_between_folders(tmp_path: Path) -> None:
+    files = {"data\\": b"", "data\\images\\a.jpg": b"1", "data\\a.json": b"{}"}
+    with unpacked(packed(tmp_path / "a.zip", files)) as folder:
+        assert contents(folder) == {"images/a.jpg": b"1", "a.json": b"{}"}
+
+
+def test_litter_at_any_depth_is_not_unpacked(tmp_path: Path) -> None:
+    litter = ["__MACOSX/d/._a.jpg", "d/.DS_Store", "d/images/._a.jpg", "d/images/Thumbs.db", "desktop.ini", "d/images/__MACOSX/x"]
+    with unpacked(packed(tmp_path / "a.zip", {"d/images/a.jpg": b"1", "d/b.json": b"{}"} | dict.fromkeys(litter, b"x"))) as folder:
+        assert contents(folder) == {"images/a.jpg": b"1", "b.json": b"{}"}
+
+
+def test_litter_that_leads_out_of_the_folder_is_refused_too(tmp_path: Path) -> None:
+    refused(packed(tmp_path / "a.zip", {"a": b"x", "../.DS_Store": b"x"}), "names inside one folder")
+
+
+def test_one_folder_is_entered_in_folders_too_unless_it_is_a_split(tmp_path: Path) -> None:
+    (tmp_path / "outer" / "data" / "images").mkdir(parents=True)
+    (tmp_path / "outer" / ".DS_Store").touch()
+    (tmp_path / "outer" / "data" / "a.json").touch()
+    with unpacked(tmp_path / "outer") as folder:
+        assert folder.name == "data"
+    (tmp_path / "set" / "train").mkdir(parents=True)
+    with unpacked(tmp_path / "set") as folder:
+        assert folder.name == "set"
+
+
+def test_names_that_differ_in_their_normal_form_alone_come_twice(tmp_path: Path) -> None:
+    refused(packed(tmp_path / "a.zip", {"d/é": b"1", "d/e\u0301": b"2"}), "twice")

@@ -33,8 +33,8 @@ def test_frames_become_pictures_and_a_second_thing_lies_beside_the_first(tmp_pat
 
     taken = list(take_frames(project, clip, "my clip", [1, 3], drawn))
     assert [(record.name, record.clip, record.frame) for record in taken] == [
-        ("my_clip-00002.png", "my clip", 2),
-        ("my_clip-00006.png", "my clip", 6),
+        ("my clip-00002.png", "my clip", 2),
+        ("my clip-00006.png", "my clip", 6),
     ]
     read = {frame.index: frame.image for frame in clip.frames()}
     for record, number in zip(taken, (1, 3), strict=True):
@@ -47,7 +47,7 @@ def test_frames_become_pictures_and_a_second_thing_lies_beside_the_first(tmp_pat
     assert [record.state for record in again] == ["model", "model", "corrected"], "nobody has looked at what is new in an accepted one"
     assert len(project.entries) == 3
     other = list(take_frames(project, clip, "my  clip", [1], drawn))
-    assert other[0].name != "my_clip-00002.png" and len(other[0].layers) == 1
+    assert other[0].name != "my clip-00002.png" and len(other[0].layers) == 1
 
 
 @pytest.mark.parametrize("name", ["mp4 hevc", "avi h264"])

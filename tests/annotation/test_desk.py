@@ -385,3 +385,12 @@ def test_what_cannot_be_done_is_said(desk: Desk, project: Project) -> None:
     with pytest.raises(ProjectError, match="3 x 3 pixels now"):
         desk.find("the dog")
     assert not desk.record.layers
+
+
+def test_another_category_has_not_the_id_of_the_one_that_was_imported(desk: Desk) -> None:
+    layer = desk.describe(None, category="mug")
+    desk.project.save(desk.record.with_layer(replace(layer, category_id=7, original_id="a1")))
+    desk.open(desk.record.name)
+    assert desk.describe(layer.id, expressions=("mug",), category="mug").category_id == 7
+    changed = desk.describe(layer.id, category="cup")
+    assert (changed.category_id, changed.original_id) == (None, "a1")

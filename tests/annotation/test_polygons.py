@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from refseg.annotation.polygons import INSET, joined, outlines_of, polygons_of
+from refseg.annotation.polygons import INSET, outline_of, outlines_of, polygons_of
 from refseg.data.masks import polygons_to_mask
 
 small = st.integers(1, 9).flatmap(lambda h: st.integers(1, 9).flatmap(lambda w: arrays(bool, (h, w))))
@@ -107,7 +107,7 @@ def test_outlines_filled_are_the_mask(mask: np.ndarray, inset: float) -> None:
     if inset:
         np.testing.assert_array_equal(touched(rings, mask), mask)
     if rings:
-        ring = joined(rings)
+        ring = outline_of(mask, inset)
         np.testing.assert_array_equal(filled([ring], mask), mask)
         assert not (mask & ~touched([ring], mask)).any() if inset else True
 
@@ -128,12 +128,57 @@ def test_what_readers_of_one_ring_see(seed: int) -> None:
     """Positions that went through a share of the picture's size and six digits; OpenCV sees the cuts between pieces too, one pixel wide."""
     mask = ellipses(seed)
     scale = np.array(mask.shape[::-1])
-    ring = np.round(joined(outlines_of(mask, INSET)) / scale, 6) * scale
+    ring = np.round(outline_of(mask, INSET) / scale, 6) * scale
     np.testing.assert_array_equal(filled([ring], mask), mask)
     seen = touched([ring], mask)
     cuts = seen & ~mask
-    assert not (mask & ~seen).any() and not cv2.erode(cuts.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0).any()
+    assert not (mask & ~seen).any()
     assert cuts.any() == (len(polygons_of(mask)) > 1)
+
+
+def components_of(mask: np.ndarray) -> list[np.ndarray]:
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    return [np.argwhere(labels == number) for number in range(1, count)]
+
+
+def shortest_tree(pieces: list[np.ndarray]) -> int:
+    """The naive reference (Prim): pixels that lines must cross to join all pieces, each line from a pixel of one piece to a pixel of another."""
+    lengths = np.array([[np.abs(one[:, None] - other).max(axis=2).min() for other in pieces] for one in pieces])
+    inside, total = [0], 0
+    while len(inside) < len(pieces):
+        outside = [piece for piece in range(len(pieces)) if piece not in inside]
+        part = lengths[np.ix_(inside, outside)]
+        total += part.min() - 1
+        inside.append(outside[int(part.argmin()) % len(outside)])
+    return int(total)
+
+
+@settings(max_examples=100, deadline=None)
+@given(arrays(bool, (14, 17), elements=st.sampled_from([True, False, False, False, False])).filter(np.any))
+def test_pieces_are_joined_by_the_shortest_lines(mask: np.ndarray) -> None:
+    """What a reader sees that also sets the pixels of the line: the gaps between neighbors, however many pieces there are."""
+    seen = touched([outline_of(mask, INSET)], mask)
+    assert not (mask & ~seen).any() and components(seen, 8) == 1
+    assert (seen & ~mask).sum() <= shortest_tree(components_of(mask))
+
+
+def test_pieces_in_a_snake_are_not_joined_row_by_row() -> None:
+    """A bicycle behind railings: the order of the rows would lead to and fro across the whole object."""
+    mask = np.zeros((60, 200), bool)
+    for column in range(5, 200, 10):
+        mask[column % 40 : column % 40 + 20, column : column + 7] = True
+    seen = touched([outline_of(mask, INSET)], mask)
+    assert (mask & seen).sum() / (mask | seen).sum() > 0.97
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(small, arrays(bool, (14, 17)), st.integers(0, 1000).map(ellipses)).filter(np.any))
+def test_every_reader_of_centers_sees_one_ring_as_the_mask(mask: np.ndarray) -> None:
+    from pycocotools import mask as coco
+
+    ring = outline_of(mask, INSET)
+    np.testing.assert_array_equal(coco.decode(coco.frPyObjects([ring.ravel().tolist()], *mask.shape))[..., 0] > 0, mask)
+    np.testing.assert_array_equal(filled([ring], mask), mask)
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,5 +1,6 @@
 """Projects: what is acknowledged is on the disk, whatever happens; two windows notice each other; large ones open at once."""
 
+import errno
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from filelock import FileLock
+from filelock import FileLock, SoftFileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,7 +76,7 @@ def test_what_is_saved_is_read_again(project: Project, photos: list[Path]) -> No
 
 def test_pictures_of_one_name_are_told_apart(project: Project, photos: list[Path]) -> None:
     names = [project.add_picture(path).name for path in [*photos, photos[0]]]
-    assert names == ["dog.png", "dog-2.png", "h_user___co.jpg", "dog-3.png"]
+    assert names == ["dog.png", "dog-2.png", "häuser & co.jpg", "dog-3.png"]
     assert [entry.name for entry in Project.open(project.folder).entries] == names
 
 
@@ -131,7 +132,7 @@ def test_of_windows_that_save_at_one_moment_one_is_heard_at_a_time(project: Proj
 def test_a_project_that_another_program_holds_is_waited_for_and_then_told(project: Project, photos: list[Path], monkeypatch: Any) -> None:
     monkeypatch.setattr("refseg.annotation.disk.PATIENCE", 0.05)
     record = project.add_picture(photos[0])
-    with FileLock(project.folder / ".lock"), pytest.raises(ProjectError, match="held by another program"):
+    with FileLock(project.folder / ".lock"), pytest.raises(ProjectError, match="locked by another program"):
         project.save(record)
     assert project.save(record).revision == 2
 
@@ -164,7 +165,7 @@ def test_the_queue_by_state_and_by_doubt(project: Project, photos: list[Path]) -
         record = project.add_picture(path)
         project.save(replace(record.with_layer(replace(drawn(), doubt=doubt)), state="model"))
     fresh = project.add_picture(photos[0])
-    assert [entry.name for entry in project.queue(hardest_first=True)] == [fresh.name, "dog-2.png", "h_user___co.jpg", "dog.png"]
+    assert [entry.name for entry in project.queue(hardest_first=True)] == [fresh.name, "dog-2.png", "häuser & co.jpg", "dog.png"]
     assert [entry.name for entry in project.queue(("new",))] == [fresh.name]
 
 
@@ -331,3 +332,63 @@ def test_two_thousand_pictures_open_at_once(project: Project) -> None:
     started = time.perf_counter()
     opened.record("01001.png")
     assert time.perf_counter() - started < 0.3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no flock")
+@pytest.mark.filterwarnings("ignore")  # newer versions of filelock warn when they do the same
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL])
+def test_folders_without_locks_of_the_system(code: int, project: Project, photos: list[Path], monkeypatch: Any) -> None:
+    import fcntl
+
+    def fails(*_: Any) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", fails)
+    monkeypatch.setattr("refseg.annotation.disk.PATIENCE", 0.05)
+    record = project.add_picture(photos[0])
+    assert project.save(replace(record, state="accepted")).revision == record.revision + 1
+    if code != errno.ENOSYS:
+        with SoftFileLock(project.folder / ".lock-file"), pytest.raises(ProjectError, match=r"delete the file \.lock-file"):
+            project.save(project.record(record.name))
+    assert project.record(record.name).state == "accepted"
+
+
+def test_records_keep_original_names_and_ids(project: Project, photos: list[Path]) -> None:
+    record = project.add_picture(photos[0], filled=lambda known: replace(known, original_name="тест/a.png", original_id=2**62))
+    layer = replace(drawn(), original_id="00017", category_id=-1)
+    project.save(record.with_layer(layer))
+    again = Project.open(project.folder).record(record.name)
+    assert (again.original_name, again.original_id) == ("тест/a.png", 2**62)
+    assert (again.layers[0].original_id, again.layers[0].category_id) == ("00017", -1)
+    for wrong in (2**63, 1.5, True, "x" * 1001, "\ud800", ["1"]):
+        with pytest.raises(ProjectError, match="original_id"):
+            project.save(replace(again, original_id=wrong))
+        with pytest.raises(ProjectError, match="category_id"):
+            project.save(replace(again, layers=(replace(layer, category_id=wrong),)))
+
+
+def test_records_of_older_versions_have_no_original_ids(project: Project, photos: list[Path]) -> None:
+    record = project.save(project.add_picture(photos[0]).with_layer(drawn()))
+    path = project.folder / "annotations" / f"{record.name}.json"
+    values = json.loads(path.read_text(encoding="utf-8"))
+    for key in ("original_name", "original_id"):
+        del values[key]
+    for key in ("original_id", "category_id"):
+        del values["layers"][0][key]
+    path.write_text(json.dumps(values), encoding="utf-8")
+    again = Project.open(project.folder).record(record.name)
+    assert (again.original_name, again.original_id, again.layers[0].category_id) == ("", None, None)
+
+
+@pytest.mark.parametrize("name", ["чашка.JPG", "杯子 (2).png", "e\u0301.png", "a" * 300 + ".png", "CON.png", ".x.png", "a%20b#c.png"])
+def test_a_picture_of_any_name_is_read_again(name: str, project: Project, photos: list[Path]) -> None:
+    record = project.add_picture(photos[0], name=name)
+    other = Project.open(project.folder)
+    assert [entry.name for entry in other.entries] == [record.name]
+    assert other.picture_path(other.record(record.name)).read_bytes() == photos[0].read_bytes()
+    (project.folder / "index.json").unlink()
+    assert [entry.name for entry in Project.open(project.folder).entries] == [record.name]
+    second = other.add_picture(photos[1], name=name)
+    assert second.name != record.name
+    other.remove_pictures([record.name, second.name])
+    assert not list((project.folder / "pictures").iterdir()) and not Project.open(project.folder).entries

@@ -28,8 +28,8 @@ from refseg.annotation.store import Project
 class Exporter:
     """A format that can be written.
 
-    write: writes the images of a session to its sink and counts in its report what is written, lost or altered; raises ProjectError or ImageError.
-    format: its name for people, and what it keeps and loses.
+    write: writes the images of a session to its sink and counts in its report what is written, lost or altered; raises
+    ProjectError or ImageError. format: its name for people, and what it keeps and loses.
     """
 
     write: Callable[[ExportSession], None]
@@ -55,7 +55,8 @@ EXPORTERS = {name: Exporter(write, EXPORT_FORMATS[name]) for name, write in _WRI
 def export_to(name: str, project: Project, path: Path, progress: Progress = silent, options: ExportOptions | None = None) -> ExportReport:
     """Write a project in one format to a new folder or a .zip file, completely or not at all.
 
-    progress: called with the images done and of how many; what it raises stops the export.  Raises ProjectError or ImageError.
+    progress: called with the images done and of how many; what it raises stops the export.  Raises ProjectError or
+    ImageError.
     """
     with open_sink(path) as sink:
         session = ExportSession(project, sink, options or ExportOptions(), ExportReport(name), progress)

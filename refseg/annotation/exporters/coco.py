@@ -1,10 +1,11 @@
 """COCO instances as pycocotools, datumaro, FiftyOne and supervision read them.
 
     images/SPLIT/NAME                   the images; those without a split are in "train"
-    annotations/instances_SPLIT.json    images, annotations and categories of a split; ids differ across splits, categories are the same in all
+    annotations/instances_SPLIT.json    images, annotations and categories of a split; ids are unique across splits, categories the same in all
 
-Masks are run lengths or polygons, both exact. Keys that other tools ignore: an image has `split`, `state`, `clip`, `frame` and `no_target` (a list of
-lists of expressions), an annotation `expressions`, and `unnamed` if its category stands for none. File names are relative to images/SPLIT/.
+Masks are run lengths or polygons, both exact. Keys that other tools ignore: an image has `split`, `state`, `clip`,
+`frame` and `no_target` (a list of lists of expressions), an annotation `expressions`, and `unnamed` if its category
+stands for none. File names are relative to images/SPLIT/.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from refseg.annotation.exporters.ids import category_ids, unique_ids
 from refseg.annotation.exporters.images import Pictures, category_of, image_keys, portable
-from refseg.annotation.exporters.session import DrawnObject, ExportSession, said
+from refseg.annotation.exporters.session import ExportSession, said
 from refseg.annotation.layouts import COCO_ANNOTATIONS, DEFAULT_SPLIT, UNNAMED_KEY
 from refseg.annotation.polygons import INSET, outlines_of
-from refseg.annotation.records import Layer, PictureRecord
+from refseg.annotation.records import Id, Layer, PictureRecord
 from refseg.annotation.sinks import write_json
 from refseg.data.masks import BoolMask, box_of, encode_rle
 
@@ -26,54 +28,83 @@ Encode = Callable[[BoolMask], Any]
 
 
 @dataclass(frozen=True)
-class Numbered:
-    """An object of an image with its COCO annotation."""
+class Annotated:
+    """An image of an export with its objects; the ids are set by `CocoWriter.number`.
 
-    layer: Layer
-    annotation: dict[str, Any]
+    image: its COCO entry.  objects: the layer and the COCO annotation of each object.
+    """
+
+    record: PictureRecord
+    image: dict[str, Any]
+    objects: list[tuple[Layer, dict[str, Any]]]
 
 
 @dataclass
 class CocoWriter:
-    """Numbers images, annotations and categories in the order in which they come."""
+    """COCO images, annotations and categories of a project, in the order in which they come."""
 
-    name: str
+    session: ExportSession
     segmentation: Encode
-    images: list[dict[str, Any]] = field(default_factory=list)
-    annotations: list[dict[str, Any]] = field(default_factory=list)
+    entries: list[Annotated] = field(default_factory=list)
     categories: dict[str, int] = field(default_factory=dict)
 
-    def add(self, record: PictureRecord, file_name: str, objects: list[DrawnObject], no_target: list[list[str]]) -> list[Numbered]:
-        """Add an image with its objects; returns them with their annotations."""
-        image = {"id": len(self.images) + 1, "file_name": file_name, "width": record.width, "height": record.height, **image_keys(record)}
-        self.images.append(image | ({"no_target": no_target} if no_target else {}))
-        numbered = []
-        for layer, mask in objects:
-            annotation = {
-                "id": len(self.annotations) + 1,
-                "image_id": image["id"],
-                "category_id": self.categories.setdefault(category_of(layer), len(self.categories) + 1),
-                **_geometry(mask, self.segmentation),
-                "iscrowd": 0,
-                "expressions": said(layer),
-            }
-            if not layer.category:
-                annotation[UNNAMED_KEY] = True
-            self.annotations.append(annotation)
-            numbered.append(Numbered(layer, annotation))
-        return numbered
+    def add(self, record: PictureRecord, file_name: str, no_target: list[list[str]] | None = None) -> None:
+        """Add an image with its objects; no_target: the expressions of its no-target entries, for formats that keep
+        them here."""
+        image = {"id": 0, "file_name": file_name, "width": record.width, "height": record.height, **image_keys(record)}
+        image |= {"no_target": no_target} if no_target else {}
+        self.entries.append(
+            Annotated(record, image, [(layer, self._annotation(layer, mask)) for layer, mask in self.session.objects(record)])
+        )
+
+    def number(self) -> None:
+        """Set all ids: those of the data set that the project was imported from, where they are unique. Others are
+        counted as altered."""
+        layers = [layer for entry in self.entries for layer, _ in entry.objects]
+        images = unique_ids([entry.record.original_id for entry in self.entries])
+        annotations = iter(unique_ids([layer.original_id for layer in layers]))
+        # Only a data set that numbers images has COCO's ids: class numbers of YOLO begin at 0, which COCO's tools take for the background.
+        self.categories = category_ids(
+            (category_of(layer), None if entry.record.original_id is None else layer.category_id)
+            for entry in self.entries
+            for layer, _ in entry.objects
+        )
+        for entry, image_id in zip(self.entries, images, strict=True):
+            self._compare("image", entry.record.original_id, image_id, entry.record.name)
+            entry.image["id"] = image_id
+            for layer, annotation in entry.objects:
+                number = next(annotations)
+                self._compare("object", layer.original_id, number, f"{entry.record.name}: {layer.original_id}")
+                annotation |= {"id": number, "image_id": image_id, "category_id": self.categories[category_of(layer)]}
 
     def to_json(self, split: str | None = None) -> dict[str, Any]:
         """JSON types; split: the name of a folder of images (see `split_of`), None for all."""
-        images = [image for image in self.images if split is None or split_of(image["split"]) == split]
-        ids = {image["id"] for image in images}
+        entries = [entry for entry in self.entries if split is None or split_of(entry.record.split) == split]
         return {
-            "info": {"description": self.name},
+            "info": {"description": self.session.project.name},
             "licenses": [],
-            "images": images,
-            "annotations": [annotation for annotation in self.annotations if annotation["image_id"] in ids],
+            "images": [entry.image for entry in entries],
+            "annotations": [annotation for entry in entries for _, annotation in entry.objects],
             "categories": [{"id": number, "name": name, "supercategory": ""} for name, number in self.categories.items()],
         }
+
+    def _annotation(self, layer: Layer, mask: BoolMask) -> dict[str, Any]:
+        left, top, right, bottom = box_of(mask) or (0, 0, 0, 0)
+        return {
+            "id": 0,
+            "image_id": 0,
+            "category_id": 0,
+            "segmentation": self.segmentation(mask),
+            "area": int(mask.sum()),
+            "bbox": [left, top, right - left, bottom - top],
+            "iscrowd": 0,
+            "expressions": said(layer),
+            **({} if layer.category else {UNNAMED_KEY: True}),
+        }
+
+    def _compare(self, noun: str, original: Id | None, number: int, where: str) -> None:
+        if original is not None and original != number:
+            self.session.report.alter(noun, "its id is not a number or is used twice, and has become another one", where)
 
 
 def export_coco(session: ExportSession) -> None:
@@ -88,11 +119,11 @@ def export_coco_polygons(session: ExportSession) -> None:
 
 def _export(session: ExportSession, segmentation: Encode) -> None:
     pictures = Pictures(session)
-    writer = CocoWriter(session.project.name, segmentation)
+    writer = CocoWriter(session, segmentation)
     for record in session.records():
-        name = pictures.put(record, f"images/{split_of(record.split)}/")
-        writer.add(record, name, session.objects(record), session.no_target(record))
-    for split in dict.fromkeys(split_of(image["split"]) for image in writer.images) or [DEFAULT_SPLIT]:
+        writer.add(record, pictures.put(record, f"images/{split_of(record.split)}/"), session.no_target(record))
+    writer.number()
+    for split in dict.fromkeys(split_of(entry.record.split) for entry in writer.entries) or [DEFAULT_SPLIT]:
         write_json(session.sink, f"{COCO_ANNOTATIONS}/instances_{split}.json", writer.to_json(split))
 
 
@@ -102,10 +133,6 @@ def split_of(split: str) -> str:
 
 
 def polygons_of_coco(mask: BoolMask) -> list[list[float]]:
-    """A mask (H, W) as COCO polygons, exact for readers that test pixel centers and for those that round or truncate positions (see INSET)."""
+    """A mask (H, W) as COCO polygons, exact for readers that test pixel centers and for those that round or truncate
+    positions (see INSET)."""
     return [ring.ravel().tolist() for ring in outlines_of(mask, INSET)]
-
-
-def _geometry(mask: BoolMask, segmentation: Encode) -> dict[str, Any]:
-    left, top, right, bottom = box_of(mask) or (0, 0, 0, 0)
-    return {"segmentation": segmentation(mask), "area": int(mask.sum()), "bbox": [left, top, right - left, bottom - top]}

@@ -1,94 +1,143 @@
-"""A folder that the `datasets` library of Hugging Face loads as it is (ImageFolder), with a card.
+"""A folder that the `datasets` library of Hugging Face loads as it is (ImageFolder), with a card; uploaded to the Hub
+it loads in the same way.
 
     README.md                        the card: a YAML head that names the splits, and how to load them
-    data/SPLIT/NAME                  the pictures
-    data/SPLIT/metadata.jsonl        one line a picture: {"file_name": NAME, "width": W, "height": H, "objects": {...}, "absent": [[TEXT, ...], ...]}
+    data/SPLIT/NAME                  the images
+    data/SPLIT/metadata.parquet      one row an image: file_name, width, height, state, source, objects, absent
 
-Objects are columns, as the library keeps them: "expressions" (a list of texts each), "category", "bbox" (left, top, width, height in pixels) and
-"segmentation" (COCO run lengths).
+`objects` has columns, each a list with one value per object: "id", "expressions" (a list of texts), "category",
+"category_id", "unnamed", "bbox" (left, top, width, height in pixels) and "segmentation" (COCO run lengths). `absent`
+has a list of texts per no-target entry. `source` has the name and id of the image, its split as the project has it,
+its clip and frame. Ids are those of the data set that the image was imported from.
+
+Without pyarrow the rows are in metadata.jsonl instead (see `metadata_files`).
 """
 
 from __future__ import annotations
 
-import html
-import json
 import re
-from collections.abc import Mapping
+import tempfile
+import unicodedata
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
-import yaml
-
+from refseg.annotation.exporters.dataset_card import dataset_card
 from refseg.annotation.exporters.images import Pictures, category_of
+from refseg.annotation.exporters.metadata_files import JsonlMetadata, MetadataFile, ParquetMetadata, pyarrow_or_none
 from refseg.annotation.exporters.session import ExportSession, said
-from refseg.annotation.layouts import DATASETS_COLUMNS, DATASETS_ROWS, DEFAULT_SPLIT
+from refseg.annotation.layouts import DATASETS_PARQUET, DATASETS_ROWS, DEFAULT_SPLIT
 from refseg.annotation.records import PictureRecord
 from refseg.data.masks import box_of, encode_rle
 
+SPLIT_LETTERS = 60
+FILES_PER_FOLDER = 9_000  # the Hub takes at most 10,000
+_LOADED = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff"))
+# Suffixes inside a name, as in "a.csv.png", from which the library takes the images for files of another kind.
+_MISLEADING = frozenset(
+    "3gp arrow avi conll csv eval fa fasta flac gb glb gz h5 hdf5 json jsonl lance m4a md mkv mov mp3 mp4 ndjson nii obj "
+    "ogg opus parquet pdb pdf ply stl tar toml tsv txt wav webm xml zip".split()
+)
+
 
 def export_datasets(session: ExportSession) -> None:
-    """All images. Names of splits keep letters, digits and "_", as the library requires."""
-    pictures = Pictures(session)
-    rows: dict[str, list[str]] = {}
-    for record in session.records():
-        split = re.sub(r"\W+", "_", record.split or DEFAULT_SPLIT)
-        row = _row(session, record, pictures.put(record, f"data/{split}/"))
-        rows.setdefault(split, []).append(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
-    for split, lines in rows.items():
-        session.sink.write(f"data/{split}/{DATASETS_ROWS}", "".join(lines).encode("utf-8"))
-    card = _card(session.project.name, {split: len(lines) for split, lines in rows.items()}, session.report.objects)
+    """All images with everything that the project knows of them but what only the editor needs."""
+    pictures, splits, pa = Pictures(session), _Splits(), pyarrow_or_none()
+    counts: dict[str, int] = {}
+    files: dict[str, MetadataFile] = {}
+    file_name = DATASETS_ROWS if pa is None else DATASETS_PARQUET
+    with tempfile.TemporaryDirectory(prefix="refseg-") as folder:
+        with ExitStack() as stack:
+            for record in session.records():
+                split = splits.name_of(record.split)
+                if split not in files:
+                    path = Path(folder) / str(len(files))
+                    files[split] = JsonlMetadata(path) if pa is None else ParquetMetadata(path, pa)
+                    stack.callback(files[split].close)
+                part = counts.get(split, 0) // FILES_PER_FOLDER
+                inner = f"part_{part}/" if part else ""
+                name = pictures.put(record, f"data/{split}/{inner}", _loadable(record.name))
+                files[split].add(_row(session, record, inner + name))
+                counts[split] = counts.get(split, 0) + 1
+        for number, split in enumerate(files):
+            session.sink.copy(f"data/{split}/{file_name}", Path(folder) / str(number))
+    if pa is None:
+        session.report.alter("image", "objects written as JSON texts, because pyarrow is not installed", count=sum(counts.values()))
+    for original, name in splits.renamed.items():
+        session.report.alter("split", "renamed, because the library only takes letters, digits and _", f"{original} -> {name}")
+    card = dataset_card(session.project.name, counts, session.report.objects, typed=pa is not None)
     session.sink.write("README.md", card.encode("utf-8"))
 
 
 def _row(session: ExportSession, record: PictureRecord, name: str) -> dict[str, Any]:
-    objects: dict[str, list[Any]] = {column: [] for column in DATASETS_COLUMNS}
+    columns = ("id", "expressions", "category", "category_id", "unnamed", "bbox", "segmentation")
+    objects: dict[str, list[Any]] = {column: [] for column in columns}
     for layer, mask in session.objects(record):
         left, top, right, bottom = box_of(mask) or (0, 0, 0, 0)
-        for column, value in zip(
-            DATASETS_COLUMNS,
-            (said(layer), category_of(layer), [left, top, right - left, bottom - top], encode_rle(mask)),
-            strict=True,
-        ):
+        values = {
+            "id": str(layer.id if layer.original_id is None else layer.original_id),
+            "expressions": said(layer),
+            "category": category_of(layer),
+            "category_id": None if layer.category_id is None else str(layer.category_id),
+            "unnamed": not layer.category,
+            "bbox": [left, top, right - left, bottom - top],
+            "segmentation": encode_rle(mask),
+        }
+        for column, value in values.items():
             objects[column].append(value)
-    return {"file_name": name, "width": record.width, "height": record.height, "objects": objects, "absent": session.no_target(record)}
-
-
-def _card(name: str, pictures: Mapping[str, int], masks: int) -> str:
-    name, total = " ".join(name.split()), sum(pictures.values())
-    size = next((size for limit, size in ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K")) if total < limit), "100K<n<1M")
-    head = {
-        "pretty_name": name,
-        "task_categories": ["image-segmentation"],
-        "tags": ["referring-segmentation"],
-        "size_categories": [size],
-        "configs": [
-            {"config_name": "default", "data_files": [{"split": split, "path": f"data/{split}/**"} for split in pictures]},
-        ],
+    return {
+        "file_name": name,
+        "width": record.width,
+        "height": record.height,
+        "state": record.state,
+        "source": {
+            "name": record.original_name or record.name,
+            "id": None if record.original_id is None else str(record.original_id),
+            "split": record.split,
+            "clip": record.clip,
+            "frame": record.frame,
+        },
+        "objects": objects,
+        "absent": session.no_target(record),
     }
-    title = re.sub(r"([\\`*_{}\[\]()#+!|~-])", r"\\\1", html.escape(name, quote=False))
-    table = "\n".join(f"| {split} | {number} |" for split, number in pictures.items())
-    return f"""---
-{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---
 
-# {title}
 
-Pictures, masks, and expressions that mean them: {masks} masks in {total} pictures.
+class _Splits:
+    """Names of splits as the library takes them: letters, digits and "_"; not "all", which means all of them.
+    Different splits get different names.
+    """
 
-| split | pictures |
-|---|---|
-{table}
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._taken: set[str] = set()  # in one case, as some file systems treat "Test" and "test" as the same
 
-```python
-from datasets import load_dataset
+    def name_of(self, split: str) -> str:
+        """The name of a split of the project, "" for that of images without one."""
+        original = split or DEFAULT_SPLIT
+        if original not in self._names:
+            plain = re.sub(r"\W+", "_", unicodedata.normalize("NFC", original))[:SPLIT_LETTERS].strip("_") or "split"
+            free, number = plain, 1
+            while free.casefold() in self._taken or free.casefold() == "all":
+                number += 1
+                free = f"{plain}_{number}"
+            self._taken.add(free.casefold())
+            self._names[original] = free
+        return self._names[original]
 
-data = load_dataset("path/of/this/folder")
-```
+    @property
+    def renamed(self) -> dict[str, str]:
+        """The splits whose name changed, with the new one."""
+        return {original: name for original, name in self._names.items() if original != name}
 
-A row has an `image` and its `objects`, whose columns are
 
-- `expressions`: texts that mean the object
-- `category`: its name
-- `bbox`: left, top, width and height in pixels
-- `segmentation`: its mask as COCO run lengths; `pycocotools.mask.decode` gives the pixels
+def _loadable(name: str) -> str:
+    """A file name that the library takes for that of an image and does not ignore: no "." or "__" at its start, no
+    misleading suffix inside.
 
-and `absent`: texts, one list for each thing, about what is not in the picture.
-"""
+    Without a suffix, for `Pictures.put` to add the right one, if that of the name is not an image's.
+    """
+    stem, suffix = Path(name).stem, Path(name).suffix
+    if suffix.casefold() not in _LOADED:
+        return name.replace(".", "_").lstrip("_") or "image"
+    first, *inner = (stem.lstrip("._") if stem.startswith((".", "__")) else stem).split(".")
+    return (first or "image") + "".join(f"_{part}" if part.casefold() in _MISLEADING else f".{part}" for part in inner) + suffix

@@ -8,15 +8,13 @@ README.txt               how to load the folder with the G_REFER API
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from refseg.annotation.exporters.coco import CocoWriter, Numbered, polygons_of_coco
+from refseg.annotation.exporters.coco import Annotated, CocoWriter, polygons_of_coco
 from refseg.annotation.exporters.images import Pictures
 from refseg.annotation.exporters.refcoco import SentenceNumbers
 from refseg.annotation.exporters.session import ExportSession, said
 from refseg.annotation.layouts import DEFAULT_SPLIT, NO_TARGET, REFCOCO_INSTANCES, REFS
-from refseg.annotation.records import PictureRecord
 from refseg.annotation.sinks import write_json
 
 README = """This folder is read by the G_REFER API of gRefCOCO. Name it "grefcoco"; its images are in "images":
@@ -29,27 +27,29 @@ README = """This folder is read by the G_REFER API of gRefCOCO. Name it "grefcoc
 def export_grefcoco(session: ExportSession) -> None:
     """All images and all expressions, no-target ones too.
 
-    A ref holds the expressions that mean the same objects of an image. An expression that is a no-target entry and also means an object means the object.
+    A ref holds the expressions that mean the same objects of an image. An expression that is a no-target entry and also
+    means an object means the object.
     """
     pictures = Pictures(session, plain=True)
-    writer = CocoWriter(session.project.name, polygons_of_coco)
+    writer = CocoWriter(session, polygons_of_coco)
+    for record in session.records():
+        writer.add(record, pictures.put(record, "images/"))
+    writer.number()
     numbers = SentenceNumbers()
     refs: list[dict[str, Any]] = []
-    for record in session.records():
-        name = pictures.put(record, "images/")
-        numbered = writer.add(record, name, session.objects(record), [])
-        for meant, texts in _by_meaning(session, record, numbered):
+    for entry in writer.entries:
+        for targets, texts in _by_meaning(session, entry):
             sentences = numbers.sentences(texts)
             refs.append(
                 {
                     "ref_id": len(refs) + 1,
-                    "ann_id": [annotation["id"] for annotation in meant] or [NO_TARGET],
-                    "image_id": writer.images[-1]["id"],
-                    "category_id": [annotation["category_id"] for annotation in meant] or [NO_TARGET],
-                    "file_name": name,
-                    "split": record.split or DEFAULT_SPLIT,
-                    "no_target": not meant,
-                    "sent_ids": [entry["sent_id"] for entry in sentences],
+                    "ann_id": [annotation["id"] for annotation in targets] or [NO_TARGET],
+                    "image_id": entry.image["id"],
+                    "category_id": [annotation["category_id"] for annotation in targets] or [NO_TARGET],
+                    "file_name": entry.image["file_name"],
+                    "split": entry.record.split or DEFAULT_SPLIT,
+                    "no_target": not targets,
+                    "sent_ids": [sentence["sent_id"] for sentence in sentences],
                     "sentences": sentences,
                 }
             )
@@ -58,24 +58,22 @@ def export_grefcoco(session: ExportSession) -> None:
     session.sink.write("README.txt", README.encode("utf-8"))
 
 
-def _by_meaning(
-    session: ExportSession, record: PictureRecord, numbered: Sequence[Numbered]
-) -> list[tuple[list[dict[str, Any]], list[str]]]:
-    """The annotations and the expressions of each ref of an image: one ref for each set of objects that some expressions mean, and one for each
-    no-target entry."""
+def _by_meaning(session: ExportSession, entry: Annotated) -> list[tuple[list[dict[str, Any]], list[str]]]:
+    """The annotations and the expressions of each ref of an image: one ref for each set of objects that some
+    expressions mean, and one for each no-target entry."""
     meant: dict[str, list[int]] = {}
-    for position, one in enumerate(numbered):
-        for text in dict.fromkeys(said(one.layer)):
+    for position, (layer, _) in enumerate(entry.objects):
+        for text in dict.fromkeys(said(layer)):
             meant.setdefault(text, []).append(position)
     groups: dict[tuple[int, ...], list[str]] = {}
     for text, positions in meant.items():
         groups.setdefault(tuple(positions), []).append(text)
-    refs = [([numbered[position].annotation for position in positions], texts) for positions, texts in groups.items()]
+    refs = [([entry.objects[position][1] for position in positions], texts) for positions, texts in groups.items()]
     known = set(meant)
-    for texts in session.no_target(record):
+    for texts in session.no_target(entry.record):
         free = [text for text in dict.fromkeys(texts) if text not in known]
         if lost := len(texts) - len(free):
-            session.report.lose("no-target expression", "it also means an object of the image, or comes twice", record.name, lost)
+            session.report.lose("no-target expression", "it also means an object of the image, or comes twice", entry.record.name, lost)
         known.update(free)
         if free:
             refs.append(([], free))

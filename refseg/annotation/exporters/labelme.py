@@ -1,9 +1,10 @@
 """LabelMe: a JSON beside each image.
 
-Shapes are masks (LabelMe 5.3 and later: a PNG of the mask's box, exact and with holes) or polygons (any version: one for each piece of a mask, those of
-an object in one group, with cuts of no area to their holes). The label is the category, the description holds the expressions, one a line.
-Further keys, which LabelMe keeps when it saves: `split`, `state`, `clip`, `frame` and `absent` (no-target entries: a list of lists of expressions) of an
-image, `unnamed` of a shape.
+Shapes are masks (LabelMe 5.3 and later: a PNG of the mask's box, exact and with holes) or polygons (any version: one
+for each piece of a mask, those of an object in one group, with cuts of no area to their holes). The label is the
+category, the description holds the expressions, one a line. Further keys, which LabelMe keeps when it saves: `split`,
+`state`, `clip`, `frame` and `absent` (no-target entries: a list of lists of expressions) of an image, `unnamed` of a
+shape.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ def _export(session: ExportSession, shapes_of: Shapes) -> None:
     for record in session.records():
         name = pictures.put(record)
         objects = session.objects(record)
+        for text in (" ".join(text.split("\n")) for one in objects for text in said(one.layer) if "\n" in text):
+            session.report.alter("expression", "line breaks became spaces", f"{record.name}: {text}")
         values: dict[str, Any] = {
             "version": VERSION,
             "flags": {},

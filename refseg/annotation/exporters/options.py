@@ -13,8 +13,9 @@ from refseg.errors import InputError
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """accepted_only: leave out images whose state is not "accepted".  splits: name -> share of the images that have no split yet, shares above 0 that add
-    up to 1, or empty to leave them without; images that have a split keep it. Raises InputError."""
+    """accepted_only: leave out images whose state is not "accepted".  splits: name -> share of the images that have no
+    split yet, shares above 0 that add up to 1, or empty to leave them without; images that have a split keep it. Raises
+    InputError."""
 
     accepted_only: bool = False
     splits: Mapping[str, float] = field(default_factory=dict)
@@ -46,15 +47,16 @@ def parse_splits(text: str) -> dict[str, float]:
 
 
 def group_of(record: PictureRecord) -> tuple[str, str]:
-    """What an image must share its split with: the other frames of its video, which hardly differ from it; itself if it is not a frame."""
+    """What an image must share its split with: the other frames of its video, which hardly differ from it; itself if it
+    is not a frame."""
     return ("clip", record.clip) if record.clip else ("image", record.name)
 
 
 def splits_by_share(records: Iterable[PictureRecord], shares: Mapping[str, float]) -> dict[tuple[str, str], str]:
     """The split of each group (see `group_of`).
 
-    A group keeps the split that one of its images has. Of the others, each goes where a hash of its name falls, so it stays there when images are added;
-    no split is empty if there are enough groups.
+    A group keeps the split that one of its images has. Of the others, each goes where a hash of its name falls, so it
+    stays there when images are added; no split is empty if there are enough groups.
     """
     known: dict[tuple[str, str], str] = {}
     for record in records:

@@ -12,10 +12,11 @@ A folder of the name "refcoco" is what `REFER(PARENT, dataset="refcoco", splitBy
 from __future__ import annotations
 
 import pickle  # for writing alone
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
-from refseg.annotation.exporters.coco import CocoWriter, Numbered, polygons_of_coco
+from refseg.annotation.exporters.coco import CocoWriter, polygons_of_coco
 from refseg.annotation.exporters.images import Pictures
 from refseg.annotation.exporters.session import ExportSession, said
 from refseg.annotation.layouts import DEFAULT_SPLIT, REFCOCO_EXPRESSIONS, REFCOCO_INSTANCES, REFCOCO_PICKLE
@@ -33,18 +34,15 @@ README = """This folder is read by the REFER API of RefCOCO. Name it "refcoco"; 
 def export_refcoco(session: ExportSession) -> None:
     """All images and objects; refs for the objects that have expressions. No-target entries do not fit the format."""
     pictures = Pictures(session, plain=True)
-    writer = CocoWriter(session.project.name, polygons_of_coco)
-    refs: list[dict[str, Any]] = []
-    sentences = SentenceNumbers()
+    writer = CocoWriter(session, polygons_of_coco)
     for record in session.records():
-        name = pictures.put(record, "images/")
-        numbered = writer.add(record, name, session.objects(record), [])
-        refs += _refs(numbered, len(refs), name, record.split or DEFAULT_SPLIT, sentences)
+        writer.add(record, pictures.put(record, "images/"))
         session.lose_no_target(record)
-    values = writer.to_json()
-    for image in values["images"]:
-        image["split"] = image["split"] or DEFAULT_SPLIT
-    write_json(session.sink, REFCOCO_INSTANCES, values)
+    writer.number()
+    refs = _refs(session, writer)
+    for entry in writer.entries:
+        entry.image["split"] = entry.record.split or DEFAULT_SPLIT
+    write_json(session.sink, REFCOCO_INSTANCES, writer.to_json())
     write_json(session.sink, REFCOCO_EXPRESSIONS, refs)
     session.sink.write(REFCOCO_PICKLE, pickle.dumps(refs, protocol=PROTOCOL))
     session.sink.write("README.txt", README.encode("utf-8"))
@@ -57,7 +55,8 @@ class SentenceNumbers:
         self._last = 0
 
     def sentences(self, texts: Sequence[str]) -> list[dict[str, Any]]:
-        """Expressions as RefCOCO writes them: `raw` as it was typed, `sent` and `tokens` in lower case without punctuation."""
+        """Expressions as RefCOCO writes them: `raw` as it was typed, `sent` and `tokens` in lower case without
+        punctuation."""
         entries = []
         for text in texts:
             self._last += 1
@@ -66,23 +65,29 @@ class SentenceNumbers:
         return entries
 
 
-def _refs(numbered: Iterable[Numbered], before: int, file_name: str, split: str, numbers: SentenceNumbers) -> list[dict[str, Any]]:
-    """The refs of one image. before: how many refs other images have."""
+def _refs(session: ExportSession, writer: CocoWriter) -> list[dict[str, Any]]:
     refs: list[dict[str, Any]] = []
-    for layer, annotation in ((one.layer, one.annotation) for one in numbered):
-        if not said(layer):
-            continue
-        sentences = numbers.sentences(said(layer))
-        refs.append(
-            {
-                "ref_id": before + len(refs) + 1,
-                "ann_id": annotation["id"],
-                "image_id": annotation["image_id"],
-                "category_id": annotation["category_id"],
-                "file_name": file_name,
-                "split": split,
-                "sent_ids": [entry["sent_id"] for entry in sentences],
-                "sentences": sentences,
-            }
-        )
+    numbers = SentenceNumbers()
+    for entry in writer.entries:
+        meant = Counter(text for layer, _ in entry.objects for text in set(said(layer)))
+        for text in [text for text, count in meant.items() if count > 1]:
+            session.report.alter(
+                "expression", "means several objects; written once for each, as if it meant it alone", f"{entry.record.name}: {text}"
+            )
+        for layer, annotation in entry.objects:
+            if not said(layer):
+                continue
+            sentences = numbers.sentences(said(layer))
+            refs.append(
+                {
+                    "ref_id": len(refs) + 1,
+                    "ann_id": annotation["id"],
+                    "image_id": annotation["image_id"],
+                    "category_id": annotation["category_id"],
+                    "file_name": entry.image["file_name"],
+                    "split": entry.record.split or DEFAULT_SPLIT,
+                    "sent_ids": [sentence["sent_id"] for sentence in sentences],
+                    "sentences": sentences,
+                }
+            )
     return refs

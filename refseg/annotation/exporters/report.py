@@ -13,9 +13,10 @@ from refseg.annotation.importers.report import Tally, counted
 class ExportReport:
     """Counts of one export.
 
-    images, objects, expressions, no_target: what was written; an object here is one with a mask.  skipped: (noun, reason) -> tally of what was left
-    out as a whole, such as ("image", "not accepted").  lost: the same for details of what was written that the format cannot hold, such as ("object",
-    "covered by others, has no pixel left").  altered: the same for what was written in another form, such as ("image", "16 bits reduced to 8").
+    images, objects, expressions, no_target: what was written; an object here is one with a mask.  skipped: (noun,
+    reason) -> tally of what was left out as a whole, such as ("image", "not accepted").  lost: the same for details of
+    what was written that the format cannot hold, such as ("object", "covered by others, has no pixel left").  altered:
+    the same for what was written in another form, such as ("image", "16 bits reduced to 8").
     """
 
     format: str = ""
@@ -28,7 +29,8 @@ class ExportReport:
     altered: dict[tuple[str, str], Tally] = field(default_factory=dict)
 
     def skip(self, noun: str, reason: str, where: str = "", count: int = 1) -> None:
-        """Count something that is left out. noun: in the singular, what it is.  reason: completes "3 images skipped: ...".  where: names it."""
+        """Count something that is left out. noun: in the singular, what it is.  reason: completes "3 images skipped:
+        ...".  where: names it."""
         self.skipped.setdefault((noun, reason), Tally()).add(where, count)
 
     def lose(self, noun: str, reason: str, where: str = "", count: int = 1) -> None:

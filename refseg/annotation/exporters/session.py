@@ -35,10 +35,11 @@ class ExportSession:
     report: ExportReport = field(default_factory=ExportReport)
     progress: Progress = silent
 
-    def records(self) -> Iterator[PictureRecord]:
-        """The records of the images that are written, in the project's order and with the split that the options give them; call it once.
+    def names(self) -> list[str]:
+        """The names of the images that are written, in the project's order; call it once.
 
-        Skipped images are left out, and with `accepted_only` all that are not accepted; damaged records are left out, too. All are counted.
+        Skipped images are left out, and with `accepted_only` all that are not accepted; damaged records are left out,
+        too. All are counted.
         """
         for name, reason in self.project.damaged.items():
             self.report.skip("image", "its record is damaged", f"{name}: {reason}")
@@ -50,6 +51,14 @@ class ExportSession:
                 self.report.skip("image", "not accepted", entry.name)
             else:
                 names.append(entry.name)
+        return names
+
+    def records(self, names: list[str] | None = None) -> Iterator[PictureRecord]:
+        """The records of the images that are written, with the split that the options give them; call it once.
+
+        names: what `names` returned, in another order; None for the project's.
+        """
+        names = self.names() if names is None else names
         splits = splits_by_share(self._readable(names), self.options.splits) if self.options.splits else {}
         for name in followed(names, self.progress):
             for record in self._readable([name], counted=True):
@@ -62,7 +71,8 @@ class ExportSession:
         return bool(self.options.splits) or any(record.split for record in self._readable(names))
 
     def objects(self, record: PictureRecord) -> list[DrawnObject]:
-        """The objects of an image that have a mask of at least one pixel, counted with their expressions; others are counted as skipped."""
+        """The objects of an image that have a mask of at least one pixel, counted with their expressions; others are
+        counted as skipped."""
         found: list[DrawnObject] = []
         for layer in record.layers:
             if layer.absent:

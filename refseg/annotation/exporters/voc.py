@@ -1,12 +1,14 @@
-"""Pascal VOC: images, an XML of boxes for each, and PNGs of object and of class numbers with VOC's palette, in VOCdevkit/VOC2012/.
+"""Pascal VOC: images, an XML of boxes for each, and PNGs of object and of class numbers with VOC's palette, in
+VOCdevkit/VOC2012/.
 
     JPEGImages/NAME.jpg               Annotations/NAME.xml
     SegmentationObject/NAME.png       0 for background, else the number of the <object> in the XML, from 1; 255 is a border of no object
     SegmentationClass/NAME.png        the class: VOC's own 20 have VOC's numbers, others follow; labelmap.txt lists them with their colors
     ImageSets/Main/SPLIT.txt          the images of a split; the same in ImageSets/Segmentation/
 
-Elements that other tools ignore: <expression> and <unnamed> in an <object>, and <absent> (a no-target entry with its expressions), <state>, <clip> and
-<frame> beside the objects. A pixel has one number: where masks overlap, that of the smaller object, so that few objects are covered.
+Elements that other tools ignore: <expression> and <unnamed> in an <object>, and <absent> (a no-target entry with its
+expressions), <state>, <clip> and <frame> beside the objects. A pixel has one number: where masks overlap, that of the
+smaller object, so that few objects are covered.
 """
 
 from __future__ import annotations
@@ -53,9 +55,11 @@ def export_voc(session: ExportSession) -> None:
 
 
 def paint(session: ExportSession, record: PictureRecord, objects: Sequence[DrawnObject], limit: int = VOC_VOID - 1) -> NDArray[np.uint8]:
-    """One number a pixel (H, W): 0 for background, else the position of its object from 1. Smaller objects cover larger ones.
+    """One number a pixel (H, W): 0 for background, else the position of its object from 1. Smaller objects cover larger
+    ones.
 
-    What is covered is counted as lost: objects without a pixel left by name, others by how many they are. Objects beyond `limit` have no number.
+    What is covered is counted as lost: objects without a pixel left by name, others by how many they are. Objects
+    beyond `limit` have no number.
     """
     numbers = np.zeros((record.height, record.width), dtype=np.uint8)
     areas = [int(mask.sum()) for _, mask in objects]

@@ -1,113 +1,165 @@
-"""Ref-YouTube-VOS: clips as folders of frames, a PNG of object numbers for each frame, and sentences that mean objects.
+"""Videos as Ref-YouTube-VOS and MeViS have them, in one folder that the loaders of both read.
 
-    JPEGImages/CLIP/00000.jpg      the frames; a picture of no clip is a clip of one frame
-    Annotations/CLIP/00000.png     8 bits, with the palette of DAVIS: 0 for background, else the object's number in the clip
-    meta_expressions.json          {"videos": {CLIP: {"expressions": {"0": {"exp": TEXT, "obj_id": "1"}}, "frames": ["00000"]}}}
-    meta.json                      {"videos": {CLIP: {"objects": {"1": {"category": NAME, "frames": ["00000"]}}, "split": SPLIT}}}
+    meta_expressions/SPLIT/meta_expressions.json   the frames and expressions of each video, one object per expression
+    SPLIT/JPEGImages/VIDEO/00000.jpg               the frames; an image that is no frame becomes a video of one frame
+    SPLIT/Annotations/VIDEO/00000.png              the number of the object at each pixel, 0 for background, palette of DAVIS
+    SPLIT/meta.json                                the category of each object and the frames that show it
+    SPLIT/meta_expressions.json, mask_dict.json    MeViS: several objects per expression, run lengths of each object
 
-A pixel has one number: where masks overlap, that of the later layer. What is absent does not fit the format and is left out.
+A pixel of a PNG has one number: where masks overlap, that of the smaller object. The run lengths are complete.
+`images` in meta.json, which other tools ignore, keeps what the formats have no place for: states, names, ids,
+no-target entries, expressions of single frames.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import json
+import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, NamedTuple
 
 from refseg.annotation.exporters.images import Pictures, portable
-from refseg.annotation.exporters.session import DrawnObject, ExportSession, said
-from refseg.annotation.layouts import DEFAULT_SPLIT, UNNAMED, YTVOS_EXPRESSIONS, YTVOS_OBJECTS
-from refseg.annotation.records import PictureRecord
+from refseg.annotation.exporters.session import ExportSession
+from refseg.annotation.exporters.ytvos_video import Video
+from refseg.annotation.layouts import (
+    DEFAULT_SPLIT,
+    MEVIS_MASKS,
+    YTVOS_EXPRESSIONS,
+    YTVOS_EXPRESSIONS_FOLDER,
+    YTVOS_OBJECTS,
+    YTVOS_SPLITS,
+)
 from refseg.annotation.sinks import write_json
 from refseg.errors import ProjectError
 from refseg.video.formats import frame_names, palette_png
 
-MAX_OBJECTS = 255
-
 
 def export_ytvos(session: ExportSession) -> None:
-    """All images, as JPEGs. Raises ProjectError for a clip that has a frame twice, or more than 255 objects.
-
-    Layers of several frames are one object where their first expressions are the same or, without any, their ids and categories. Layers of one frame
-    are several objects, whatever is said of them. A clip is of the split of its first frame.
-    """
+    """All images as JPEGs. A video is in the split of its first frame."""
     pictures = Pictures(session, jpeg=True)
-    clips: dict[str, _Clip] = {}
-    for name, frame, record in _frames_of(session):
-        clip = clips.setdefault(name, _Clip(name, record.split or DEFAULT_SPLIT))
-        pictures.put(record, f"JPEGImages/{name}/", f"{frame}.jpg")
-        session.sink.write(f"Annotations/{name}/{frame}.png", palette_png(clip.add(frame, record, session.objects(record))))
-        session.lose_no_target(record)
-    write_json(session.sink, YTVOS_EXPRESSIONS, {"videos": {name: clip.expressions() for name, clip in clips.items()}})
-    write_json(session.sink, YTVOS_OBJECTS, {"videos": {name: clip.meta() for name, clip in clips.items()}})
+    places = _places(session)
+    splits: dict[str, _Split] = {}
+    with tempfile.TemporaryDirectory(prefix="refseg-") as folder, ExitStack() as stack:
+        video: Video | None = None
+        for record in session.records(list(places)):
+            place = places[record.name]
+            if video is None or video.name != place.video:
+                if video is not None:
+                    _split_of(video, splits).add(video)
+                video = Video(place.video, record.split or DEFAULT_SPLIT, session)
+                if _folder_of(video.split).casefold() not in splits:
+                    split = _Split(_folder_of(video.split), Path(folder) / str(len(splits)))
+                    splits[split.folder.casefold()] = split
+                    stack.callback(split.close)
+            elif (record.split or DEFAULT_SPLIT) != video.split:
+                session.report.alter("image", "in the split of the first frame of its video", record.name)
+            root = _split_of(video, splits).folder
+            pictures.put(record, f"{root}/JPEGImages/{place.video}/", f"{place.frame}.jpg")
+            numbers = video.add(place.frame, record)
+            session.sink.write(f"{root}/Annotations/{place.video}/{place.frame}.png", palette_png(numbers))
+        if video is not None:
+            _split_of(video, splits).add(video)
+        for split in splits.values():
+            split.write(session)
 
 
-class _Clip:
-    """The objects of a clip, known by what is said of them, as its frames come."""
+class _Place(NamedTuple):
+    """Where an image goes: the names of its video and frame."""
 
-    def __init__(self, name: str, split: str) -> None:
-        self._name, self._split = name, split
-        self._numbers: dict[tuple[object, ...], int] = {}
-        self._said: dict[int, dict[str, None]] = {}
-        self._categories: dict[int, str] = {}
-        self._frames: dict[str, list[int]] = {}  # the objects that are seen in each
-
-    def add(self, frame: str, record: PictureRecord, objects: list[DrawnObject]) -> NDArray[np.uint8]:
-        """The numbers (H, W) of a frame's objects."""
-        labels = np.zeros((record.height, record.width), dtype=np.uint8)
-        times: Counter[tuple[object, ...]] = Counter()
-        for layer, mask in objects:
-            texts = said(layer)
-            key = ("said", texts[0]) if texts else ("drawn", layer.id, layer.category)
-            times[key] += 1
-            number = self._numbers.setdefault((*key, times[key]), len(self._numbers) + 1)
-            if number > MAX_OBJECTS:
-                raise ProjectError(
-                    f"the clip {self._name} has more than {MAX_OBJECTS} objects, which the format cannot tell apart: remove some"
-                )
-            self._said.setdefault(number, {}).update(dict.fromkeys(texts))
-            self._categories[number] = self._categories.get(number) or layer.category
-            labels[mask] = number
-        self._frames[frame] = np.unique(labels[labels > 0]).tolist()
-        return labels
-
-    def expressions(self) -> dict[str, Any]:
-        """What meta_expressions.json says of the clip."""
-        pairs = [(text, number) for number, texts in self._said.items() for text in texts]
-        rows = {str(position): {"exp": text, "obj_id": str(number)} for position, (text, number) in enumerate(pairs)}
-        return {"expressions": rows, "frames": list(self._frames)}
-
-    def meta(self) -> dict[str, Any]:
-        """What meta.json says of it."""
-        seen = {number: [frame for frame, numbers in self._frames.items() if number in numbers] for number in self._categories}
-        objects = {str(number): {"category": name or UNNAMED, "frames": seen[number]} for number, name in self._categories.items()}
-        return {"objects": objects, "split": self._split}
+    video: str
+    frame: str
 
 
-def _frames_of(session: ExportSession) -> Iterator[tuple[str, str, PictureRecord]]:
-    """Clip and frame by their names, and the record; the frames of a clip together and in order. Those without a number come after those with one."""
-    pictures: dict[tuple[str, str], list[tuple[int | None, PictureRecord]]] = {}
-    for record in session.records():
-        key = ("clip", record.clip) if record.clip else ("picture", record.name)
-        pictures.setdefault(key, []).append((record.frame if record.clip else None, record))
+class _Split:
+    """The files of one split. The masks of MeViS are collected on disk, the rest in memory."""
+
+    def __init__(self, folder: str, spool: Path) -> None:
+        """spool: a path for a temporary file."""
+        self.folder, self._spool = folder, spool
+        self._file = spool.open("w", encoding="utf-8", newline="\n")
+        self._next_id = 0
+        self._expressions: dict[str, Any] = {}
+        self._meta: dict[str, Any] = {}
+        self._mevis: dict[str, Any] = {}
+
+    def add(self, video: Video) -> None:
+        """Add a video with all its frames."""
+        video.report()
+        self._expressions[video.name] = video.expressions()
+        self._meta[video.name] = video.meta(self._next_id)
+        self._mevis[video.name] = video.mevis_expressions(self._next_id)
+        for id_, masks in video.mevis_masks(self._next_id).items():
+            separator = ", " if self._next_id else "{"
+            self._file.write(f'{separator}"{id_}": {json.dumps(masks)}')
+            self._next_id += 1
+
+    def write(self, session: ExportSession) -> None:
+        """Write the files to the sink."""
+        self._file.write("}\n" if self._next_id else "{}\n")
+        self._file.close()
+        write_json(
+            session.sink,
+            f"{YTVOS_EXPRESSIONS_FOLDER}/{self.folder}/{YTVOS_EXPRESSIONS}",
+            {"videos": self._expressions},
+        )
+        write_json(session.sink, f"{self.folder}/{YTVOS_OBJECTS}", {"videos": self._meta})
+        write_json(session.sink, f"{self.folder}/{YTVOS_EXPRESSIONS}", {"videos": self._mevis})
+        session.sink.copy(f"{self.folder}/{MEVIS_MASKS}", self._spool)
+
+    def close(self) -> None:
+        """Close the temporary file."""
+        self._file.close()
+
+
+def _split_of(video: Video, splits: dict[str, _Split]) -> _Split:
+    return splits[_folder_of(video.split).casefold()]
+
+
+def _folder_of(split: str) -> str:
+    """The folder of a split: "valid" for "val", as the loaders expect it."""
+    name = portable(YTVOS_SPLITS.get(split.casefold(), split))
+    return f"{name}_" if name.casefold() == YTVOS_EXPRESSIONS_FOLDER else name
+
+
+def _places(session: ExportSession) -> dict[str, _Place]:
+    """Image -> its place, the frames of a video together and in order. Frames without a number come after those with
+    one.
+
+    An image whose frame number is taken, as by another video of the same name, goes to a video of its own.
+    """
+    videos: dict[tuple[str, str, int], dict[int, str]] = {}
+    unnumbered: dict[tuple[str, str, int], list[str]] = {}
+    for name in session.names():
+        try:
+            record = session.project.record(name)
+        except ProjectError:
+            videos[("image", name, 0)] = {0: name}  # `session.records` reports it
+            continue
+        key = ("clip", record.clip, 0) if record.clip else ("image", record.name, 0)
+        if not record.clip or record.frame is None:
+            videos.setdefault(key, {})
+            unnumbered.setdefault(key, []).append(name)
+            continue
+        while record.frame in videos.setdefault(key, {}):
+            key = (*key[:2], key[2] + 1)
+        if key[2]:
+            session.report.alter("image", "written to another video, because its frame number comes twice", name)
+        videos[key][record.frame] = name
+    return dict(_named(videos, unnumbered))
+
+
+def _named(
+    videos: dict[tuple[str, str, int], dict[int, str]], unnumbered: dict[tuple[str, str, int], list[str]]
+) -> Iterator[tuple[str, _Place]]:
     taken: set[str] = set()
-    for (kind, clip), frames in pictures.items():
-        name = _free(portable(clip if kind == "clip" else Path(clip).stem), taken)
-        known: dict[int, PictureRecord] = {}
-        for number, picture in frames:
-            if number is not None and number in known:
-                raise ProjectError(
-                    f"{known[number].name} and {picture.name} are both frame {number} of the clip {clip}: remove one of them"
-                )
-            if number is not None:
-                known[number] = picture
-        unknown = [picture for number, picture in frames if number is None]
-        known = dict(sorted(known.items())) | dict(enumerate(unknown, start=max(known, default=-1) + 1))
-        yield from ((name, frame, picture) for frame, picture in zip(frame_names(known), known.values(), strict=True))
+    for key, numbered in videos.items():
+        kind, clip, _ = key
+        video = _free(portable(clip if kind == "clip" else Path(clip).stem), taken)
+        frames = dict(sorted(numbered.items())) | dict(enumerate(unnumbered.get(key, ()), start=max(numbered, default=-1) + 1))
+        for frame, image in zip(frame_names(frames), frames.values(), strict=True):
+            yield image, _Place(video, frame)
 
 
 def _free(name: str, taken: set[str]) -> str:

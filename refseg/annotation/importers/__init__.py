@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from refseg.annotation.importers import coco, datasets, grefcoco, labelme, png, refcoco, voc, yolo, ytvos
@@ -28,24 +27,17 @@ class Importer:
     detect: Callable[[Source], bool] = lambda source: False
 
 
-def _counting(read: Callable[[Path, Project, Progress], int], source: Source, session: ImportSession) -> None:
-    """Adapts an importer that raises at the first bad entry and returns the number of masks."""
-    before = len(session.project.entries)
-    session.report.objects += read(source.root, session.project, session.progress)
-    session.report.images += len(session.project.entries) - before
-
-
 # In the order in which a format is guessed: the more special ones first.
 IMPORTERS: dict[str, Importer] = {
-    "grefcoco": Importer(partial(_counting, grefcoco.import_grefcoco)),
-    "refcoco": Importer(partial(_counting, refcoco.import_refcoco)),
-    "coco": Importer(partial(_counting, coco.import_coco)),
-    "ytvos": Importer(partial(_counting, ytvos.import_ytvos)),
-    "png": Importer(partial(_counting, png.import_png)),
-    "datasets": Importer(partial(_counting, datasets.import_datasets)),
-    "yolo": Importer(partial(_counting, yolo.import_yolo)),
-    "voc": Importer(partial(_counting, voc.import_voc)),
-    "labelme": Importer(partial(_counting, labelme.import_labelme)),
+    "grefcoco": Importer(grefcoco.read, grefcoco.detect),
+    "refcoco": Importer(refcoco.read, refcoco.detect),
+    "coco": Importer(coco.read, coco.detect),
+    "ytvos": Importer(ytvos.read, ytvos.detect),
+    "datasets": Importer(datasets.read, datasets.detect),
+    "png": Importer(png.read, png.detect),
+    "yolo": Importer(yolo.read, yolo.detect),
+    "voc": Importer(voc.read, voc.detect),
+    "labelme": Importer(labelme.read, labelme.detect),
 }
 
 

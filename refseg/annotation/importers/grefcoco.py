@@ -1,83 +1,45 @@
-"""gRefCOCO: COCO instances, and sentences that mean one of them, several, or none.
+"""gRefCOCO: COCO instances and refs that mean one object, several or none.
 
-Written and read are instances.json (COCO), images/ and grefs(NAME).json, a list of refs whose `ann_id` is a list, [-1] for what is not in the picture.
+Read are grefs(NAME).json, a list of refs whose `ann_id` is a list, [-1] for expressions that name nothing in their
+image, and the instances beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from pathlib import PurePosixPath
 
-from refseg.annotation.importers.coco import take_picture
-from refseg.annotation.layouts import NO_TARGET
-from refseg.annotation.progress import Progress, followed, silent
-from refseg.annotation.store import Project
-from refseg.data.entries import read_json
-from refseg.data.refcoco import read_instances
+from refseg.annotation.importers.coco_files import instance_files
+from refseg.annotation.importers.refcoco import add_refs
+from refseg.annotation.importers.session import ImportSession
+from refseg.annotation.importers.source import Source
+from refseg.annotation.importers.texts import read_json
+from refseg.annotation.layouts import REFS
 from refseg.errors import DataError
 
+PREFERENCE = (REFS, "grefs(unc).json")
 
-def import_grefcoco(root: Path, project: Project, progress: Progress = silent) -> int:
-    """Returns the number of masks. A sentence that means several things is put on each of them, sentences about none make a layer that is absent.
 
-    Raises DataError, ImageError or ProjectError.
+def detect(source: Source) -> bool:
+    """Whether there are refs of gRefCOCO beside COCO instances."""
+    return bool(_refs_files(source)) and bool(instance_files(source))
+
+
+def read(source: Source, session: ImportSession) -> None:
+    """An expression that means several objects is put on each of them.
+
+    Raises DataError if there are no refs or instances.
     """
-    dataset = read_instances(root)
-    refs_of: dict[int, list[_Ref]] = {}
-    for ref in _read_refs(root, {image.id for image in dataset.images}):
-        refs_of.setdefault(ref.image_id, []).append(ref)
-    count = 0
-    for image in followed(dataset.images, progress):
-        refs = refs_of.get(image.id, [])
-        meant: dict[int, list[str]] = {}
-        for ref in refs:
-            for annotation in ref.annotations:
-                meant.setdefault(annotation, []).extend(ref.texts)
-        if strange := meant.keys() - {instance.id for instance in dataset.instances_of(image)}:
-            raise DataError(
-                f"{root}: a sentence about image {image.id} means the annotation {min(strange)}, which is not one of that image"
-            )
-        absent = [ref.texts for ref in refs if not ref.annotations]
-        split = image.split or next((ref.split for ref in refs if ref.split), "")
-        count += take_picture(project, dataset, image, meant, absent, split)
-    return count
+    files = _refs_files(source)
+    if not files:
+        raise DataError("there is no grefs(NAME).json, as gRefCOCO has it: add it, or import the folder as refcoco or coco")
+    add_refs(source, session, files, read_json(source, files[0], session.report), empty_is_no_target=True)
 
 
-@dataclass(frozen=True)
-class _Ref:
-    """Sentences that mean the same annotations of a picture; none for what is not there."""
+def _refs_files(source: Source) -> list[str]:
+    """Files with refs, the preferred one first."""
 
-    image_id: int
-    annotations: tuple[int, ...]
-    texts: tuple[str, ...]
-    split: str
+    def rank(file: str) -> tuple[int, int, str]:
+        name = PurePosixPath(file).name.casefold()
+        return PREFERENCE.index(name) if name in PREFERENCE else len(PREFERENCE), file.count("/"), file
 
-
-def _read_refs(root: Path, images: set[int]) -> Iterable[_Ref]:
-    files = sorted(root.glob("grefs*.json"))
-    if len(files) != 1:
-        raise DataError(f"{root} has {len(files)} files grefs(NAME).json, expected one: leave the one that is meant")
-    values = read_json(files[0])
-    if not isinstance(values, list):
-        raise DataError(f"{files[0]}: got a JSON {type(values).__name__}, expected a list of refs")
-    for position, value in enumerate(values):
-        where = f"{files[0]}: refs[{position}]"
-        if not isinstance(value, Mapping) or not isinstance(value.get("image_id"), int) or value["image_id"] not in images:
-            raise DataError(f"{where} is of no image, expected an object whose image_id is that of one of the images in instances.json")
-        annotations, sentences, split = value.get("ann_id"), value.get("sentences"), value.get("split", "")
-        if not isinstance(annotations, list) or not all(isinstance(one, int) for one in annotations):
-            raise DataError(
-                f"{where} has ann_id = {str(annotations)[:80]}, expected a list of the annotations that are meant, [-1] for none"
-            )
-        texts = [_typed(one) for one in sentences] if isinstance(sentences, list) else []
-        if not texts or not all(texts) or not isinstance(split, str):
-            raise DataError(f"{where} has no list of sentences, each an object with a text `sent`, or a split that is no text")
-        yield _Ref(value["image_id"], tuple(one for one in annotations if one != NO_TARGET), tuple(texts), split)
-
-
-def _typed(value: Any) -> str:
-    """A sentence as it was typed, else cleaned; "" for what is none."""
-    texts = (value.get("raw"), value.get("sent")) if isinstance(value, Mapping) else ()
-    return next((text for text in texts if isinstance(text, str) and text.strip()), "")
+    return sorted(source.matching("grefs*.json"), key=rank)

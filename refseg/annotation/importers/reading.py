@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +9,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from refseg.annotation.records import Layer, PictureRecord, now
 from refseg.annotation.store import Project
 from refseg.data.masks import BoolMask, encode_rle
 from refseg.errors import DataError
-from refseg.images import MAX_BYTES
+from refseg.images import MAX_BYTES, opened_image
 
 MAX_TEXT_BYTES = 200_000_000
 
@@ -83,7 +81,7 @@ def label_map(path: Path, height: int, width: int) -> NDArray[np.uint8]:
 def png_numbers(data: bytes, name: str, height: int, width: int) -> NDArray[np.uint8]:
     """The numbers (h, w), h <= height and w <= width, of an indexed or grey PNG; name: for what is said of a damaged one. Raises DataError."""
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+        with opened_image(data, name, ["PNG"]) as picture:
             if picture.size[0] > width or picture.size[1] > height:
                 raise DataError(f"{name} has {picture.size[0]} x {picture.size[1]} pixels, its picture {width} x {height}: mend it")
             if picture.mode not in ("P", "L", "1"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MAX_EXAMPLES = 5  # places that are named for each reason
+MAX_EXAMPLE = 300  # characters of each
 
 
 @dataclass
@@ -20,7 +21,7 @@ class Tally:
         """Count it; `where` names the file and the entry, relative to the data set."""
         self.count += count
         if where and len(self.examples) < MAX_EXAMPLES:
-            self.examples.append(where)
+            self.examples.append(printable(where)[:MAX_EXAMPLE])
 
     def to_json(self) -> dict[str, Any]:
         """JSON types."""
@@ -80,6 +81,11 @@ class ImportReport:
             "altered": _rows(self.altered),
             "summary": self.summary(),
         }
+
+
+def printable(text: str) -> str:
+    """Text from a data set without characters that control a terminal or that no file can hold."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
 
 
 def counted(number: int, noun: str) -> str:

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
+from refseg.annotation.importers.objects import ImportedObject, ObjectReader
 from refseg.annotation.importers.report import ImportReport
+from refseg.annotation.importers.sizes import SizeFit
+from refseg.annotation.importers.values import original_id as kept_id
+from refseg.annotation.names import file_name
 from refseg.annotation.progress import Progress, silent
-from refseg.annotation.records import Layer, PictureRecord
+from refseg.annotation.records import MAX_TEXT, STATES, PictureRecord, State, is_text
 from refseg.annotation.store import Project
 from refseg.errors import DataError, ImageError
+from refseg.images import picture_header
 
-Objects = Callable[[int, int], Iterable[Layer]]
-"""The objects of an image, given its height and width in pixels."""
+Objects = Callable[[int, int], Iterable[ImportedObject]]
+"""The objects of an image, given the height and width in pixels of the image as it was annotated."""
 
 
 @dataclass
 class ImportSession:
-    """The project that is written to and the report that grows with it."""
+    """The project that is written to and the report that grows with it.
+
+    files: of the data set, that importers have read as images already.
+    """
 
     project: Project
     report: ImportReport = field(default_factory=ImportReport)
     progress: Progress = silent
+    files: set[str] = field(default_factory=set)
 
     def add_image(
         self,
@@ -31,41 +42,85 @@ class ImportSession:
         *,
         where: str,
         name: str = "",
+        original_name: str = "",
+        original_id: Any = None,
+        annotated: tuple[int, int] | None = None,
         split: str = "",
         clip: str = "",
         frame: int | None = None,
         complete: bool = True,
+        state: Any = None,
     ) -> bool:
         """Add an image with its objects in one write; returns whether it was added.
 
-        An image that cannot be read, or whose objects raise DataError, is skipped and counted. where: the entry that names it, for the report.  name:
-        for the image, if that of its file says too little.  complete: whether its objects need no further look; without it, and without objects or with
-        an empty mask, the image stays "new", otherwise it is "accepted".
+        An image that cannot be read, whose annotated size does not fit, or whose objects raise DataError is skipped and
+        counted.
+        where: the entry that names it, for the report.  original_name: its path in the data set, "/" between folders;
+        the image is named like the file.
+        name: for an image that is to be named otherwise, as the frames of videos are.  original_id: its id in the data
+        set, any JSON value.
+        annotated: (height, width) that the data set gives; None for none.
+        complete: whether its objects need no further look; without it, without objects, or where an object was left out
+        or had no mask, the image stays "new", otherwise it is "accepted".  state: what the data set says of it, if it
+        is one of STATES; "accepted" does not outweigh the rule above.
         """
+        try:
+            header = picture_header(path)
+        except (ImageError, OSError) as error:
+            return self._skip("that cannot be read", where, error)
+        try:
+            fit = SizeFit.of(header, annotated)
+        except DataError as error:
+            return self._skip("of another shape than its annotations", where, error)
+        if not (is_text(split) and is_text(clip)):
+            return self._skip(f"with a split or clip of more than {MAX_TEXT} characters", where)
+        reader = ObjectReader(header, fit, self.report, where)
 
         def filled(record: PictureRecord) -> PictureRecord:
-            known = tuple(objects(record.height, record.width))
-            finished = complete and bool(known) and all(_is_finished(one) for one in known)
-            return replace(record, layers=known, split=split, clip=clip, frame=frame, state="accepted" if finished else "new")
+            known = reader.read(objects)
+            said: State = next((one for one in STATES if one == state), "accepted" if complete and known else "new")
+            return replace(
+                record,
+                layers=known,
+                split=split,
+                clip=clip,
+                frame=frame,
+                state="new" if said == "accepted" and not reader.is_complete else said,
+                original_name=original_name if is_text(original_name) else "",
+                original_id=kept_id(original_id),
+            )
 
+        wanted = name or self._free_name(original_name or path.name)
         try:
-            record = self.project.add_picture(path, name=name, filled=filled)
+            record = self.project.add_picture(path, name=wanted, filled=filled)
         except (DataError, ImageError) as error:
-            self.report.skip("image", _reason(error), where)
-            return False
+            return self._skip("whose objects cannot be read", where, error)
+        self._count(record, name or _base_name(original_name or path.name), where)
+        return True
+
+    def _skip(self, reason: str, where: str, error: Exception | None = None) -> bool:
+        self.report.skip("image", reason, f"{where}: {error}" if error else where)
+        return False
+
+    def _free_name(self, original: str) -> str:
+        """The base name of a path, with as many of its folders as are needed to tell it from the images that are in the
+        project already.
+        """
+        parts = original.replace("\\", "/").strip("/").split("/")
+        names = [file_name("-".join(parts[-size:])) for size in range(1, len(parts) + 1)]
+        return next((one for one in names if not self.project.is_taken(one)), names[0])
+
+    def _count(self, record: PictureRecord, wanted: str, where: str) -> None:
         self.report.images += 1
         for one in record.layers:
             self.report.objects += one.mask is not None
             self.report.no_target += one.absent
             self.report.expressions += len(one.expressions)
-        return True
+        if record.name == file_name(wanted) and record.name != unicodedata.normalize("NFC", wanted):
+            self.report.alter("image", "renamed because not every file system takes its name", f"{where}: {record.name}")
+        elif record.name != file_name(wanted):
+            self.report.alter("image", "renamed because another image has its name", f"{where}: {record.name}")
 
 
-def _is_finished(one: Layer) -> bool:
-    """Whether a person need not look at an object: it has a mask of some pixels, or is marked as no-target."""
-    pixels = one.pixels()
-    return one.absent or (pixels is not None and bool(pixels.any()))
-
-
-def _reason(error: Exception) -> str:
-    return str(error).split(":", 1)[0] if len(str(error)) > 120 else str(error)
+def _base_name(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).name

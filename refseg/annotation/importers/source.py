@@ -13,18 +13,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from refseg.annotation.litter import is_litter
 from refseg.errors import DataError
 
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2", ".ppm", ".pgm", ".mpo")
 )
-_LITTER_FOLDERS = frozenset(("__macosx", ".git", ".svn", "@eadir", ".ipynb_checkpoints", ".trash", "$recycle.bin"))
-_LITTER_FILES = frozenset((".ds_store", "thumbs.db", "desktop.ini", "ehthumbs.db", ".localized", ".gitkeep", ".gitignore", "icon\r"))
-
-
-def is_litter(name: str) -> bool:
-    """Whether a file or folder of this name is left by an operating system or a tool, not part of a data set: .DS_Store, ._a.jpg, __MACOSX ..."""
-    return name.startswith("._") or name.casefold() in _LITTER_FOLDERS or name.casefold() in _LITTER_FILES
 
 
 class Source:
