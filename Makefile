@@ -8,18 +8,27 @@ BIN := $(if $(filter Windows_NT,$(OS)),$(VENV)/Scripts,$(VENV)/bin)
 READERS ?= .venv-interoperability
 READERS_BIN := $(if $(filter Windows_NT,$(OS)),$(READERS)/Scripts,$(READERS)/bin)
 
-.PHONY: demo test lint clean setup interoperability interoperability-setup
+.PHONY: demo test lint scripts clean setup interoperability interoperability-setup
 
 demo: $(VENV)/.installed
 	$(BIN)/python app.py
 
-test: lint
+test: lint scripts
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy refseg
+
+# Checks of the page's scripts, where Node.js is installed. The page itself does not need it.
+scripts:
+	@if ! command -v node >/dev/null 2>&1; then echo "no Node.js on PATH: the page's scripts are not checked"; exit 0; fi; \
+	set -e; \
+	find refseg tests/js -name '*.js' -o -name '*.mjs' | while read -r script; do node --check "$$script"; done; \
+	node --test tests/js/*.test.mjs; \
+	if npm ci --silent 2>/dev/null; then npm run --silent lint; \
+	else echo "npm could not install the linter: the style of the page's scripts is not checked"; fi
 
 setup: $(VENV)/.installed-dev
 
@@ -54,4 +63,4 @@ $(READERS)/.installed: tests/interoperability/requirements.txt tests/interoperab
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(READERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) $(READERS) node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -35,9 +35,9 @@ def run_app(folder: Path, **environment: str) -> str:
 
 
 def test_without_spaces_the_page_is_built_and_not_launched(tmp_path: Path) -> None:
-    assert run_app(tmp_path) == "Blocks None False"
+    assert run_app(tmp_path) == "Page None False"
 
 
 def test_where_a_gpu_is_lent_it_is_borrowed_per_call(tmp_path: Path) -> None:
     (tmp_path / "spaces.py").write_text(SPACES)
-    assert run_app(tmp_path, SPACES_ZERO_GPU="1") == "Blocks [30, 120] False"
+    assert run_app(tmp_path, SPACES_ZERO_GPU="1") == "Page [30, 120] False"

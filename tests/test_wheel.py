@@ -33,14 +33,14 @@ for arguments in json.loads(sys.argv[1]):
     assert main(arguments) == 0, arguments
 
 from refseg import Predictor, explain, load_image
-from refseg.ui import Shelf, build_demo, launch_options
-from refseg.ui.examples import find_clips, find_examples
+from refseg.ui import ProjectDirectory, build_demo, launch_options
+from refseg.ui.examples import find_image_examples, find_video_examples
 
-inside = [example.path for example in [*find_examples(), *find_clips()] if example.path.is_relative_to(Path(refseg.__file__).parent)]
+inside = [example.path for example in [*find_image_examples(), *find_video_examples()] if example.path.is_relative_to(Path(refseg.__file__).parent)]
 assert {path.name for path in inside} >= {"balloons.jpg", "boats.jpg", "sailing.mp4"}, inside
 
 async def page():
-    return build_demo(Predictor.load(), shelf=Shelf(Path("projects"), listed=True))
+    return build_demo(Predictor.load(), projects=ProjectDirectory(Path("projects"), listed=True))
 
 demo = asyncio.run(page())
 assert len(demo.blocks) > 50 and launch_options()["css"]

@@ -33,10 +33,14 @@ class Moment:
     weights: tuple[tuple[float, ...], ...]
 
     @property
+    def has_weak_answer(self) -> bool:
+        """Whether the frame's own answer is uncertain, whatever the frame before: a low peak, or no target."""
+        return self.peak < SURE or self.absent
+
+    @property
     def doubtful(self) -> bool:
-        """Whether a person should look: the mask jumps, nothing stands out, or the thing may not be there."""
-        jumps = self.steadiness is not None and self.steadiness < STEADY
-        return jumps or self.peak < SURE or self.absent
+        """Whether a user should check the frame: its answer is weak, or its mask differs from that of the frame before."""
+        return self.has_weak_answer or (self.steadiness is not None and self.steadiness < STEADY)
 
 
 @dataclass

@@ -1,64 +1,91 @@
 """The whole page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from fastapi import FastAPI
 
 from refseg.inference.crf import why_unavailable
-from refseg.ui.annotate_tab import build_annotate_tab
-from refseg.ui.examples import Example, find_clips, find_examples
-from refseg.ui.image_tab import build_image_tab
+from refseg.ui.annotate.tab import build_annotate_tab
+from refseg.ui.assets import static_routes
+from refseg.ui.examples import Example, find_image_examples, find_video_examples
+from refseg.ui.image.tab import build_image_tab
 from refseg.ui.messages import Message, messages_html
-from refseg.ui.runner import Compute, ComputeClip, Runner
-from refseg.ui.shelf import Shelf
-from refseg.ui.video_tab import build_video_tab
+from refseg.ui.model_runner import Compute, ComputeVideo, ModelRunner
+from refseg.ui.project_directory import ProjectDirectory
+from refseg.ui.theme import page_css, theme
+from refseg.ui.video.tab import build_video_tab
 
 if TYPE_CHECKING:
     from refseg.inference.predictor import Predictor
 
-CLAIM = "Say what you mean in a picture or a clip, and get its mask."
-CACHE_CHECK, CACHE_AGE = 600, 3600  # seconds: how often uploads are looked through, and how old they may grow
+TITLE = "refseg: referring segmentation"
+TAGLINE = "Type an expression, get the mask of the object that it names, in an image or a video."
+CACHE_CHECK_SECONDS, CACHE_AGE_SECONDS = 600, 3600  # how often uploads are checked, and the age at which they are deleted
+
+
+class Page(gr.Blocks):
+    """Blocks that serve the page's scripts from their own app."""
+
+    def launch(self, *args: Any, app_kwargs: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        """As `Blocks.launch`."""
+        return super().launch(*args, app_kwargs=_with_static_routes(app_kwargs), **options)
 
 
 def build_demo(
     predictor: "Predictor",
     *,
     compute: Compute | None = None,
-    compute_clip: ComputeClip | None = None,
-    examples: Sequence[Example] | None = None,
-    clips: Sequence[Example] | None = None,
-    shelf: Shelf | None = None,
+    compute_video: ComputeVideo | None = None,
+    image_examples: Sequence[Example] | None = None,
+    video_examples: Sequence[Example] | None = None,
+    projects: ProjectDirectory | None = None,
     notice: str | None = None,
 ) -> gr.Blocks:
-    """The page around one predictor, not launched; launch it with `launch_options()`.
+    """The page around one predictor, not launched. Launch it with `launch_options()`, or mount it with `mount_demo`.
 
-    compute, compute_clip: run the network in place of the predictor where a GPU is lent per call (see `Runner`).
-    examples, clips: those of `find_examples` and `find_clips` when None.  shelf: where annotation projects are kept; with None there is no such tab.
+    compute, compute_video: run the model instead of the predictor where a GPU is lent per call (see `ModelRunner`).
+    image_examples, video_examples: those of `find_image_examples` and `find_video_examples` when None.
+    projects: where annotation projects are stored; without it there is no tab for annotation.
     notice: what every visitor must know about the model, shown above the tabs.
     """
-    runner = Runner(predictor, compute, compute_clip)
-    chosen = find_examples() if examples is None else examples
-    demo = gr.Blocks(title="refseg: say it, see it", analytics_enabled=False, delete_cache=(CACHE_CHECK, CACHE_AGE))
+    runner = ModelRunner(predictor, compute, compute_video)
+    images = find_image_examples() if image_examples is None else image_examples
+    videos = find_video_examples() if video_examples is None else video_examples
+    demo = Page(title=TITLE, analytics_enabled=False, delete_cache=(CACHE_CHECK_SECONDS, CACHE_AGE_SECONDS))
     with demo:
-        gr.HTML(_header(predictor.name, runner.place), elem_id="rs-header")
+        gr.HTML(_header(predictor.name, runner.device_label), elem_id="rs-header")
         if notice is not None:
             gr.HTML(messages_html([Message(notice, "warning")]), elem_id="rs-notice")
         with gr.Tabs(elem_id="rs-tabs"):
-            with gr.Tab("Picture", id="picture"):
-                build_image_tab(runner, chosen, unavailable=why_unavailable())
+            with gr.Tab("Image", id="image"):
+                build_image_tab(runner, images, refinement_problem=why_unavailable())
             with gr.Tab("Video", id="video"):
-                build_video_tab(runner, find_clips() if clips is None else clips, shelf)
-            if shelf is not None:
+                build_video_tab(runner, videos, projects)
+            if projects is not None:
                 with gr.Tab("Annotate", id="annotate"):
-                    build_annotate_tab(runner, shelf)
+                    build_annotate_tab(runner, projects)
     demo.queue(default_concurrency_limit=1, max_size=64)
     return demo
 
 
-def _header(model: str, place: str) -> str:
+def mount_demo(app: FastAPI, demo: gr.Blocks, path: str) -> FastAPI:
+    """Mounts the page into an app of your own, as `gr.mount_gradio_app` does, with its scripts and its style."""
+    mounted: FastAPI = gr.mount_gradio_app(
+        app, demo, path, theme=theme(), css=page_css(), app_kwargs=_with_static_routes(None), ssr_mode=False
+    )
+    return mounted
+
+
+def _with_static_routes(app_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
+    options = dict(app_kwargs or {})
+    return {**options, "routes": [*static_routes(), *options.get("routes", ())]}
+
+
+def _header(model: str, device: str) -> str:
     return (
-        '<header class="rs-header"><div><h1>refseg</h1>'
-        f'<p>{CLAIM}</p></div><p class="rs-model"><span>{escape(model)}</span><span>{escape(place)}</span></p></header>'
+        f'<header class="rs-header"><div><h1>refseg</h1><p>{TAGLINE}</p></div>'
+        f'<p class="rs-model"><span>{escape(model)}</span><span>{escape(device)}</span></p></header>'
     )

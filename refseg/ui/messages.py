@@ -1,4 +1,4 @@
-"""What the page says in words. Every text that comes from a person, a file or the model is escaped here."""
+"""Messages of the page. Every text that comes from a user, a file or the model is escaped here."""
 
 import logging
 import re
@@ -15,15 +15,15 @@ log = logging.getLogger(__name__)
 Kind = Literal["info", "warning", "error"]
 _ROLE = {"info": "status", "warning": "status", "error": "alert"}
 
-NO_PICTURE = "There is no picture yet: drop one in, paste it, use the camera or take an example."
-NO_EXPRESSION = "Say what to look for, for example \u201cthe dog on the left\u201d, then press Enter."
-NO_RESULT = "There is nothing to save yet: find something first."
-INTERNAL = "Something went wrong inside the program; the picture and the words were left as they are, so please try again."
+NO_IMAGE = "There is no image yet. Drop one, paste it, use the camera or choose an example."
+NO_EXPRESSION = "The expression is empty. Type what to segment, for example \u201cthe dog on the left\u201d, and press Enter."
+NO_RESULT = "There is nothing to save yet. Segment something first."
+INTERNAL_ERROR = "The program failed. Your image and your expression are unchanged. Please try again."
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A button inside a message: in the expression, `word` becomes `replacement`."""
+class Replacement:
+    """A button in a message: replaces `word` of the expression by `replacement`."""
 
     word: str
     replacement: str
@@ -31,82 +31,89 @@ class Choice:
 
 @dataclass(frozen=True)
 class Message:
-    """One sentence for the person at the page, with optional replacements to choose from."""
+    """A message with replacements to choose from."""
 
     text: str
     kind: Kind = "info"
-    choices: tuple[Choice, ...] = ()
+    replacements: tuple[Replacement, ...] = ()
 
     def html(self) -> str:
-        """Escaped markup; the buttons stand in one row per word."""
-        rows = "".join(
-            f'<div class="rs-chips"><span>{escape(word)}</span>{"".join(_chip(choice) for choice in self.choices if choice.word == word)}</div>'
-            for word in dict.fromkeys(choice.word for choice in self.choices)
-        )
+        """Escaped markup, with one row of buttons for each word."""
+        words = dict.fromkeys(one.word for one in self.replacements)
+        rows = "".join(_replacement_row(word, [one for one in self.replacements if one.word == word]) for word in words)
         return f'<div class="rs-message rs-{self.kind}" role="{_ROLE[self.kind]}"><p>{escape(self.text)}</p>{rows}</div>'
 
 
-def _chip(choice: Choice) -> str:
-    replacement = escape(choice.replacement)
+def _replacement_row(word: str, replacements: Sequence[Replacement]) -> str:
+    return f'<div class="rs-chips"><span>{escape(word)}</span>{"".join(map(_replacement_button, replacements))}</div>'
+
+
+def _replacement_button(one: Replacement) -> str:
+    word, replacement = escape(one.word), escape(one.replacement)
     return (
-        f'<button type="button" class="rs-chip" data-choice="word" data-word="{escape(choice.word)}" data-replacement="{replacement}"'
-        f' aria-label="replace {escape(choice.word)} by {replacement}">{replacement}</button>'
+        f'<button type="button" class="rs-chip" data-choice="word" data-word="{word}" data-replacement="{replacement}"'
+        f' aria-label="Replace {word} by {replacement}">{replacement}</button>'
     )
 
 
 def messages_html(messages: Sequence[Message]) -> str:
-    """All messages, one under the other; empty when there are none."""
+    """Markup of all messages; empty if there are none."""
     return "".join(message.html() for message in messages)
 
 
-def failure(error: Exception) -> Message:
-    """One sentence for the person; what is not theirs to mend goes to the log."""
+def error_message(error: Exception) -> Message:
+    """The message for an error. An error that is not the user's is logged and replaced by a general message."""
     if isinstance(error, RefsegError):
         return Message(str(error), "error")
-    log.exception("unexpected failure behind the page", exc_info=error)
-    return Message(INTERNAL, "error")
+    log.exception("unexpected error behind the page", exc_info=error)
+    return Message(INTERNAL_ERROR, "error")
 
 
-def quoted(words: Sequence[str]) -> str:
+def quoted_list(words: Sequence[str]) -> str:
     """\u201ca\u201d, \u201cb\u201d and \u201cc\u201d."""
     marked = [f"\u201c{word}\u201d" for word in words]
     return marked[0] if len(marked) == 1 else f"{', '.join(marked[:-1])} and {marked[-1]}"
 
 
-def about_words(unknown: Sequence[str], suggestions: Mapping[str, Sequence[str]], dropped: Sequence[str], known: int) -> list[Message]:
-    """What the network could not read of an expression; `known` is the number of words it could."""
+def word_messages(unknown: Sequence[str], suggestions: Mapping[str, Sequence[str]], dropped: Sequence[str], known: int) -> list[Message]:
+    """Messages about the words that the model did not read. known: number of words that it did read."""
     messages = []
-    if strangers := list(dict.fromkeys(unknown)):
-        choices = tuple(Choice(word, near) for word in strangers for near in suggestions.get(word, ()))
-        which = "these words" if len(strangers) > 1 else "this word"
-        guess = ", so this mask is a guess from the picture alone" if not known else ""
-        advice = "press a nearer one, or say it in other words" if choices else "say it in other words"
-        messages.append(Message(f"The model does not know {which}: {quoted(strangers)}{guess}; {advice}.", "warning", choices))
+    if words := list(dict.fromkeys(unknown)):
+        replacements = tuple(Replacement(word, near) for word in words for near in suggestions.get(word, ()))
+        noun = "these words" if len(words) > 1 else "this word"
+        guess = "" if known else " The mask depends on the image alone."
+        advice = "Choose a similar word, or rephrase the expression." if replacements else "Rephrase the expression."
+        text = f"The model does not know {noun}: {quoted_list(words)}.{guess} {advice}"
+        messages.append(Message(text, "warning", replacements))
     if dropped:
         end = " ".join(dropped)
-        messages.append(Message(f"The expression is longer than the model reads; its end was left out: \u201c{end}\u201d.", "warning"))
+        text = f"The expression is too long for the model, which ignored \u201c{end}\u201d. Shorten the expression."
+        messages.append(Message(text, "warning"))
     return messages
 
 
-def about_finding(peak: float, threshold: float, presence: float | None, absent: bool) -> list[Message]:
-    """Says so when the thing named was probably not found.  peak, threshold, presence: probabilities in 0..1; absent: the model's verdict."""
-    if absent and presence is not None:
-        return [
-            Message(
-                f"This is probably not in the picture (the model is {presence:.0%} sure that it is); what it took for it is shown.",
-                "warning",
-            )
-        ]
+def result_messages(peak: float, threshold: float, presence: float | None, no_target: bool) -> list[Message]:
+    """Messages about a mask that is probably not what the user asked for.
+
+    peak, threshold, presence: probabilities in 0..1.  no_target: whether the model decided that the expression names
+    nothing in the image.
+    """
+    if no_target and presence is not None:
+        text = f"The expression probably names nothing in this image (presence {presence:.0%}). The likeliest mask is shown."
+        return [Message(text, "warning")]
     if peak < threshold:
-        text = f"Nothing here reaches the threshold (the highest probability is {peak:.2f}): lower the threshold or say it in other words."
+        text = (
+            f"The mask is empty: the highest probability is {peak:.2f}, below the threshold."
+            " Lower the threshold or rephrase the expression."
+        )
         return [Message(text, "warning")]
     return []
 
 
 def replace_word(expression: str, word: str, replacement: str) -> str:
-    """`expression` with every whole-word `word` (in any letter case) replaced; words are compared as the tokeniser compares them.
+    """`expression` with every whole word `word` replaced, in any letter case. Unchanged if it does not occur.
 
-    Without a match the expression comes back unchanged.
+    Words are normalized as the tokenizer does.
     """
     text = unicodedata.normalize("NFKC", expression)
     pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)

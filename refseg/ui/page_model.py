@@ -12,7 +12,7 @@ log = logging.getLogger("refseg")
 
 
 class PageModel(NamedTuple):
-    """predictor: answers on the page.  notice: what the page must say about it to every visitor, None for nothing."""
+    """predictor: answers on the page.  notice: text for every visitor, or None."""
 
     predictor: "Predictor"
     notice: str | None

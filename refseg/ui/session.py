@@ -1,4 +1,4 @@
-"""What one visitor's tab holds between two events."""
+"""The state of one visitor of the image tab, and folders for a visitor's files."""
 
 import secrets
 import shutil
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from refseg.inference.predictor import EncodedImage
     from refseg.inference.segmentation import Segmentation
 
-TIME_TO_LIVE = 30 * 60.0  # seconds without a new answer, after which a session's picture and features are dropped
-CAPACITY = 64  # sessions held at most
+SESSION_SECONDS = 30 * 60.0  # without a new result, after which a session's image and features are deleted
+MAX_SESSIONS = 64
 
 
-class Folder:
-    """A temporary folder, made when the first file needs it and removed with the last session that refers to it.
+class SessionFolder:
+    """A temporary folder, created with its first file and deleted with the last session that refers to it.
 
-    root: where to make it; None for where temporary files are.
+    root: where to create it; None for the system's temporary folder.
     """
 
     def __init__(self, root: Path | None = None) -> None:
@@ -32,7 +32,7 @@ class Folder:
         self._path: Path | None = None
 
     def file(self, name: str) -> Path:
-        """Where to write the file `name`; a later one of that name replaces it."""
+        """The path of the file `name`; the folder exists. A later file of that name replaces it."""
         if self._path is None:
             if self._root is not None:
                 self._root.mkdir(parents=True, exist_ok=True)
@@ -41,20 +41,21 @@ class Folder:
         return self._path / name
 
     def remove(self) -> None:
-        """Removes the folder now."""
+        """Deletes the folder now."""
         if self._path is not None:
             shutil.rmtree(self._path, ignore_errors=True)
             self._path = None
 
 
 @dataclass(frozen=True, eq=False)
-class Session:
-    """A picture, its features and the last answer about it; never shared between visitors.
+class ImageSession:
+    """An image, its features and the last segmentation of it. Never shared between visitors.
 
-    source: the uploaded file.  name: what the visitor called it.  image: uint8 (H, W, 3).  encoded: None where features cannot be kept.
-    run: how often something new was shown, so that the browser can tell two equal results apart.  born: when, in milliseconds, so that it can tell what is
-    older, too.  shared: files that the page's script may fetch.
-    token: names the session to that script; nobody can guess another's.  chosen: the part (H, W) of the mask that the visitor means, None for all.
+    source: path of the uploaded file.  name: its name on the visitor's computer.  image: uint8 (H, W, 3).
+    encoded: None where features cannot be cached.  run: number of results so far; it distinguishes equal results.
+    opened_ms: when the image was opened, in milliseconds; it orders results of different images.  folder: downloads.
+    shared_folder: files that the page's script may fetch.  token: names the session to that script; it cannot be
+    guessed.  candidate: the part (H, W) of the mask that the visitor selected, None for all.
     """
 
     source: str
@@ -63,33 +64,33 @@ class Session:
     encoded: "EncodedImage | None" = None
     segmentation: "Segmentation | None" = None
     run: int = 0
-    born: int = field(default_factory=lambda: int(1000 * time.time()), repr=False)
-    folder: Folder = field(default_factory=Folder, repr=False)
-    shared: Folder = field(default_factory=lambda: Folder(Path(get_upload_folder())), repr=False)
+    opened_ms: int = field(default_factory=lambda: int(1000 * time.time()), repr=False)
+    folder: SessionFolder = field(default_factory=SessionFolder, repr=False)
+    shared_folder: SessionFolder = field(default_factory=lambda: SessionFolder(Path(get_upload_folder())), repr=False)
     token: str = field(default_factory=secrets.token_urlsafe, repr=False)
-    chosen: NDArray[np.bool_] | None = field(default=None, repr=False)
+    candidate: NDArray[np.bool_] | None = field(default=None, repr=False)
 
-    def encoded_as(self, encoded: "EncodedImage | None") -> "Session":
-        """The same session with the picture's features."""
+    def with_features(self, encoded: "EncodedImage | None") -> "ImageSession":
+        """The session with the image's features."""
         return replace(self, encoded=encoded)
 
-    def answered(self, segmentation: "Segmentation | None") -> "Session":
-        """The same session after one more run; None when that run failed."""
-        return replace(self, segmentation=segmentation, run=self.run + 1, chosen=None)
+    def with_segmentation(self, segmentation: "Segmentation | None") -> "ImageSession":
+        """The session after one more run; None if the run failed."""
+        return replace(self, segmentation=segmentation, run=self.run + 1, candidate=None)
 
-    def choosing(self, part: NDArray[np.bool_] | None) -> "Session":
-        """The same session, of whose mask only a part is meant."""
-        return replace(self, chosen=part, run=self.run + 1)
+    def with_candidate(self, candidate: NDArray[np.bool_] | None) -> "ImageSession":
+        """The session with a part of the mask selected."""
+        return replace(self, candidate=candidate, run=self.run + 1)
 
     def mask(self, threshold: float, refine: bool) -> NDArray[np.bool_]:
-        """The mask (H, W) as the visitor has it. There must be an answer."""
-        assert self.segmentation is not None  # noqa: S101  who asks has looked
+        """The mask (H, W) that is shown. There must be a segmentation."""
+        assert self.segmentation is not None  # noqa: S101  callers have checked
         mask: NDArray[np.bool_] = self.segmentation.mask(float(threshold), refine="crf" if refine else "none")
-        return mask if self.chosen is None else mask & self.chosen
+        return mask if self.candidate is None else mask & self.candidate
 
 
-def close_session(session: Session | None) -> None:
-    """Removes a session's files; for Gradio to call when it deletes the state."""
+def close_session(session: ImageSession | None) -> None:
+    """Deletes a session's files. Gradio calls it when it deletes the state."""
     if session is not None:
         session.folder.remove()
-        session.shared.remove()
+        session.shared_folder.remove()

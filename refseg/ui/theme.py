@@ -1,17 +1,16 @@
-"""How the page looks, and the options it is launched with. Fonts come with Gradio: nothing is fetched from outside."""
+"""The page's theme and launch options. Fonts come with Gradio: the page loads nothing from other hosts."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.themes.utils import fonts
 
 from refseg.rendering import DEFAULT_COLOUR
-from refseg.ui.session import CAPACITY
+from refseg.ui.assets import static_text
+from refseg.ui.session import MAX_SESSIONS
 
-STATIC = Path(__file__).parent / "static"
-STYLES = ("page.css", "why.css", "annotate/desk.css")
-MASK_COLOURS = [
+STYLES = ("page.css", "why/why_panel.css", "annotate/editor.css")
+MASK_COLORS = [
     ("pink", DEFAULT_COLOUR),
     ("orange", "#ff8a00"),
     ("lime", "#7bd500"),
@@ -21,18 +20,8 @@ MASK_COLOURS = [
 ]
 
 
-def static_text(name: str) -> str:
-    """The text of a style sheet or script in `static/`."""
-    return (STATIC / name).read_text(encoding="utf-8")
-
-
-def script(*names: str) -> str:
-    """The scripts of one widget, one after the other: each knows what those before it define, and other widgets know nothing of it."""
-    return "\n".join(map(static_text, names))
-
-
 def theme() -> gr.themes.Base:
-    """Quiet surfaces with hairlines; one accent for what can be pressed."""
+    """Plain surfaces with thin lines, and one accent color for controls."""
     return gr.themes.Base(
         primary_hue=gr.themes.colors.teal,
         secondary_hue=gr.themes.colors.teal,
@@ -94,20 +83,21 @@ def theme() -> gr.themes.Base:
     )
 
 
-def swatches() -> str:
-    """Rules that show the choices of `MASK_COLOURS` in their colours."""
-    return "\n".join(f'.rs-swatches label:has(input[value="{colour}"]) {{ --swatch: {colour}; }}' for _, colour in MASK_COLOURS)
+def page_css() -> str:
+    """All style sheets, with the swatches of `MASK_COLORS`."""
+    swatches = (f'.rs-swatches label:has(input[value="{color}"]) {{ --swatch: {color}; }}' for _, color in MASK_COLORS)
+    return "\n".join([*map(static_text, STYLES), *swatches])
 
 
 def launch_options(**options: Any) -> dict[str, Any]:
-    """Keyword arguments for `Blocks.launch`; `options` are added or replace them."""
+    """Keyword arguments of `Blocks.launch`, with `options` added or replaced."""
     return {
         "theme": theme(),
-        "css": "".join(map(static_text, STYLES)) + swatches(),
+        "css": page_css(),
         "footer_links": ["api", "settings"],
         "run_history": False,
         "max_file_size": "500mb",
-        "state_session_capacity": CAPACITY,
+        "state_session_capacity": MAX_SESSIONS,
         "enable_monitoring": False,
         "ssr_mode": False,
         "show_error": False,

@@ -1,7 +1,7 @@
 """A real browser against the real page.
 
 The predictor is the real one around a small network with random weights, so the tests need no checkpoint and no network access, and what they check
-is that the page shows what the predictor says, not that the predictor is right.
+is that the page shows what the predictor returns, not that the predictor is right.
 """
 
 import os
@@ -22,7 +22,7 @@ from refseg import Predictor
 from refseg.language import Vocabulary
 from refseg.models.config import NetworkConfig
 from refseg.models.network import ReferringNetwork
-from refseg.ui import Shelf, build_demo, launch_options
+from refseg.ui import ProjectDirectory, build_demo, launch_options
 from tests.browser.annotator import Annotator, Sit
 from tests.browser.visitor import PATIENCE, Site, SomeVisitor, Visit
 
@@ -79,7 +79,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     previous = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
     projects = tmp_path_factory.mktemp("projects")
-    demo = build_demo(predictor, shelf=Shelf(projects, listed=True))
+    demo = build_demo(predictor, projects=ProjectDirectory(projects, listed=True))
     _, url, _ = demo.launch(**launch_options(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", server_port=_free_port()))
     visited = Site(url, predictor, calls, projects)
     _slow_down(predictor, visited)
@@ -137,7 +137,7 @@ def photo() -> Path:
 
 @pytest.fixture
 def sit(browser: Any, site: Site, request: pytest.FixtureRequest) -> Iterator[Sit]:
-    """A person at the tab, in a project of the test's own; one context is one browser with its memory."""
+    """A user of the tab, in a project of the test's own. One context is one browser with its storage."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     context.set_default_timeout(PATIENCE)
     project = request.node.name[5:60].strip("_")

@@ -1,4 +1,4 @@
-"""The annotation tab as a person uses it: from an expression to a data set that other tools read."""
+"""The annotation tab: from an expression to a dataset that other tools read."""
 
 import io
 import json
@@ -46,15 +46,16 @@ def test_from_two_expressions_to_a_data_set(sit: Sit, photos: list[Path], tmp_pa
     person.page.reload()
     person.enter_tab()
     person.ready()
-    person.page.wait_for_selector(".rs-thing")
-    assert person.page.locator(".rs-thing").count() == 2
+    person.page.wait_for_selector(".rs-object")
+    assert person.page.locator(".rs-object").count() == 2
     np.testing.assert_array_equal(person.pixels(), before)
 
     with zipfile.ZipFile(io.BytesIO(person.export("coco"))) as archive:
         archive.extractall(tmp_path / "coco")
     from pycocotools.coco import COCO
 
-    coco = COCO(str(tmp_path / "coco" / "instances.json"))
+    (instances,) = (tmp_path / "coco" / "annotations").glob("instances_*.json")
+    coco = COCO(str(instances))
     masks = [layer.pixels() for layer in person.record().layers if layer.mask is not None]
     annotations = coco.loadAnns(coco.getAnnIds())
     assert len(annotations) == sum(mask.any() for mask in masks)
@@ -95,15 +96,15 @@ def test_a_mask_by_hand_alone_with_points_a_box_and_repairs(sit: Sit, photos: li
     assert not person.errors
 
 
-def test_zoom_shows_the_picture_closer_and_tools_still_hit(sit: Sit, photos: list[Path]) -> None:
+def test_zooming_shows_details_and_tools_stay_exact(sit: Sit, photos: list[Path]) -> None:
     person = sit()
     person.create()
     person.add(photos[1])
-    board = person.page.locator(".rs-board").bounding_box()
+    board = person.page.locator(".rs-canvas").bounding_box()
     person.page.mouse.move(board["x"] + 40, board["y"] + board["height"] / 2)
     for _ in range(6):
         person.page.mouse.wheel(0, -150)
-    person.page.wait_for_selector(".rs-detail:not([hidden])")
+    person.page.wait_for_selector(".rs-crop:not([hidden])")
     assert float(person.noted("zoom")) > 1.5
     person.press("b")
     x, y = 0.065, 0.5
@@ -113,11 +114,11 @@ def test_zoom_shows_the_picture_closer_and_tools_still_hit(sit: Sit, photos: lis
     assert abs(xs.mean() - x * 2000) < 8 and abs(ys.mean() - y * 1300) < 8 and xs.max() - xs.min() < 40
     person.press("f")
     assert float(person.noted("zoom")) < 1
-    person.page.wait_for_selector(".rs-detail", state="hidden")
+    person.page.wait_for_selector(".rs-crop", state="hidden")
     assert not person.errors
 
 
-def test_two_fingers_zoom_and_what_the_first_had_begun_is_taken_back(sit: Sit, photos: list[Path]) -> None:
+def test_two_fingers_zoom_and_cancel_the_stroke_of_the_first(sit: Sit, photos: list[Path]) -> None:
     person = sit()
     person.create()
     person.add(photos[0])
@@ -140,7 +141,7 @@ def test_two_fingers_zoom_and_what_the_first_had_begun_is_taken_back(sit: Sit, p
         fingers("touchMove", (x - reach, y), (x + reach, y))
     fingers("touchEnd")
     assert float(person.noted("zoom")) == pytest.approx(2 * zoom, rel=0.02)
-    assert person.place(0.5, 0.5) == pytest.approx(middle, abs=2), "what lies between the fingers stays there"
+    assert person.place(0.5, 0.5) == pytest.approx(middle, abs=2), "the point between the fingers stays there"
     np.testing.assert_array_equal(person.pixels(), before)
     assert person.record().revision == revision
     person.press("f")
@@ -154,43 +155,43 @@ def test_two_fingers_zoom_and_what_the_first_had_begun_is_taken_back(sit: Sit, p
     assert person.record().revision == revision and not person.errors
 
 
-def test_a_picture_is_removed_when_a_person_is_sure(sit: Sit, photos: list[Path]) -> None:
+def test_an_image_is_removed_after_confirmation(sit: Sit, photos: list[Path]) -> None:
     person = sit()
     person.create()
     person.add(*photos[:2])
-    name = person.noted("picture")
-    person.page.click('[data-do="remove"]')
-    assert name in person.page.inner_text(".rs-sure p")
+    name = person.noted("image")
+    person.page.click('[data-action="remove"]')
+    assert name in person.page.inner_text(".rs-confirm p")
     person.page.click("text=Keep it")
-    person.page.click('[data-do="remove"]')
+    person.page.click('[data-action="remove"]')
     person.done(lambda: person.page.click("text=Remove it"))
-    assert person.page.locator(".rs-entry").count() == 1 and person.noted("picture") not in ("", name)
-    person.page.click('[data-do="remove"]')
+    assert person.page.locator(".rs-entry").count() == 1 and person.noted("image") not in ("", name)
+    person.page.click('[data-action="remove"]')
     person.done(lambda: person.page.click("text=Remove it"))
-    person.page.wait_for_selector(".rs-drop:not([hidden])")
-    assert person.page.locator(".rs-entry").count() == 0 and not person.page.locator(".rs-photo").is_visible()
+    person.page.wait_for_selector(".rs-drop-hint:not([hidden])")
+    assert person.page.locator(".rs-entry").count() == 0 and not person.page.locator(".rs-editor-image").is_visible()
     person.add(photos[0])
-    assert person.noted("picture") and not person.errors
+    assert person.noted("image") and not person.errors
 
 
-def test_words_for_a_thing_are_kept_and_shown_as_text(sit: Sit, photos: list[Path]) -> None:
+def test_expressions_are_stored_and_shown_as_text(sit: Sit, photos: list[Path]) -> None:
     person = sit()
     person.create()
     person.add(photos[0])
     person.done(lambda: person.press("n"))
-    box = person.page.locator(".rs-said").first
+    box = person.page.locator(".rs-object-expression").first
     box.fill("<img src=x onerror=alert(1)> ball")
     person.done(lambda: box.press("Enter"))
-    second = person.page.locator(".rs-said").nth(1)
-    second.fill("another sentence")
+    second = person.page.locator(".rs-object-expression").nth(1)
+    second.fill("another expression")
     person.done(lambda: second.press("Enter"))
     category = person.page.locator(".rs-category")
     category.fill("ball")
     person.done(lambda: category.press("Enter"))
-    person.done(lambda: person.page.click("[data-absent]"))
+    person.done(lambda: person.page.click("[data-no-target]"))
     (layer,) = person.record().layers
-    assert layer.expressions == ("<img src=x onerror=alert(1)> ball", "another sentence") and layer.category == "ball" and layer.absent
-    assert "<img src=x" in person.page.inner_text(".rs-title") and person.page.locator(".rs-rows img").count() == 0
+    assert layer.expressions == ("<img src=x onerror=alert(1)> ball", "another expression") and layer.category == "ball" and layer.absent
+    assert "<img src=x" in person.page.inner_text(".rs-title") and person.page.locator(".rs-object-rows img").count() == 0
     assert not person.errors
 
 
@@ -199,24 +200,24 @@ def test_the_list_the_keys_and_a_batch(sit: Sit, photos: list[Path], site: Site)
     person.create()
     person.add(*photos)
     person.done(lambda: person.press("ArrowRight"))
-    assert person.noted("picture") == "large.png"
+    assert person.noted("image") == "large.png"
     person.done(lambda: person.press("s"))
     assert person.record("large.png").state == "skipped"
-    assert person.noted("picture") == "tall.png"
+    assert person.noted("image") == "tall.png"
     person.done(lambda: person.press("a"))
     assert person.record("tall.png").state == "accepted"
     person.page.click('[data-open="batch"]')
-    person.page.fill(".rs-batch-text", "the red ball\nthe dog")
+    person.page.fill(".rs-batch-expressions", "the red ball\nthe dog")
     person.page.click('[data-pane="batch"] button[type="submit"]')
-    person.hears("6 masks in 3 of 3 pictures")
+    person.hears("6 objects in 3 of 3 images")
     assert [len(person.record(name).layers) for name in ("small.png", "large.png", "tall.png")] == [2, 2, 2]
     person.ready()
     person.done(lambda: person.press("Control+z"))
     assert [len(person.record(name).layers) for name in ("small.png", "large.png", "tall.png")] == [0, 0, 0]
     person.press("?")
-    assert "do again" in person.page.inner_text("dialog.rs-keys")
+    assert "redo" in person.page.inner_text("dialog.rs-shortcuts")
     person.page.keyboard.press("Escape")
-    person.page.select_option(".rs-states", "skipped")
+    person.page.select_option(".rs-state-filter", "skipped")
     person.page.wait_for_function("() => document.querySelectorAll('.rs-entry').length <= 2")
     assert not person.errors
 
@@ -225,20 +226,20 @@ def test_two_windows_notice_each_other(sit: Sit, photos: list[Path]) -> None:
     one = sit()
     one.create()
     one.add(photos[0])
-    two = sit()  # the same browser: it knows the project
+    two = sit()  # the same browser remembers the project
     two.ready()
     two.page.wait_for_selector(".rs-entry")
     one.ask("the red ball")
-    two.page.fill(".rs-sentence", "the dog")
-    two.page.press(".rs-sentence", "Enter")
+    two.page.fill(".rs-predict-expression", "the dog")
+    two.page.press(".rs-predict-expression", "Enter")
     two.hears("another window")
-    two.page.wait_for_selector(".rs-thing")  # what the first has done is there now
+    two.page.wait_for_selector(".rs-object")  # the change of the first is shown now
     assert [layer.expressions for layer in one.record().layers] == [("the red ball",)]
     two.ask("the dog")
     assert len(one.record().layers) == 2
 
 
-def test_a_zip_comes_in_and_files_that_are_no_pictures_do_not(sit: Sit, photos: list[Path], tmp_path: Path, site: Site) -> None:
+def test_a_zip_is_imported_and_files_that_are_not_images_are_refused(sit: Sit, photos: list[Path], tmp_path: Path, site: Site) -> None:
     person = sit()
     person.create()
     person.add(photos[0])
@@ -246,39 +247,39 @@ def test_a_zip_comes_in_and_files_that_are_no_pictures_do_not(sit: Sit, photos: 
     person.drag((0.3, 0.3), (0.6, 0.6))
     mask = person.record().layers[0].pixels()
     path = tmp_path / "out.zip"
-    path.write_bytes(person.export("coco"))
+    path.write_bytes(person.export("labelme"))
     person.page.click('[data-open="import"]')
-    person.page.select_option(".rs-import-format", "coco")
+    person.page.select_option(".rs-import-format", "labelme")
     person.page.set_input_files(".rs-import-file", str(path))
-    person.hears("1 masks in 1 pictures")
+    person.hears("Imported 1 object in 1 image")
     names = [entry.name for entry in Project.open(site.projects / person.project).entries]
     assert names == ["small.png", "small-2.png"]
     np.testing.assert_array_equal(person.record("small-2.png").layers[0].pixels(), mask)
     (tmp_path / "broken.png").write_text("no picture")
-    person.page.set_input_files(".rs-add", str(tmp_path / "broken.png"))
+    person.page.set_input_files(".rs-add-images", str(tmp_path / "broken.png"))
     person.hears("1 of 1 files were not added", "broken.png")
     person.page.set_input_files(".rs-import-file", str(photos[0]))
     person.hears("zip")
 
 
-def test_a_frame_of_a_clip_arrives(sit: Sit, site: Site, tmp_path: Path) -> None:
+def test_a_frame_of_a_video_is_annotated(sit: Sit, site: Site, tmp_path: Path) -> None:
     person = sit()
     person.create()
     frames = [np.full((48, 64, 3), 40 * number, np.uint8) for number in range(4)]
     clip = make_clip(tmp_path / "clip.mp4", frames, rate=10)
     page = person.page
     page.get_by_role("tab", name="Video").click()
-    page.set_input_files("#rs-clip input[type=file]", str(clip))
+    page.set_input_files("#rs-video-input input[type=file]", str(clip))
     page.wait_for_selector("#rs-plan p")
-    page.locator("#rs-clip-expression textarea, #rs-clip-expression input").first.fill("the ball")
+    page.locator("#rs-video-expression textarea, #rs-video-expression input").first.fill("the ball")
     page.click("#rs-run")
     page.wait_for_function(
         "() => { const d = document.querySelector('.rs-player').dataset; return d.state === 'done' && d.frames === '4' }"
     )
     page.locator(".rs-scrub").fill("2")
     page.click("#rs-send-frame")
-    page.wait_for_selector("#rs-clip-messages .rs-message")
-    assert "1 frame is in the project" in page.inner_text("#rs-clip-messages")
+    page.wait_for_selector("#rs-video-messages .rs-message")
+    assert "1 frame was added to the project" in page.inner_text("#rs-video-messages")
     person.enter_tab()
     page.wait_for_selector(".rs-entry")
     project = Project.open(site.projects / person.project)

@@ -1,4 +1,4 @@
-"""A predictor that needs no network: the colour named in the expression is found by its distance, so results are exact and instant."""
+"""A predictor without a network: it segments the pixels near the color that the expression names, exactly and at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-COLOURS = {"red": (200, 30, 30), "green": (30, 140, 70), "blue": (30, 70, 190), "yellow": (235, 185, 40)}
-WORDS = {*COLOURS, "the", "ball", "left", "on"}
+COLORS = {"red": (200, 30, 30), "green": (30, 140, 70), "blue": (30, 70, 190), "yellow": (235, 185, 40)}
+WORDS = {*COLORS, "the", "ball", "left", "on"}
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class FakePredictor:
         words = expression.lower().split()
         tokens, dropped = tuple(words[: self.max_words]), tuple(words[self.max_words :])
         unknown = tuple(word for word in tokens if word not in WORDS)
-        named = [COLOURS[word] for word in tokens if word in COLOURS]
-        distances = [np.abs(image.astype(int) - colour).sum(axis=2) for colour in named]
+        named = [COLORS[word] for word in tokens if word in COLORS]
+        distances = [np.abs(image.astype(int) - color).sum(axis=2) for color in named]
         distance = np.min(distances, axis=0) if named else np.full(image.shape[:2], 700)
         probability = np.exp(-distance / 120.0).astype(np.float32)
         attention = np.linspace(1, 2, 3 * len(tokens)).reshape(3, len(tokens)).astype(np.float32)
@@ -77,7 +77,7 @@ class FakePredictor:
             unknown=unknown,
             truncated=bool(dropped),
             dropped=dropped,
-            suggestions={word: sorted(COLOURS, key=lambda known: -len(set(known) & set(word)))[:3] for word in unknown},
+            suggestions={word: sorted(COLORS, key=lambda known: -len(set(known) & set(word)))[:3] for word in unknown},
             word_attention=attention / attention.sum(axis=1, keepdims=True),
             response=probability / max(float(probability.max()), 1e-6),
             peak=float(probability.max()),

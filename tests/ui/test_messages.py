@@ -1,13 +1,23 @@
 import pytest
 
 from refseg.errors import VideoError
-from refseg.ui.messages import INTERNAL, Choice, Message, about_finding, about_words, failure, messages_html, quoted, replace_word
+from refseg.ui.messages import (
+    INTERNAL_ERROR,
+    Message,
+    Replacement,
+    error_message,
+    messages_html,
+    quoted_list,
+    replace_word,
+    result_messages,
+    word_messages,
+)
 
 ATTACK = '<img src=x onerror="alert(1)">'
 
 
 def test_everything_is_escaped() -> None:
-    html = messages_html([Message(ATTACK, "warning", (Choice(ATTACK, "\"'><script>"),))])
+    html = messages_html([Message(ATTACK, "warning", (Replacement(ATTACK, "\"'><script>"),))])
     assert "<img" not in html and "<script" not in html
     assert "&lt;img" in html and "&quot;" in html
 
@@ -22,24 +32,24 @@ def test_no_messages_no_markup() -> None:
 
 
 def test_quoted_reads_as_a_list() -> None:
-    assert quoted(["a"]) == "“a”"
-    assert quoted(["a", "b", "c"]) == "“a”, “b” and “c”"
+    assert quoted_list(["a"]) == "“a”"
+    assert quoted_list(["a", "b", "c"]) == "“a”, “b” and “c”"
 
 
-def test_unknown_words_come_once_with_their_neighbours() -> None:
-    (message,) = about_words(["dgo", "dgo"], {"dgo": ["dog", "go"]}, [], known=2)
-    assert message.choices == (Choice("dgo", "dog"), Choice("dgo", "go"))
-    assert "this word" in message.text and "guess" not in message.text
+def test_an_unknown_word_is_named_once_with_similar_words() -> None:
+    (message,) = word_messages(["dgo", "dgo"], {"dgo": ["dog", "go"]}, [], known=2)
+    assert message.replacements == (Replacement("dgo", "dog"), Replacement("dgo", "go"))
+    assert "this word" in message.text and "image alone" not in message.text
     assert message.html().count("<button") == 2
 
 
-def test_only_unknown_words_is_said_to_be_a_guess() -> None:
-    (message,) = about_words(["xx", "yy"], {}, [], known=0)
-    assert "guess from the picture alone" in message.text and not message.choices
+def test_without_known_words_the_message_says_so() -> None:
+    (message,) = word_messages(["xx", "yy"], {}, [], known=0)
+    assert "depends on the image alone" in message.text and not message.replacements
 
 
-def test_truncation_names_what_was_left_out() -> None:
-    (message,) = about_words([], {}, ["of", "the", "car"], known=20)
+def test_truncation_names_the_ignored_words() -> None:
+    (message,) = word_messages([], {}, ["of", "the", "car"], known=20)
     assert "“of the car”" in message.text
 
 
@@ -48,7 +58,7 @@ def test_truncation_names_what_was_left_out() -> None:
     [(0.2, 0.9, "0.20"), (0.9, 0.1, "10%"), (0.2, 0.1, "10%"), (0.9, 0.9, ""), (0.9, None, "")],
 )
 def test_not_found_hint(peak: float, presence: float | None, said: str) -> None:
-    messages = about_finding(peak, 0.5, presence, absent=presence is not None and presence < 0.3)
+    messages = result_messages(peak, 0.5, presence, no_target=presence is not None and presence < 0.3)
     assert bool(messages) == bool(said)
     assert all(said in message.text for message in messages)
 
@@ -71,10 +81,10 @@ def test_replacement_is_not_a_pattern() -> None:
     assert replace_word("a b", "b", r"\1") == r"a \1"
 
 
-def test_a_failure_names_what_a_person_can_mend() -> None:
-    assert failure(VideoError("choose another clip")) == Message("choose another clip", "error")
+def test_an_error_of_the_user_is_shown() -> None:
+    assert error_message(VideoError("choose another video")) == Message("choose another video", "error")
 
 
-def test_a_fault_of_the_program_goes_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    message = failure(ZeroDivisionError("secret"))
-    assert message == Message(INTERNAL, "error") and "secret" in caplog.text
+def test_an_error_of_the_program_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    message = error_message(ZeroDivisionError("secret"))
+    assert message == Message(INTERNAL_ERROR, "error") and "secret" in caplog.text

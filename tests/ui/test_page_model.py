@@ -45,14 +45,18 @@ def test_an_unreachable_model_is_replaced_and_the_page_says_so(
     predictor, notice = load_page_model("far/away")
     assert predictor.name == "embedded" and loaded == ["far/away", None] and "cannot reach the Hub" in caplog.text
     assert notice is not None and "far/away" in notice and "embedded model answers instead" in notice
-    banner = [block for block in build(predictor, notice=notice, examples=[], clips=[]).blocks.values() if block.elem_id == "rs-notice"]
+    banner = [
+        block
+        for block in build(predictor, notice=notice, image_examples=[], video_examples=[]).blocks.values()
+        if block.elem_id == "rs-notice"
+    ]
     assert len(banner) == 1 and notice in banner[0].value and "rs-warning" in banner[0].value
-    plain = build(predictor, examples=[], clips=[])
+    plain = build(predictor, image_examples=[], video_examples=[])
     assert not any(block.elem_id == "rs-notice" for block in plain.blocks.values())
 
 
 def test_the_banner_escapes_the_models_name(build: Callable[..., gr.Blocks]) -> None:
-    demo = build(FakePredictor(), notice="<b>x</b>", examples=[], clips=[])
+    demo = build(FakePredictor(), notice="<b>x</b>", image_examples=[], video_examples=[])
     (banner,) = (block for block in demo.blocks.values() if block.elem_id == "rs-notice")
     assert "<b>" not in banner.value and "&lt;b&gt;" in banner.value
 

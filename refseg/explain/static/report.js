@@ -1,38 +1,45 @@
-// Lays the map or mask that was pressed over the large picture; a row of words left out shows its own while the pointer is on it.
+// Shows the map or mask that the user clicks over the large image. A row of the words table shows its own map while the
+// pointer is over it. Without this script the links of the report go to the maps in the page.
 (() => {
   const stage = document.getElementById("stage");
   if (!stage) return;
-  const over = document.getElementById("over");
+  const overlay = document.getElementById("over");
   const caption = document.getElementById("caption");
-  const top = stage.querySelector(".top");
-  const layer = (id) => document.getElementById(id)?.closest(".layer");
+  const scaleTop = stage.querySelector(".top");
+  const findFigure = (id) => document.getElementById(id)?.closest(".layer");
+  const figureLinks = "a[href^='#']";
+  let selected = findFigure("mask");
 
-  let kept = layer("mask");
-  const show = (figure) => {
+  function show(figure) {
     const image = figure.querySelector("img");
-    over.src = image.src;
-    over.alt = image.alt;
+    overlay.src = image.src;
+    overlay.alt = image.alt;
     stage.dataset.kind = figure.dataset.kind;
     stage.dataset.shown = figure.id;
     caption.textContent = figure.dataset.title;
-    top.textContent = Number(figure.dataset.top);
-    for (const link of document.querySelectorAll("a[href^='#']")) link.toggleAttribute("data-shown", link.hash === `#${figure.id}`);
-  };
+    scaleTop.textContent = Number(figure.dataset.top);
+    for (const link of document.querySelectorAll(figureLinks)) {
+      link.toggleAttribute("data-shown", link.hash === `#${figure.id}`);
+    }
+  }
 
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest("a[href^='#']");
-    const figure = link && layer(link.hash.slice(1));
+  function onClick(event) {
+    const link = event.target.closest(figureLinks);
+    const figure = link && findFigure(link.hash.slice(1));
     if (!figure || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    kept = figure === kept ? layer("mask") : figure;  // pressed again, it goes
-    show(kept);
-    const { top: above, bottom: below } = stage.getBoundingClientRect();
-    if (above < 0 || below > innerHeight) stage.scrollIntoView({ block: "start" });
-  });
+    selected = figure === selected ? findFigure("mask") : figure; // a second click shows the mask again
+    show(selected);
+    const { top, bottom } = stage.getBoundingClientRect();
+    if (top < 0 || bottom > innerHeight) stage.scrollIntoView({ block: "start" });
+  }
+
+  document.addEventListener("click", onClick);
   for (const row of document.querySelectorAll("tr[data-layer]")) {
-    row.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && show(layer(row.dataset.layer)));
-    row.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && show(kept));
+    const figure = findFigure(row.dataset.layer);
+    row.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && show(figure));
+    row.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && show(selected));
   }
   document.documentElement.classList.add("live");
-  show(kept);
+  show(selected);
 })();

@@ -1,81 +1,106 @@
-// How near the picture is seen: by buttons, the wheel, or two fingers.
+// Zooms and moves the image: buttons, mouse wheel, two fingers.
 
-let zoom = { scale: 1, x: 0, y: 0 }; // x, y: of the picture's corner, in pixels of the screen
+import { finder } from "../shared/dom.js";
+import { fitViewport, imageScale, pinchOf, toImage, toView, zoomViewport } from "./geometry.js";
 
-function place() {
-  detailLater();
-  paper.style.transform = `translate(${zoom.x}px, ${zoom.y}px) scale(${zoom.scale})`;
-  paper.style.setProperty("--scale", zoom.scale);
-  root.dataset.zoom = zoom.scale.toFixed(3);
-}
+const CROP_DELAY = 200; // milliseconds without movement before a sharper crop is requested
+const CROP_FROM = 1.2; // screen pixels per view pixel from which the view looks blurred
 
-function fit() {
-  if (!picture) return;
-  const [width, height] = picture.view;
-  const scale = Math.min(board.clientWidth / width, board.clientHeight / height) || 1;
-  zoom = { scale, x: (board.clientWidth - width * scale) / 2, y: (board.clientHeight - height * scale) / 2 };
-  place();
-}
+export function createZoom(editor) {
+  const { root, state, constants } = editor;
+  const find = finder(root);
+  const canvas = find("canvas");
+  const content = find("content");
+  const crop = find("crop");
+  const touches = new Map(); // pointer id -> [x, y] on the canvas
+  let isPinching = false;
+  let cropTimer = null;
 
-// From close by the picture is shown at its own size: the part that is seen is fetched when the hand has come to rest.
-let resting = null;
-function detailLater() {
-  clearTimeout(resting);
-  const detail = find("detail");
-  resting = null;
-  if (!picture || picture.problem || reduction() <= 1 || zoom.scale * (window.devicePixelRatio || 1) < 1.2) return (detail.hidden = true);
-  const mine = (resting = setTimeout(async () => {
-    if (!picture) return;
-    const seen = [[0, 0], [board.clientWidth, board.clientHeight]].map(([x, y]) => inPicture([(x - zoom.x) / zoom.scale, (y - zoom.y) / zoom.scale]));
-    const answer = await askNow("detail", { points: seen }).catch(() => null);
-    if (!answer || mine !== resting || answer.name !== picture?.name) return;
-    const [left, top, right, bottom] = answer.box.map((value) => value / reduction());
-    Object.assign(detail.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px` });
-    detail.src = answer.uri;
-    await detail.decode().catch(() => null);
-    if (mine === resting) detail.hidden = false;
-  }, 200));
-}
+  const canvasSize = () => [canvas.clientWidth, canvas.clientHeight];
+  const center = () => canvasSize().map((side) => side / 2);
 
-function zoomBy(factor, x = board.clientWidth / 2, y = board.clientHeight / 2) {
-  const scale = Math.min(Math.max(zoom.scale * factor, 0.02), WIDEST);
-  zoom = { scale, x: x - ((x - zoom.x) * scale) / zoom.scale, y: y - ((y - zoom.y) * scale) / zoom.scale };
-  place();
-}
-
-board.addEventListener("wheel", (event) => {
-  event.preventDefault();
-  const box = board.getBoundingClientRect();
-  zoomBy(Math.exp(-event.deltaY / 400), event.clientX - box.left, event.clientY - box.top);
-}, { passive: false });
-new ResizeObserver(() => picture && !stroke && fit()).observe(board);
-
-// Two fingers zoom and move; what the first of them had begun to draw is taken back.
-const fingers = new Map(); // pointer -> [x, y] on the board
-let pinching = false;
-
-function grip() {
-  const [[x, y], [u, v]] = fingers.values();
-  return { x: (x + u) / 2, y: (y + v) / 2, span: Math.hypot(u - x, v - y) || 1 };
-}
-
-function touched(event) {
-  if (event.pointerType !== "touch" || event.target.closest("button")) return;
-  const before = fingers.size === 2 ? grip() : null;
-  const box = board.getBoundingClientRect();
-  if (event.type === "pointerup" || event.type === "pointercancel") fingers.delete(event.pointerId);
-  else if (event.type === "pointerdown" || fingers.has(event.pointerId)) fingers.set(event.pointerId, [event.clientX - box.left, event.clientY - box.top]);
-  if (event.type === "pointerdown" && fingers.size === 2 && picture) {
-    pinching = true;
-    board.setPointerCapture(event.pointerId);
-    abandon();
+  /** The position of a pointer event on the canvas. */
+  function positionOf(event) {
+    const box = canvas.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
   }
-  if (event.type === "pointermove" && pinching && before && fingers.size === 2) {
-    const now = grip();
-    zoom = { ...zoom, x: zoom.x + now.x - before.x, y: zoom.y + now.y - before.y };
-    zoomBy(now.span / before.span, now.x, now.y);
+
+  function setViewport(viewport) {
+    state.viewport = viewport;
+    scheduleCrop();
+    content.style.transform = `translate(${viewport.x}px, ${viewport.y}px) scale(${viewport.scale})`;
+    content.style.setProperty("--scale", viewport.scale);
+    root.dataset.zoom = viewport.scale.toFixed(3);
   }
-  if (pinching) event.stopImmediatePropagation(); // the tools do not see it
-  if (!fingers.size) pinching = false;
+
+  function fit() {
+    if (state.image) setViewport(fitViewport(state.image.view, canvasSize()));
+  }
+
+  function zoomBy(factor, position = center()) {
+    setViewport(zoomViewport(state.viewport, factor, position, constants.zoomRange));
+  }
+
+  /** From close by, the visible part of the image is shown in its original resolution. */
+  function scheduleCrop() {
+    clearTimeout(cropTimer);
+    cropTimer = null;
+    const { image, viewport } = state;
+    const isSharp = viewport.scale * (window.devicePixelRatio || 1) < CROP_FROM;
+    if (!image || image.problem || imageScale(image) <= 1 || isSharp) {
+      crop.hidden = true;
+      return;
+    }
+    const timer = setTimeout(() => loadCrop(timer), CROP_DELAY);
+    cropTimer = timer;
+  }
+
+  async function loadCrop(timer) {
+    if (!state.image) return;
+    const corners = [[0, 0], canvasSize()].map((corner) => toImage(toView(corner, state.viewport), state.image));
+    const answer = await editor.api.sendNow("crop", { points: corners }).catch(() => null);
+    if (!answer || timer !== cropTimer || answer.name !== state.image?.name) return;
+    const [left, top, right, bottom] = answer.box.map((value) => value / imageScale(state.image));
+    const style = { left, top, width: right - left, height: bottom - top };
+    for (const [name, value] of Object.entries(style)) crop.style[name] = `${value}px`;
+    crop.src = answer.uri;
+    await crop.decode().catch(() => null);
+    if (timer === cropTimer) crop.hidden = false;
+  }
+
+  /** Two fingers zoom and move the image. What the first of them began to draw is canceled. */
+  function onTouch(event) {
+    if (event.pointerType !== "touch" || event.target.closest("button")) return;
+    const before = touches.size === 2 ? pinchOf([...touches.values()]) : null;
+    if (event.type === "pointerup" || event.type === "pointercancel") touches.delete(event.pointerId);
+    else if (event.type === "pointerdown" || touches.has(event.pointerId)) {
+      touches.set(event.pointerId, positionOf(event));
+    }
+    if (event.type === "pointerdown" && touches.size === 2 && state.image) {
+      isPinching = true;
+      canvas.setPointerCapture(event.pointerId);
+      editor.tools.cancelStroke();
+    }
+    if (event.type === "pointermove" && isPinching && before && touches.size === 2) {
+      const now = pinchOf([...touches.values()]);
+      const { viewport } = state;
+      state.viewport = { ...viewport, x: viewport.x + now.x - before.x, y: viewport.y + now.y - before.y };
+      zoomBy(now.distance / before.distance, [now.x, now.y]);
+    }
+    if (isPinching) event.stopImmediatePropagation(); // the tools must not draw
+    if (!touches.size) isPinching = false;
+  }
+
+  function onWheel(event) {
+    event.preventDefault();
+    zoomBy(Math.exp(-event.deltaY / 400), positionOf(event));
+  }
+
+  canvas.addEventListener("wheel", onWheel, { passive: false });
+  for (const type of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) {
+    canvas.addEventListener(type, onTouch, { capture: true });
+  }
+  new ResizeObserver(() => state.image && !state.stroke && fit()).observe(canvas);
+
+  return { fit, zoomBy, setViewport, positionOf };
 }
-for (const type of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) board.addEventListener(type, touched, { capture: true });

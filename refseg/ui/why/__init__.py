@@ -1,0 +1,1 @@
+"""The part "Why this mask" of the image tab."""

@@ -1,0 +1,106 @@
+"""Images of "Why this mask": maps over the image, and label maps that compare masks."""
+
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from refseg.errors import InputError
+from refseg.pictures import MAP_VIEW, coloured, jpeg_uri, place_of_maximum, reduced_image, reduced_map, view_size
+from refseg.rendering import DEFAULT_COLOUR
+
+if TYPE_CHECKING:
+    from refseg.inference.segmentation import Segmentation
+
+
+class MapKind(NamedTuple):
+    """A kind of map that users can choose. levels: whether there is one for each feature level."""
+
+    kind: str
+    title: str
+    about: str
+    levels: bool
+
+
+MAP_KINDS = (
+    MapKind("probability", "Probability", "the probability that a place belongs to the object.", False),
+    MapKind("response", "Response", "the strongest feature at each place before the mask is computed.", False),
+    MapKind(
+        "memory",
+        "Memory gate",
+        "how much of its features this level gives to the other levels and withholds from its own output (m in Eq. 6).",
+        True,
+    ),
+    MapKind(
+        "reset",
+        "Reset gate",
+        "how much of this level's output is the fused feature tanh(G) (r in Eq. 6).",
+        True,
+    ),
+)
+WORD_KIND = "word"
+COMPARISON_LABELS = (85, 170, 255)  # gray values of: in both masks, in the first only, in the second only
+
+
+def comparison_classes() -> list[dict[str, Any]]:
+    """How the page draws the label map of `comparison_uri`."""
+    styles = (("both", "#ffffff", 0.4), ("first", DEFAULT_COLOUR, 0.62), ("second", "#00c2e0", 0.62))
+    return [
+        {"name": name, "label": label, "color": color, "opacity": opacity}
+        for (name, color, opacity), label in zip(styles, COMPARISON_LABELS, strict=True)
+    ]
+
+
+def map_of(segmentation: "Segmentation", kind: str, level: int = 0, word: int = 0) -> dict[str, Any]:
+    """A map over its image: {"uri", "low", "high", "where", "top"}.
+
+    kind: a kind of `MAP_KINDS`, values 0..1; or "word": the share of its attention that each place gives to a word on a
+    level, drawn from 0 to the map's largest value.  Raises InputError for a kind, level or word that does not exist.
+    """
+    levels, words = segmentation.word_attention.shape
+    known = [*(one.kind for one in MAP_KINDS), WORD_KIND]
+    if kind not in known:
+        raise InputError(f"The map is {kind[:40]!r}. Expected one of {', '.join(known)}.")
+    if not (0 <= level < levels and 0 <= word < words):
+        raise InputError(f"The level is {level} and the word {word}. Expected 0 to {levels - 1} and 0 to {words - 1}.")
+    image = segmentation.image
+    if kind == WORD_KIND:
+        return scaled_map(segmentation.word_map(level, word), image)
+    if kind in ("memory", "reset"):
+        gates = segmentation.memory_gates if kind == "memory" else segmentation.reset_gates
+        return unit_map(segmentation.letterbox.inverse(gates[level]), image)
+    return unit_map(segmentation.probability if kind == "probability" else segmentation.response, image)
+
+
+def unit_map(values: NDArray[np.float32], image: NDArray[np.uint8]) -> dict[str, Any]:
+    """A map (H, W) drawn from 0 to 1."""
+    reduced = reduced_map(values, MAP_VIEW)
+    return {**_facts(values, reduced), "uri": _map_uri(reduced, image), "top": 1.0}
+
+
+def scaled_map(values: NDArray[np.float32], image: NDArray[np.uint8]) -> dict[str, Any]:
+    """A map (H, W) drawn from 0 to its largest value, which is "top"."""
+    reduced = reduced_map(values, MAP_VIEW)
+    top = max(float(reduced.max()), 1e-12)
+    return {**_facts(values, reduced), "uri": _map_uri(reduced / np.float32(top), image), "top": float(f"{top:.3g}")}
+
+
+def comparison_uri(both: NDArray[np.bool_], first: NDArray[np.bool_], second: NDArray[np.bool_]) -> str:
+    """Three disjoint masks (H, W) as one gray PNG of the view's size with the values `COMPARISON_LABELS`, else 0."""
+    labels = np.zeros(both.shape, np.uint8)
+    for mask, label in zip((both, first, second), COMPARISON_LABELS, strict=True):
+        labels[mask] = label
+    height, width = view_size(both.shape[0], both.shape[1], MAP_VIEW)
+    _, data = cv2.imencode(".png", cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST))
+    return f"data:image/png;base64,{b64encode(data.tobytes()).decode('ascii')}"
+
+
+def _map_uri(reduced: NDArray[np.float32], image: NDArray[np.uint8]) -> str:
+    return jpeg_uri(coloured(reduced, reduced_image(image, MAP_VIEW)))
+
+
+def _facts(values: NDArray[np.float32], reduced: NDArray[np.float32]) -> dict[str, Any]:
+    low, high = float(f"{float(values.min()):.4g}"), float(f"{float(values.max()):.4g}")
+    return {"low": low, "high": high, "where": place_of_maximum(reduced)}
