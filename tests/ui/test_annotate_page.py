@@ -282,10 +282,10 @@ def test_an_export_is_fetched_from_the_upload_folder_and_read_again(client: Clie
     path = Path(told["path"])
     assert told["masks"] == 1 and path.is_relative_to(uploads) and told["name"] == "dogs-coco.zip"
     with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
-        assert {"instances.json", "images/photo.png"} <= set(archive.namelist())
+        assert {"annotations/instances_train.json", "images/train/photo.png"} <= set(archive.namelist())
     again = Client(page, page.desk({"do": "create", "name": "again"})["key"])
     assert again("import", path=str(path), format="coco")["masks"] == 1
-    assert again("enter")["entries"][0][:3] == ["photo.png", "accepted", 1]
+    assert again("enter")["entries"][0][:3] == ["photo.png", "model", 1]  # the state that it was exported with
 
 
 @pytest.mark.parametrize(
