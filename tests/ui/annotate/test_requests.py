@@ -192,11 +192,11 @@ def test_a_damaged_mask_or_record_leaves_the_rest_usable(client: Client, photo: 
     values["layers"][0]["mask"]["counts"] = "\x7f"
     (folder / "photo.png.json").write_text(json.dumps(values))
     for number in range(7):
-        (folder / f"more_{number}.png.json").write_text("{")
+        (folder / f"more {number}.png.json").write_text("{")
     other = Client(client.page, client.project, "two")
     answer = other("open_project")
-    assert [entry["name"] for entry in answer["entries"]] == ["photo.png", "more_7.png"] and answer["masks"] == {layer: None}
-    assert len(answer["notes"]) == 7 and "more_0.png is not listed" in answer["notes"][0] and "2 more" in answer["notes"][5]
+    assert [entry["name"] for entry in answer["entries"]] == ["photo.png", "more 7.png"] and answer["masks"] == {layer: None}
+    assert len(answer["notes"]) == 7 and "more 0.png is not listed" in answer["notes"][0] and "2 more" in answer["notes"][5]
     assert "mask of object 1 is damaged" in answer["notes"][6]
     assert other("delete_object", object=layer)["objects"] == []
 
