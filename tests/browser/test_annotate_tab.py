@@ -54,8 +54,7 @@ def test_from_two_expressions_to_a_data_set(sit: Sit, photos: list[Path], tmp_pa
         archive.extractall(tmp_path / "coco")
     from pycocotools.coco import COCO
 
-    (instances,) = (tmp_path / "coco" / "annotations").glob("instances_*.json")
-    coco = COCO(str(instances))
+    coco = COCO(str(tmp_path / "coco" / "annotations" / "instances_train.json"))
     masks = [layer.pixels() for layer in person.record().layers if layer.mask is not None]
     annotations = coco.loadAnns(coco.getAnnIds())
     assert len(annotations) == sum(mask.any() for mask in masks)
