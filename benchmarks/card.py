@@ -1,6 +1,6 @@
 """Figures and images of a model card.
 
-    python -m benchmarks.card --model runs/compact/checkpoint --data DATA --output checkpoints [--photos FOLDER]
+    python -m benchmarks.card --model runs/compact/checkpoint --data DATA --output checkpoints/cmsa [--photos FOLDER]
 
 Evaluates the `val` splits of DATA/coco, objects and clothing. Prints:
 

@@ -259,4 +259,4 @@ def test_an_export_tells_and_goes_on(project: Callable[..., Project], tmp_path: 
     assert printed.err.splitlines() == [
         "refseg: 1 x a picture that comes twice, first b.png: it is the same picture as a.png: skip or remove one"
     ]
-    assert (tmp_path / "out" / "annotations" / "instances_train.json").is_file() and "2 images" in printed.out
+    assert (tmp_path / "out" / "annotations" / "instances_train.json").is_file() and "exported 2 objects in 2 images" in printed.out

@@ -1,4 +1,4 @@
-"""A person at the annotation tab."""
+"""A user of the annotation tab."""
 
 import base64
 import re
@@ -14,18 +14,18 @@ from refseg.annotation.records import PictureRecord
 from refseg.annotation.store import Project
 from tests.browser.visitor import Site, Visitor
 
-ASKED = re.compile("/component_server")  # where the page's script asks
+ASKED = re.compile("/component_server")  # where the page's script sends requests
 
 
 class Annotator(Visitor):
-    """Works in the project of one name."""
+    """Works in one project."""
 
     tab, upload_box, expression_box, messages, widget = "Annotate", ".rs-workspace", ".rs-predict-form", ".rs-alerts", ".rs-editor"
 
     def __init__(self, page: Any, site: Site, project: str, query: str = "") -> None:
         super().__init__(page, site, query)
         self.project = project
-        self.asked: list[dict[str, Any]] = []  # what the script has asked for
+        self.asked: list[dict[str, Any]] = []  # requests that the script has sent
         page.on("request", lambda request: self.asked.append(request.post_data_json["data"]) if ASKED.search(request.url) else None)
         self.page.wait_for_selector(".rs-editor[data-ready]")
 
@@ -45,13 +45,13 @@ class Annotator(Visitor):
         self.ready()
 
     def ready(self) -> None:
-        """All that was asked has been answered and drawn."""
+        """Waits until all requests are answered and drawn."""
         self.page.wait_for_function(
             "() => { const d = document.querySelector('.rs-editor'); return d.dataset.state === 'work' && (d.dataset.pending ?? '0') === '0' }"
         )
 
     def done(self, action: Any) -> None:
-        """Do something that the server answers, and wait for the answer."""
+        """Does something that the server answers, and waits for the answer."""
         before = self.turn()
         action()
         self.page.wait_for_function("before => Number(document.querySelector('.rs-editor').dataset.answers) > before", arg=before)
@@ -64,17 +64,17 @@ class Annotator(Visitor):
         self.done(lambda: self.say(expression))
 
     def press(self, key: str) -> None:
-        """A key for the tools."""
+        """Presses a key, which goes to the tools."""
         self.page.evaluate("document.activeElement?.blur()")
         self.page.keyboard.press(key)
 
     def intercept(self, what: str, answer: Callable[[Any], None]) -> None:
-        """From now on requests of that kind go to `answer` as Playwright's routes; all others go their way."""
+        """From now on requests of that kind go to `answer` as Playwright's routes."""
         self.page.unroute(ASKED)
         self.page.route(ASKED, lambda route: answer(route) if route.request.post_data_json["data"]["action"] == what else route.continue_())
 
     def hold(self, what: str) -> Callable[[], None]:
-        """A line so slow that requests of that kind do not arrive until the function that is returned is called."""
+        """Holds requests of that kind back until the returned function is called."""
         held: list[Any] = []
         slow = True
         self.intercept(what, lambda route: held.append(route) if slow else route.continue_())
@@ -91,7 +91,7 @@ class Annotator(Visitor):
         return [request for request in self.asked if request["action"] == what]
 
     def place(self, x: float, y: float) -> tuple[float, float]:
-        """A place of the picture, as shares of its sides, on the screen."""
+        """Where a place of the image, in shares of its sides, is on the screen."""
         box = self.page.locator(".rs-masks").bounding_box()
         return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
@@ -108,12 +108,12 @@ class Annotator(Visitor):
         self.done(self.page.mouse.up)
 
     def record(self, name: str | None = None) -> PictureRecord:
-        """What is on the disk."""
+        """The record on disk."""
         project = Project.open(self.site.projects / self.project)
         return project.record(name or self.noted("image"))
 
     def pixels(self) -> np.ndarray:
-        """The layers as drawn, RGBA (H, W, 4)."""
+        """The masks as drawn, RGBA (H, W, 4)."""
         uri = self.page.evaluate("document.querySelector('.rs-masks').toDataURL()")
         return np.asarray(Image.open(BytesIO(base64.b64decode(uri.split(",", 1)[1]))).convert("RGBA"))
 
@@ -127,7 +127,7 @@ class Annotator(Visitor):
         return Path(info.value.path()).read_bytes()
 
     def hears(self, *texts: str) -> None:
-        """Waits until the page says all of that."""
+        """Waits until the alerts contain all texts."""
         self.page.wait_for_function(
             "texts => texts.every((text) => document.querySelector('.rs-alerts').textContent.includes(text))", arg=list(texts)
         )

@@ -1,4 +1,4 @@
-"""The annotation tab where things do not go smoothly: lines are slow, keys are held down, people leave in the middle, pictures have gone."""
+"""The annotation tab under difficult conditions: slow connections, held keys, closed projects, missing files."""
 
 from pathlib import Path
 from typing import Any
@@ -8,15 +8,15 @@ from tests.browser.annotator import Annotator, Sit
 from tests.browser.visitor import Site
 
 
-def began(sit: Sit, *photos: Path) -> Annotator:
+def open_project(sit: Sit, *photos: Path) -> Annotator:
     person = sit()
     person.create()
     person.add(*photos)
     return person
 
 
-def said(person: Annotator, name: str) -> str:
-    """What the list says of a picture to a screen reader."""
+def label_of(person: Annotator, name: str) -> str:
+    """The label of an image in the list, for screen readers."""
     return str(person.page.get_attribute(f'.rs-entry[data-name="{name}"]', "aria-label"))
 
 
@@ -24,22 +24,22 @@ def focused(person: Annotator) -> str:
     return str(person.page.evaluate("document.activeElement.dataset.name ?? document.activeElement.tagName"))
 
 
-def test_the_list_shows_what_became_of_a_picture(sit: Sit, photos: list[Path]) -> None:
-    person = began(sit, *photos)
+def test_the_list_shows_the_state_of_an_image(sit: Sit, photos: list[Path]) -> None:
+    person = open_project(sit, *photos)
     person.ask("the red ball")
-    assert said(person, "small.png") == "small.png: model, 1 object"
+    assert label_of(person, "small.png") == "small.png: model, 1 object"
     person.done(lambda: person.press("a"))
     person.done(lambda: person.press("s"))
-    assert said(person, "small.png") == "small.png: accepted, 1 object"
-    assert said(person, "large.png") == "large.png: skipped, 0 objects"
+    assert label_of(person, "small.png") == "small.png: accepted, 1 object"
+    assert label_of(person, "large.png") == "large.png: skipped, 0 objects"
     assert person.page.get_attribute('.rs-entry[data-name="small.png"]', "data-state") == "accepted"
     signs = "name => getComputedStyle(document.querySelector(`[data-name='${name}'] .rs-state`), '::before').content"
     assert len({person.page.evaluate(signs, name) for name in ("small.png", "large.png", "tall.png")}) == 3
     assert not person.errors
 
 
-def test_a_held_key_or_a_second_press_is_for_one_picture(sit: Sit, photos: list[Path]) -> None:
-    person = began(sit, *photos)
+def test_a_held_or_repeated_key_changes_one_image(sit: Sit, photos: list[Path]) -> None:
+    person = open_project(sit, *photos)
     let_go = person.hold("set_state")
     person.press("a")
     person.press("a")
@@ -63,7 +63,7 @@ def test_a_held_key_or_a_second_press_is_for_one_picture(sit: Sit, photos: list[
     assert not person.errors
 
 
-def test_what_runs_stays_in_its_project_and_stops_when_the_person_leaves(sit: Sit, photos: list[Path], site: Site) -> None:
+def test_what_runs_stays_in_its_project_and_stops_when_it_is_closed(sit: Sit, photos: list[Path], site: Site) -> None:
     person = sit()
     person.create()
     page, first = person.page, person.project
@@ -99,8 +99,8 @@ def test_what_runs_stays_in_its_project_and_stops_when_the_person_leaves(sit: Si
     assert not person.errors
 
 
-def test_the_sentence_for_what_ended_a_batch_stays(sit: Sit, photos: list[Path]) -> None:
-    person = began(sit, photos[0])
+def test_the_error_that_ended_a_batch_stays(sit: Sit, photos: list[Path]) -> None:
+    person = open_project(sit, photos[0])
     person.intercept("continue_batch", lambda route: route.fulfill(json={"error": "the disk is full"}))
     person.page.click('[data-open="batch"]')
     person.page.fill(".rs-batch-expressions", "the red ball")
@@ -109,8 +109,8 @@ def test_the_sentence_for_what_ended_a_batch_stays(sit: Sit, photos: list[Path])
     person.hears("the disk is full")
 
 
-def test_strokes_on_a_slow_line_make_one_mask(sit: Sit, photos: list[Path]) -> None:
-    person = began(sit, photos[0])
+def test_strokes_on_a_slow_connection_change_one_mask(sit: Sit, photos: list[Path]) -> None:
+    person = open_project(sit, photos[0])
     page = person.page
     person.press("b")
     let_go = person.hold("brush")
@@ -128,7 +128,7 @@ def test_strokes_on_a_slow_line_make_one_mask(sit: Sit, photos: list[Path]) -> N
     person.done(let_go)
     shown = person.pixels()[..., 3] > 0
     rows = [int(y * shown.shape[0]) for y in (0.2, 0.5, 0.8)]
-    assert shown[rows, int(0.4 * shown.shape[1])].all(), "the third is still under the hand, the others have been answered"
+    assert shown[rows, int(0.4 * shown.shape[1])].all(), "the third is still being drawn, the others are answered"
     person.done(page.mouse.up)
     (layer,) = person.record().layers
     assert layer.pixels()[[24, 60, 96], 64].all()
@@ -137,21 +137,21 @@ def test_strokes_on_a_slow_line_make_one_mask(sit: Sit, photos: list[Path]) -> N
     assert not person.errors
 
 
-def test_an_answer_meanwhile_leaves_what_is_painted_and_typed(sit: Sit, photos: list[Path]) -> None:
-    person = began(sit, photos[0])
+def test_an_answer_keeps_what_is_being_painted_and_typed(sit: Sit, photos: list[Path]) -> None:
+    person = open_project(sit, photos[0])
     page = person.page
     person.ask("the red ball")
     let_go = person.hold("predict")
     person.say("the dog")
-    person.write("the next sentence")
+    person.write("the next expression")
     field = page.get_by_label("Expression 2 of object 1")
     field.click()
-    page.keyboard.type("half a sen")
+    page.keyboard.type("half an expr")
     person.done(let_go)
-    page.keyboard.type("tence")
-    assert field.input_value() == "half a sentence" and page.input_value(".rs-predict-expression") == "the next sentence"
+    page.keyboard.type("ession")
+    assert field.input_value() == "half an expression" and page.input_value(".rs-predict-expression") == "the next expression"
     person.done(lambda: page.keyboard.press("Enter"))
-    assert person.record().layers[0].expressions == ("the red ball", "half a sentence")
+    assert person.record().layers[0].expressions == ("the red ball", "half an expression")
     person.press("b")
     let_go = person.hold("predict")
     person.say("the green ball")
@@ -161,12 +161,12 @@ def test_an_answer_meanwhile_leaves_what_is_painted_and_typed(sit: Sit, photos: 
     person.done(let_go)
     person.done(page.mouse.up)
     assert len(person.record().layers) == 3 and person.requests_for("brush")[0]["object"] == person.record().layers[0].id
-    assert person.page.locator(".rs-object:first-child.rs-open").count() == 1, "the hand's own mask stays the one at hand"
+    assert person.page.locator(".rs-object:first-child.rs-open").count() == 1, "the object that was drawn stays active"
     assert not person.errors
 
 
 def test_the_keyboard_alone(sit: Sit, photos: list[Path]) -> None:
-    person = began(sit, *photos[:2])
+    person = open_project(sit, *photos[:2])
     page = person.page
     person.ask("the red ball")
     page.focus('[data-name="hide"]')
@@ -196,7 +196,7 @@ def test_the_keyboard_alone(sit: Sit, photos: list[Path]) -> None:
     assert not person.errors
 
 
-def test_a_lost_line_is_said_and_the_author_stays(sit: Sit, photos: list[Path]) -> None:
+def test_a_lost_connection_is_reported_and_the_author_stays(sit: Sit, photos: list[Path]) -> None:
     person = sit()
     person.page.fill(".rs-author", "Ann")
     person.create()
@@ -210,17 +210,17 @@ def test_a_lost_line_is_said_and_the_author_stays(sit: Sit, photos: list[Path]) 
     assert person.record().layers[0].author == "Ann"
 
 
-def test_a_picture_that_cannot_be_shown_says_why(sit: Sit, photos: list[Path]) -> None:
-    person = began(sit, *photos)
+def test_an_image_that_cannot_be_shown_says_why(sit: Sit, photos: list[Path]) -> None:
+    person = open_project(sit, *photos)
 
-    def without_picture(route: Any) -> None:
+    def without_image(route: Any) -> None:
         response = route.fetch()
-        told = response.json()
-        del told["image"]["uri"]
-        told["image"]["problem"] = "large.png is gone: put it back, or remove it"
-        route.fulfill(response=response, json=told)
+        answer = response.json()
+        del answer["image"]["uri"]
+        answer["image"]["problem"] = "large.png is gone: put it back, or remove it"
+        route.fulfill(response=response, json=answer)
 
-    person.intercept("step", without_picture)
+    person.intercept("step", without_image)
     person.done(lambda: person.press("ArrowRight"))
     assert "large.png is gone" in person.page.inner_text(".rs-canvas") and not person.page.locator(".rs-editor-image").is_visible()
     count = len(person.asked)

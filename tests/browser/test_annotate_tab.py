@@ -1,4 +1,4 @@
-"""The annotation tab as a person uses it: from an expression to a data set that other tools read."""
+"""The annotation tab: from an expression to a dataset that other tools read."""
 
 import io
 import json
@@ -54,8 +54,7 @@ def test_from_two_expressions_to_a_data_set(sit: Sit, photos: list[Path], tmp_pa
         archive.extractall(tmp_path / "coco")
     from pycocotools.coco import COCO
 
-    (instances,) = (tmp_path / "coco" / "annotations").glob("instances_*.json")
-    coco = COCO(str(instances))
+    coco = COCO(str(tmp_path / "coco" / "annotations" / "instances_train.json"))
     masks = [layer.pixels() for layer in person.record().layers if layer.mask is not None]
     annotations = coco.loadAnns(coco.getAnnIds())
     assert len(annotations) == sum(mask.any() for mask in masks)
@@ -96,7 +95,7 @@ def test_a_mask_by_hand_alone_with_points_a_box_and_repairs(sit: Sit, photos: li
     assert not person.errors
 
 
-def test_zoom_shows_the_picture_closer_and_tools_still_hit(sit: Sit, photos: list[Path]) -> None:
+def test_zooming_shows_details_and_tools_stay_exact(sit: Sit, photos: list[Path]) -> None:
     person = sit()
     person.create()
     person.add(photos[1])
@@ -118,7 +117,7 @@ def test_zoom_shows_the_picture_closer_and_tools_still_hit(sit: Sit, photos: lis
     assert not person.errors
 
 
-def test_two_fingers_zoom_and_what_the_first_had_begun_is_taken_back(sit: Sit, photos: list[Path]) -> None:
+def test_two_fingers_zoom_and_cancel_the_stroke_of_the_first(sit: Sit, photos: list[Path]) -> None:
     person = sit()
     person.create()
     person.add(photos[0])
@@ -141,7 +140,7 @@ def test_two_fingers_zoom_and_what_the_first_had_begun_is_taken_back(sit: Sit, p
         fingers("touchMove", (x - reach, y), (x + reach, y))
     fingers("touchEnd")
     assert float(person.noted("zoom")) == pytest.approx(2 * zoom, rel=0.02)
-    assert person.place(0.5, 0.5) == pytest.approx(middle, abs=2), "what lies between the fingers stays there"
+    assert person.place(0.5, 0.5) == pytest.approx(middle, abs=2), "the point between the fingers stays there"
     np.testing.assert_array_equal(person.pixels(), before)
     assert person.record().revision == revision
     person.press("f")
@@ -155,7 +154,7 @@ def test_two_fingers_zoom_and_what_the_first_had_begun_is_taken_back(sit: Sit, p
     assert person.record().revision == revision and not person.errors
 
 
-def test_a_picture_is_removed_when_a_person_is_sure(sit: Sit, photos: list[Path]) -> None:
+def test_an_image_is_removed_after_confirmation(sit: Sit, photos: list[Path]) -> None:
     person = sit()
     person.create()
     person.add(*photos[:2])
@@ -174,7 +173,7 @@ def test_a_picture_is_removed_when_a_person_is_sure(sit: Sit, photos: list[Path]
     assert person.noted("image") and not person.errors
 
 
-def test_words_for_a_thing_are_kept_and_shown_as_text(sit: Sit, photos: list[Path]) -> None:
+def test_expressions_are_stored_and_shown_as_text(sit: Sit, photos: list[Path]) -> None:
     person = sit()
     person.create()
     person.add(photos[0])
@@ -183,14 +182,14 @@ def test_words_for_a_thing_are_kept_and_shown_as_text(sit: Sit, photos: list[Pat
     box.fill("<img src=x onerror=alert(1)> ball")
     person.done(lambda: box.press("Enter"))
     second = person.page.locator(".rs-object-expression").nth(1)
-    second.fill("another sentence")
+    second.fill("another expression")
     person.done(lambda: second.press("Enter"))
     category = person.page.locator(".rs-category")
     category.fill("ball")
     person.done(lambda: category.press("Enter"))
     person.done(lambda: person.page.click("[data-no-target]"))
     (layer,) = person.record().layers
-    assert layer.expressions == ("<img src=x onerror=alert(1)> ball", "another sentence") and layer.category == "ball" and layer.absent
+    assert layer.expressions == ("<img src=x onerror=alert(1)> ball", "another expression") and layer.category == "ball" and layer.absent
     assert "<img src=x" in person.page.inner_text(".rs-title") and person.page.locator(".rs-object-rows img").count() == 0
     assert not person.errors
 
@@ -226,20 +225,20 @@ def test_two_windows_notice_each_other(sit: Sit, photos: list[Path]) -> None:
     one = sit()
     one.create()
     one.add(photos[0])
-    two = sit()  # the same browser: it knows the project
+    two = sit()  # the same browser remembers the project
     two.ready()
     two.page.wait_for_selector(".rs-entry")
     one.ask("the red ball")
     two.page.fill(".rs-predict-expression", "the dog")
     two.page.press(".rs-predict-expression", "Enter")
     two.hears("another window")
-    two.page.wait_for_selector(".rs-object")  # what the first has done is there now
+    two.page.wait_for_selector(".rs-object")  # the change of the first is shown now
     assert [layer.expressions for layer in one.record().layers] == [("the red ball",)]
     two.ask("the dog")
     assert len(one.record().layers) == 2
 
 
-def test_a_zip_comes_in_and_files_that_are_no_pictures_do_not(sit: Sit, photos: list[Path], tmp_path: Path, site: Site) -> None:
+def test_a_zip_is_imported_and_files_that_are_not_images_are_refused(sit: Sit, photos: list[Path], tmp_path: Path, site: Site) -> None:
     person = sit()
     person.create()
     person.add(photos[0])
@@ -262,7 +261,7 @@ def test_a_zip_comes_in_and_files_that_are_no_pictures_do_not(sit: Sit, photos: 
     person.hears("zip")
 
 
-def test_a_frame_of_a_clip_arrives(sit: Sit, site: Site, tmp_path: Path) -> None:
+def test_a_frame_of_a_video_is_annotated(sit: Sit, site: Site, tmp_path: Path) -> None:
     person = sit()
     person.create()
     frames = [np.full((48, 64, 3), 40 * number, np.uint8) for number in range(4)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.visitor import PictureVisitor, Site, Visit
+from tests.browser.visitor import ImageVisitor, Site, Visit
 
 pytestmark = pytest.mark.browser
 
@@ -16,13 +16,13 @@ ATTACK = '<img src=x onerror="window.attacked=1">${window.attacked=1}'
 
 
 def test_from_a_photo_to_the_files(visit: Visit, site: Site, photo: Path) -> None:
-    visitor = visit(PictureVisitor)
+    visitor = visit(ImageVisitor)
     visitor.open(photo)
     visitor.find("the red ball on the left")
     first = visitor.pixels()
     encoded = site.calls["encode"]
     visitor.find("blue dog")
-    assert site.calls["encode"] == encoded, "the picture was encoded again for a new expression"
+    assert site.calls["encode"] == encoded, "the image was encoded again for a new expression"
     assert not np.array_equal(first, visitor.pixels()), "another expression gave the same mask"
 
     asked = dict(site.calls)
@@ -30,7 +30,7 @@ def test_from_a_photo_to_the_files(visit: Visit, site: Site, photo: Path) -> Non
     visitor.wait_area(99, 100)
     visitor.set_slider("opacity", 0.2)
     visitor.page.wait_for_function("() => document.querySelector('.rs-overlay').getContext('2d').getImageData(5, 5, 1, 1).data[3] === 51")
-    assert site.calls == asked, "a control of the overlay asked the network"
+    assert site.calls == asked, "a control of the overlay ran the model"
     visitor.page.click("#rs-why button")
     visitor.page.wait_for_selector(".rs-why-panel[data-ablations]")
     asked = dict(site.calls)
@@ -48,12 +48,12 @@ def test_from_a_photo_to_the_files(visit: Visit, site: Site, photo: Path) -> Non
 
     visitor.set_slider("threshold", 0.98)
     visitor.wait_area(0, 1)
-    assert site.calls == asked, "a control of the overlay asked the network"
+    assert site.calls == asked, "a control of the overlay ran the model"
     assert visitor.errors == []
     assert [url for url in visitor.requests if not url.startswith((site.url, "data:", "blob:"))] == []
 
 
-def test_edges_that_come_too_late_are_not_shown(visit: Visit, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outdated_edges_are_not_shown(visit: Visit, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go_on = Event(), Event()
 
     def slow(image: np.ndarray, probability: np.ndarray, threshold: float) -> np.ndarray:
@@ -62,7 +62,7 @@ def test_edges_that_come_too_late_are_not_shown(visit: Visit, photo: Path, monke
         return np.ones(image.shape[:2], bool)
 
     monkeypatch.setattr("refseg.inference.segmentation.refine_mask", slow)
-    visitor = visit(PictureVisitor)
+    visitor = visit(ImageVisitor)
     visitor.open(photo)
     visitor.find("the red ball")
     visitor.set_slider("threshold", 0.98)
@@ -87,8 +87,8 @@ def test_edges_that_come_too_late_are_not_shown(visit: Visit, photo: Path, monke
     assert visitor.noted("run") == shown and visitor.area() < 50 and visitor.errors == []
 
 
-def test_unknown_words_are_replaced_by_a_press(visit: Visit, photo: Path) -> None:
-    visitor = visit(PictureVisitor)
+def test_an_unknown_word_is_replaced_by_a_click(visit: Visit, photo: Path) -> None:
+    visitor = visit(ImageVisitor)
     visitor.open(photo)
     visitor.find("the bleu ball")
     assert "“bleu”" in visitor.message("status")
@@ -100,8 +100,8 @@ def test_unknown_words_are_replaced_by_a_press(visit: Visit, photo: Path) -> Non
     assert visitor.errors == []
 
 
-def test_what_a_person_can_do_wrong(visit: Visit, photo: Path) -> None:
-    visitor = visit(PictureVisitor)
+def test_invalid_inputs_are_reported(visit: Visit, photo: Path) -> None:
+    visitor = visit(ImageVisitor)
     visitor.say("the red ball")
     assert "no image" in visitor.message()
     visitor.upload({"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": b"this is a text"})
@@ -123,7 +123,7 @@ def test_what_a_person_can_do_wrong(visit: Visit, photo: Path) -> None:
 
 @pytest.mark.parametrize(("width", "query"), [(390, "?__theme=dark"), (390, "?__theme=light"), (1280, "?__theme=dark")])
 def test_nothing_sticks_out(visit: Visit, photo: Path, width: int, query: str) -> None:
-    visitor = visit(PictureVisitor, width, 844, query)
+    visitor = visit(ImageVisitor, width, 844, query)
     assert _overhang(visitor) == 0
     visitor.open(photo)
     visitor.find("pneumonoultramicroscopicsilicovolcanoconiosis" * 3 + " the red green blue yellow ball on left right dog")
@@ -140,13 +140,13 @@ def test_nothing_sticks_out(visit: Visit, photo: Path, width: int, query: str) -
     assert one_column == (width == 390)
 
 
-def test_an_example_is_one_press(visit: Visit, site: Site) -> None:
-    visitor = visit(PictureVisitor)
+def test_an_example_is_one_click(visit: Visit, site: Site) -> None:
+    visitor = visit(ImageVisitor)
     visitor.page.locator(".rs-example", has_text="the balloon on the right").click()
     visitor.page.wait_for_selector(".rs-result[data-area]")
     assert visitor.page.locator("#rs-expression textarea, #rs-expression input").first.input_value() == "the balloon on the right"
     assert visitor.errors == []
 
 
-def _overhang(visitor: PictureVisitor) -> int:
+def _overhang(visitor: ImageVisitor) -> int:
     return int(visitor.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))

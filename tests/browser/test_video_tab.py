@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from refseg.images import load_image
-from tests.browser.visitor import ClipVisitor, Site, Visit
+from tests.browser.visitor import Site, VideoVisitor, Visit
 from tests.video.clips import make_clip
 
 pytestmark = pytest.mark.browser
@@ -25,11 +25,11 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_from_a_clip_to_the_files(visit: Visit, site: Site, clip: Path) -> None:
-    visitor = visit(ClipVisitor)
+    visitor = visit(VideoVisitor)
     plan = visitor.open(clip)
     assert f"{FRAMES} frames of {FRAMES}" in plan and "240 × 180" in plan and "about" in plan
 
-    # cancelled half way: what was found stays, and the worker is free at once
+    # canceled half way: the results stay, and the worker is free at once
     site.pause = 0.4
     visitor.start("the red ball on the left")
     visitor.wait_frames(6)
@@ -40,7 +40,7 @@ def test_from_a_clip_to_the_files(visit: Visit, site: Site, clip: Path) -> None:
     assert 6 <= kept < FRAMES
     asked = site.calls["answer"]
     visitor.page.wait_for_timeout(1500)
-    assert site.calls["answer"] <= asked + 1, "the run went on after it was cancelled"
+    assert site.calls["answer"] <= asked + 1, "the run continued after it was canceled"
     visitor.scrub(0)
     visitor.scrub(kept - 1)
 
@@ -73,13 +73,13 @@ def test_from_a_clip_to_the_files(visit: Visit, site: Site, clip: Path) -> None:
     record = json.loads(data)
     assert name == "timeline.json" and record["threshold"] == 0.02 and len(record["frames"]) == FRAMES
     assert all(frame["area_fraction"] > 0.99 for frame in record["frames"])
-    assert site.calls == calls, "scrubbing, a control or a download asked the network"
+    assert site.calls == calls, "scrubbing, a control or a download ran the model"
     assert visitor.errors == []
     assert [url for url in visitor.requests if not url.startswith((site.url, "data:", "blob:"))] == []
 
 
 def test_the_mask_on_the_page_is_the_mask_in_the_files(visit: Visit, clip: Path) -> None:
-    visitor = visit(ClipVisitor)
+    visitor = visit(VideoVisitor)
     visitor.open(clip)
     visitor.run("the blue ball", FRAMES)
     _, data = visitor.download("masks")
@@ -92,7 +92,7 @@ def test_the_mask_on_the_page_is_the_mask_in_the_files(visit: Visit, clip: Path)
 
 
 def test_a_part_of_the_clip_at_a_lower_rate(visit: Visit, clip: Path) -> None:
-    visitor = visit(ClipVisitor)
+    visitor = visit(VideoVisitor)
     visitor.open(clip)
     visitor.page.fill("#rs-start input", "1")
     visitor.page.fill("#rs-end input", "2")
@@ -102,38 +102,38 @@ def test_a_part_of_the_clip_at_a_lower_rate(visit: Visit, clip: Path) -> None:
     assert visitor.page.locator(".rs-time").inner_text().endswith("frame 23")
 
 
-def test_doubtful_frames_are_found_one_after_the_other(visit: Visit, clip: Path) -> None:
-    visitor = visit(ClipVisitor)
+def test_uncertain_frames_are_shown_one_after_the_other(visit: Visit, clip: Path) -> None:
+    visitor = visit(VideoVisitor)
     visitor.open(clip)
     visitor.run("the dog", FRAMES)
     visitor.set_slider("video-threshold", 0.97)  # hardly a pixel: masks jump
-    doubtful = int(visitor.page.get_attribute(".rs-player", "data-uncertain"))
+    uncertain = int(visitor.page.get_attribute(".rs-player", "data-uncertain"))
     button = visitor.page.locator(".rs-next-uncertain")
-    if not doubtful:
+    if not uncertain:
         assert button.is_disabled()
         return
     visitor.scrub(FRAMES - 1)
     visited = set()
-    for _ in range(doubtful):
+    for _ in range(uncertain):
         button.click()
         visited.add(visitor.current())
-    assert len(visited) == doubtful
+    assert len(visited) == uncertain
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"this is text", "is no clip"), (b"", "empty file"), (b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 64, "cannot be read|holds nothing")],
+    [(b"this is text", "is no video"), (b"", "empty file"), (b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 64, "cannot be read|holds nothing")],
 )
-def test_what_is_no_clip_is_one_sentence(content: bytes, reason: str, visit: Visit) -> None:
-    visitor = visit(ClipVisitor)
+def test_a_file_that_is_not_a_video_is_one_sentence(content: bytes, reason: str, visit: Visit) -> None:
+    visitor = visit(VideoVisitor)
     visitor.upload({"name": "clip.mp4", "mimeType": "video/mp4", "buffer": content})
     message = visitor.message("alert")
     assert any(part in message for part in reason.split("|")), message
     assert "Traceback" not in message and "/" not in message
 
 
-def test_nothing_to_run_on_is_said(visit: Visit, clip: Path) -> None:
-    visitor = visit(ClipVisitor)
+def test_missing_inputs_are_reported(visit: Visit, clip: Path) -> None:
+    visitor = visit(VideoVisitor)
     visitor.page.click("#rs-run")
     assert "no video yet" in visitor.message("alert")
     visitor.open(clip)
@@ -141,8 +141,8 @@ def test_nothing_to_run_on_is_said(visit: Visit, clip: Path) -> None:
     visitor.page.wait_for_function("() => document.querySelector('#rs-video-messages')?.textContent.includes('expression is empty')")
 
 
-def test_a_stranger_cannot_ask_for_the_frames_of_a_run(visit: Visit, clip: Path, site: Site) -> None:
-    visitor = visit(ClipVisitor)
+def test_frames_of_a_run_need_its_token(visit: Visit, clip: Path, site: Site) -> None:
+    visitor = visit(VideoVisitor)
     visitor.open(clip)
     visitor.run("ball", FRAMES)
     token = visitor.page.get_attribute(".rs-player", "data-run")
@@ -153,7 +153,7 @@ def test_a_stranger_cannot_ask_for_the_frames_of_a_run(visit: Visit, clip: Path,
 
 
 def test_on_a_phone_everything_fits(visit: Visit, clip: Path) -> None:
-    visitor = visit(ClipVisitor, width=390, height=844)
+    visitor = visit(VideoVisitor, width=390, height=844)
     visitor.open(clip)
     visitor.run("the red ball", FRAMES)
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -161,7 +161,7 @@ def test_on_a_phone_everything_fits(visit: Visit, clip: Path) -> None:
 
 
 def test_the_example_runs(visit: Visit) -> None:
-    visitor = visit(ClipVisitor)
+    visitor = visit(VideoVisitor)
     visitor.page.click("#rs-video-example-0")
     visitor.wait_plan("48 frames of 48")
     visitor.page.wait_for_timeout(300)

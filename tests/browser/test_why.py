@@ -7,15 +7,15 @@ import pytest
 
 from refseg.explain import attention_at, explain, find_candidates
 from refseg.images import load_image
-from tests.browser.visitor import PictureVisitor, Site, Visit
+from tests.browser.visitor import ImageVisitor, Site, Visit
 
 EXPRESSION = "the red ball on the left"
 
 
 @pytest.fixture
-def curious(visit: Visit, photo: Path) -> PictureVisitor:
-    """Somebody who has found something and opened the part "Why"."""
-    visitor = visit(PictureVisitor)
+def curious(visit: Visit, photo: Path) -> ImageVisitor:
+    """A user who has segmented an image and opened the part "Why this mask"."""
+    visitor = visit(ImageVisitor)
     visitor.open(photo)
     visitor.find(EXPRESSION)
     visitor.page.click("#rs-why button")
@@ -23,11 +23,11 @@ def curious(visit: Visit, photo: Path) -> PictureVisitor:
     return visitor
 
 
-def noted(visitor: PictureVisitor, name: str) -> str:
+def noted(visitor: ImageVisitor, name: str) -> str:
     return str(visitor.page.get_attribute(".rs-why-panel", f"data-{name}"))
 
 
-def test_words_places_and_what_changes_without_a_word(curious: PictureVisitor, site: Site, photo: Path) -> None:
+def test_words_places_and_what_changes_without_a_word(curious: ImageVisitor, site: Site, photo: Path) -> None:
     page, predictor = curious.page, site.predictor
     encoded = predictor.encode(load_image(photo))
     wanted = explain(predictor, encoded, EXPRESSION)
@@ -55,7 +55,7 @@ def test_words_places_and_what_changes_without_a_word(curious: PictureVisitor, s
     assert not curious.errors
 
 
-def test_the_words_can_be_changed_and_compared(curious: PictureVisitor) -> None:
+def test_the_words_can_be_changed_and_compared(curious: ImageVisitor) -> None:
     page = curious.page
     before = curious.pixels()
     page.click("[data-swap]")
@@ -69,11 +69,11 @@ def test_the_words_can_be_changed_and_compared(curious: PictureVisitor) -> None:
     page.click(".rs-compare-form button")
     page.wait_for_selector(".rs-agreement-table table")
     assert page.locator(".rs-agreement-table tr").count() == 3 and page.locator(".rs-agreement-table b").count() == 0
-    np.testing.assert_array_equal(curious.pixels(), before)  # the answer itself stays
+    np.testing.assert_array_equal(curious.pixels(), before)  # the result itself stays
     assert not curious.errors
 
 
-def test_one_of_several_pieces_is_chosen_and_saved(curious: PictureVisitor, site: Site, photo: Path) -> None:
+def test_a_candidate_is_chosen_and_saved(curious: ImageVisitor, site: Site, photo: Path) -> None:
     page, predictor = curious.page, site.predictor
     (found,) = predictor.segment(predictor.encode(load_image(photo)), [EXPRESSION])
     levels = [level / 100 for level in range(3, 97)]
@@ -92,7 +92,7 @@ def test_one_of_several_pieces_is_chosen_and_saved(curious: PictureVisitor, site
     curious.wait_area(share - 1.5, share + 1.5)
 
 
-def test_figures_and_the_report_are_taken_home(curious: PictureVisitor, visit: Visit, tmp_path: Path) -> None:
+def test_figures_and_the_report_are_downloaded(curious: ImageVisitor, visit: Visit, tmp_path: Path) -> None:
     for kind, start in (("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")):
         with curious.page.expect_download() as info:
             curious.page.click(f'[data-download="{kind}"]')

@@ -1,4 +1,4 @@
-"""A person at one of the page's tabs, and the site they visit."""
+"""A user of one of the page's tabs, and the site."""
 
 import base64
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ class Site:
 
 
 class Visitor:
-    """A page with what a person does on one of its tabs, and what it logged and asked for; a class for each tab says where its things are."""
+    """A page with actions on one of its tabs, and what it logged and requested. A class per tab has the selectors."""
 
     tab: ClassVar[str]  # its name
     upload_box: ClassVar[str]  # selectors of the tab's parts: where files are dropped,
-    expression_box: ClassVar[str]  # where words are typed,
-    messages: ClassVar[str]  # where the page answers in words,
-    widget: ClassVar[str]  # and where it shows the mask
+    expression_box: ClassVar[str]  # where expressions are typed
+    messages: ClassVar[str]  # where the page shows messages
+    widget: ClassVar[str]  # where it shows the mask
 
     def __init__(self, page: Any, site: Site, query: str = "") -> None:
         self.page, self.site = page, site
@@ -62,11 +62,11 @@ class Visitor:
         self.page.locator(f"#rs-{name} input[type=range]").fill(str(value))
 
     def noted(self, name: str) -> Any:
-        """What the widget notes about itself, as the text of its attribute data-NAME."""
+        """The widget's attribute data-NAME."""
         return self.page.get_attribute(self.widget, f"data-{name}")
 
     def area(self) -> float:
-        """Share of the picture that the mask covers, in per cent."""
+        """Share of the image that the mask covers, in percent."""
         return float(self.noted("area"))
 
     def wait_area(self, low: float, high: float) -> None:
@@ -91,8 +91,8 @@ class Visitor:
         return info.value.suggested_filename, Path(info.value.path()).read_bytes()
 
 
-class PictureVisitor(Visitor):
-    """At the picture tab."""
+class ImageVisitor(Visitor):
+    """At the image tab."""
 
     tab, upload_box, expression_box, messages, widget = "Image", "#rs-image-input", "#rs-expression", "#rs-messages", ".rs-result"
 
@@ -111,7 +111,7 @@ class PictureVisitor(Visitor):
         return self.area()
 
 
-class ClipVisitor(Visitor):
+class VideoVisitor(Visitor):
     """At the video tab."""
 
     tab, upload_box, expression_box, messages, widget = (

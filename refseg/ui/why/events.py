@@ -62,8 +62,8 @@ class WhyEvents:
             "heatmap": "" if attention is None else heatmap_html(words, attention, segmentation.unknown, _map_button),
             "words": list(words),
             "levels": list(level_names(level_count(segmentation))),
-            "has_points": self._predictor(session).can(AttendsFromPlace),
-            "kinds": [kind._asdict() for kind in map_kinds(segmentation)],
+            "places": self._predictor(session).can(AttendsFromPlace),
+            "maps": [kind._asdict() for kind in map_kinds(segmentation)],
         }
 
     def register(self, session: ImageSession) -> ImageSession:
@@ -190,7 +190,7 @@ class WhyEvents:
         if kind not in FIGURE_KINDS:
             raise InputError(f"The figure is {kind[:20]!r}. Expected one of {', '.join(FIGURE_KINDS)}.")
         if segmentation.word_attention is None:
-            raise InputError("This model has no word attention, so there is no figure of it.")
+            raise InputError("The model has no word attention. Choose the report instead.")
         path = session.shared_folder.file(f"attention.{kind}")
         save_figure(attention_figure(segmentation.tokens, segmentation.word_attention), path)
         return {"path": str(path), "name": path.name}

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class MapKind(NamedTuple):
-    """A kind of map that users can choose. has_levels: whether there is one for each feature level."""
+    """A kind of map that users can choose. levels: whether there is one for each feature level."""
 
-    name: str
-    label: str
+    kind: str
+    title: str
     about: str
-    has_levels: bool
+    levels: bool
 
 
 PROBABILITY = MapKind("probability", "Probability", "the probability that a place belongs to the object.", False)
@@ -41,42 +41,45 @@ def comparison_classes() -> list[dict[str, Any]]:
 
 
 def map_kinds(segmentation: "Segmentation") -> list[MapKind]:
-    """The kinds of maps that this answer has, besides those of words: what its model cannot show is not offered."""
+    """The kinds of maps that the model has computed for an image, besides those of words."""
     kinds = [PROBABILITY]
     if segmentation.strongest is not None:
         kinds.append(RESPONSE)
-    for name in segmentation.maps:
-        title, about = described(segmentation, name)
-        kinds.append(MapKind(name, title, about, True))
-    return kinds
+    return kinds + [MapKind(name, *described(segmentation, name), levels=True) for name in segmentation.maps]
 
 
 def level_count(segmentation: "Segmentation") -> int:
-    """Feature levels of the answer's maps."""
-    return max((len(maps) for maps in (segmentation.word_maps, *segmentation.maps.values()) if maps is not None), default=0)
+    """Number of feature levels of the maps; 0 if no map has levels."""
+    maps = (segmentation.word_maps, *segmentation.maps.values())
+    return max((len(levels) for levels in maps if levels is not None), default=0)
 
 
 def map_of(segmentation: "Segmentation", kind: str, level: int = 0, word: int = 0) -> dict[str, Any]:
     """A map over its image: {"uri", "low", "high", "where", "top"}.
 
-    kind: a name of `map_kinds`, values 0..1; or "word": the share of its attention that each place gives to a word on a
+    kind: one of `map_kinds`, values 0..1; or "word": the share of its attention that each place gives to a word on a
     level, drawn from 0 to the map's largest value.  Raises InputError for a kind, level or word that does not exist.
     """
-    known = [one.name for one in map_kinds(segmentation)] + ([] if segmentation.word_maps is None else [WORD_KIND])
+    image = segmentation.image
+    known = [one.kind for one in map_kinds(segmentation)]
+    if segmentation.word_maps is not None:
+        known.append(WORD_KIND)
     if kind not in known:
         raise InputError(f"The map is {kind[:40]!r}. Expected one of {', '.join(known)}.")
-    image = segmentation.image
-    if kind == PROBABILITY.name:
+    if kind == PROBABILITY.kind:
         return unit_map(segmentation.probability, image)
-    if kind == RESPONSE.name and segmentation.response is not None:
+    if kind == RESPONSE.kind:
+        assert segmentation.response is not None  # noqa: S101  otherwise the kind is not known
         return unit_map(segmentation.response, image)
-    maps = segmentation.word_maps if kind == WORD_KIND else segmentation.maps[kind]
-    levels, words = 0 if maps is None else len(maps), len(segmentation.tokens)
-    if not (0 <= level < levels and 0 <= word < words):
-        raise InputError(f"The level is {level} and the word {word}. Expected 0 to {levels - 1} and 0 to {words - 1}.")
+    levels = segmentation.word_maps if kind == WORD_KIND else segmentation.maps[kind]
+    assert levels is not None  # noqa: S101  likewise
+    words = len(segmentation.tokens)
+    if not (0 <= level < len(levels) and 0 <= word < words):
+        expected = f"0 to {len(levels) - 1} and 0 to {words - 1}"
+        raise InputError(f"The level is {level} and the word {word}. Expected {expected}.")
     if kind == WORD_KIND:
         return scaled_map(segmentation.word_map(level, word), image)
-    return unit_map(segmentation.letterbox.inverse(segmentation.maps[kind][level]), image)
+    return unit_map(segmentation.letterbox.inverse(levels[level]), image)
 
 
 def unit_map(values: NDArray[np.float32], image: NDArray[np.uint8]) -> dict[str, Any]:

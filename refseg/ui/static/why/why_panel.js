@@ -50,11 +50,12 @@ export function mount({ element, props, server, trigger, watch }, constants) {
   }
 
   async function showKind(name) {
-    const kind = state.answer.kinds.find((one) => one.name === name) ?? state.answer.kinds[0];
-    markKind(kind.name);
-    const level = selectedLevel();
-    const about = kind.has_levels ? `${state.answer.levels[level]}: ${kind.about}` : kind.about;
-    showMap(await request("map", { kind: kind.name, level }), kind.label, about);
+    const { maps, levels } = state.answer;
+    const map = maps.find(({ kind }) => kind === name) ?? maps[0];
+    markKind(map.kind);
+    const level = map.levels ? selectedLevel() : 0;
+    const about = map.levels ? `${levels[level]}: ${map.about}` : map.about;
+    showMap(await request("map", { kind: map.kind, level }), map.title, about);
   }
 
   async function showWord(level, word) {
@@ -67,7 +68,7 @@ export function mount({ element, props, server, trigger, watch }, constants) {
   // --- a place in the image
 
   async function showPoint(event) {
-    if (!state.answer.has_points) return;
+    if (!state.answer.places) return;
     const box = find("map-image").getBoundingClientRect();
     const position = { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height };
     const answer = await request("point", position);
@@ -209,35 +210,37 @@ export function mount({ element, props, server, trigger, watch }, constants) {
     for (const name of ["comparison-text", "why-error"]) find(name).textContent = "";
     find("point").hidden = true;
     if (state.answer.state !== "ready") return;
-    find("word-table").innerHTML = state.answer.heatmap; // escaped by the server
-    renderKinds();
+    renderControls();
     wordEdits.setWords(state.answer.words);
     load();
   }
 
-  function renderKinds() {
-    const { kinds, levels } = state.answer;
+  /** Shows the controls of what the model can explain: which maps it has, words, and places. */
+  function renderControls() {
+    const { maps, levels, heatmap, places } = state.answer;
     const level = find("level");
-    level.hidden = !kinds.some((kind) => kind.has_levels);
-    find("word-section").hidden = !state.answer.heatmap;
-    find("point-hint").hidden = !state.answer.has_points;
-    for (const figure of root.querySelectorAll('[data-download]:not([data-download="report"])')) {
-      figure.hidden = !state.answer.heatmap; // a figure of the words
-    }
-    for (const button of kindButtons()) button.remove();
-    const button = ({ name, label }) =>
-      createElement("button", { textContent: label, data: { kind: name }, onclick: () => showKind(name) });
-    level.before(...kinds.map(button));
+    const button = ({ kind, title }) =>
+      createElement("button", { textContent: title, data: { kind }, onclick: () => showKind(kind) });
+    for (const old of kindButtons()) old.remove();
+    level.before(...maps.map(button));
     level.replaceChildren(
       ...levels.map((textContent, value) =>
         createElement("option", { value, textContent, selected: value === levels.length - 1 }),
       ),
     );
+    level.hidden = !maps.some((map) => map.levels);
+    find("word-table").innerHTML = heatmap; // escaped by the server
+    find("word-section").hidden = !heatmap;
+    find("place-hint").hidden = !places;
+    for (const figure of root.querySelectorAll('[data-download]:not([data-download="report"])'))
+      figure.hidden = !heatmap;
   }
 
   function showSelectedLevel() {
     const pressed = root.querySelector('[data-kind][aria-pressed="true"]')?.dataset.kind;
-    showKind(pressed ?? state.answer.kinds.find((kind) => kind.has_levels)?.name);
+    const { maps } = state.answer;
+    const selected = maps.find((map) => map.kind === pressed);
+    showKind((selected?.levels ? selected : maps.find((map) => map.levels)).kind);
   }
 
   find("level").addEventListener("change", showSelectedLevel);
