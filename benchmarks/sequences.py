@@ -1,6 +1,6 @@
 """Compare three ways to segment labeled videos: attention across frames, linked choices only, and single frames.
 
-    python -m benchmarks.sequences --data DATA/davis [--model M] [--only a,b,c] [--stride 3] [--threshold X] [--threads 2] [--json F]
+    python -m benchmarks.sequences --data DATA/davis [--model M] [--only a,b,c] [--threshold X] [--json F]
 
 Prints region J, boundary F and instability as `python -m refseg evaluate --format sequences` does, on every frame of
 `--stride`. A threshold overrides the no-target verdict, so that the figures are about the masks only. For figures on

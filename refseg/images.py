@@ -58,9 +58,7 @@ def load_image(source: ImageSource) -> UintImage:
         raise ImageError(f"{name} has too many pixels, expected at most {MAX_PIXELS // 1_000_000} megapixels: resize it") from error
     except Exception as error:  # decoders raise errors of many types for damaged files
         if isinstance(error, OSError) and error.strerror:
-            raise ImageError(
-                f"cannot read {name}: {error.strerror}; expected an image file that exists and is readable: check the path"
-            ) from error
+            raise ImageError(f"cannot read {name}: {error.strerror}; expected a readable image file: check the path") from error
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ImageError(
             f"{name} cannot be decoded ({reason}); expected a complete, undamaged file: save it again as JPEG or PNG"
@@ -145,7 +143,8 @@ def opened_image(source: str | Path | bytes | BinaryIO, name: str = "the image",
             file = source
         else:
             raise ImageError(
-                f"cannot read an image from a value of type {type(source).__name__}; expected a path, bytes, a file, a PIL image or an array: pass one of these"
+                f"cannot read an image from a value of type {type(source).__name__}; "
+                "expected a path, bytes, a file, a PIL image or an array: pass one of these"
             )
         if hasattr(file, "seekable") and file.seekable() and file.tell() == 0:
             file = without_large_metadata(file) or file

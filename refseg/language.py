@@ -90,16 +90,12 @@ class Vocabulary:
         expected = "expected UTF-8 text with one word per line: copy the checkpoint again"
         try:
             if (size := path.stat().st_size) > MAX_VOCABULARY_BYTES:
-                raise CheckpointError(
-                    f"the vocabulary {path} has {size:,} bytes, expected at most {MAX_VOCABULARY_BYTES:,}: copy the checkpoint again"
-                )
+                raise CheckpointError(f"the vocabulary {path} has {size:,} bytes, expected at most {MAX_VOCABULARY_BYTES:,}: copy it again")
             words = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise CheckpointError(f"cannot read the vocabulary {path} ({error}), {expected}") from error
         if not 3 <= len(words) <= MAX_WORDS_IN_VOCABULARY:
-            raise CheckpointError(
-                f"the vocabulary {path} has {len(words)} lines, expected 3 to {MAX_WORDS_IN_VOCABULARY:,}: copy the checkpoint again"
-            )
+            raise CheckpointError(f"the vocabulary {path} has {len(words)} lines, expected 3 to {MAX_WORDS_IN_VOCABULARY:,}: copy it again")
         for number, word in enumerate(words, start=1):
             if not word or len(word) > MAX_LETTERS or " " in word or not word.isprintable():
                 raise CheckpointError(f"line {number} of the vocabulary {path} is {word[:MAX_LETTERS]!r}, {expected}")

@@ -36,7 +36,8 @@ class Letterbox:
     def inner(self) -> tuple[int, int]:
         """(height, width) of the scaled image in the square, each at least 1."""
         longest = max(self.height, self.width)
-        return tuple(max(1, round(side * self.size / longest)) for side in (self.height, self.width))  # type: ignore[return-value]
+        height, width = (max(1, round(side * self.size / longest)) for side in (self.height, self.width))
+        return height, width
 
     @property
     def top(self) -> int:
@@ -62,11 +63,11 @@ class Letterbox:
 
     @property
     def scaled(self) -> "Letterbox":
-        """Letterbox of the scaled image. Its `inverse` returns maps at the size `inner`, not at the size of the image."""
+        """Letterbox of the scaled image: its `inverse` returns maps of the size `inner`."""
         return Letterbox(*self.inner, self.size)
 
     def of_cells(self, cells: int) -> "Letterbox":
-        """Letterbox of the same image in a grid of `cells` x `cells`; `window` is the part of the grid that it fills."""
+        """Letterbox of the same image in a grid of `cells` x `cells`. `window` is the part that the image fills."""
         return Letterbox(self.height, self.width, cells)
 
     @property

@@ -53,9 +53,7 @@ def overlay(
         InputError: the sizes differ or a value is out of range.
     """
     if image.ndim != 3 or image.shape[2] != 3 or mask.shape != image.shape[:2]:
-        raise InputError(
-            f"the image has shape {image.shape} and the mask {mask.shape}, expected (H, W, 3) and (H, W): use a mask of this image"
-        )
+        raise InputError(f"the image has shape {image.shape} and the mask {mask.shape}, expected (H, W, 3) and (H, W): use its own mask")
     if not 0 <= opacity <= 1:
         raise InputError(f"the opacity is {opacity}, expected a number from 0 to 1: change it")
     paint = np.array(parse_color(color), dtype=np.uint8)

@@ -12,7 +12,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="M",
-        help="embedded model, such as cmsa, checkpoint folder, or Hub repository user/name[@revision] (default: cmsa)",
+        help="name of an embedded model, checkpoint folder or Hub repository user/name[@revision] (default: cmsa)",
     )
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     parser.add_argument("--precision", default="auto", metavar="P", help="auto, float32, bfloat16 or float16 (default: auto)")

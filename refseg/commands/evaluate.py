@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--absent",
         type=count,
         metavar="N",
-        help="also test N no-target expressions per image (refcoco only; every object of a labeled category must be labeled)",
+        help="also test N no-target expressions per image (refcoco only; labels of a category must be complete)",
     )
     parser.add_argument("--json", type=Path, metavar="F", help="also write the figures to this JSON file")
     add_model_arguments(parser)

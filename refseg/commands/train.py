@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="M",
-        help="model to start from, for recipes such as `finetune`: checkpoint folder or Hub repository (default: the recipe's)",
+        help="model to start from, for recipes such as `finetune`; see `segment --help` (default: the recipe's)",
     )
     parser.add_argument("--resume", action="store_true", help="continue the run in --output")
     parser.add_argument("--steps", type=count, metavar="N", help="stop after N steps (default: the number of the recipe)")
