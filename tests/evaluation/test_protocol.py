@@ -73,7 +73,7 @@ class Predictor:
 
     def segment(self, encoded, expressions):
         if "!?" in expressions:
-            raise ExpressionError("the expression holds no word")
+            raise ExpressionError("the expression has only symbols")
         self.passes.append((encoded, list(expressions)))
         answers = [Segmentation(box_mask(BOXES["right" if "right" in e or "sitting" in e else "left"])) for e in expressions]
         self.answers += answers

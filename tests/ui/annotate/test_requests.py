@@ -161,7 +161,7 @@ def test_an_image_that_cannot_be_shown_has_a_problem_and_the_others_work(client:
     whole = copy.read_bytes()
     for content, said in (
         (None, "is gone"),
-        (b"no picture", "not a picture"),
+        (b"no image", "not an image"),
         (cv2.imencode(".png", np.zeros((3, 3), np.uint8))[1].tobytes(), "3 x 3"),
     ):
         copy.unlink() if content is None else copy.write_bytes(content)
@@ -427,7 +427,7 @@ def test_a_project_that_takes_long_to_open_keeps_nobody_waiting_and_is_opened_in
 
 def test_a_file_that_is_not_an_image_is_refused(client: Client, uploads: Path) -> None:
     (uploads / "text.png").write_text("no picture")
-    assert "not a picture" in client("add_image", path=str(uploads / "text.png"), name="text.png")["error"]
+    assert "not an image" in client("add_image", path=str(uploads / "text.png"), name="text.png")["error"]
     assert [entry["name"] for entry in client("open_project")["entries"]] == ["photo.png"]
 
 

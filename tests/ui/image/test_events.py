@@ -139,10 +139,10 @@ def test_errors_of_the_user_are_shown_and_others_are_not(
     page: ImageEvents, predictor: FakePredictor, upload: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: Any) -> Any:
-        raise ExpressionError("the expression holds no word, expected words: type some")
+        raise ExpressionError("the expression has only symbols, expected at least one word: type some")
 
     monkeypatch.setattr(predictor, "segment", refuse)
-    assert "holds no word" in segment(page, upload, "🙂").messages
+    assert "only symbols" in segment(page, upload, "🙂").messages
     monkeypatch.setattr(predictor, "segment", lambda *_: 1 / 0)
     shown = segment(page, upload, "the red ball")
     assert INTERNAL_ERROR in shown.messages and "ZeroDivision" not in shown.messages and "ZeroDivisionError" in caplog.text

@@ -85,7 +85,7 @@ def test_a_timeline_follows_the_threshold(page: VideoEvents, upload: dict[str, A
 def test_missing_inputs_are_reported(page: VideoEvents, upload: dict[str, Any], tmp_path: Path) -> None:
     assert "no video yet" in next(page.run(None, "dog", 0, 0, None, None)).messages
     assert "expression is empty" in next(page.run(upload, "  ", 0, 0, None, None)).messages
-    assert "holds no word" in next(page.run(upload, "!?", 0, 0, None, None)).messages
+    assert "only symbols" in next(page.run(upload, "!?", 0, 0, None, None)).messages
     gone = next(page.run({"path": str(tmp_path / "gone.mp4")}, "dog", 0, 0, None, None))
     assert "not among the uploads" in gone.messages and gone.player == EMPTY
 
