@@ -1,4 +1,4 @@
-"""A Hugging Face Hub in miniature: enough of its HTTP interface for the real client to look up, download, create and commit, all in memory."""
+"""Minimal Hugging Face Hub in memory: the HTTP requests with which the client looks up, downloads and commits."""
 
 import base64
 import hashlib
@@ -12,13 +12,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-LFS_SIZE = 10_000  # files from this size on go through the large-file protocol
+LFS_SIZE = 10_000  # files of at least this size use the large-file protocol
 TOKEN = "hf_test"
 
 
 @dataclass
 class Repository:
-    """Branches and tags point at commits; a commit is its whole tree."""
+    """Repository: branches and tags name commits, and a commit has all of its files."""
 
     refs: dict[str, str] = field(default_factory=dict)
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Repository:
     private: bool = False
 
     def commit(self, files: dict[str, bytes], branch: str = "main", message: str = "") -> str:
-        """Add files to a branch; returns the commit's name."""
+        """Add files to a branch; return the name of the commit."""
         tree = {**self.commits.get(self.refs.get(branch, ""), {}), **files}
         digest = hashlib.sha1(repr((len(self.commits), sorted(tree))).encode(), usedforsecurity=False).hexdigest()
         self.commits[digest] = tree
@@ -35,29 +35,29 @@ class Repository:
         return digest
 
     def resolve(self, revision: str) -> str | None:
-        """Commit of a branch, tag or commit name."""
+        """Return the commit of a branch, tag or commit name."""
         return self.refs.get(revision, revision if revision in self.commits else None)
 
 
 @dataclass
 class Hub:
-    """What the server holds, and what it was asked for: lines like "GET /api/models/user/name"."""
+    """Repositories of the server, and a log of its requests such as "GET /api/models/user/name"."""
 
     endpoint: str
     repositories: dict[str, Repository] = field(default_factory=dict)
     large_files: dict[str, bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
-    failing: int = 0  # status that every request gets, 0 for none
-    sizes: dict[str, int] = field(default_factory=dict)  # what listings say instead of a file's true size
+    failing: int = 0  # status of every response, 0 for normal responses
+    sizes: dict[str, int] = field(default_factory=dict)  # sizes in listings that differ from the files
 
     def add(self, name: str, files: dict[str, bytes]) -> Repository:
-        """A repository with one commit on main."""
+        """Create a repository with one commit on main."""
         repository = self.repositories.setdefault(name, Repository())
         repository.commit(files)
         return repository
 
     def downloads(self) -> list[str]:
-        """Paths of the files that were sent."""
+        """Return the paths of the uploaded files."""
         return [
             line.partition("/resolve/")[2].partition("/")[2] for line in self.requests if line.startswith("GET ") and "/resolve/" in line
         ]
@@ -65,7 +65,7 @@ class Hub:
 
 @contextmanager
 def serve() -> Iterator[Hub]:
-    """A running server on a free local port."""
+    """Run a server on a free local port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     hub = Hub(f"http://127.0.0.1:{server.server_address[1]}")
@@ -87,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Silence."""
+        """Print nothing."""
 
     @property
     def hub(self) -> Hub:
@@ -127,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
     def _found(self, name: str, revision: str) -> tuple[Repository, str] | None:
-        """The repository and commit, or None after the complaint that the Hub would send."""
+        """Return the repository and the commit, or None after sending the error of the Hub."""
         repository = self.hub.repositories.get(name)
         authorised = self.headers.get("Authorization") == f"Bearer {TOKEN}"
         if repository is None or (repository.private and not authorised):

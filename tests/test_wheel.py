@@ -1,4 +1,4 @@
-"""The wheel, built from the source distribution, installed into an empty environment and used far from the checkout: nothing may be missing in it."""
+"""The wheel has every file it needs: it is built from the source distribution and used outside the checkout."""
 
 import json
 import os
@@ -18,10 +18,10 @@ import pytest
 from refseg.resources import CHECKPOINTS, EXAMPLES, RECIPES, resource_folder
 
 ROOT = Path(__file__).parents[1]
-# Beside the package in a checkout; what is built locally must not slip in.
+# Folders beside the package in a checkout. Files that are generated locally must not be included.
 LITTER = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "runs", "*.egg-info", "node_modules", "venv*")
 BUILD = "import sys, setuptools.build_meta as backend; print(getattr(backend, 'build_' + sys.argv[1])(sys.argv[2]))"
-# One process for all commands, because most of the time goes into importing torch.
+# One process for all commands, because importing torch takes most of the time.
 USE = """
 import asyncio, json, sys
 from pathlib import Path
@@ -50,7 +50,7 @@ print("page built")
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment that has the wheel, and of this one only the libraries."""
+    """Interpreter of an environment with the wheel and the libraries of this environment."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     shutil.copytree(ROOT, source, ignore=LITTER, symlinks=True)
@@ -62,23 +62,23 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = folder / "environment"
     venv.create(environment, with_pip=False)
     python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    called(
+    output_of(
         [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index", "--no-compile", str(wheel)],
         folder,
     )
     libraries = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
-    site = called([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], folder).strip()
+    site = output_of([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], folder).strip()
     (Path(site) / "libraries.pth").write_text("\n".join(sorted(libraries)), encoding="utf-8")
     return python
 
 
 def build(kind: str, source: Path, target: Path) -> str:
-    """The name of the distribution that setuptools, which is here, builds; nothing is downloaded."""
-    return called([sys.executable, "-c", BUILD, kind, str(target)], source).strip().splitlines()[-1]
+    """Build a distribution with the installed setuptools and return its file name. Nothing is downloaded."""
+    return output_of([sys.executable, "-c", BUILD, kind, str(target)], source).strip().splitlines()[-1]
 
 
-def called(command: Iterable[str], folder: Path) -> str:
-    """What a program prints; it knows neither this checkout nor a network."""
+def output_of(command: Iterable[str], folder: Path) -> str:
+    """Run a program without network and without this checkout; return what it prints."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
     variables = {**kept, "HF_HUB_OFFLINE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run([*command], cwd=folder, env=variables, capture_output=True, text=True, timeout=200, check=False)
@@ -87,7 +87,7 @@ def called(command: Iterable[str], folder: Path) -> str:
 
 
 @pytest.fixture
-def data_set(tmp_path: Path) -> Path:
+def dataset_path(tmp_path: Path) -> Path:
     """Three small images of a red ball, the last of them for validation, in the RefCOCO layout."""
     root = tmp_path / "data"
     (root / "images").mkdir(parents=True)
@@ -107,16 +107,16 @@ def data_set(tmp_path: Path) -> Path:
     return root
 
 
-def test_every_command_and_the_page_work_from_the_wheel(python: Path, data_set: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
+def test_every_command_and_the_page_work_from_the_wheel(python: Path, dataset_path: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
     commands = [
-        ["segment", "--image", str(data_set / "images" / "1.png"), "--expression", "the red ball", "--output", "out", "--explain"],
-        ["evaluate", "--data", str(data_set), "--split", "val", "--json", "figures.json"],
-        ["import", "--format", "refcoco", "--input", str(data_set), "--project", "project"],
+        ["segment", "--image", str(dataset_path / "images" / "1.png"), "--expression", "the red ball", "--output", "out", "--explain"],
+        ["evaluate", "--data", str(dataset_path), "--split", "val", "--json", "figures.json"],
+        ["import", "--format", "refcoco", "--input", str(dataset_path), "--project", "project"],
         ["export", "--project", "project", "--format", "coco", "--output", "coco"],
-        # From a small model: two steps of the embedded one take a quarter of a minute.
-        ["train", "--recipe", "finetune", "--data", str(data_set), "--output", "run", "--steps", "2", "--model", str(tiny_checkpoint)],
+        # A small model, because two steps of the embedded one take 15 seconds.
+        ["train", "--recipe", "finetune", "--data", str(dataset_path), "--output", "run", "--steps", "2", "--model", str(tiny_checkpoint)],
     ]
-    printed = called([str(python), "-c", USE, json.dumps(commands)], tmp_path)
+    printed = output_of([str(python), "-c", USE, json.dumps(commands)], tmp_path)
     assert printed.strip().endswith("page built")
     (found,) = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["segmentations"]
     assert found["tokens"] == ["the", "red", "ball"] and (tmp_path / "out" / "report.html").is_file()
@@ -127,12 +127,12 @@ def test_every_command_and_the_page_work_from_the_wheel(python: Path, data_set: 
 
 def test_the_command_is_installed(python: Path, tmp_path: Path) -> None:
     script = python.parent / ("refseg.exe" if os.name == "nt" else "refseg")
-    assert called([str(script), "--version"], tmp_path).startswith("refseg ")
+    assert output_of([str(script), "--version"], tmp_path).startswith("refseg ")
 
 
 def test_the_same_files_as_in_the_checkout(python: Path, tmp_path: Path) -> None:
     code = "import json, refseg.resources as r; print(json.dumps([str(r.resource_folder(name)) for name in (r.CHECKPOINTS, r.RECIPES, r.EXAMPLES)]))"
-    folders = called([str(python), "-c", code], tmp_path)
+    folders = output_of([str(python), "-c", code], tmp_path)
     for name, folder in zip((CHECKPOINTS, RECIPES, EXAMPLES), json.loads(folders), strict=True):
         here = resource_folder(name)
         expected = {path.relative_to(here) for path in here.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
@@ -140,6 +140,6 @@ def test_the_same_files_as_in_the_checkout(python: Path, tmp_path: Path) -> None
             expected
             and {path.relative_to(folder) for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".pyc"} == expected
         )
-    package = Path(called([str(python), "-c", "import refseg; print(refseg.__path__[0])"], tmp_path).strip())
+    package = Path(output_of([str(python), "-c", "import refseg; print(refseg.__path__[0])"], tmp_path).strip())
     static = {path.relative_to(ROOT / "refseg") for path in (ROOT / "refseg").rglob("static/**/*") if path.is_file()}
     assert static and {path.relative_to(package) for path in package.rglob("static/**/*") if path.is_file()} == static
