@@ -30,6 +30,9 @@ Numbers = NDArray[np.int64]
 COVERS_ALL = "covers every pixel of the image"
 FORMATS = ("PNG", "BMP", "TIFF", "GIF", "WEBP", "PPM", "JPEG")
 _SOFT = 5  # pixels; how wide soft edges are less than
+_BLURRED = 25  # the same for edges that are a gradient beyond doubt
+_GRADIENT = 12  # values of a gradient, at least
+_STEP = 0.3  # of the range of values, which a gradient does not leave out
 
 
 @dataclass(frozen=True)
@@ -135,10 +138,16 @@ def _from_values(values: NDArray[np.float64]) -> BinaryMask:
 
 def _are_edges(values: NDArray[np.float64], known: NDArray[np.float64]) -> bool:
     """Whether values between the lowest and the highest are soft edges: thin, and not only small numbers, which would
-    be other objects."""
-    between = (values > known[0]) & (values < known[-1])
-    is_thin = not cv2.erode(between.astype(np.uint8), np.ones((_SOFT, _SOFT), np.uint8)).any()
-    return is_thin and bool(known[-2] > known[-1] / 8)
+    be other objects. A gradient, as resizing and blurring make it, may be wider: it has many values from the lowest to
+    the highest, and no value of its own has an inside."""
+    between = ((values > known[0]) & (values < known[-1])).astype(np.uint8)
+    if not cv2.erode(between, np.ones((_SOFT, _SOFT), np.uint8)).any():
+        return bool(known[-2] > known[-1] / 8)
+    if len(known) < _GRADIENT or (np.diff(known) > _STEP * known[-1]).any():
+        return False
+    lowest, highest = (cv2.morphologyEx(values.astype(np.float32), one, np.ones((3, 3), np.uint8)) for one in (cv2.MORPH_ERODE, cv2.MORPH_DILATE))
+    is_flat = (lowest == highest) & (between > 0)
+    return not is_flat.any() and not cv2.erode(between, np.ones((_BLURRED, _BLURRED), np.uint8)).any()
 
 
 def read_label_image(source: Path | bytes) -> LabelImage:
