@@ -90,13 +90,14 @@ class Instances:
         if own is None:
             report.skip("expression", "that is no text", where)
         key = id_key(entry.get("id"))
+        said = expressions.of_object.get(key, ()) if key is not None else ()
         mask, polygons = _shape(entry.get("segmentation"))
         return ImportedObject(
             where,
             mask=mask,
             polygons=polygons,
             box=_box(entry.get("bbox")),
-            expressions=[*(own or ()), *(expressions.of_object.get(key, ()) if key is not None else ())],
+            expressions=[*(own or ()), *(one for one in said if one not in (own or ()))],  # our exports have them in both files
             category=self._category(entry, where, report),
             original_id=entry.get("id"),
             category_id=entry.get("category_id"),

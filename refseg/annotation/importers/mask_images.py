@@ -32,6 +32,7 @@ FORMATS = ("PNG", "BMP", "TIFF", "GIF", "WEBP", "PPM", "JPEG")
 _SOFT = 5  # pixels; how wide soft edges are less than
 _BLURRED = 25  # the same for edges that are a gradient beyond doubt
 _GRADIENT = 12  # values of a gradient, at least
+_LEAST_LEVEL = 20  # grey levels that tell objects apart for the eye are not below
 _STEP = 0.3  # of the range of values, which a gradient does not leave out
 
 
@@ -145,7 +146,9 @@ def _are_edges(values: NDArray[np.float64], known: NDArray[np.float64]) -> bool:
         return bool(known[-2] > known[-1] / 8)
     if len(known) < _GRADIENT or (np.diff(known) > _STEP * known[-1]).any():
         return False
-    lowest, highest = (cv2.morphologyEx(values.astype(np.float32), one, np.ones((3, 3), np.uint8)) for one in (cv2.MORPH_ERODE, cv2.MORPH_DILATE))
+    lowest, highest = (
+        cv2.morphologyEx(values.astype(np.float32), one, np.ones((3, 3), np.uint8)) for one in (cv2.MORPH_ERODE, cv2.MORPH_DILATE)
+    )
     is_flat = (lowest == highest) & (between > 0)
     return not is_flat.any() and not cv2.erode(between, np.ones((_BLURRED, _BLURRED), np.uint8)).any()
 
@@ -180,6 +183,18 @@ def read_label_image(source: Path | bytes) -> LabelImage:
     else:
         rgb = np.asarray(image.convert("RGB"))
     return _numbers_of_colors(rgb)
+
+
+def object_numbers(numbers: Numbers) -> list[int]:
+    """The numbers of the objects of a label image (H, W), increasing.
+
+    255 is a border beside numbers that count from 1, as in VOC and DAVIS; beside grey levels such as 128, or beside
+    numbers above, it is an object.
+    """
+    known = [int(value) for value in np.unique(numbers) if value]
+    if len(known) > 1 and known[0] < _LEAST_LEVEL and known[-1] == VOC_VOID:
+        known.pop()
+    return known
 
 
 def _numbers_of_colors(rgb: NDArray[np.uint8]) -> LabelImage:

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-import numpy as np
-
-from refseg.annotation.importers.mask_images import LabelImage, read_binary_mask, read_label_image
+from refseg.annotation.importers.mask_images import LabelImage, object_numbers, read_binary_mask, read_label_image
 from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.session import ImportSession
 from refseg.annotation.importers.source import Source
@@ -30,7 +28,6 @@ _SPLIT_FOLDERS = {
     "test": "test",
 }
 MAX_NUMBERS = 500  # objects of one mask
-_LEAST_LEVEL = 20  # grey levels that tell objects apart for the eye are not below
 
 
 @dataclass(frozen=True)
@@ -136,15 +133,12 @@ def _one_or_several(file: str, source: Source, session: ImportSession) -> Iterat
 
 
 def _numbers(file: str, source: Source) -> tuple[LabelImage, list[int]] | None:
-    """The numbers of a mask of several objects; None if it is no such mask. 255 is a border beside numbers that count
-    from 1, as in VOC and DAVIS; beside grey levels such as 128 it is an object."""
+    """The numbers of a mask of several objects; None if it is no such mask."""
     try:
         image = read_label_image(source.path(file))
     except DataError:
         return None
-    known = [int(value) for value in np.unique(image.numbers) if value]
-    if known and known[0] < _LEAST_LEVEL:
-        known = [value for value in known if value != VOC_VOID]
+    known = object_numbers(image.numbers)
     has_background = bool((image.numbers == 0).any())
     return (image, known) if 0 < len(known) <= MAX_NUMBERS and (has_background or len(known) > 1) else None
 

@@ -15,7 +15,7 @@ from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.voc.label_map import LabelMap
 from refseg.annotation.importers.voc.layout import VocImage
 from refseg.annotation.importers.voc.xml import VocAnnotation, VocObject, report_dropped
-from refseg.annotation.layouts import UNNAMED, VOC_VOID
+from refseg.annotation.layouts import UNNAMED, VOC_VOID, label_map_name
 from refseg.data.masks import BoolMask, box_of
 from refseg.errors import DataError
 
@@ -103,14 +103,14 @@ def _class_objects(
         if name == BACKGROUND:
             continue
         category = _category(classes, number, name, labels, report, where)
-        same = [one for one in annotation.objects if one.name == name]
+        same = [one for one in annotation.objects if name is not None and _is_same(one.name, name)]
         used |= {one.where for one in same if len(same) == 1}
         report.alter("object", "of all pixels of a class, because no SegmentationObject separates them", where)
         yield ImportedObject(
             where,
             mask=classes.numbers == number,
             expressions=same[0].expressions if len(same) == 1 else (),
-            category=category,
+            category=same[0].name if same else category,
             category_id=None if classes.meaning == "order" else number,
         )
     for one in annotation.objects:
@@ -165,7 +165,12 @@ def _match(masks: Mapping[int, BoolMask], categories: Mapping[int, str], annotat
 
 
 def _agrees(category: str, one: VocObject) -> bool:
-    return not category or not one.name or category.casefold() == one.name.casefold()
+    return not category or not one.name or _is_same(category, one.name)
+
+
+def _is_same(category: str, other: str) -> bool:
+    """Whether two names are of one class, one of them perhaps from labelmap.txt, which holds no colons."""
+    return label_map_name(category).casefold() == label_map_name(other).casefold()
 
 
 def _holds(corners: Points | None, box: Sequence[int]) -> bool:
