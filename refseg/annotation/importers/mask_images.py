@@ -130,7 +130,8 @@ def _from_values(values: NDArray[np.float64]) -> BinaryMask:
         raise DataError("is empty" if known[0] == 0 else "has one value only")
     if len(known) == 2 and known[0] == 0:
         return BinaryMask(values > 0)
-    if len(known) > 2 and known[0] == 0 and known[-1] in (1, 255, 65535) and _are_edges(values, known):
+    is_soft = known[-1] in (1, 255, 65535) and _are_edges(values, known)
+    if len(known) > 2 and known[0] == 0 and (is_soft or _are_gradient(values, known)):
         return BinaryMask(values >= known[-1] / 2, "has soft edges; pixels of at least half the value count")
     if len(known) == 2 and known[-1] == 255:
         return BinaryMask(values == 255, "has another value than 0 beside 255; pixels of 255 count")
@@ -139,18 +140,22 @@ def _from_values(values: NDArray[np.float64]) -> BinaryMask:
 
 def _are_edges(values: NDArray[np.float64], known: NDArray[np.float64]) -> bool:
     """Whether values between the lowest and the highest are soft edges: thin, and not only small numbers, which would
-    be other objects. A gradient, as resizing and blurring make it, may be wider: it has many values from the lowest to
-    the highest, and no value of its own has an inside."""
-    between = ((values > known[0]) & (values < known[-1])).astype(np.uint8)
-    if not cv2.erode(between, np.ones((_SOFT, _SOFT), np.uint8)).any():
-        return bool(known[-2] > known[-1] / 8)
+    be other objects."""
+    between = (values > known[0]) & (values < known[-1])
+    is_thin = not cv2.erode(between.astype(np.uint8), np.ones((_SOFT, _SOFT), np.uint8)).any()
+    return is_thin and bool(known[-2] > known[-1] / 8)
+
+
+def _are_gradient(values: NDArray[np.float64], known: NDArray[np.float64]) -> bool:
+    """Whether values between the lowest and the highest are an edge as resizing and blurring make it, which may be
+    wider: many values without large steps, none of which fills an area of its own, as objects would."""
     if len(known) < _GRADIENT or (np.diff(known) > _STEP * known[-1]).any():
         return False
-    lowest, highest = (
-        cv2.morphologyEx(values.astype(np.float32), one, np.ones((3, 3), np.uint8)) for one in (cv2.MORPH_ERODE, cv2.MORPH_DILATE)
-    )
-    is_flat = (lowest == highest) & (between > 0)
-    return not is_flat.any() and not cv2.erode(between, np.ones((_BLURRED, _BLURRED), np.uint8)).any()
+    between = (values > known[0]) & (values < known[-1])
+    window, pixels = np.ones((3, 3), np.uint8), values.astype(np.float32)
+    is_flat = between & (cv2.erode(pixels, window) == cv2.dilate(pixels, window))
+    is_thin = not cv2.erode(between.astype(np.uint8), np.ones((_BLURRED, _BLURRED), np.uint8)).any()
+    return is_thin and not is_flat.any()
 
 
 def read_label_image(source: Path | bytes) -> LabelImage:
