@@ -153,7 +153,7 @@ def _is_told(layer: Layer) -> bool:
 
 
 def _sentences(layer: Layer) -> dict[str, str]:
-    """By their words, as the tokeniser reads them; those without any are left out."""
+    """By their words, as the tokenizer reads them; those without any are left out."""
     return {" ".join(words): text for text in layer.expressions if (words := words_of(text))}
 
 

@@ -21,7 +21,7 @@ from refseg.annotation.targets import Target, free_colour, layer_at, new_id
 from refseg.data.masks import BoolMask, decode_rle, encode_rle
 from refseg.errors import ConflictError, ProjectError
 from refseg.images import load_image
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 KEPT_BYTES = 128_000_000  # of the probability maps of the picture at hand; the last one is kept whatever its size
 

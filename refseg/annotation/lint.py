@@ -15,10 +15,10 @@ from refseg.annotation.sides import Extent, contradicts, said_side
 from refseg.annotation.store import Project
 from refseg.annotation.twins import SeenPictures
 from refseg.data.masks import BoolMask, box_of
-from refseg.data.store import PackedMask
+from refseg.data.scene_cache import PackedMask
 from refseg.errors import DataError, ImageError, ProjectError
 from refseg.language import words_of
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 Kind = Literal[
     "unreadable",
@@ -171,7 +171,7 @@ def _is_same(one: _Thing, other: _Thing) -> bool:
 
 
 def _said_twice(layers: Sequence[Layer], things: Sequence[_Thing]) -> Iterator[tuple[Kind, tuple[str, ...], str]]:
-    """Sentences, as the tokeniser reads them, that mean several things, or something that is there and is said not to be."""
+    """Sentences, as the tokenizer reads them, that mean several things, or something that is there and is said not to be."""
     meant: dict[str, list[_Thing]] = {}
     for thing in things:
         for said in {" ".join(words_of(text)): None for text in thing.layer.expressions if words_of(text)}:

@@ -54,7 +54,7 @@ def to_prediction(segmentation: "Segmentation", model: str) -> Proposal:
     return Proposal(
         mask=segmentation.mask(),
         probability=segmentation.probability,
-        doubt=segmentation.doubt,
+        doubt=segmentation.uncertainty,
         origin=origin_of(model, segmentation.threshold),
         absent=segmentation.absent,
         notes=tuple(notes),

@@ -7,7 +7,7 @@ import pytest
 
 from refseg.annotation.grabcut import cut_out, refine_with_clicks
 from refseg.errors import ProjectError
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 SHAPE = (120, 160)
 

@@ -7,7 +7,7 @@ from refseg.annotation.records import Layer
 from refseg.annotation.store import Entry, Project
 from refseg.data.masks import decode_rle
 from refseg.errors import DataError, RefsegError
-from refseg.pictures import grey_uri, jpeg_uri, reduced_image, reduced_map, view_size
+from refseg.image_encoding import gray_uri, jpeg_uri, reduced_image, reduced_map, view_size
 
 MAX_REPORTED = 5  # damaged records that are named
 
@@ -72,7 +72,7 @@ class EditorState:
                 changed[layer.id] = None
                 try:
                     if layer.mask is not None:
-                        changed[layer.id] = grey_uri(reduced_map(decode_rle(layer.mask)))
+                        changed[layer.id] = gray_uri(reduced_map(decode_rle(layer.mask)))
                 except DataError as error:
                     problems.append(
                         f"The mask of object {number} is damaged and not shown ({error})."
