@@ -118,6 +118,21 @@ def read_image_header(source: str | Path) -> ImageHeader:
     return ImageHeader(form, height, width, upright=orientation == 1, orientation=orientation)
 
 
+def check_whole(source: Path) -> None:
+    """Decode the pixels of a picture file, JPEGs at an eighth of their size. Raises ImageError if it is damaged or cut off."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with opened_image(source, source.name) as picture:
+                _check_pixels(*picture.size)
+                picture.draft("RGB", (picture.width // 8, picture.height // 8))
+                picture.load()
+    except ImageError:
+        raise
+    except Exception as error:  # a decoder raises whatever a damaged file makes it stumble over
+        raise ImageError(f"{source.name} is damaged or cut off: save it again as JPEG or PNG") from error
+
+
 def _known_formats() -> list[str]:
     """Formats of FORMATS that this build of Pillow can read."""
     Image.init()

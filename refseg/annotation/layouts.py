@@ -32,3 +32,8 @@ VOC_CLASSES = (
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
 VOC_VOID = 255  # border pixels that belong to no object
+
+
+def label_map_name(category: str) -> str:
+    """A category as labelmap.txt of Pascal VOC can hold it: colons separate its columns."""
+    return " ".join(category.replace(":", " ").split())

@@ -38,9 +38,11 @@ def run(arguments: argparse.Namespace) -> None:
     from refseg.annotation.exporters.options import ExportOptions, parse_splits
     from refseg.annotation.lint import lint, summary
     from refseg.annotation.store import Project
+    from refseg.commands.output import check_report_path
     from refseg.commands.progress import counting
     from refseg.video.formats import write_json
 
+    check_report_path(arguments.report)
     splits = parse_splits(arguments.splits) if arguments.splits is not None else {}
     options = ExportOptions(accepted_only=arguments.only == "accepted", splits=splits)
     project = Project.open(arguments.project)

@@ -26,9 +26,11 @@ def run(arguments: argparse.Namespace) -> None:
     from refseg.annotation.archives import unpacked
     from refseg.annotation.importers import import_from
     from refseg.annotation.store import PROJECT, Project
+    from refseg.commands.output import check_report_path
     from refseg.commands.progress import counting
     from refseg.video.formats import write_json
 
+    check_report_path(arguments.report)
     is_new = not (arguments.project / PROJECT).is_file()
     with counting("files unpacked") as unpacking, unpacked(arguments.input, unpacking) as folder, counting("images") as importing:
         project = Project.create(arguments.project) if is_new else Project.open(arguments.project)

@@ -48,3 +48,13 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
         except OSError:
             return
+
+
+def check_report_path(path: Path | None) -> None:
+    """Whether a report can be written, to be asked before the work that it is about. Raises InputError."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise InputError(f"the report {path} is a folder, expected a file: name another")
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent} for the report {path.name}: make it, or name another")

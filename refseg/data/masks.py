@@ -95,7 +95,9 @@ def decode_counts(counts: Sequence[int] | Counts, height: int, width: int) -> Bo
     if runs.ndim != 1 or runs.dtype.kind not in "iu":
         raise DataError(f"got run lengths of type {runs.dtype}, shape {runs.shape}, expected a flat list of integers: mend the annotation")
     pixels = height * width
-    if int(runs.min(initial=0)) < 0 or int(runs.max(initial=0)) > pixels or int(runs.sum()) != pixels:
+    if int(runs.min(initial=0)) < 0:
+        raise DataError(f"got a run length of {int(runs.min())}, expected non-negative integers: mend the annotation")
+    if int(runs.max(initial=0)) > pixels or int(runs.sum()) != pixels:
         raise DataError(f"got run lengths that add up to {int(runs.sum())}, expected {height} x {width} = {pixels}: mend the annotation")
     values = np.arange(runs.size) % 2 == 1
     flat = np.repeat(values, runs)

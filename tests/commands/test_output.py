@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from refseg.commands.output import output_folder
+from refseg.cli import main
+from refseg.commands.output import check_report_path, output_folder
 from refseg.errors import InputError
 
 
@@ -81,3 +82,16 @@ def test_unwritable_paths(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot write to"), output_folder(tmp_path / ("x" * 400), last=""):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("name", ["missing/report.json", "."])
+def test_a_report_that_cannot_be_written_is_told_before_the_work(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="report"):
+        check_report_path(tmp_path / name)
+    check_report_path(tmp_path / "report.json")
+    check_report_path(None)
+    arguments = ["--project", str(tmp_path / "project"), "--report", str(tmp_path / name)]
+    assert main(["import", "--input", str(tmp_path), *arguments]) == 2
+    assert not (tmp_path / "project").exists()
+    assert main(["export", "--format", "coco", "--output", str(tmp_path / "out"), *arguments]) == 2
+    assert not (tmp_path / "out").exists()

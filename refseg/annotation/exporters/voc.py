@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from refseg.annotation.exporters.images import Pictures, category_of, portable
 from refseg.annotation.exporters.session import DrawnObject, ExportSession, said
-from refseg.annotation.layouts import DEFAULT_SPLIT, UNNAMED_KEY, VOC_CLASSES, VOC_ROOT, VOC_VOID
+from refseg.annotation.layouts import DEFAULT_SPLIT, UNNAMED_KEY, VOC_CLASSES, VOC_ROOT, VOC_VOID, label_map_name
 from refseg.annotation.records import PictureRecord
 from refseg.data.masks import BoolMask, box_of
 from refseg.video.formats import davis_palette, palette_png
@@ -52,6 +52,9 @@ def export_voc(session: ExportSession) -> None:
         for task in ("Main", "Segmentation"):
             session.sink.write(f"{VOC_ROOT}ImageSets/{task}/{split}.txt", "".join(names).encode("utf-8"))
     session.sink.write(f"{VOC_ROOT}labelmap.txt", _label_map(classes).encode("utf-8"))
+    for name in classes:
+        if label_map_name(name) != name:
+            session.report.alter("category", "written without colons in labelmap.txt; the XML has its full name", name)
 
 
 def paint(session: ExportSession, record: PictureRecord, objects: Sequence[DrawnObject], limit: int = VOC_VOID - 1) -> NDArray[np.uint8]:
@@ -137,5 +140,5 @@ def _label_map(classes: dict[str, int]) -> str:
     for name, number in {"background": 0, **classes}.items():
         if number < VOC_VOID:
             red, green, blue = palette[3 * number : 3 * number + 3]
-            rows.append(f"{' '.join(name.replace(':', ' ').split())}:{red},{green},{blue}::")
+            rows.append(f"{label_map_name(name)}:{red},{green},{blue}::")
     return "\n".join(rows) + "\n"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from refseg.annotation.importers.coco_files import image_folders, instance_files, names_of, read_instance_files, split_of
+from refseg.annotation.importers.coco_files import image_folders, image_list_files, instance_files, names_of, read_instance_files, split_of
 from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.session import ImportSession
@@ -31,6 +31,8 @@ def read(source: Source, session: ImportSession) -> None:
     """All images of all instance files, each file being a split of its own. Raises DataError if there is none."""
     for instances in read_instances(source, session.report):
         add_images(source, session, instances)
+    for file in image_list_files(source):
+        session.report.skip("file", "with images, but without annotations", file)
 
 
 @dataclass
@@ -90,13 +92,14 @@ class Instances:
         if own is None:
             report.skip("expression", "that is no text", where)
         key = id_key(entry.get("id"))
+        said = expressions.of_object.get(key, ()) if key is not None else ()
         mask, polygons = _shape(entry.get("segmentation"))
         return ImportedObject(
             where,
             mask=mask,
             polygons=polygons,
             box=_box(entry.get("bbox")),
-            expressions=[*(own or ()), *(expressions.of_object.get(key, ()) if key is not None else ())],
+            expressions=[*(own or ()), *(one for one in said if one not in (own or ()))],  # our exports have them in both files
             category=self._category(entry, where, report),
             original_id=entry.get("id"),
             category_id=entry.get("category_id"),

@@ -15,9 +15,11 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from refseg.annotation.importers.reasons import reason_of
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.texts import read_json
+from refseg.errors import DataError
 
 _SPLIT_NAME = re.compile(r"(train|val|valid|validation|test|testing|training|trainval|minival|dev)([-_.]?\w+)?", re.IGNORECASE)
 _FILE_OF_SPLIT = re.compile(r"(?:instances|person_keypoints|annotations?|labels|coco)[-_.](.+)", re.IGNORECASE)
@@ -39,15 +41,28 @@ def instance_files(source: Source) -> list[str]:
     return [file for file in source.matching("*.json") if mentions(source, file, b'"images"', b'"annotations"')]
 
 
+def image_list_files(source: Source) -> list[str]:
+    """JSON files that list images as COCO does, but no annotations, by their text alone."""
+    found = [file for file in source.matching("*.json") if mentions(source, file, b'"images"', b'"file_name"')]
+    return [file for file in found if not mentions(source, file, b'"annotations"')]
+
+
 def read_instance_files(source: Source, files: list[str], report: ImportReport) -> dict[str, dict[str, Any]]:
     """Files -> values of those that hold instances.
 
-    Captions and panoptic segments are no instances, key points only if there is nothing else.
+    Captions and panoptic segments are no instances, key points only if there is nothing else. Files that are not valid
+    JSON are skipped and counted. Raises DataError if there is one, and no instances.
     """
+    damage: DataError | None = None
     found: dict[str, dict[str, Any]] = {}
     key_points: dict[str, dict[str, Any]] = {}
     for file in files:
-        values = read_json(source, file, report)
+        try:
+            values = read_json(source, file, report)
+        except DataError as error:
+            damage = damage or error
+            report.skip("file", reason_of(error, file), file)
+            continue
         kind = _kind(values)
         if kind == "instances":
             found[file] = values
@@ -55,6 +70,8 @@ def read_instance_files(source: Source, files: list[str], report: ImportReport) 
             key_points[file] = values
         elif kind:
             report.skip("file", f"with {kind} instead of objects", file)
+    if damage and not found and not key_points:
+        raise damage
     if not found:
         return key_points
     for file in key_points:

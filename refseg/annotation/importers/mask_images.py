@@ -30,6 +30,10 @@ Numbers = NDArray[np.int64]
 COVERS_ALL = "covers every pixel of the image"
 FORMATS = ("PNG", "BMP", "TIFF", "GIF", "WEBP", "PPM", "JPEG")
 _SOFT = 5  # pixels; how wide soft edges are less than
+_BLURRED = 25  # the same for edges that are a gradient beyond doubt
+_GRADIENT = 12  # values of a gradient, at least
+_LEAST_LEVEL = 20  # grey levels that tell objects apart for the eye are not below
+_STEP = 0.3  # of the range of values, which a gradient does not leave out
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,8 @@ def _from_values(values: NDArray[np.float64]) -> BinaryMask:
         raise DataError("is empty" if known[0] == 0 else "has one value only")
     if len(known) == 2 and known[0] == 0:
         return BinaryMask(values > 0)
-    if len(known) > 2 and known[0] == 0 and known[-1] in (1, 255, 65535) and _are_edges(values, known):
+    is_soft = known[-1] in (1, 255, 65535) and _are_edges(values, known)
+    if len(known) > 2 and known[0] == 0 and (is_soft or _are_gradient(values, known)):
         return BinaryMask(values >= known[-1] / 2, "has soft edges; pixels of at least half the value count")
     if len(known) == 2 and known[-1] == 255:
         return BinaryMask(values == 255, "has another value than 0 beside 255; pixels of 255 count")
@@ -139,6 +144,18 @@ def _are_edges(values: NDArray[np.float64], known: NDArray[np.float64]) -> bool:
     between = (values > known[0]) & (values < known[-1])
     is_thin = not cv2.erode(between.astype(np.uint8), np.ones((_SOFT, _SOFT), np.uint8)).any()
     return is_thin and bool(known[-2] > known[-1] / 8)
+
+
+def _are_gradient(values: NDArray[np.float64], known: NDArray[np.float64]) -> bool:
+    """Whether values between the lowest and the highest are an edge as resizing and blurring make it, which may be
+    wider: many values without large steps, none of which fills an area of its own, as objects would."""
+    if len(known) < _GRADIENT or (np.diff(known) > _STEP * known[-1]).any():
+        return False
+    between = (values > known[0]) & (values < known[-1])
+    window, pixels = np.ones((3, 3), np.uint8), values.astype(np.float32)
+    is_flat = between & (cv2.erode(pixels, window) == cv2.dilate(pixels, window))
+    is_thin = not cv2.erode(between.astype(np.uint8), np.ones((_BLURRED, _BLURRED), np.uint8)).any()
+    return is_thin and not is_flat.any()
 
 
 def read_label_image(source: Path | bytes) -> LabelImage:
@@ -171,6 +188,18 @@ def read_label_image(source: Path | bytes) -> LabelImage:
     else:
         rgb = np.asarray(image.convert("RGB"))
     return _numbers_of_colors(rgb)
+
+
+def object_numbers(numbers: Numbers) -> list[int]:
+    """The numbers of the objects of a label image (H, W), increasing.
+
+    255 is a border beside numbers that count from 1, as in VOC and DAVIS; beside grey levels such as 128, or beside
+    numbers above, it is an object.
+    """
+    known = [int(value) for value in np.unique(numbers) if value]
+    if len(known) > 1 and known[0] < _LEAST_LEVEL and known[-1] == VOC_VOID:
+        known.pop()
+    return known
 
 
 def _numbers_of_colors(rgb: NDArray[np.uint8]) -> LabelImage:

@@ -17,7 +17,7 @@ from refseg.annotation.progress import Progress, silent
 from refseg.annotation.records import MAX_TEXT, STATES, PictureRecord, State, is_text
 from refseg.annotation.store import Project
 from refseg.errors import DataError, ImageError
-from refseg.images import read_image_header
+from refseg.images import check_whole, read_image_header
 
 Objects = Callable[[int, int], Iterable[ImportedObject]]
 """The objects of an image, given the height and width in pixels of the image as it was annotated."""
@@ -66,6 +66,7 @@ class ImportSession:
         """
         try:
             header = read_image_header(path)
+            check_whole(path)  # an image that is cut off could be neither shown nor exported
         except (ImageError, OSError) as error:
             return self._skip("that cannot be read", where, error)
         try:

@@ -402,3 +402,31 @@ def test_names_that_would_control_a_terminal_are_escaped_in_the_report(tmp_path:
     lines = imported("coco", root)[1].summary()
     assert any("\\x1b[31m\\ud800\\n.jpg" in line for line in lines) and all(line.isprintable() for line in lines)
     json.dumps(lines, ensure_ascii=False).encode("utf-8")
+
+
+@pytest.mark.parametrize("broken", ["instances_test.json", "instances_val.json"])
+def test_a_damaged_file_among_others(broken: str, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    write_image(root / "images/a.jpg")
+    write_json(root / "annotations/instances_train.json", coco())
+    (root / "annotations" / broken).write_text('{"images": [], "annotations": [', encoding="utf-8")
+    project, report = imported(None, root)
+    assert len(records(project)) == 1 and report.skipped_count == 1
+    assert next(iter(report.skipped)) == ("file", "that is not valid JSON")
+
+
+def test_a_damaged_file_alone_is_named(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    write_image(root / "a.jpg")
+    (root / "x.json").write_text('{"images": [], "annotations": [', encoding="utf-8")
+    with pytest.raises(DataError, match=r"x\.json is not valid JSON"):
+        imported("coco", root)
+
+
+def test_a_list_of_images_without_annotations_is_counted(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    write_image(root / "images/a.jpg")
+    write_json(root / "annotations/instances_train.json", coco())
+    write_json(root / "annotations/image_info_test.json", {"images": [{"id": 5, "file_name": "t.jpg"}], "categories": []})
+    _, report = imported(None, root)
+    assert list(report.skipped) == [("file", "with images, but without annotations")]

@@ -6,10 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from refseg.annotation.importers import import_from
+from refseg.annotation.store import Project
 from refseg.errors import InputError
 from refseg.video.formats import davis_palette
 from tests.annotation.importers.data_sets import (
@@ -159,3 +163,21 @@ def test_damaged_data_sets(
         told = str(error)
     assert str(root) not in told, "no message names a folder of the server"
     assert "\n" not in told
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp", "tif", "gif"])
+def test_an_image_that_is_cut_off_is_skipped(suffix: str, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    root.mkdir()
+    noise = np.random.default_rng(1).integers(0, 256, (80, 120, 3), dtype=np.uint8)
+    for name in ("whole", "cut"):
+        Image.fromarray(noise).save(root / f"{name}.{suffix}")
+        shape = {"label": "mug", "points": [[30, 20], [70, 20], [70, 40], [30, 40]], "shape_type": "polygon"}
+        (root / f"{name}.json").write_text(json.dumps({"imagePath": f"{name}.{suffix}", "shapes": [shape]}), encoding="utf-8")
+    data = (root / f"cut.{suffix}").read_bytes()
+    (root / f"cut.{suffix}").write_bytes(data[: len(data) * 2 // 3])
+    project = Project.create(tmp_path / "project")
+    report = import_from(None, root, project)
+    assert [entry.name for entry in project.entries] == [f"whole.{suffix}"]
+    assert report.skipped["image", "that cannot be read"].count == 1
+    assert str(tmp_path) not in " ".join(report.summary())

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from refseg.annotation.importers.mask_images import read_binary_mask, read_label_image
+from refseg.annotation.importers.mask_images import object_numbers, read_binary_mask, read_label_image
 from refseg.errors import DataError
 from refseg.video.formats import davis_palette
 from tests.annotation.importers.data_sets import MUG, SPOON, area_mask, label_array
@@ -178,3 +178,31 @@ def test_a_palette_made_for_its_colors_is_read_by_them() -> None:
     numbers = read_label_image(encoded(image)).numbers
     assert len(np.unique(numbers)) == 3 and (numbers == 0).sum() == (labels == 0).sum()
     assert len(np.unique(numbers[MUG])) == len(np.unique(numbers[SPOON])) == 1
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_an_enlarged_mask_is_one_object_with_soft_edges(factor: int) -> None:
+    image = Image.fromarray(MASK.astype(np.uint8) * 255)
+    small = image.resize((image.width // factor, image.height // factor), Image.Resampling.BILINEAR)
+    found = read_binary_mask(encoded(small.resize(image.size, Image.Resampling.BICUBIC)))
+    assert "soft edges" in found.note
+    assert (found.pixels & MASK).sum() > 0.7 * (found.pixels | MASK).sum()
+
+
+@given(st.lists(st.integers(1, 254), min_size=12, max_size=40, unique=True))
+def test_many_small_objects_are_not_soft_edges(numbers: list[int]) -> None:
+    labels = np.zeros((40, 200), np.uint8)
+    for place, number in enumerate(sorted(numbers)):
+        labels[2:6, 4 * place + 2 : 4 * place + 6] = number
+    labels[20:30, 20:40] = 255
+    labels[32:38, 20:40] = numbers[0]
+    with pytest.raises(DataError):
+        read_binary_mask(encoded(Image.fromarray(labels)))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([0, 128, 255], [128, 255]), ([0, 1, 2, 255], [1, 2]), ([0, 255], [255]), ([0, 1, 255, 300], [1, 255, 300]), ([0], [])],
+)
+def test_255_is_a_border_beside_small_numbers_only(values: list[int], expected: list[int]) -> None:
+    assert object_numbers(np.array([values])) == expected

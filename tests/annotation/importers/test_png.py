@@ -202,3 +202,23 @@ def test_what_has_no_masks_is_refused(root: Path, tmp_path: Path) -> None:
             write_text(root / "masks.json", content)
         with pytest.raises(DataError, match="choose another format"):
             import_from("png", root, Project.create(tmp_path / f"p{content}"))
+
+
+def test_two_grey_levels_are_two_objects(root: Path) -> None:
+    write_array(root / "masks/a.png", label_array(mug=128, spoon=255))
+    assert [layer.original_id for layer in read_data_set(None, root).record.layers] == [128, 255]
+
+
+def test_what_a_border_covers_is_reported(root: Path) -> None:
+    labels = label_array()
+    labels[0, :40] = 255
+    write_array(root / "masks/a.png", labels)
+    found = read_data_set(None, root)
+    assert len(found.record.layers) == 2
+    assert found.altered()["mask file without its pixels of 255, which are a border or left open"] == 1
+
+
+def test_a_mask_of_another_name_is_told(root: Path) -> None:
+    write_array(root / "masks/b.png", MASK)
+    found = read_data_set(None, root)
+    assert any("of another name than the only image" in reason for reason in found.altered())

@@ -509,3 +509,37 @@ def test_a_standard_color_that_is_not_in_the_label_map_is_not_named_by_it(root: 
     write_array(root / "SegmentationClass/a.png", standard(label_array()))
     write_text(root / "labelmap.txt", LABEL_MAP)
     assert [layer.category for layer in read_data_set("voc", root).layers] == ["1", "2"]
+
+
+def write_masks(root: Path, names: tuple[str, str] | None, classes: tuple[int, int], label_map: str = "") -> Imported:
+    write_image(root / "JPEGImages/a.jpg")
+    write_array(root / "SegmentationObject/a.png", label_array(), davis_palette())
+    write_array(root / "SegmentationClass/a.png", label_array(mug=classes[0], spoon=classes[1]), davis_palette())
+    if names is not None:
+        boxes = zip(names, (MUG_BOX, SPOON_BOX), strict=True)
+        objects = [xml_object(name, box, "<expression>it</expression>") for name, box in boxes]
+        write_text(root / "Annotations/a.xml", xml(*objects))
+    if label_map:
+        write_text(root / "labelmap.txt", label_map)
+    return read_data_set("voc", root)
+
+
+@pytest.mark.parametrize("classes", [(5, 6), (1, 200)])
+def test_own_classes_without_a_label_map_are_those_of_the_xml(classes: tuple[int, int], tmp_path: Path) -> None:
+    found = write_masks(tmp_path / "data", ("mug", "spoon"), classes)
+    assert found.areas == [("mug", 800), ("spoon", 600)] and not found.report.skipped and not found.report.altered
+    assert found.record.state == "accepted"
+
+
+def test_vocs_own_names_without_a_label_map(tmp_path: Path) -> None:
+    found = write_masks(tmp_path / "xml", ("bottle", "bus"), (5, 6))
+    assert found.areas == [("bottle", 800), ("bus", 600)] and not found.report.altered
+    found = write_masks(tmp_path / "masks", None, (5, 6))
+    assert found.areas == [("bottle", 800), ("bus", 600)]
+    assert found.altered() == {"object named by Pascal VOC's own classes, because there is no labelmap.txt": 2}
+
+
+def test_names_with_colons_which_a_label_map_cannot_hold(tmp_path: Path) -> None:
+    label_map = "background:0,0,0::\nmug big:128,0,0::\nspoon:0,128,0::\n"
+    found = write_masks(tmp_path / "data", ("mug: big", "spoon"), (1, 2), label_map)
+    assert found.areas == [("mug: big", 800), ("spoon", 600)] and not found.report.skipped

@@ -496,3 +496,19 @@ def test_boxes_have_the_pixels_whose_centers_they_hold(x: float, y: float, width
     corners = parse_line(["0", *map(json.dumps, (x, y, width, height))]).points
     assert corners.min(axis=0) == pytest.approx([x - width / 2, y - height / 2], abs=1e-9)
     assert corners.max(axis=0) == pytest.approx([x + width / 2, y + height / 2], abs=1e-9)
+
+
+@pytest.mark.parametrize("line", ["nan 0.5 0.5 0.2 0.2", "mug 0.5 0.5 0.2 0.2", "0 nan 0.5 0.2 0.2", "# by hand", "1e400 0 0 0 0"])
+def test_the_format_is_guessed_in_spite_of_a_bad_first_line(line: str, tmp_path: Path) -> None:
+    root = write(tmp_path / "data", {"images/a.jpg": None, "labels/a.txt": f"{line}\n1 {SPOON_BOX}\n"})
+    found = read_data_set(None, root)
+    assert found.report.format == "yolo" and len(found.record.layers) == 1 and found.report.skipped_count == 1
+
+
+def test_the_format_is_guessed_without_objects(tmp_path: Path) -> None:
+    files: dict[str, Any] = {"images/a.jpg": None, "labels/a.txt": ""}
+    with pytest.raises(DataError, match="not recognized"):
+        detect_format(Source(write(tmp_path / "nothing", files)))
+    assert detect_format(Source(write(tmp_path / "data", {**files, "data.yaml": "train: images\nnames: [mug]\n"}))) == "yolo"
+    many = {name: content for n in range(30) for name, content in ((f"images/{n:02}.jpg", None), (f"labels/{n:02}.txt", ""))}
+    assert detect_format(Source(write(tmp_path / "many", {**many, "labels/29.txt": BOXES}))) == "yolo"

@@ -15,7 +15,7 @@ from refseg.annotation.importers.datasets.cells import box_corners, is_image
 from refseg.annotation.importers.datasets.columns import RowContent, RowObject
 from refseg.annotation.importers.datasets.images import ImageFiles
 from refseg.annotation.importers.datasets.tables import ClassNames, Table
-from refseg.annotation.importers.mask_images import read_binary_mask, read_label_image
+from refseg.annotation.importers.mask_images import object_numbers, read_binary_mask, read_label_image
 from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.values import id_key, numbers, whole
@@ -109,10 +109,9 @@ def _of_label_image(source: Any, common: ImportedObject, report: ImportReport) -
     except DataError as error:
         yield replace(common, problem=f"whose mask image {str(error).split(':', 1)[0]}")
         return
-    found = [number for number in np.unique(labels).tolist() if number]
-    if len(found) > 1 and VOC_VOID in found:
+    found = object_numbers(labels)
+    if VOC_VOID not in found and (labels == VOC_VOID).any():
         report.skip("object", f"number {VOC_VOID} in a mask image, the border of other objects", common.where)
-        found.remove(VOC_VOID)
     if not found:
         yield replace(common, problem="whose mask image is empty")
     for number in found:

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-import numpy as np
-
-from refseg.annotation.importers.mask_images import LabelImage, read_binary_mask, read_label_image
+from refseg.annotation.importers.mask_images import LabelImage, object_numbers, read_binary_mask, read_label_image
 from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.session import ImportSession
 from refseg.annotation.importers.source import Source
@@ -34,11 +32,16 @@ MAX_NUMBERS = 500  # objects of one mask
 
 @dataclass(frozen=True)
 class Pair:
-    """An image and its masks; is_folder: whether each mask is an object, as in masks/NAME/*.png."""
+    """An image and its masks.
+
+    is_folder: whether each mask is an object, as in masks/NAME/*.png.  is_guess: whether they have other names than
+    the image and belong to it only because there is no other.
+    """
 
     image: str
     masks: tuple[str, ...]
     is_folder: bool = False
+    is_guess: bool = False
 
 
 def find_pairs(source: Source) -> list[Pair]:
@@ -59,11 +62,13 @@ def find_pairs(source: Source) -> list[Pair]:
         name = place.with_suffix("").as_posix()
         single = [found for ending in _MASK_ENDINGS for found in by_key.get(_key(f"{name}{ending}"), [])]
         several = [found for one in (name, place.as_posix()) for found in by_key.get(f"{_key(one)}/", [])]
+        is_guess = False
         if not single and not several and neighbors[PurePosixPath(image).parent] == 1 and _is_in(image, IMAGE_FOLDERS):
             several = by_key.get(
                 f"{_key(place.parent.as_posix())}/", []
             )  # the only image of a folder for itself, as in ID/images and ID/masks
-        pairs.append(Pair(image, tuple(single or several), is_folder=not single and bool(several)))
+            is_guess = place.parent == PurePosixPath()  # without the folder ID, one file more would change it
+        pairs.append(Pair(image, tuple(single or several), not single and bool(several), is_guess))
     return pairs if any(pair.masks for pair in pairs) else []
 
 
@@ -82,6 +87,8 @@ def read_pairs(pairs: list[Pair], source: Source, session: ImportSession) -> Non
 def _add(pair: Pair, source: Source, session: ImportSession) -> None:
     def objects(height: int, width: int) -> Iterator[ImportedObject]:
         for file in pair.masks:
+            if pair.is_guess:
+                session.report.alter("mask file", f"of another name than the only image, {pair.image}, to which it was given", file)
             yield from _single(file, source, session) if pair.is_folder else _one_or_several(file, source, session)
 
     split = next(
@@ -118,19 +125,20 @@ def _one_or_several(file: str, source: Source, session: ImportSession) -> Iterat
         return
     image, known = numbers
     session.report.alter("mask file", "read as one object for each of its values", file)
+    if VOC_VOID not in known and (image.numbers == VOC_VOID).any():
+        session.report.alter("mask file", "without its pixels of 255, which are a border or left open", file)
     for number in known:
         own_id = image.text(number) if image.meaning == "order" else number
         yield ImportedObject(f"{file}: {image.text(number)}", mask=image.numbers == number, original_id=own_id)
 
 
 def _numbers(file: str, source: Source) -> tuple[LabelImage, list[int]] | None:
-    """The numbers of a mask of several objects; None if it is no such mask. 255 is a border if there are others, as in
-    VOC and DAVIS."""
+    """The numbers of a mask of several objects; None if it is no such mask."""
     try:
         image = read_label_image(source.path(file))
     except DataError:
         return None
-    known = [int(value) for value in np.unique(image.numbers) if value not in (0, VOC_VOID)]
+    known = object_numbers(image.numbers)
     has_background = bool((image.numbers == 0).any())
     return (image, known) if 0 < len(known) <= MAX_NUMBERS and (has_background or len(known) > 1) else None
 

@@ -52,7 +52,8 @@ def read(source: Source, session: ImportSession) -> None:
         )
     annotations = {image.xml: _annotation(source, image.xml, session) for _, image in images if image.xml}
     edges = any(one.has_edges for one in annotations.values() if one is not None)
-    label_maps = {root.folder: read_label_map(source, root.folder, session.report) for root in roots}
+    categories = {one.name for annotation in annotations.values() if annotation for one in annotation.objects if one.name}
+    label_maps = {root.folder: read_label_map(source, root.folder, session.report).checked(categories) for root in roots}
     for root, image in followed(images, session.progress):
         annotation = annotations.get(image.xml) or VocAnnotation()
         _add(source, session, image, replace(annotation, has_edges=edges), label_maps[root.folder])

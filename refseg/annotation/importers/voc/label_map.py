@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -21,10 +21,12 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class LabelMap:
-    """names: by their numbers.  colors: names by RGB, where the file gives colors."""
+    """names: by their numbers.  colors: names by RGB, where the file gives colors.  is_assumed: whether the names are
+    VOC's own only because nothing in the data set says otherwise."""
 
     names: Mapping[int, str] = field(default_factory=lambda: dict(enumerate(("background", *VOC_CLASSES))))
     colors: Mapping[Color, str] = field(default_factory=dict)
+    is_assumed: bool = False
 
     def name(self, image: LabelImage, number: int) -> str | None:
         """The name of the class that has a number in a mask; None for a class without a name."""
@@ -33,6 +35,14 @@ class LabelMap:
             return self.colors[color]
         has_meaning = image.meaning == "file" or (image.meaning == "palette" and not self.colors)
         return self.names.get(number) if has_meaning else None
+
+    def checked(self, categories: Collection[str]) -> LabelMap:
+        """The map, given the names of all objects in XML files: VOC's own classes are right if all of these are among
+        them, and wrong if others are."""
+        if not self.is_assumed or not categories:
+            return self
+        is_voc = {name.casefold() for name in categories} <= {name.casefold() for name in VOC_CLASSES}
+        return replace(self, is_assumed=False) if is_voc else LabelMap({}, {})
 
 
 def read_label_map(source: Source, folder: str, report: ImportReport) -> LabelMap:
@@ -48,7 +58,7 @@ def read_label_map(source: Source, folder: str, report: ImportReport) -> LabelMa
                 continue
             if found is not None:
                 return found
-    return LabelMap()
+    return LabelMap(is_assumed=True)
 
 
 def _is_above(file: str, folder: str) -> bool:

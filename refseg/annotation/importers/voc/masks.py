@@ -15,7 +15,7 @@ from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.voc.label_map import LabelMap
 from refseg.annotation.importers.voc.layout import VocImage
 from refseg.annotation.importers.voc.xml import VocAnnotation, VocObject, report_dropped
-from refseg.annotation.layouts import UNNAMED, VOC_VOID
+from refseg.annotation.layouts import UNNAMED, VOC_VOID, label_map_name
 from refseg.data.masks import BoolMask, box_of
 from refseg.errors import DataError
 
@@ -68,19 +68,23 @@ def _numbered_objects(
     if classes is not None and classes.numbers.shape != objects.numbers.shape:
         report.skip("mask file", "of classes of another size than that of objects", file)
         classes = None
-    categories = {number: _category(mask, classes, labels, report, f"{file}: {number}") for number, mask in masks.items()}
-    matched = _match(masks, categories, annotation)
+    numbers = {number: _class_number(mask, classes) for number, mask in masks.items()}
+    names = {number: labels.name(classes, of) if classes is not None and of else None for number, of in numbers.items()}
+    matched = _match(masks, {number: name or "" for number, name in names.items()}, annotation)
     for number, mask in masks.items():
         position = matched.get(number)
         known = annotation.objects[position] if position is not None else VocObject(f"{file}: {number}")
         report_dropped(known, report)
-        if classes is None and position is None:
+        category = known.name
+        if position is None and classes is not None and numbers[number]:
+            category = _category(classes, numbers[number], names[number], labels, report, known.where)
+        elif position is None:
             report.alter("object", "without a category: neither SegmentationClass nor the XML has one", known.where)
         yield ImportedObject(
             known.where,
             mask=mask,
             expressions=known.expressions,
-            category=known.name if position is not None else categories[number],
+            category=category,
             original_id=None if objects.meaning == "order" else number,
         )
     for position, one in enumerate(annotation.objects):
@@ -98,16 +102,15 @@ def _class_objects(
         where = f"{file}: class {classes.text(number) if name is None else name}"
         if name == BACKGROUND:
             continue
-        if name is None:
-            report.alter("object", "of a class without a name, named by its number or color", where)
-        same = [one for one in annotation.objects if one.name == name]
+        category = _category(classes, number, name, labels, report, where)
+        same = [one for one in annotation.objects if name is not None and _is_same(one.name, name)]
         used |= {one.where for one in same if len(same) == 1}
         report.alter("object", "of all pixels of a class, because no SegmentationObject separates them", where)
         yield ImportedObject(
             where,
             mask=classes.numbers == number,
             expressions=same[0].expressions if len(same) == 1 else (),
-            category=_named(classes.text(number) if name is None else name),
+            category=same[0].name if same else category,
             category_id=None if classes.meaning == "order" else number,
         )
     for one in annotation.objects:
@@ -115,20 +118,21 @@ def _class_objects(
             yield ImportedObject(one.where, problem="of the XML that no mask separates from others of its class")
 
 
-def _category(mask: BoolMask, classes: LabelImage | None, labels: LabelMap, report: ImportReport, where: str) -> str:
-    """The class of most pixels of an object; "" where there are no classes."""
+def _class_number(mask: BoolMask, classes: LabelImage | None) -> int:
+    """The class of most pixels of an object; 0 where there is none."""
     if classes is None:
-        return ""
+        return 0
     values, counts = np.unique(classes.numbers[mask], return_counts=True)
     pairs = zip(counts.tolist(), values.tolist(), strict=True)
-    usable = [(count, value) for count, value in pairs if value not in (0, VOC_VOID)]
-    if not usable:
-        report.alter("object", "without a category, because SegmentationClass has none at its place", where)
-        return ""
-    number = max(usable)[1]
-    name = labels.name(classes, number)
+    return max(((count, value) for count, value in pairs if value not in (0, VOC_VOID)), default=(0, 0))[1]
+
+
+def _category(classes: LabelImage, number: int, name: str | None, labels: LabelMap, report: ImportReport, where: str) -> str:
+    """The name of a class, or what stands for it."""
     if name is None:
         report.alter("object", "of a class without a name, named by its number or color", where)
+    elif labels.is_assumed:
+        report.alter("object", "named by Pascal VOC's own classes, because there is no labelmap.txt", where)
     return _named(classes.text(number) if name is None else name)
 
 
@@ -161,7 +165,12 @@ def _match(masks: Mapping[int, BoolMask], categories: Mapping[int, str], annotat
 
 
 def _agrees(category: str, one: VocObject) -> bool:
-    return not category or not one.name or category.casefold() == one.name.casefold()
+    return not category or not one.name or _is_same(category, one.name)
+
+
+def _is_same(category: str, other: str) -> bool:
+    """Whether two names are of one class, one of them perhaps from labelmap.txt, which holds no colons."""
+    return label_map_name(category).casefold() == label_map_name(other).casefold()
 
 
 def _holds(corners: Points | None, box: Sequence[int]) -> bool:

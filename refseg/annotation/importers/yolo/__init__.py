@@ -23,20 +23,20 @@ from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.texts import read_json, read_text
 from refseg.annotation.importers.values import texts
 from refseg.annotation.importers.yolo.classes import ClassNames, read_class_names
-from refseg.annotation.importers.yolo.images import LabeledImage, find_images, has_label_lines, label_files
+from refseg.annotation.importers.yolo.images import LabeledImage, find_images, has_label_lines, label_files, names_splits
 from refseg.annotation.importers.yolo.lines import KeypointShape, parse_line, pose_shape
 from refseg.annotation.layouts import UNNAMED_KEY, YOLO_EXPRESSIONS
 from refseg.annotation.progress import followed
 from refseg.errors import DataError
 
-_PROBED_LABELS = 20
+_PROBED_LABELS = 200  # many images of a data set can be without objects: their files are empty
 
 
 def detect(source: Source) -> bool:
-    """Whether there are images, and label files of which one of the first has lines of numbers."""
+    """Whether there are images, and a data.yaml or label files of which one of the first has a line of numbers."""
     if not source.images():
         return False
-    if any(source.matching(name) for name in ("obj.data", "obj.names")):
+    if any(source.matching(name) for name in ("obj.data", "obj.names")) or names_splits(source):
         return True
     return any(has_label_lines(source, file) for file in label_files(source)[:_PROBED_LABELS])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -62,6 +62,15 @@ def find_images(source: Source, report: ImportReport) -> list[LabeledImage]:
     return found
 
 
+def names_splits(source: Source) -> bool:
+    """Whether a YAML file names classes and where the images of a split are."""
+    for file in yaml_files(source):
+        values = read_yaml(source, file, ImportReport())
+        if values is not None and "names" in values and {"train", "val", "test"} & set(values):
+            return True
+    return False
+
+
 def label_files(source: Source) -> list[str]:
     """Text files that may hold labels, by their names."""
     return [
@@ -72,12 +81,14 @@ def label_files(source: Source) -> list[str]:
 
 
 def has_label_lines(source: Source, file: str) -> bool:
-    """Whether the first line that is not blank is a class and a box or polygon."""
-    lines = (line.split() for line in head(source, file, 4096).splitlines())
-    words = next((words for words in lines if words), [])
+    """Whether one of the first lines is a class and a box or polygon: a bad line among them does not make it another file."""
+    return any(_is_label_line(line.split()) for line in head(source, file, 4096).splitlines())
+
+
+def _is_label_line(words: Sequence[str]) -> bool:
     try:
         return len(words) >= 5 and float(words[0]).is_integer() and all(abs(float(word)) < 1e6 for word in words[1:5])
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
 
 
