@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from refseg.annotation.export_output import open_output, write_json
 from refseg.annotation.exporters.report import ExportReport
 from refseg.annotation.layouts import UNNAMED
-from refseg.annotation.records import Layer, PictureRecord
-from refseg.annotation.sinks import open_sink, write_json
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import AnnotatedImage, Annotation
 from refseg.data.masks import BoolMask, encode_rle
 from refseg.errors import DataError, ProjectError
 from refseg.language import words_of
@@ -30,17 +30,21 @@ def export_accepted(project: Project, folder: Path, progress: Callable[[int, int
 
     Returned is what was written and what was left out: images that are not accepted, and damaged records.
 
-    Sentences that mean several things of a picture mean all of them together; those of absent things mean nothing; those without a word are left out.
+    Sentences that mean several things of a picture mean all of them together; those of no_target things mean nothing; those without a word are left out.
     The frames of one clip are all in one split. progress(done, pictures) is called after each. Raises ProjectError where fewer than `LEAST` accepted
     pictures have a mask and a sentence, where all of these are frames of one clip, or a mask cannot be read, ImageError where a picture is gone.
     """
     report = ExportReport("refcoco")
     for name, reason in project.damaged.items():
         report.skip("image", "its record is damaged", f"{name}: {reason}")
-    names = [entry.name for entry in project.entries if entry.state == "accepted"]
-    if others := len(project.entries) - len(names):
+    names = [entry.name for entry in project.summaries if entry.state == "accepted"]
+    if others := len(project.summaries) - len(names):
         report.skip("image", "not accepted", count=others)
-    told = [(_group(record), record.split) for record in map(project.record, names) if any(_is_told(layer) for layer in record.layers)]
+    told = [
+        (_group(record), record.split)
+        for record in map(project.record, names)
+        if any(_is_told(annotation) for annotation in record.annotations)
+    ]
     if len(told) < LEAST:
         raise ProjectError(
             f"{project.folder} has {len(told)} accepted pictures with a mask and a sentence, expected at least {LEAST}, to train on and to measure "
@@ -53,15 +57,15 @@ def export_accepted(project: Project, folder: Path, progress: Callable[[int, int
             f"one clip are too much alike to be trained on and measured with: accept something else, too"
         )
     back, values = held_back(groups), _Values()
-    with open_sink(folder) as sink:
+    with open_output(folder) as output:
         for done, name in enumerate(names, start=1):
             record = project.record(name)
-            values.add_picture(record, "val" if _group(record) in back else "train")
-            sink.copy(f"images/{name}", project.picture_path(record))
+            values.add_image(record, "val" if _group(record) in back else "train")
+            output.copy(f"images/{name}", project.image_path(record))
             if progress is not None:
                 progress(done, len(names))
-        write_json(sink, "instances.json", values.instances())
-        write_json(sink, "expressions.json", values.refs)
+        write_json(output, "instances.json", values.instances())
+        write_json(output, "expressions.json", values.refs)
     report.images, report.objects = (
         len(values.images),
         sum(row["category_id"] != values.categories.get(SEVERAL) for row in values.annotations),
@@ -85,7 +89,7 @@ def held_back(splits: Mapping[str, str]) -> frozenset[str]:
     return frozenset(sorted(splits, key=lambda name: (place[name], name))[:count])
 
 
-def _group(record: PictureRecord) -> str:
+def _group(record: AnnotatedImage) -> str:
     """What a picture is held back with: its clip, as the frames of one hardly differ; itself where it is no frame."""
     return record.clip or record.name
 
@@ -108,26 +112,32 @@ class _Values:
     refs: list[dict[str, Any]] = field(default_factory=list)
     categories: dict[str, int] = field(default_factory=dict)
 
-    def add_picture(self, record: PictureRecord, split: str) -> None:
+    def add_image(self, record: AnnotatedImage, split: str) -> None:
         """A picture, what is drawn in it and what is said of it."""
         number = len(self.images) + 1
         self.images.append({"id": number, "file_name": record.name, "width": record.width, "height": record.height, "split": split})
-        masks = {layer.id: mask for layer in record.layers if (mask := _mask(record, layer)) is not None}
-        wording = {said: text for layer in record.layers for said, text in _sentences(layer).items()}
-        meant: dict[str, tuple[str, ...]] = {}  # words -> ids of the layers
-        for layer in record.layers:
-            for said in _sentences(layer) if layer.id in masks else ():
-                meant[said] = (*meant.get(said, ()), layer.id)
-        for layer in record.layers:
-            if layer.id in masks:
-                alone = [wording[said] for said, ids in meant.items() if ids == (layer.id,)]
-                self._add_thing(masks[layer.id], layer.category or UNNAMED, alone)
+        masks = {annotation.id: mask for annotation in record.annotations if (mask := _mask(record, annotation)) is not None}
+        wording = {said: text for annotation in record.annotations for said, text in _sentences(annotation).items()}
+        meant: dict[str, tuple[str, ...]] = {}  # words -> ids of the annotations
+        for annotation in record.annotations:
+            for said in _sentences(annotation) if annotation.id in masks else ():
+                meant[said] = (*meant.get(said, ()), annotation.id)
+        for annotation in record.annotations:
+            if annotation.id in masks:
+                alone = [wording[said] for said, ids in meant.items() if ids == (annotation.id,)]
+                self._add_thing(masks[annotation.id], annotation.category or UNNAMED, alone)
         for several in dict.fromkeys(ids for ids in meant.values() if len(ids) > 1):
             together: BoolMask = np.logical_or.reduce([masks[id_] for id_ in several])
             self._add_thing(together, SEVERAL, [wording[said] for said, ids in meant.items() if ids == several])
-        absent = {said: text for layer in record.layers if layer.absent for said, text in _sentences(layer).items() if said not in meant}
-        if absent:
-            self._say(list(absent.values()), no_target=True)
+        no_target = {
+            said: text
+            for annotation in record.annotations
+            if annotation.no_target
+            for said, text in _sentences(annotation).items()
+            if said not in meant
+        }
+        if no_target:
+            self._say(list(no_target.values()), no_target=True)
 
     def _add_thing(self, mask: BoolMask, category: str, sentences: Sequence[str]) -> None:
         number = len(self.annotations) + 1
@@ -148,21 +158,21 @@ class _Values:
         return {"images": self.images, "annotations": self.annotations, "categories": categories}
 
 
-def _is_told(layer: Layer) -> bool:
-    return layer.mask is not None and not layer.absent and bool(_sentences(layer))
+def _is_told(annotation: Annotation) -> bool:
+    return annotation.mask is not None and not annotation.no_target and bool(_sentences(annotation))
 
 
-def _sentences(layer: Layer) -> dict[str, str]:
+def _sentences(annotation: Annotation) -> dict[str, str]:
     """By their words, as the tokeniser reads them; those without any are left out."""
-    return {" ".join(words): text for text in layer.expressions if (words := words_of(text))}
+    return {" ".join(words): text for text in annotation.expressions if (words := words_of(text))}
 
 
-def _mask(record: PictureRecord, layer: Layer) -> BoolMask | None:
+def _mask(record: AnnotatedImage, annotation: Annotation) -> BoolMask | None:
     """What is drawn, None for nothing."""
-    if layer.absent:
+    if annotation.no_target:
         return None
     try:
-        mask = layer.pixels()
+        mask = annotation.decode_mask()
     except DataError as error:
         raise ProjectError(f"a mask of {record.name} is damaged: {error}") from error
     return mask if mask is not None and mask.any() else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from refseg.annotation.records import PictureRecord, same_work
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import AnnotatedImage, has_same_content
 from refseg.errors import ConflictError, ProjectError
 
 LIMIT = 200
@@ -16,7 +16,7 @@ LIMIT = 200
 class Step:
     """One thing that was done: (before, after) of every picture that it changed; records share what they have in common, so a step is small."""
 
-    changes: tuple[tuple[PictureRecord, PictureRecord], ...]
+    changes: tuple[tuple[AnnotatedImage, AnnotatedImage], ...]
 
     def without(self, names: Sequence[str]) -> Step:
         """The step less what it did to some pictures."""
@@ -24,7 +24,7 @@ class Step:
 
 
 class History:
-    """Steps done and steps undone, at one desk; the oldest are forgotten beyond `LIMIT`.
+    """Steps done and steps undone, at one editor; the oldest are forgotten beyond `LIMIT`.
 
     A step is taken back from pictures only that are as it left them, whoever has saved them since: what it does not know of is never overwritten.
     """
@@ -50,7 +50,7 @@ class History:
         del self._done[: -self._limit]
         self._undone.clear()
 
-    def undo(self) -> Sequence[PictureRecord]:
+    def undo(self) -> Sequence[AnnotatedImage]:
         """Takes the last step back, all of it or nothing; returns its pictures as they are now, none where there is no step. Pictures that are no longer
         in the project are left out. Raises ConflictError where one is not as the step left it; what was done to that one is forgotten then."""
         step = self._last(self._done)
@@ -60,7 +60,7 @@ class History:
         self._undone.append(self._done.pop())
         return restored
 
-    def redo(self) -> Sequence[PictureRecord]:
+    def redo(self) -> Sequence[AnnotatedImage]:
         """Does the step again that was taken back last; returns and raises what `undo` does."""
         step = self._last(self._undone)
         if step is None:
@@ -69,7 +69,7 @@ class History:
         self._done.append(self._undone.pop())
         return restored
 
-    def stands(self, left: PictureRecord) -> bool:
+    def stands(self, left: AnnotatedImage) -> bool:
         """Whether a picture is as it was left, so that a step that ends there can be taken back."""
         return self._present(left) is not None
 
@@ -87,7 +87,7 @@ class History:
             self.forget(*gone)
         return None
 
-    def _changed(self, changes: Sequence[tuple[PictureRecord, PictureRecord]]) -> Sequence[PictureRecord]:
+    def _changed(self, changes: Sequence[tuple[AnnotatedImage, AnnotatedImage]]) -> Sequence[AnnotatedImage]:
         """Each picture from what it must be now to what it shall be."""
         present = {left.name: self._present(left) for left, _ in changes}
         others = [name for name, record in present.items() if record is None]
@@ -102,10 +102,10 @@ class History:
             [replace(wanted, revision=record.revision) for _, wanted in changes if (record := present[wanted.name])]
         )
 
-    def _present(self, left: PictureRecord) -> PictureRecord | None:
+    def _present(self, left: AnnotatedImage) -> AnnotatedImage | None:
         """The picture as it is on disk; None where it is not as it was left."""
         try:
             present = self._project.record(left.name)
         except ProjectError:  # gone at this moment, or its file is damaged
             return None
-        return present if same_work(present, left) else None
+        return present if has_same_content(present, left) else None

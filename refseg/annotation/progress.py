@@ -7,15 +7,15 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-Progress = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 """Called with how many are done, and of how many. What it raises stops the work, which then leaves nothing half done."""
 
 
-def silent(done: int, total: int) -> None:
+def no_progress(done: int, total: int) -> None:
     """Nobody waits."""
 
 
-def followed(items: Iterable[Item], progress: Progress) -> Iterator[Item]:
+def with_progress(items: Iterable[Item], progress: ProgressCallback) -> Iterator[Item]:
     """The items one by one; each counts as done when the next is asked for."""
     known = list(items)
     for done, item in enumerate(known, start=1):

@@ -17,9 +17,9 @@ from refseg.errors import ProjectError
 State = Literal["new", "model", "corrected", "accepted", "skipped"]
 STATES: tuple[State, ...] = get_args(State)
 MAX_TEXT = 1000
-MAX_LAYERS = 500
+MAX_ANNOTATIONS = 500
 MAX_ID = 2**63
-COLOUR = re.compile(r"#[0-9a-f]{6}", re.IGNORECASE)
+COLOR = re.compile(r"#[0-9a-f]{6}", re.IGNORECASE)
 
 Json = Mapping[str, Any]
 Id = int | str
@@ -37,25 +37,25 @@ class Origin:
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
-    """One thing in a picture, or one that is said to be absent.
+class Annotation:
+    """One thing in a picture, or one that is said to be no_target.
 
     id: within the picture.  expressions: sentences that mean it.  category: its name, "" for none.  mask: COCO run lengths, None for a thing that is
-    absent.  model_mask: what the model drew before a person corrected it.  changed: share of the picture's pixels in which the two differ, 0..1.
-    probability: the model's doubt is read off it elsewhere; doubt: 0 (sure) .. 1, None where no model was asked.  original_id, category_id: the object's
+    no_target.  model_mask: what the model drew before a person corrected it.  changed: share of the picture's pixels in which the two differ, 0..1.
+    probability: the model's uncertainty is read off it elsewhere; doubt: 0 (sure) .. 1, None where no model was asked.  original_id, category_id: the object's
     id and the id of its category in the data set that it was imported from, None for none.
     """
 
     id: str
     expressions: tuple[str, ...] = ()
     category: str = ""
-    colour: str = "#ff3d7f"
+    color: str = "#ff3d7f"
     hidden: bool = False
-    absent: bool = False
+    no_target: bool = False
     mask: Json | None = None
     model_mask: Json | None = None
     changed: float = 0.0
-    doubt: float | None = None
+    uncertainty: float | None = None
     origin: Origin = field(default_factory=Origin)
     author: str = ""
     created: str = ""
@@ -63,31 +63,31 @@ class Layer:
     original_id: Id | None = None
     category_id: Id | None = None
 
-    def pixels(self) -> BoolMask | None:
+    def decode_mask(self) -> BoolMask | None:
         """The mask, bool (H, W); None for none."""
         return None if self.mask is None else decode_rle(self.mask)
 
-    def model_drew(self) -> Json | None:
+    def predicted_mask(self) -> Json | None:
         """The model's own mask, whether somebody corrected it or not; None where no model drew it."""
         return self.model_mask if self.model_mask is not None else self.mask if self.origin.model is not None else None
 
-    def ruled_out(self) -> Layer:
-        """The layer as one that says that its thing is not in the picture: no mask, but the model's stays beside it."""
-        model = self.model_drew()
+    def as_no_target(self) -> Annotation:
+        """The annotation as one that says that its thing is not in the picture: no mask, but the model's stays beside it."""
+        model = self.predicted_mask()
         changed = 0.0 if model is None else float(np.mean(decode_rle(model)))
-        return replace(self, mask=None, model_mask=model, changed=changed, absent=True, updated=now())
+        return replace(self, mask=None, model_mask=model, changed=changed, no_target=True, updated=now())
 
-    def drawn(self, mask: BoolMask) -> Layer:
-        """The layer with another mask (H, W), as a person leaves it: the model's own stays beside it, empty where the model found nothing."""
-        model = self.model_drew()
+    def with_mask(self, mask: BoolMask) -> Annotation:
+        """The annotation with another mask (H, W), as a person leaves it: the model's own stays beside it, empty where the model found nothing."""
+        model = self.predicted_mask()
         if model is None and self.origin.model is not None:
             model = encode_rle(np.zeros_like(mask))
         changed = 0.0 if model is None else float(np.mean(decode_rle(model) != mask))
-        return replace(self, mask=encode_rle(mask), model_mask=model, changed=changed, absent=False, updated=now())
+        return replace(self, mask=encode_rle(mask), model_mask=model, changed=changed, no_target=False, updated=now())
 
 
 @dataclass(frozen=True, eq=False)
-class PictureRecord:
+class AnnotatedImage:
     """One picture of a project. name: unique in the project, also its file's name there.  file: where the picture is, relative to the project's
     folder, or absolute for one that is only linked.  revision: grows by one with every save.  clip: the clip that it is a frame of, "" for none;
     frame: its number there, from 0.  added: when, for the order of the list.  original_name: the image's path, with "/" between folders, in the data set
@@ -99,7 +99,7 @@ class PictureRecord:
     width: int
     state: State = "new"
     split: str = ""
-    layers: tuple[Layer, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
     revision: int = 0
     clip: str = ""
     frame: int | None = None
@@ -108,31 +108,31 @@ class PictureRecord:
     original_id: Id | None = None
 
     @property
-    def doubt(self) -> float:
-        """The largest doubt of its layers; 1 where no model was asked yet, so that it comes first."""
-        known = [layer.doubt for layer in self.layers if layer.doubt is not None]
+    def uncertainty(self) -> float:
+        """The largest uncertainty of its annotations; 1 where no model was asked yet, so that it comes first."""
+        known = [annotation.uncertainty for annotation in self.annotations if annotation.uncertainty is not None]
         return max(known) if known else 1.0
 
-    def layer(self, id_: str) -> Layer:
+    def annotation(self, id_: str) -> Annotation:
         """Raises ProjectError for one that is not there."""
-        for layer in self.layers:
-            if layer.id == id_:
-                return layer
+        for annotation in self.annotations:
+            if annotation.id == id_:
+                return annotation
         raise ProjectError(f"the picture {self.name} has no mask {id_!r}: it may have been deleted in another window, reload it")
 
-    def with_layer(self, layer: Layer) -> PictureRecord:
-        """The layer in the place of the one with its id, or at the end."""
-        ids = [one.id for one in self.layers]
-        layers = tuple(layer if one.id == layer.id else one for one in self.layers)
-        return replace(self, layers=layers if layer.id in ids else (*layers, layer))
+    def with_annotation(self, annotation: Annotation) -> AnnotatedImage:
+        """The annotation in the place of the one with its id, or at the end."""
+        ids = [one.id for one in self.annotations]
+        annotations = tuple(annotation if one.id == annotation.id else one for one in self.annotations)
+        return replace(self, annotations=annotations if annotation.id in ids else (*annotations, annotation))
 
-    def with_proposal(self, layer: Layer) -> PictureRecord:
-        """The same with a layer that a model drew: a picture that was new or accepted has something in it now that nobody has looked at."""
-        return replace(self.with_layer(layer), state="model" if self.state in ("new", "accepted") else self.state)
+    def with_prediction(self, annotation: Annotation) -> AnnotatedImage:
+        """The same with a annotation that a model drew: a picture that was new or accepted has something in it now that nobody has looked at."""
+        return replace(self.with_annotation(annotation), state="model" if self.state in ("new", "accepted") else self.state)
 
-    def without_layer(self, id_: str) -> PictureRecord:
-        """The picture less one layer."""
-        return replace(self, layers=tuple(one for one in self.layers if one.id != id_))
+    def without_annotation(self, id_: str) -> AnnotatedImage:
+        """The picture less one annotation."""
+        return replace(self, annotations=tuple(one for one in self.annotations if one.id != id_))
 
 
 def now() -> str:
@@ -145,8 +145,8 @@ def moment() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="microseconds")
 
 
-def picture_to_json(record: PictureRecord) -> dict[str, Any]:
-    """JSON types; the inverse of `picture_from_json`."""
+def image_to_json(record: AnnotatedImage) -> dict[str, Any]:
+    """JSON types; the inverse of `image_from_json`."""
     return {
         "name": record.name,
         "file": record.file,
@@ -160,25 +160,25 @@ def picture_to_json(record: PictureRecord) -> dict[str, Any]:
         "added": record.added,
         "original_name": record.original_name,
         "original_id": record.original_id,
-        "layers": [_layer_to_json(layer) for layer in record.layers],
+        "layers": [_annotation_to_json(annotation) for annotation in record.annotations],
     }
 
 
-def picture_from_json(values: Any) -> PictureRecord:
+def image_from_json(values: Any) -> AnnotatedImage:
     """Everything is checked, but the masks' run lengths, which are when they are used. Raises ProjectError."""
     known = _object(values, "a picture")
-    layers = known.get("layers", [])
-    if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
-        raise ProjectError(f"got layers that are not a list of at most {MAX_LAYERS}: the file is damaged or of another program")
+    annotations = known.get("layers", [])
+    if not isinstance(annotations, list) or len(annotations) > MAX_ANNOTATIONS:
+        raise ProjectError(f"got annotations that are not a list of at most {MAX_ANNOTATIONS}: the file is damaged or of another program")
     height, width = _whole(known, "height", 1), _whole(known, "width", 1)
-    return PictureRecord(
+    return AnnotatedImage(
         name=_text(known, "name"),
         file=_text(known, "file"),
         height=height,
         width=width,
         state=_one_of(known, "state", STATES),
         split=_text(known, "split", ""),
-        layers=tuple(_layer_from_json(layer, height, width) for layer in layers),
+        annotations=tuple(_annotation_from_json(annotation, height, width) for annotation in annotations),
         revision=_whole(known, "revision", 0),
         clip=_text(known, "clip", ""),
         frame=None if known.get("frame") is None else _whole(known, "frame", 0),
@@ -188,60 +188,60 @@ def picture_from_json(values: Any) -> PictureRecord:
     )
 
 
-def same_work(one: PictureRecord, other: PictureRecord) -> bool:
+def has_same_content(one: AnnotatedImage, other: AnnotatedImage) -> bool:
     """Whether two records of a picture say the same of it, in whichever of its revisions."""
-    return picture_to_json(replace(one, revision=0)) == picture_to_json(replace(other, revision=0))
+    return image_to_json(replace(one, revision=0)) == image_to_json(replace(other, revision=0))
 
 
-def checked(layer: Layer, record: PictureRecord) -> Layer:
-    """A layer of that picture, if it could be read again from its file as it is. Raises ProjectError."""
-    return _layer_from_json(_layer_to_json(layer), record.height, record.width)
+def checked(annotation: Annotation, record: AnnotatedImage) -> Annotation:
+    """A annotation of that picture, if it could be read again from its file as it is. Raises ProjectError."""
+    return _annotation_from_json(_annotation_to_json(annotation), record.height, record.width)
 
 
-def _layer_to_json(layer: Layer) -> dict[str, Any]:
-    origin = layer.origin
+def _annotation_to_json(annotation: Annotation) -> dict[str, Any]:
+    origin = annotation.origin
     return {
-        "id": layer.id,
-        "expressions": list(layer.expressions),
-        "category": layer.category,
-        "colour": layer.colour,
-        "hidden": layer.hidden,
-        "absent": layer.absent,
-        "mask": layer.mask,
-        "model_mask": layer.model_mask,
-        "changed": round(layer.changed, 8),
-        "doubt": layer.doubt,
+        "id": annotation.id,
+        "expressions": list(annotation.expressions),
+        "category": annotation.category,
+        "colour": annotation.color,
+        "hidden": annotation.hidden,
+        "absent": annotation.no_target,
+        "mask": annotation.mask,
+        "model_mask": annotation.model_mask,
+        "changed": round(annotation.changed, 8),
+        "doubt": annotation.uncertainty,
         "origin": {
             "model": origin.model,
             "revision": origin.revision,
             "threshold": origin.threshold,
             "refinement": origin.refinement,
         },
-        "author": layer.author,
-        "created": layer.created,
-        "updated": layer.updated,
-        "original_id": layer.original_id,
-        "category_id": layer.category_id,
+        "author": annotation.author,
+        "created": annotation.created,
+        "updated": annotation.updated,
+        "original_id": annotation.original_id,
+        "category_id": annotation.category_id,
     }
 
 
-def _layer_from_json(values: Any, height: int, width: int) -> Layer:
+def _annotation_from_json(values: Any, height: int, width: int) -> Annotation:
     known = _object(values, "a mask")
     said = known.get("expressions", [])
     if not isinstance(said, list) or not all(is_text(text) for text in said):
         raise ProjectError(f"got expressions that are not a list of texts of at most {MAX_TEXT} characters: mend the file")
     origin = _object(known.get("origin") or {}, "an origin")
-    return Layer(
+    return Annotation(
         id=_text(known, "id"),
         expressions=tuple(said),
         category=_text(known, "category", ""),
-        colour=_colour(known.get("colour", "#ff3d7f")),
+        color=_colour(known.get("colour", "#ff3d7f")),
         hidden=known.get("hidden") is True,
-        absent=known.get("absent") is True,
+        no_target=known.get("absent") is True,
         mask=_run_lengths(known.get("mask"), height, width),
         model_mask=_run_lengths(known.get("model_mask"), height, width),
         changed=_share(known.get("changed", 0.0)) or 0.0,
-        doubt=_share(known.get("doubt")),
+        uncertainty=_share(known.get("doubt")),
         origin=Origin(
             model=_maybe_text(origin, "model"),
             revision=_maybe_text(origin, "revision"),
@@ -308,8 +308,8 @@ def _share(value: Any) -> float | None:
 
 
 def _colour(value: Any) -> str:
-    if not isinstance(value, str) or not COLOUR.fullmatch(value):
-        raise ProjectError(f"got the colour {str(value)[:40]!r}, expected # and six hexadecimal digits: mend the file")
+    if not isinstance(value, str) or not COLOR.fullmatch(value):
+        raise ProjectError(f"got the color {str(value)[:40]!r}, expected # and six hexadecimal digits: mend the file")
     return value
 
 

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Import, then print what was imported; what was skipped or altered goes to standard error."""
     from refseg.annotation.archives import unpacked
     from refseg.annotation.importers import import_from
-    from refseg.annotation.store import PROJECT, Project
+    from refseg.annotation.project import PROJECT, Project
     from refseg.commands.progress import counting
     from refseg.video.formats import write_json
 

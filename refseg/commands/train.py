@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _data_set(folder: Path) -> Iterator[Path]:
     """The folder itself, or for an annotation project a copy of what is accepted in it, for as long as it is needed."""
     from refseg.annotation.accepted import export_accepted
-    from refseg.annotation.store import PROJECT, Project
+    from refseg.annotation.project import PROJECT, Project
 
     if not (folder / PROJECT).is_file():
         yield folder

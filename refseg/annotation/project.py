@@ -20,25 +20,25 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from refseg.annotation.disk import alone, explained, is_file, read_json, write_json
 from refseg.annotation.names import free_name, name_key
-from refseg.annotation.records import STATES, PictureRecord, State, moment, picture_from_json, picture_to_json
+from refseg.annotation.records import STATES, AnnotatedImage, State, image_from_json, image_to_json, moment
+from refseg.annotation.storage import alone, explained, is_file, read_json, write_json
 from refseg.errors import ConflictError, ImageError, ProjectError
 from refseg.files import replacing
 from refseg.images import picture_size
 
 FORMAT, VERSION = "refseg-project", 1
-PROJECT, PICTURES, ANNOTATIONS, INDEX = "project.json", "pictures", "annotations", "index.json"
+PROJECT, IMAGES, ANNOTATIONS, INDEX = "project.json", "pictures", "annotations", "index.json"
 
 
 @dataclass(frozen=True)
-class Entry:
+class ImageSummary:
     """A picture in the list: what is shown of it without opening its record."""
 
     name: str
     state: State
-    layers: int
-    doubt: float
+    annotations: int
+    uncertainty: float
     added: str
 
 
@@ -47,7 +47,7 @@ class Project:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.name = folder, name
-        self._entries: dict[str, tuple[int, int, Entry]] = {}  # name -> time and size of its record's file, and what it says
+        self._entries: dict[str, tuple[int, int, ImageSummary]] = {}  # name -> time and size of its record's file, and what it says
         self._taken: set[str] = set()  # names in one case: file systems may not tell A from a
         self.damaged: dict[str, str] = {}  # pictures that are left out, as their records cannot be read -> what is wrong with it
         self.refresh()
@@ -61,7 +61,7 @@ class Project:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ProjectError(f"{folder} is not empty, expected a new or an empty folder: choose another")
         with explained(folder):
-            for part in (PICTURES, ANNOTATIONS):
+            for part in (IMAGES, ANNOTATIONS):
                 (folder / part).mkdir(parents=True, exist_ok=True)
             write_json(folder / PROJECT, {"format": FORMAT, "version": VERSION, "name": name or folder.name})
         return cls.open(folder)
@@ -80,23 +80,23 @@ class Project:
         return cls(folder, name.encode("utf-8", "replace").decode("utf-8"))  # JSON can hold halves of characters, files cannot
 
     @property
-    def entries(self) -> list[Entry]:
+    def summaries(self) -> list[ImageSummary]:
         """All pictures, in the order in which they were added, as the list shows them."""
         return sorted((entry for _, _, entry in self._entries.values()), key=lambda entry: (entry.added, entry.name))
 
-    def entry(self, name: str) -> Entry | None:
+    def summary(self, name: str) -> ImageSummary | None:
         """A picture as the list shows it; None for one that is not there."""
         known = self._entries.get(name)
         return None if known is None else known[2]
 
-    def queue(self, states: Sequence[State] = STATES, hardest_first: bool = False) -> list[Entry]:
-        """The pictures in some states; by the model's doubt where wanted."""
-        chosen = [entry for entry in self.entries if entry.state in states]
-        return sorted(chosen, key=lambda entry: -entry.doubt) if hardest_first else chosen
+    def queue(self, states: Sequence[State] = STATES, uncertain_first: bool = False) -> list[ImageSummary]:
+        """The pictures in some states; by the model's uncertainty where wanted."""
+        chosen = [entry for entry in self.summaries if entry.state in states]
+        return sorted(chosen, key=lambda entry: -entry.uncertainty) if uncertain_first else chosen
 
-    def add_picture(
-        self, path: str | Path, copy: bool = True, *, name: str = "", filled: Callable[[PictureRecord], PictureRecord] | None = None
-    ) -> PictureRecord:
+    def add_image(
+        self, path: str | Path, copy: bool = True, *, name: str = "", filled: Callable[[AnnotatedImage], AnnotatedImage] | None = None
+    ) -> AnnotatedImage:
         """Take a picture into the project, copied or linked; its name, or the one given, is kept if it is free and every file system takes it.
         Raises ImageError or ProjectError.
 
@@ -106,15 +106,15 @@ class Project:
         height, width = picture_size(path)
         with alone(self.folder):
             name = free_name(name or path.name, self.is_taken)
-            record = PictureRecord(name, f"{PICTURES}/{name}" if copy else str(path.resolve()), height, width, added=moment())
+            record = AnnotatedImage(name, f"{IMAGES}/{name}" if copy else str(path.resolve()), height, width, added=moment())
             if filled is not None:
                 record = _readable(filled(record))
             if copy:
-                with replacing(self.folder / PICTURES / name) as temporary:
+                with replacing(self.folder / IMAGES / name) as temporary:
                     shutil.copyfile(path, temporary)
             return self._write(record)
 
-    def record(self, name: str) -> PictureRecord:
+    def record(self, name: str) -> AnnotatedImage:
         """What is known of a picture. Raises ProjectError for one that is not there or whose file is damaged."""
         path = self._path(name)
         record = self._parsed(path)
@@ -122,14 +122,14 @@ class Project:
             raise ProjectError(f"{path} is the record of {record.name!r}, expected {name!r}: rename the file back")
         return record
 
-    def picture_path(self, record: PictureRecord) -> Path:
+    def image_path(self, record: AnnotatedImage) -> Path:
         """Where the picture is. Raises ImageError where it is no longer there."""
         path = self._place(record)
         if not is_file(path):
             raise ImageError(f"the picture {path} is gone: put it back, or remove {record.name} from the project")
         return path
 
-    def save(self, record: PictureRecord) -> PictureRecord:
+    def save(self, record: AnnotatedImage) -> AnnotatedImage:
         """Write a record; returns it with its new revision, on disk when this returns.
 
         Raises ConflictError where the picture was saved meanwhile by somebody who did not know of this change, ProjectError where it cannot be written.
@@ -137,7 +137,7 @@ class Project:
         (saved,) = self.save_all([record])
         return saved
 
-    def save_all(self, records: Sequence[PictureRecord]) -> list[PictureRecord]:
+    def save_all(self, records: Sequence[AnnotatedImage]) -> list[AnnotatedImage]:
         """The same for several pictures: nothing is written before all of them may be. Raises what `save` raises."""
         for record in records:
             _readable(record)
@@ -154,14 +154,14 @@ class Project:
         """Whether an image of the project has this name, or one that some file system does not tell from it."""
         return name_key(name) in self._taken or self._path(name).exists()  # another window may have added one since
 
-    def remove_pictures(self, names: Iterable[str]) -> None:
+    def remove_images(self, names: Iterable[str]) -> None:
         """Take pictures out of the project, their copies with them."""
         for name in names:
             with alone(self.folder):
                 self._remove(self.record(name))
         self.refresh()
 
-    def remove(self, record: PictureRecord) -> None:
+    def remove(self, record: AnnotatedImage) -> None:
         """The same for a picture as it was last seen. Raises ConflictError where somebody has worked on it since."""
         with alone(self.folder):
             self._check_revision(record)
@@ -173,13 +173,13 @@ class Project:
         with explained(self.folder):
             shutil.rmtree(self.folder)
 
-    def _remove(self, record: PictureRecord) -> None:
+    def _remove(self, record: AnnotatedImage) -> None:
         self._path(record.name).unlink()
         copy = self.folder / record.file
         if self._inside(record.file) and is_file(copy):
             copy.unlink(missing_ok=True)
 
-    def _check_revision(self, record: PictureRecord) -> None:
+    def _check_revision(self, record: AnnotatedImage) -> None:
         known = self.record(record.name)
         # The picture may have been removed, and another one added under its name.
         if (known.revision, known.added) != (record.revision, record.added):
@@ -187,7 +187,7 @@ class Project:
                 f"{record.name} was changed in another window (its revision is {known.revision}, this one has {record.revision}): reload the picture"
             )
 
-    def _place(self, record: PictureRecord) -> Path:
+    def _place(self, record: AnnotatedImage) -> Path:
         if not Path(record.file).is_absolute() and not self._inside(record.file):
             raise ProjectError(f"the record of {record.name} points outside the project ({record.file}): mend it")
         return self.folder / record.file
@@ -199,14 +199,14 @@ class Project:
         except (OSError, ValueError):  # no name that a file can have
             return False
 
-    def _write(self, record: PictureRecord) -> PictureRecord:
+    def _write(self, record: AnnotatedImage) -> AnnotatedImage:
         saved = replace(record, revision=record.revision + 1)
         path = self._path(record.name)
-        write_json(path, picture_to_json(saved))
+        write_json(path, image_to_json(saved))
         self._note(path, saved)
         return saved
 
-    def _note(self, path: Path, record: PictureRecord) -> None:
+    def _note(self, path: Path, record: AnnotatedImage) -> None:
         status = path.stat()
         self._taken.add(name_key(record.name))
         self._entries[record.name] = status.st_mtime_ns, status.st_size, _entry_of(record)
@@ -217,7 +217,7 @@ class Project:
         One that is damaged keeps nobody from the others: it stays where it is, and `damaged` tells of it.
         """
         known = self._entries or _read_index(self.folder / INDEX)
-        found: dict[str, tuple[int, int, Entry]] = {}
+        found: dict[str, tuple[int, int, ImageSummary]] = {}
         damaged: dict[str, str] = {}
         stale = False
         with os.scandir(self.folder / ANNOTATIONS) as files:
@@ -242,7 +242,8 @@ class Project:
     def write_index(self) -> None:
         """So that the next opening reads one file. It is never relied on: losing it costs a moment."""
         rows = {
-            name: [time, size, entry.state, entry.layers, entry.doubt, entry.added] for name, (time, size, entry) in self._entries.items()
+            name: [time, size, entry.state, entry.annotations, entry.uncertainty, entry.added]
+            for name, (time, size, entry) in self._entries.items()
         }
         try:
             with replacing(self.folder / INDEX) as temporary:
@@ -255,33 +256,37 @@ class Project:
             raise ProjectError(f"got the picture name {name[:80]!r}, expected the name of a file without folders")
         return self.folder / ANNOTATIONS / f"{name}.json"
 
-    def _parsed(self, path: Path) -> PictureRecord:
+    def _parsed(self, path: Path) -> AnnotatedImage:
         try:
-            return picture_from_json(read_json(path, "there is no such picture in the project"))
+            return image_from_json(read_json(path, "there is no such picture in the project"))
         except ProjectError as error:
             raise ProjectError(f"{path.name}: {error}") from error
 
 
-def _entry_of(record: PictureRecord) -> Entry:
-    return Entry(record.name, record.state, len(record.layers), record.doubt, record.added)
+def _entry_of(record: AnnotatedImage) -> ImageSummary:
+    return ImageSummary(record.name, record.state, len(record.annotations), record.uncertainty, record.added)
 
 
-def _readable(record: PictureRecord) -> PictureRecord:
+def _readable(record: AnnotatedImage) -> AnnotatedImage:
     """What could not be read again must not be written. Raises ProjectError."""
     try:
-        picture_from_json(picture_to_json(record))
+        image_from_json(image_to_json(record))
     except ProjectError as error:
         raise ProjectError(f"cannot save {record.name}: {error}") from error
     return record
 
 
-def _read_index(path: Path) -> dict[str, tuple[int, int, Entry]]:
+def _read_index(path: Path) -> dict[str, tuple[int, int, ImageSummary]]:
     """Nothing where there is none or it is damaged."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
         return {
-            str(name): (int(time), int(size), Entry(str(name), STATES[STATES.index(state)], int(layers), float(doubt), str(added)))
-            for name, (time, size, state, layers, doubt, added) in rows.items()
+            str(name): (
+                int(time),
+                int(size),
+                ImageSummary(str(name), STATES[STATES.index(state)], int(annotations), float(uncertainty), str(added)),
+            )
+            for name, (time, size, state, annotations, uncertainty, added) in rows.items()
         }
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

@@ -4,6 +4,6 @@ _FOLDERS = frozenset(("__macosx", ".git", ".svn", "@eadir", ".ipynb_checkpoints"
 _FILES = frozenset((".ds_store", "thumbs.db", "desktop.ini", "ehthumbs.db", ".localized", ".gitkeep", ".gitignore", "icon\r"))
 
 
-def is_litter(name: str) -> bool:
+def is_system_file(name: str) -> bool:
     """Whether a file or folder of this name is left by an operating system or a tool: .DS_Store, ._a.jpg, __MACOSX ..."""
     return name.startswith("._") or name.casefold() in _FOLDERS or name.casefold() in _FILES

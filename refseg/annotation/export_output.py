@@ -15,7 +15,7 @@ from refseg.errors import ProjectError
 from refseg.files import replacing
 
 
-class Sink(Protocol):
+class ExportOutput(Protocol):
     """Takes files under relative names with "/"."""
 
     def write(self, name: str, data: bytes) -> None:
@@ -27,26 +27,26 @@ class Sink(Protocol):
         ...
 
 
-def write_json(sink: Sink, name: str, values: Any) -> None:
+def write_json(output: ExportOutput, name: str, values: Any) -> None:
     """JSON in UTF-8."""
-    sink.write(name, (json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8"))
+    output.write(name, (json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8"))
 
 
 @contextmanager
-def open_sink(path: Path) -> Iterator[Sink]:
+def open_output(path: Path) -> Iterator[ExportOutput]:
     """A zip for a path that ends in .zip, else a folder, which must be new or empty. Raises ProjectError."""
     try:
         if path.suffix.lower() == ".zip":
             with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-                yield _ZipSink(archive)
+                yield _ZipOutput(archive)
         else:
             with _new_folder(path) as folder:
-                yield _FolderSink(folder)
+                yield _FolderOutput(folder)
     except OSError as error:
         raise ProjectError(f"cannot write to {path} ({error.strerror or error}): make room or choose another place") from error
 
 
-class _ZipSink:
+class _ZipOutput:
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
 
@@ -58,7 +58,7 @@ class _ZipSink:
         self._archive.write(path, name)
 
 
-class _FolderSink:
+class _FolderOutput:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 

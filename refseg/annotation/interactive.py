@@ -22,9 +22,9 @@ Value = TypeVar("Value", np.uint8, np.float32)
 
 WORKING_SIDE = 300  # pixels: GrabCut takes about a third of a second there on one core
 ITERATIONS = 3
-MARGIN = 0.3  # of the region's extent, round it: colours of the background are learned there
+MARGIN = 0.3  # of the region's extent, round it: colors of the background are learned there
 CLICK = 0.012  # radius of what a click promises, of the region's diagonal
-NEIGHBOURHOOD = 0.25  # likewise: how far round a click nothing is sure but it, and like colours are likely to be on its side
+NEIGHBOURHOOD = 0.25  # likewise: how far round a click nothing is sure but it, and like colors are likely to be on its side
 ALIKE = 12.0  # CIELAB steps of OpenCV (0..255)
 SURE = 0.9  # of the model's probability: beyond (and below 1 - SURE) its word is taken, away from clicks and edges
 
@@ -71,8 +71,8 @@ def refine_with_clicks(
     return crop.merged(mask, before, kept)
 
 
-def cut_out(image: NDArray[np.uint8], box: Box) -> BoolMask:
-    """The thing that fills a box (left, top, right, bottom, in pixels), bool (H, W): what differs in colour from what is round the box.
+def segment_box(image: NDArray[np.uint8], box: Box) -> BoolMask:
+    """The thing that fills a box (left, top, right, bottom, in pixels), bool (H, W): what differs in color from what is round the box.
 
     Begins anew: a person who draws a box is not content with the mask, and measured on rough masks its help was none.
     Raises ProjectError for a box of less than 4 pixels inside the picture.
@@ -100,7 +100,7 @@ def _grab_cut(image: NDArray[np.uint8], seeds: NDArray[np.uint8]) -> BoolMask:
         return np.asarray(foreground)
     labels = seeds.copy()
     cv2.setRNGSeed(0)  # its k-means begins at random: the same click gives the same mask
-    behind, before = np.zeros((1, 65)), np.zeros((1, 65))  # colour models, for OpenCV to write into
+    behind, before = np.zeros((1, 65)), np.zeros((1, 65))  # color models, for OpenCV to write into
     cv2.grabCut(np.ascontiguousarray(image[..., ::-1]), labels, (0, 0, 0, 0), behind, before, ITERATIONS, cv2.GC_INIT_WITH_MASK)
     return np.asarray((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD))
 
@@ -126,20 +126,20 @@ def _piece(changed: BoolMask, x: int, y: int) -> BoolMask:
     return np.asarray(labels == labels[y, x])
 
 
-def _disc(shape: tuple[int, ...], centre: tuple[int, int], radius: float) -> BoolMask:
+def _disc(shape: tuple[int, ...], center: tuple[int, int], radius: float) -> BoolMask:
     """A disc round a place x, y, at least a pixel wide."""
     disc = np.zeros(shape, np.uint8)
-    cv2.circle(disc, centre, max(1, round(radius)), 1, -1)
+    cv2.circle(disc, center, max(1, round(radius)), 1, -1)
     return np.asarray(disc > 0)
 
 
 def _alike(image: NDArray[np.uint8], x: int, y: int) -> BoolMask:
-    """Where the colour (CIELAB) is that of a place, or as near to it as the colours right round that place are."""
+    """Where the color (CIELAB) is that of a place, or as near to it as the colors right round that place are."""
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
     patch = lab[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3].reshape(-1, 3)
-    colour = np.median(patch, axis=0)
-    spread = float(np.median(np.linalg.norm(patch - colour, axis=1)))
-    return np.asarray(np.linalg.norm(lab - colour, axis=2) <= ALIKE + 2 * spread)
+    color = np.median(patch, axis=0)
+    spread = float(np.median(np.linalg.norm(patch - color, axis=1)))
+    return np.asarray(np.linalg.norm(lab - color, axis=2) <= ALIKE + 2 * spread)
 
 
 def _region(mask: BoolMask, clicks: Sequence[Point]) -> tuple[int, int, int, int]:

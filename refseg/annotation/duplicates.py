@@ -12,7 +12,7 @@ from refseg.images import load_image
 _CHUNK = 1 << 20
 
 
-class SeenPictures:
+class DuplicateFinder:
     """Tells whether a picture was seen before, in the same file or in one of another name and format with the same pixels.
 
     Pixels are decoded only where another picture of the same size is there to be compared; what is kept of a picture are digests and its path.
@@ -23,7 +23,7 @@ class SeenPictures:
         self._pixels: dict[bytes, str] = {}
         self._alone: dict[tuple[int, int], tuple[str, Path] | None] = {}  # the first of a size, until a second comes
 
-    def twin_of(self, name: str, path: Path, size: tuple[int, int]) -> str | None:
+    def duplicate_of(self, name: str, path: Path, size: tuple[int, int]) -> str | None:
         """The name of the first picture seen that equals this one, None for a new one; size: (height, width). Raises ImageError or OSError."""
         earlier = self._files.setdefault(_digest_of_file(path), name)
         if earlier != name:
