@@ -1,4 +1,4 @@
-"""The same expressions for many pictures, one picture after the other, as one step that can be undone."""
+"""Predicts the same expressions for many images, as one step that can be undone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from refseg.images import load_image
 
 @dataclass(frozen=True)
 class BatchProgress:
-    """How far a batch is. added: annotations so far.  problems: "picture: what was wrong with it", of those that were left as they are."""
+    """Progress of a batch.
+
+    done, total: numbers of images.  name: of the next image; "" at the end.  added: annotations so far.
+    problems: "image: error" for each image that failed and is unchanged.
+    """
 
     done: int
     total: int
@@ -25,10 +29,10 @@ class BatchProgress:
 
 
 def predict_batch(editor: Editor, predict: Predict, names: Sequence[str], expressions: Sequence[str]) -> Iterator[BatchProgress]:
-    """Asks the model for each expression in each picture; a picture that has a annotation with that very sentence is not asked again.
+    """Adds a prediction for each expression to each image that has no annotation with exactly this expression.
 
-    What has been found stays when the iterator is closed before its end. The editor's turn is taken for the moment of each saving only; a picture that is
-    worked on between that and the end stays out of the step.
+    Closing the iterator ends the batch; what it has added stays. The editor's lock is held only during each save. An
+    image that a user changes between its save and the end of the batch is left out of the step.
     """
     wanted = list(dict.fromkeys(" ".join(text.split()) for text in expressions if text.strip()))
     changes: list[tuple[AnnotatedImage, AnnotatedImage]] = []
@@ -38,7 +42,7 @@ def predict_batch(editor: Editor, predict: Predict, names: Sequence[str], expres
         for number, name in enumerate(names):
             yield BatchProgress(number, len(names), name, added, tuple(problems))
             try:
-                change = _find_in(editor, predict, name, wanted)
+                change = _predict_image(editor, predict, name, wanted)
             except RefsegError as error:
                 problems.append(f"{name}: {error}")
                 continue
@@ -49,17 +53,17 @@ def predict_batch(editor: Editor, predict: Predict, names: Sequence[str], expres
     finally:
         if changes:
             with editor.lock:
-                # What a person has done meanwhile is in the history already and lies above this.
-                lasting = tuple(change for change in changes if editor.history.stands(change[1]))
-                if lasting:
-                    editor.history.add(Step(lasting))
+                # Later edits of these images are in the history already, below this step.
+                unchanged = tuple(change for change in changes if editor.history.is_unchanged(change[1]))
+                if unchanged:
+                    editor.history.add(Step(unchanged))
 
 
-def _find_in(editor: Editor, predict: Predict, name: str, wanted: Sequence[str]) -> tuple[AnnotatedImage, AnnotatedImage] | None:
-    """The picture before and after; None where nothing is missing. In a function, so that nothing large is held while the batch waits to go on."""
+def _predict_image(editor: Editor, predict: Predict, name: str, wanted: Sequence[str]) -> tuple[AnnotatedImage, AnnotatedImage] | None:
+    """The image before and after; None if nothing is missing. A function, so that the pixels are freed between images."""
     record = editor.project.record(name)
-    said = {text for annotation in record.annotations for text in annotation.expressions}
-    missing = [text for text in wanted if text not in said]
+    known = {text for annotation in record.annotations for text in annotation.expressions}
+    missing = [text for text in wanted if text not in known]
     if not missing:
         return None
     predictions = predict(load_image(editor.project.image_path(record)), missing)

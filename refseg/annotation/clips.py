@@ -48,7 +48,7 @@ def add_frames(
 
 
 def _prefix(name: str) -> str:
-    """What the names of the frames of a clip begin with: its name, not so long that their numbers would be cut off."""
+    """The start of the names of a video's frames: the video's name, short enough that frame numbers are not cut off."""
     return f"{file_name(name[:50])}-"
 
 

@@ -1,4 +1,4 @@
-"""Pictures that come twice."""
+"""Finds duplicate images."""
 
 from __future__ import annotations
 
@@ -9,43 +9,46 @@ import numpy as np
 
 from refseg.images import load_image
 
-_CHUNK = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 class DuplicateFinder:
-    """Tells whether a picture was seen before, in the same file or in one of another name and format with the same pixels.
+    """Compares each image with those before it: equal files, or equal pixels under another name or format.
 
-    Pixels are decoded only where another picture of the same size is there to be compared; what is kept of a picture are digests and its path.
+    Decodes the pixels of an image only if another one has the same size. Keeps digests and paths, no pixels.
     """
 
     def __init__(self) -> None:
         self._files: dict[bytes, str] = {}
         self._pixels: dict[bytes, str] = {}
-        self._alone: dict[tuple[int, int], tuple[str, Path] | None] = {}  # the first of a size, until a second comes
+        self._only_of_size: dict[tuple[int, int], tuple[str, Path] | None] = {}  # None from the second of a size on
 
     def duplicate_of(self, name: str, path: Path, size: tuple[int, int]) -> str | None:
-        """The name of the first picture seen that equals this one, None for a new one; size: (height, width). Raises ImageError or OSError."""
-        earlier = self._files.setdefault(_digest_of_file(path), name)
+        """The name of the first image that equals this one; None if there is none.
+
+        size: (height, width).  Raises ImageError or OSError.
+        """
+        earlier = self._files.setdefault(_file_digest(path), name)
         if earlier != name:
             return earlier
-        if size not in self._alone:
-            self._alone[size] = name, path
+        if size not in self._only_of_size:
+            self._only_of_size[size] = name, path
             return None
-        if (alone := self._alone[size]) is not None:
-            self._alone[size] = None
-            self._pixels.setdefault(_digest_of_pixels(alone[1]), alone[0])
-        earlier = self._pixels.setdefault(_digest_of_pixels(path), name)
+        if (first := self._only_of_size[size]) is not None:
+            self._only_of_size[size] = None
+            self._pixels.setdefault(_pixel_digest(first[1]), first[0])
+        earlier = self._pixels.setdefault(_pixel_digest(path), name)
         return None if earlier == name else earlier
 
 
-def _digest_of_file(path: Path) -> bytes:
+def _file_digest(path: Path) -> bytes:
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            digest.update(piece)
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
     return digest.digest()
 
 
-def _digest_of_pixels(path: Path) -> bytes:
+def _pixel_digest(path: Path) -> bytes:
     image = np.ascontiguousarray(load_image(path))
     return hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()

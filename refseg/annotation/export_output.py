@@ -1,4 +1,4 @@
-"""Where an export goes: a new folder or a zip, written piece by piece, there whole or not at all."""
+"""Where an export is written: a new folder or a zip, complete or not at all."""
 
 from __future__ import annotations
 
@@ -14,27 +14,32 @@ from typing import Any, Protocol
 from refseg.errors import ProjectError
 from refseg.files import replacing
 
+COMPRESSED = (".json", ".txt", ".xml", ".jsonl", ".yaml")  # images are compressed already
+
 
 class ExportOutput(Protocol):
-    """Takes files under relative names with "/"."""
+    """Writes files under relative names with "/" between folders."""
 
     def write(self, name: str, data: bytes) -> None:
-        """A file of these bytes."""
+        """Writes a file."""
         ...
 
     def copy(self, name: str, path: Path) -> None:
-        """A copy of a file."""
+        """Copies a file."""
         ...
 
 
 def write_json(output: ExportOutput, name: str, values: Any) -> None:
-    """JSON in UTF-8."""
+    """Writes JSON in UTF-8."""
     output.write(name, (json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8"))
 
 
 @contextmanager
 def open_output(path: Path) -> Iterator[ExportOutput]:
-    """A zip for a path that ends in .zip, else a folder, which must be new or empty. Raises ProjectError."""
+    """A zip for a path that ends in .zip, otherwise a folder that is new or empty.
+
+    It appears under its name when the block ends; after an exception nothing is left. Raises ProjectError.
+    """
     try:
         if path.suffix.lower() == ".zip":
             with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
@@ -43,7 +48,9 @@ def open_output(path: Path) -> Iterator[ExportOutput]:
             with _new_folder(path) as folder:
                 yield _FolderOutput(folder)
     except OSError as error:
-        raise ProjectError(f"cannot write to {path} ({error.strerror or error}): make room or choose another place") from error
+        raise ProjectError(
+            f"{path} cannot be written ({error.strerror or error}). Free disk space, or choose a folder that you may write to."
+        ) from error
 
 
 class _ZipOutput:
@@ -51,8 +58,7 @@ class _ZipOutput:
         self._archive = archive
 
     def write(self, name: str, data: bytes) -> None:
-        compressed = name.endswith((".json", ".txt", ".xml", ".jsonl", ".yaml"))  # pictures are compressed already
-        self._archive.writestr(name, data, zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED)
+        self._archive.writestr(name, data, zipfile.ZIP_DEFLATED if name.endswith(COMPRESSED) else zipfile.ZIP_STORED)
 
     def copy(self, name: str, path: Path) -> None:
         self._archive.write(path, name)
@@ -63,21 +69,22 @@ class _FolderOutput:
         self._folder = folder
 
     def write(self, name: str, data: bytes) -> None:
-        self._place(name).write_bytes(data)
+        self._created(name).write_bytes(data)
 
     def copy(self, name: str, path: Path) -> None:
-        shutil.copyfile(path, self._place(name))
+        shutil.copyfile(path, self._created(name))
 
-    def _place(self, name: str) -> Path:
-        target = self._folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return target
+    def _created(self, name: str) -> Path:
+        """The path of a file whose folder exists."""
+        path = self._folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
 
 
 @contextmanager
 def _new_folder(path: Path) -> Iterator[Path]:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ProjectError(f"{path} is not empty, expected a new or an empty folder: choose another, or remove what is in it")
+        raise ProjectError(f"{path} is not empty. Expected a new or an empty folder. Choose another, or remove its contents.")
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
     staging.mkdir()

@@ -1,4 +1,4 @@
-"""The list of pictures as a person works through it."""
+"""The image list of the editor: which images it shows, and in which order."""
 
 from __future__ import annotations
 
@@ -9,32 +9,37 @@ from refseg.annotation.records import STATES, State
 
 
 class ImageList:
-    """Pictures in some states, in an order that is decided when the list is asked for and stays while it is worked through: that a picture is less doubted
-    once it has been worked on moves nothing, so "next" comes to every picture once. What has been added since comes at the end.
+    """Images in some states, in an order that changes only when the list is sorted.
+
+    Correcting an image lowers its uncertainty but does not move it, so that "next" visits every image once. Images that
+    are added later come at the end.
     """
 
     def __init__(self, project: Project) -> None:
         self._project = project
         self._states: Sequence[State] = STATES
-        self._hardest_first = False
-        self._order: list[str] = []  # of all pictures, as any may come into one of the states
+        self._uncertain_first = False
+        self._order: list[str] = []  # of all images, because each may change to one of the states
 
     def sort(self, states: Sequence[State] = STATES, uncertain_first: bool = False) -> None:
-        """Decide anew which pictures are listed, and their order: that of adding, or by the model's uncertainty."""
-        self._states, self._hardest_first = states, uncertain_first
+        """Sets which states are listed, and sorts: in the order of adding, or the most uncertain first."""
+        self._states, self._uncertain_first = states, uncertain_first
         self.sort_again()
 
     def sort_again(self) -> None:
-        """Decide the order anew, by what is known of the pictures now."""
-        self._order = [entry.name for entry in self._project.queue(uncertain_first=self._hardest_first)]
+        """Sorts by the current uncertainties."""
+        self._order = [summary.name for summary in self._project.summaries_in(uncertain_first=self._uncertain_first)]
 
-    def summaries(self, here: str | None = None) -> list[ImageSummary]:
-        """The list as the project is now; the picture at hand, `here`, stays in it whatever became of its state, so that there is a place to go on from."""
-        known = {entry.name: entry for entry in self._project.summaries}
-        placed = set(self._order)
-        self._order += [name for name in known if name not in placed]
-        return [known[name] for name in self._order if name in known and (known[name].state in self._states or name == here)]
+    def summaries(self, open_image: str | None = None) -> list[ImageSummary]:
+        """The list for the project's current contents.
 
-    def names(self, here: str | None = None) -> list[str]:
-        """Their names."""
-        return [entry.name for entry in self.summaries(here)]
+        open_image: stays in the list whatever its state is, so that "next" has a position to start from.
+        """
+        known = {summary.name: summary for summary in self._project.summaries}
+        sorted_names = set(self._order)
+        self._order += [name for name in known if name not in sorted_names]
+        return [known[name] for name in self._order if name in known and (known[name].state in self._states or name == open_image)]
+
+    def names(self, open_image: str | None = None) -> list[str]:
+        """Names of `summaries`."""
+        return [summary.name for summary in self.summaries(open_image)]

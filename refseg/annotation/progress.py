@@ -1,4 +1,4 @@
-"""How whoever waits for an export or an import follows it, and stops it."""
+"""Progress of long work, such as an export or an import, and how to cancel it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 ProgressCallback = Callable[[int, int], None]
-"""Called with how many are done, and of how many. What it raises stops the work, which then leaves nothing half done."""
+"""Called with (items done, items in all). An exception that it raises cancels the work, which then leaves no partial results."""
 
 
 def no_progress(done: int, total: int) -> None:
-    """Nobody waits."""
+    """A callback for work whose progress is not shown."""
 
 
 def with_progress(items: Iterable[Item], progress: ProgressCallback) -> Iterator[Item]:
-    """The items one by one; each counts as done when the next is asked for."""
+    """Yields the items. Each counts as done when the next is requested."""
     known = list(items)
     for done, item in enumerate(known, start=1):
         yield item

@@ -1,4 +1,4 @@
-"""A project's files: read with care, written whole and by one window at a time."""
+"""Files of a project: JSON that is written as a whole or not at all, and a lock that keeps writers apart."""
 
 from __future__ import annotations
 
@@ -17,32 +17,29 @@ from refseg.files import replacing
 
 LOCK, SOFT_LOCK = ".lock", ".lock-file"
 NO_FLOCK = frozenset((errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL))
-PATIENCE = 20.0  # seconds to wait for others who write: a large image takes less to copy, and so does undo over some thousand images
+LOCK_SECONDS = 20.0  # longer than others need to copy a large image, or to undo a step of some thousand images
 MAX_RECORD_BYTES = 200_000_000
 
 
-def read_json(path: Path, missing: str) -> Any:
-    """What a file says. Raises ProjectError for one that cannot be read, beginning with `missing` for one that is not there."""
+def load_json(path: Path, missing: str) -> Any:
+    """Parses a file. Raises ProjectError if it cannot be read.
+
+    missing: a sentence for a file that does not exist; the first of its message.
+    """
     try:
         if path.stat().st_size > MAX_RECORD_BYTES:
-            raise ProjectError(f"{path.name} has more than {MAX_RECORD_BYTES // 1_000_000} MB: it is no record of an image")
+            limit = MAX_RECORD_BYTES // 1_000_000
+            raise ProjectError(f"{path.name} is too large. The record of an image has at most {limit} MB. Restore it from a backup.")
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ProjectError(f"{missing}: expected {path}") from None
+        raise ProjectError(f"{missing} Expected {path}.") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ProjectError(f"cannot read {path} ({' '.join(str(error).split())[:120]}): restore it from a copy") from error
+        reason = " ".join(str(error).split())[:120]
+        raise ProjectError(f"{path} cannot be read ({reason}). Restore it from a backup.") from error
 
 
-def is_file(path: Path) -> bool:
-    """Whether there is such a file; a name that none can have is none."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def write_json(path: Path, values: Any) -> None:
-    """Whole, on the disk, and under its name when this returns."""
+def save_json(path: Path, values: Any) -> None:
+    """Writes a file atomically. It is on the disk under its name when this returns."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         json.dump(values, file, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         file.write("\n")
@@ -51,8 +48,62 @@ def write_json(path: Path, values: Any) -> None:
     _sync_folder(path.parent)
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file exists. False for a path that the file system refuses."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+@contextmanager
+def locked_project(folder: Path) -> Iterator[None]:
+    """Keeps all others from writing to the project in this folder while the block runs.
+
+    Raises ProjectError as `reported_write_errors` does, and if the lock is not free within LOCK_SECONDS.
+    """
+    with reported_write_errors(folder):
+        lock = _acquire(folder)
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+@contextmanager
+def reported_write_errors(folder: Path) -> Iterator[None]:
+    """Turns an OSError of the block into a ProjectError that names the folder."""
+    try:
+        yield
+    except (ProjectError, ImageError):
+        raise
+    except OSError as error:
+        raise ProjectError(
+            f"{folder} cannot be written to ({error.strerror or error}). Free disk space, or choose a folder that you may write to."
+        ) from error
+
+
+def _acquire(folder: Path) -> BaseFileLock:
+    """A lock of the operating system. File systems without such locks, like many network shares, get a lock file."""
+    try:
+        lock: BaseFileLock = FileLock(folder / LOCK, timeout=LOCK_SECONDS)
+        try:
+            lock.acquire()
+        except (NotImplementedError, OSError) as error:
+            if isinstance(error, Timeout) or (isinstance(error, OSError) and error.errno not in NO_FLOCK):
+                raise
+            lock = SoftFileLock(folder / SOFT_LOCK, timeout=LOCK_SECONDS)
+            lock.acquire()
+    except Timeout:
+        delete = f" Delete the file {SOFT_LOCK} in it if no other program uses the project." if (folder / SOFT_LOCK).exists() else ""
+        raise ProjectError(
+            f"{folder} is locked by another program for more than {LOCK_SECONDS:.0f} s. Close that program and try again.{delete}"
+        ) from None
+    return lock
+
+
 def _sync_folder(folder: Path) -> None:
-    """The renaming itself must reach the disk, too; Windows has no such call and does without."""
+    """Flushes the renaming of a file to the disk. Windows has no such call and does not need it."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -60,49 +111,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Nobody else writes to the project in that folder meanwhile: what was read in this block is still so when it writes.
-
-    Raises ProjectError for what `explained` explains, and where somebody else does not let go.
-    """
-    with explained(folder):
-        lock = _locked(folder)
-        try:
-            yield
-        finally:
-            lock.release()
-
-
-def _locked(folder: Path) -> BaseFileLock:
-    """A lock that is held: of the operating system, or on file systems without such locks, as many network shares, a file that must not exist yet."""
-    try:
-        lock: BaseFileLock = FileLock(folder / LOCK, timeout=PATIENCE)
-        try:
-            lock.acquire()
-        except (NotImplementedError, OSError) as error:
-            if isinstance(error, Timeout) or (isinstance(error, OSError) and error.errno not in NO_FLOCK):
-                raise
-            lock = SoftFileLock(folder / SOFT_LOCK, timeout=PATIENCE)
-            lock.acquire()
-    except Timeout:
-        left_over = f", or delete the file {SOFT_LOCK} in it if no other program uses the project" if (folder / SOFT_LOCK).exists() else ""
-        raise ProjectError(
-            f"{folder} has been locked by another program for {PATIENCE:.0f} s: close that program, try again{left_over}"
-        ) from None
-    return lock
-
-
-@contextmanager
-def explained(folder: Path) -> Iterator[None]:
-    """Writing that fails is a ProjectError that says where."""
-    try:
-        yield
-    except (ProjectError, ImageError):
-        raise
-    except OSError as error:
-        raise ProjectError(
-            f"cannot write to {folder} ({error.strerror or error}): make room or choose a place that can be written"
-        ) from error

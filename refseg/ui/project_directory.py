@@ -76,7 +76,7 @@ class ProjectDirectory:
         """Raises ProjectError if `added_bytes` more would exceed the limit of an unlisted project, or fill the disk."""
         if self.listed:
             return
-        with os.scandir(project.folder / IMAGES) as files:
+        with os.scandir(project.images_folder) as files:
             used = sum(file.stat().st_size for file in files)
         if used + added_bytes > MAX_UNLISTED_BYTES:
             raise ProjectError(

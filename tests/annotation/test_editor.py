@@ -15,7 +15,8 @@ from refseg.annotation.editor import Editor
 from refseg.annotation.history import LIMIT
 from refseg.annotation.predictions import Prediction
 from refseg.annotation.project import Project
-from refseg.annotation.records import MAX_ANNOTATIONS, Origin, image_to_json
+from refseg.annotation.record_json import image_to_json
+from refseg.annotation.records import MAX_ANNOTATIONS, Origin
 from refseg.errors import ConflictError, ExpressionError, ProjectError
 
 SIZE = (40, 60)
@@ -176,7 +177,7 @@ def test_a_removed_picture_is_gone_and_the_next_takes_its_place(editor: Editor, 
     editor.open("2.png")
     editor.remove_image()
     assert editor.record.name == "3.png" and [entry.name for entry in Project.open(project.folder).summaries] == ["0.png", "1.png", "3.png"]
-    assert sorted(path.name for path in (project.folder / "pictures").iterdir()) == ["0.png", "1.png", "3.png"]
+    assert sorted(path.name for path in (project.folder / "images").iterdir()) == ["0.png", "1.png", "3.png"]
     assert editor.undo() and not editor.undo(), "its own steps went with it, those of others did not"
     assert kept.id not in [annotation.id for annotation in editor.record.annotations]
     editor.remove_image()
@@ -390,7 +391,7 @@ def test_what_cannot_be_done_is_said(editor: Editor, project: Project) -> None:
             editor.repair(annotation.id, how)
     with pytest.raises(ProjectError, match="no longer at hand"):
         editor.set_threshold(annotation.id, 0.5)
-    Image.fromarray(np.zeros((3, 3, 3), np.uint8)).save(project.folder / "pictures" / "1.png")
+    Image.fromarray(np.zeros((3, 3, 3), np.uint8)).save(project.folder / "images" / "1.png")
     editor.open("1.png")
     with pytest.raises(ProjectError, match="3 x 3 pixels now"):
         editor.predict("the dog")

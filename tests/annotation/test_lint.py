@@ -36,8 +36,8 @@ def annotation(id_: str, mask: BoolMask | None, *said: str, category: str = "dog
 
 def found(*annotations: Annotation, state: Any = "accepted") -> list[tuple[str, tuple[str, ...]]]:
     """Kinds and annotations of a picture's findings."""
-    findings = lint_record(AnnotatedImage("a.png", "pictures/a.png", *SHAPE, state=state, annotations=annotations))
-    assert all(finding.picture == "a.png" and finding.text for finding in findings) and findings == sorted(findings)
+    findings = lint_record(AnnotatedImage("a.png", "images/a.png", *SHAPE, state=state, annotations=annotations))
+    assert all(finding.image == "a.png" and finding.text for finding in findings) and findings == sorted(findings)
     return [(finding.kind, finding.annotations) for finding in findings]
 
 
@@ -77,19 +77,25 @@ CLEAN: dict[str, tuple[Annotation, ...]] = {
     "a cat on the right": (annotation("1", box(140, 190), "dog on the left"), annotation("2", LEFT, "cat", category="cat")),
 }
 ODD: dict[str, tuple[tuple[Annotation, ...], list[tuple[Kind, tuple[str, ...]]]]] = {
-    "same words": ((annotation("1", LEFT, "The dog!"), annotation("2", RIGHT, "a cat", "the  dog")), [("same sentence", ("1", "2"))]),
-    "the same thing": ((annotation("1", box(0, 100), "one"), annotation("2", box(5, 100), "two")), [("drawn twice", ("1", "2"))]),
-    "the same thing and words": ((annotation("1", LEFT, "dog"), annotation("2", LEFT, "dog")), [("drawn twice", ("1", "2"))]),
+    "same words": (
+        (annotation("1", LEFT, "The dog!"), annotation("2", RIGHT, "a cat", "the  dog")),
+        [("ambiguous expression", ("1", "2"))],
+    ),
+    "the same thing": ((annotation("1", box(0, 100), "one"), annotation("2", box(5, 100), "two")), [("duplicate mask", ("1", "2"))]),
+    "the same thing and words": ((annotation("1", LEFT, "dog"), annotation("2", LEFT, "dog")), [("duplicate mask", ("1", "2"))]),
     "no mask": ((annotation("1", None, "dog"),), [("empty mask", ("1",))]),
     "no pixel": ((annotation("1", np.zeros(SHAPE, bool), "dog"),), [("empty mask", ("1",))]),
-    "absent, drawn": ((annotation("1", LEFT, "dog", no_target=True),), [("absent with mask", ("1",))]),
+    "absent, drawn": ((annotation("1", LEFT, "dog", no_target=True),), [("no-target with mask", ("1",))]),
     "absent and there": (
         (annotation("1", LEFT, "the dog"), annotation("2", RIGHT, "cat"), annotation("3", None, "The dog.", no_target=True)),
-        [("absent and present", ("3", "1"))],
+        [("no-target and present", ("3", "1"))],
     ),
-    "nothing said": ((annotation("1", LEFT), annotation("2", None, no_target=True)), [("no sentence", ("1",)), ("no sentence", ("2",))]),
-    "no word": ((annotation("1", LEFT, "dog", " ", "?!"),), [("empty sentence", ("1",)), ("empty sentence", ("1",))]),
-    "many specks": ((annotation("1", specked(5, 2), "dog"),), [("crumbs", ("1",))]),
+    "nothing said": (
+        (annotation("1", LEFT), annotation("2", None, no_target=True)),
+        [("no expression", ("1",)), ("no expression", ("2",))],
+    ),
+    "no word": ((annotation("1", LEFT, "dog", " ", "?!"),), [("empty expression", ("1",)), ("empty expression", ("1",))]),
+    "many specks": ((annotation("1", specked(5, 2), "dog"),), [("specks", ("1",))]),
     "swapped": (
         (annotation("1", RIGHT, "the dog on the left wearing a hat", "left dog", "the brown dog"), annotation("2", LEFT, "rightmost dog")),
         [("wrong side", ("1",)), ("wrong side", ("1",)), ("wrong side", ("2",))],
@@ -110,13 +116,13 @@ def test_what_is_odd_is_told(name: str) -> None:
 
 
 def test_every_kind_has_its_words_and_a_case_here() -> None:
-    elsewhere = {"not looked at", "same picture", "unreadable"}
+    elsewhere = {"not reviewed", "duplicate image", "unreadable"}
     assert set(get_args(Kind)) == set(KINDS) == elsewhere | {kind for _, expected in ODD.values() for kind, _ in expected}
 
 
 @pytest.mark.parametrize(("state", "told"), [("new", True), ("model", True), ("corrected", False), ("accepted", False)])
 def test_pictures_nobody_looked_at(state: str, told: bool) -> None:
-    assert found(annotation("1", LEFT, "dog"), state=state) == ([("not looked at", ())] if told else [])
+    assert found(annotation("1", LEFT, "dog"), state=state) == ([("not reviewed", ())] if told else [])
 
 
 def test_a_damaged_mask_is_told_and_the_others_are_looked_at() -> None:
@@ -219,7 +225,7 @@ def test_the_same_picture_under_another_name_and_in_another_format(project: Call
     same = [("a.png", noise(0)), ("b.png", noise(0)), ("c.bmp", noise(0))]
     made = project(*same, ("d.png", noise(1)), ("e.png", noise(2, (30, 20))))
     told = lint(made)
-    assert [(finding.picture, finding.kind) for finding in told] == [("b.png", "same picture"), ("c.bmp", "same picture")]
+    assert [(finding.image, finding.kind) for finding in told] == [("b.png", "duplicate image"), ("c.bmp", "duplicate image")]
     assert all("a.png" in finding.text for finding in told)
     for name in ("b.png", "c.bmp"):
         made.save(replace(made.record(name), state="skipped"))
@@ -230,7 +236,7 @@ def test_a_picture_that_is_gone_or_damaged_is_told(project: Callable[..., Projec
     made = project(("a.png", noise(0)), ("b.png", noise(1)), ("c.png", noise(2)))
     made.image_path(made.record("b.png")).unlink()
     made.image_path(made.record("c.png")).write_bytes(b"no picture")
-    assert [(finding.picture, finding.kind) for finding in lint(made)] == [("b.png", "unreadable"), ("c.png", "unreadable")]
+    assert [(finding.image, finding.kind) for finding in lint(made)] == [("b.png", "unreadable"), ("c.png", "unreadable")]
 
 
 def test_progress_is_told_and_may_end_the_search(project: Callable[..., Project]) -> None:
@@ -247,8 +253,8 @@ def test_progress_is_told_and_may_end_the_search(project: Callable[..., Project]
 
 def test_the_summary_has_a_line_for_each_kind() -> None:
     findings = [
-        Finding("a.png", "crumbs", ("1",), "A"),
-        Finding("b.png", "crumbs", ("2",), "B"),
+        Finding("a.png", "specks", ("1",), "A"),
+        Finding("b.png", "specks", ("2",), "B"),
         Finding("b.png", "empty mask", ("1",), "C"),
     ]
     assert summarize(findings) == ["1 x without a mask, not marked no_target, first b.png: C", "2 x tiny specks in a mask, first a.png: A"]

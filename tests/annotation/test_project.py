@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from refseg.annotation.lint import lint
 from refseg.annotation.project import Project
-from refseg.annotation.records import AnnotatedImage, Annotation, Origin, image_from_json, image_to_json, now
+from refseg.annotation.record_json import image_from_json, image_to_json
+from refseg.annotation.records import AnnotatedImage, Annotation, Origin, utc_now
 from refseg.data.masks import encode_rle
 from refseg.errors import ConflictError, ImageError, ProjectError
 
@@ -41,7 +42,7 @@ def drawn(id_: str = "1", x: int = 5) -> Annotation:
         mask=encode_rle(box(x)),
         origin=Origin("embedded", None, 0.5, "crf"),
         uncertainty=0.25,
-        created=now(),
+        created=utc_now(),
     )
 
 
@@ -82,7 +83,7 @@ def test_pictures_of_one_name_are_told_apart(project: Project, photos: list[Path
 
 def test_a_linked_picture_stays_where_it_is(project: Project, photos: list[Path]) -> None:
     record = project.add_image(photos[1], copy=False)
-    assert project.image_path(record) == photos[1].resolve() and not list((project.folder / "pictures").iterdir())
+    assert project.image_path(record) == photos[1].resolve() and not list((project.folder / "images").iterdir())
     photos[1].unlink()
     with pytest.raises(ImageError, match="is gone"):
         project.image_path(record)
@@ -130,7 +131,7 @@ def test_of_windows_that_save_at_one_moment_one_is_heard_at_a_time(project: Proj
 
 
 def test_a_project_that_another_program_holds_is_waited_for_and_then_told(project: Project, photos: list[Path], monkeypatch: Any) -> None:
-    monkeypatch.setattr("refseg.annotation.storage.PATIENCE", 0.05)
+    monkeypatch.setattr("refseg.annotation.storage.LOCK_SECONDS", 0.05)
     record = project.add_image(photos[0])
     with FileLock(project.folder / ".lock"), pytest.raises(ProjectError, match="locked by another program"):
         project.save(record)
@@ -165,8 +166,8 @@ def test_the_queue_by_state_and_by_doubt(project: Project, photos: list[Path]) -
         record = project.add_image(path)
         project.save(replace(record.with_annotation(replace(drawn(), uncertainty=uncertainty)), state="model"))
     fresh = project.add_image(photos[0])
-    assert [entry.name for entry in project.queue(uncertain_first=True)] == [fresh.name, "dog-2.png", "häuser & co.jpg", "dog.png"]
-    assert [entry.name for entry in project.queue(("new",))] == [fresh.name]
+    assert [entry.name for entry in project.summaries_in(uncertain_first=True)] == [fresh.name, "dog-2.png", "häuser & co.jpg", "dog.png"]
+    assert [entry.name for entry in project.summaries_in(("new",))] == [fresh.name]
 
 
 def test_what_is_no_project_is_refused(tmp_path: Path, project: Project) -> None:
@@ -231,13 +232,13 @@ def test_a_damaged_record_keeps_nobody_from_the_others(project: Project, photos:
             assert set(opened.damaged) == {names[0]} and f"{names[0]}.json" in opened.damaged[names[0]]
         assert (folder / f"{names[0]}.json").read_text() == content, "it is never written to"
     assert project.add_image(photos[0]).name == "dog-3.png", "its name is still taken"
-    assert [finding.kind for finding in lint(project) if finding.picture == names[0]] == ["unreadable"]
+    assert [finding.kind for finding in lint(project) if finding.image == names[0]] == ["unreadable"]
     (folder / f"{names[0]}.json").write_text(whole)
     project.refresh()
     assert project.summaries[0].name == names[0] and not project.damaged
 
 
-@pytest.mark.parametrize("file", ["../outside.png", "pictures/\0", f"pictures/{'x' * 500}"])
+@pytest.mark.parametrize("file", ["../outside.png", "images/\0", f"images/{'x' * 500}"])
 def test_a_picture_whose_record_points_astray_can_be_removed_and_nothing_else_with_it(
     file: str, project: Project, photos: list[Path]
 ) -> None:
@@ -273,7 +274,7 @@ def test_records_survive_json(texts: list[str], category: str, uncertainty: floa
     annotation = Annotation(
         "7", tuple(texts), category, hidden=flags[0], no_target=flags[1], uncertainty=uncertainty, mask=encode_rle(box())
     )
-    record = AnnotatedImage("ä.png", "pictures/ä.png", 40, 60, "corrected", "val", (annotation,), 3)
+    record = AnnotatedImage("ä.png", "images/ä.png", 40, 60, "corrected", "val", (annotation,), 3)
     assert image_to_json(image_from_json(json.loads(json.dumps(image_to_json(record))))) == image_to_json(record)
 
 
@@ -318,7 +319,7 @@ def test_killed_at_any_moment_every_acknowledged_save_is_there(project: Project,
 def test_two_thousand_pictures_open_at_once(project: Project) -> None:
     masks = [encode_rle(np.random.default_rng(n).random((120, 160)) > 0.5) for n in range(5)]  # noise: the worst run lengths
     annotations = tuple(Annotation(str(n), (f"thing {n}",), "thing", mask=mask, uncertainty=0.1) for n, mask in enumerate(masks))
-    template = json.dumps(image_to_json(AnnotatedImage("NAME", "pictures/NAME", 120, 160, "model", "", annotations, 1)))
+    template = json.dumps(image_to_json(AnnotatedImage("NAME", "images/NAME", 120, 160, "model", "", annotations, 1)))
     for number in range(2000):
         name = f"{number:05d}.png"
         (project.folder / "annotations" / f"{name}.json").write_text(template.replace("NAME", name), encoding="utf-8")
@@ -346,7 +347,7 @@ def test_folders_without_locks_of_the_system(code: int, project: Project, photos
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(fcntl, "flock", fails)
-    monkeypatch.setattr("refseg.annotation.storage.PATIENCE", 0.05)
+    monkeypatch.setattr("refseg.annotation.storage.LOCK_SECONDS", 0.05)
     record = project.add_image(photos[0])
     assert project.save(replace(record, state="accepted")).revision == record.revision + 1
     if code != errno.ENOSYS:
@@ -393,4 +394,4 @@ def test_a_picture_of_any_name_is_read_again(name: str, project: Project, photos
     second = other.add_image(photos[1], name=name)
     assert second.name != record.name
     other.remove_images([record.name, second.name])
-    assert not list((project.folder / "pictures").iterdir()) and not Project.open(project.folder).summaries
+    assert not list((project.folder / "images").iterdir()) and not Project.open(project.folder).summaries

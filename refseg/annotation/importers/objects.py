@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.sizes import SizeFit
 from refseg.annotation.importers.values import numbers, original_id
-from refseg.annotation.records import MAX_ANNOTATIONS, MAX_TEXT, Annotation, Id, is_text, now
+from refseg.annotation.record_json import is_text
+from refseg.annotation.records import MAX_ANNOTATIONS, MAX_TEXT, Annotation, Id, utc_now
 from refseg.data.masks import BoolMask, encode_rle, polygons_to_mask
 from refseg.errors import DataError
 from refseg.images import PictureHeader
@@ -104,7 +105,7 @@ class ObjectReader:
             self._category(one),
             no_target=one.no_target,
             mask=None if mask is None else encode_rle(mask),
-            created=now(),
+            created=utc_now(),
             original_id=known_id,
             category_id=original_id(one.category_id),
         )

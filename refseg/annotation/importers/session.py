@@ -15,7 +15,8 @@ from refseg.annotation.importers.values import original_id as kept_id
 from refseg.annotation.names import file_name
 from refseg.annotation.progress import ProgressCallback, no_progress
 from refseg.annotation.project import Project
-from refseg.annotation.records import MAX_TEXT, STATES, AnnotatedImage, State, is_text
+from refseg.annotation.record_json import is_text
+from refseg.annotation.records import MAX_TEXT, STATES, AnnotatedImage, State
 from refseg.errors import DataError, ImageError
 from refseg.images import picture_header
 

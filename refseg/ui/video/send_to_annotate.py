@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from refseg.annotation.clips import add_frames
 from refseg.annotation.project import Project
-from refseg.annotation.records import Annotation, now
+from refseg.annotation.records import Annotation, utc_now
 from refseg.data.masks import encode_rle
 from refseg.errors import ProjectError
 from refseg.ui.messages import NO_RESULT, Message, error_message, messages_html
@@ -81,6 +81,6 @@ def frame_object(run: VideoRun, number: int, threshold: float, color: str) -> An
         mask=None if moment.absent else encode_rle(run.mask(number, threshold)),
         uncertainty=run.uncertainty(number, threshold),
         origin=origin_of(run.model, threshold),
-        created=now(),
-        updated=now(),
+        created=utc_now(),
+        updated=utc_now(),
     )

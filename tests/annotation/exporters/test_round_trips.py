@@ -216,7 +216,7 @@ def test_an_import_is_followed_and_stopped(name: str, project: Project, tmp_path
     with pytest.raises(KeyboardInterrupt):
         import_from(IMPORTER[name], tmp_path / "out", project, stop)
     assert {entry.name for entry in project.summaries} == before == {entry.name for entry in Project.open(project.folder).summaries}
-    assert {path.name for path in (project.folder / "pictures").iterdir()} == before
+    assert {path.name for path in (project.folder / "images").iterdir()} == before
 
 
 def test_the_commands(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,7 +36,7 @@ LAYOUTS = {
     "Label Studio": ("result.json", "images/0f3-a.jpg", "images/0f3-a.jpg", ""),
     "Label Studio on Windows": ("result.json", "images/0f3-a.jpg", "images\\0f3-a.jpg", ""),
     "FiftyOne": ("labels.json", "data/a.jpg", "a.jpg", ""),
-    "supervision": ("train.json", "pictures/a.jpg", "a.jpg", "train"),
+    "supervision": ("train.json", "images/a.jpg", "a.jpg", "train"),
     "absolute name": ("instances.json", "images/a.jpg", "/home/somebody/data/a.jpg", ""),
     "absolute name of Windows": ("x.json", "images/a.jpg", "C:\\data\\images\\a.jpg", ""),
     "URL": ("x.json", "images/a b.jpg", "http://images.example.org/train/a%20b.jpg?size=large", ""),
