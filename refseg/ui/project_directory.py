@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from refseg.annotation.archives import LIMITS, PUBLIC_LIMITS, Limits
-from refseg.annotation.project import IMAGES, PROJECT, Project
+from refseg.annotation.project import ANNOTATIONS, PROJECT, Project
 from refseg.errors import ProjectError
 
 KEY = re.compile(r"[\w-][\w .-]{0,99}")
@@ -98,6 +98,6 @@ class ProjectDirectory:
 
 def _last_change(project: Path) -> float:
     try:
-        return max((project / part).stat().st_mtime for part in ("annotations", IMAGES))
+        return (project / ANNOTATIONS).stat().st_mtime  # every change writes a record there
     except OSError:
         return 0.0

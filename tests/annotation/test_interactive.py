@@ -75,9 +75,9 @@ def test_large_pictures_are_worked_on_reduced_but_keep_their_size() -> None:
 
 def test_unusable_clicks_and_boxes_are_refused() -> None:
     image, disc, _ = scene()
-    with pytest.raises(ProjectError, match="no click"):
+    with pytest.raises(ProjectError, match="There is no click"):
         refine_with_clicks(image, disc, [], [])
-    with pytest.raises(ProjectError, match="inside the picture"):
+    with pytest.raises(ProjectError, match="inside the image"):
         refine_with_clicks(image, disc, [(160, 3)], [])
     with pytest.raises(ProjectError, match="at least 4 x 4"):
         segment_box(image, (158, 0, 900, 60))

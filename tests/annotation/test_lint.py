@@ -257,7 +257,10 @@ def test_the_summary_has_a_line_for_each_kind() -> None:
         Finding("b.png", "specks", ("2",), "B"),
         Finding("b.png", "empty mask", ("1",), "C"),
     ]
-    assert summarize(findings) == ["1 x without a mask, not marked no_target, first b.png: C", "2 x tiny specks in a mask, first a.png: A"]
+    assert summarize(findings) == [
+        "1 x object without a mask that is not marked as no-target, first b.png: C",
+        "2 x mask with small specks, first a.png: A",
+    ]
     assert summarize([]) == []
 
 
@@ -265,7 +268,5 @@ def test_an_export_tells_and_goes_on(project: Callable[..., Project], tmp_path: 
     made = project(("a.png", noise(0)), ("b.png", noise(0)))
     assert main(["export", "--project", str(made.folder), "--format", "coco", "--output", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr()
-    assert printed.err.splitlines() == [
-        "refseg: 1 x a picture that comes twice, first b.png: it is the same picture as a.png: skip or remove one"
-    ]
+    assert printed.err.splitlines() == ["refseg: 1 x duplicate image, first b.png: The image equals a.png. Skip or remove one."]
     assert (tmp_path / "out" / "annotations" / "instances_train.json").is_file() and "exported 2 objects in 2 images" in printed.out

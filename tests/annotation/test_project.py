@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from refseg.annotation.lint import lint
 from refseg.annotation.project import Project
-from refseg.annotation.record_json import image_from_json, image_to_json
+from refseg.annotation.record_json import image_from_json, image_to_json, upgrade_record
 from refseg.annotation.records import AnnotatedImage, Annotation, Origin, utc_now
 from refseg.data.masks import encode_rle
 from refseg.errors import ConflictError, ImageError, ProjectError
@@ -85,7 +85,7 @@ def test_a_linked_picture_stays_where_it_is(project: Project, photos: list[Path]
     record = project.add_image(photos[1], copy=False)
     assert project.image_path(record) == photos[1].resolve() and not list((project.folder / "images").iterdir())
     photos[1].unlink()
-    with pytest.raises(ImageError, match="is gone"):
+    with pytest.raises(ImageError, match="is missing"):
         project.image_path(record)
     project.remove_images([record.name])
     assert project.summaries == []
@@ -177,12 +177,12 @@ def test_what_is_no_project_is_refused(tmp_path: Path, project: Project) -> None
     (tmp_path / "full" / "x").write_text("x")
     with pytest.raises(ProjectError, match="is not empty"):
         Project.create(tmp_path / "full")
-    with pytest.raises(ProjectError, match="is no project"):
+    with pytest.raises(ProjectError, match="is not a project"):
         Project.open(tmp_path / "full")
     for text, reason in (
-        ('{"format": "other"}', "not of a refseg"),
-        ('{"format": "refseg-project", "version": 2}', "newer refseg"),
-        ("{", "cannot read"),
+        ('{"format": "other"}', "has another format"),
+        ('{"format": "refseg-project", "version": 3}', "newer refseg"),
+        ("{", "cannot be read"),
     ):
         (project.folder / "project.json").write_text(text)
         with pytest.raises(ProjectError, match=reason):
@@ -192,13 +192,13 @@ def test_what_is_no_project_is_refused(tmp_path: Path, project: Project) -> None
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"state": "done"}, "expected one of new, model"),
+        ({"state": "done"}, "Expected one of new, model"),
         ({"height": 0}, "at least 1"),
-        ({"layers": {}}, "not a list"),
-        ({"layers": [{"id": "1", "mask": {"size": [1, 1], "counts": "1"}}]}, "not COCO run lengths of 40 x 60"),
-        ({"layers": [{"id": "1", "doubt": 7}]}, "from 0 to 1"),
-        ({"layers": [{"id": "1", "expressions": [5]}]}, "expressions that are not"),
-        ({"name": "other.png"}, "rename the file back"),
+        ({"annotations": {}}, "not a list"),
+        ({"annotations": [{"id": "1", "mask": {"size": [1, 1], "counts": "1"}}]}, "not COCO run lengths of 40 x 60"),
+        ({"annotations": [{"id": "1", "uncertainty": 7}]}, "from 0 to 1"),
+        ({"annotations": [{"id": "1", "expressions": [5]}]}, '"expressions" is not a list'),
+        ({"name": "other.png"}, "Undo the renaming"),
         ({"file": "../../etc/passwd"}, None),
     ],
 )
@@ -282,7 +282,7 @@ WRITER = """
 import sys
 from dataclasses import replace
 from refseg.annotation.project import Project
-from tests.annotation.test_store import drawn
+from tests.annotation.test_project import drawn
 project = Project.open(sys.argv[1])
 for number in range(10_000):
     record = project.record("dog.png")
@@ -351,7 +351,7 @@ def test_folders_without_locks_of_the_system(code: int, project: Project, photos
     record = project.add_image(photos[0])
     assert project.save(replace(record, state="accepted")).revision == record.revision + 1
     if code != errno.ENOSYS:
-        with SoftFileLock(project.folder / ".lock-file"), pytest.raises(ProjectError, match=r"delete the file \.lock-file"):
+        with SoftFileLock(project.folder / ".lock-file"), pytest.raises(ProjectError, match=r"Delete the file \.lock-file"):
             project.save(project.record(record.name))
     assert project.record(record.name).state == "accepted"
 
@@ -377,7 +377,7 @@ def test_records_of_older_versions_have_no_original_ids(project: Project, photos
     for key in ("original_name", "original_id"):
         del values[key]
     for key in ("original_id", "category_id"):
-        del values["layers"][0][key]
+        del values["annotations"][0][key]
     path.write_text(json.dumps(values), encoding="utf-8")
     again = Project.open(project.folder).record(record.name)
     assert (again.original_name, again.original_id, again.annotations[0].category_id) == ("", None, None)
@@ -395,3 +395,43 @@ def test_a_picture_of_any_name_is_read_again(name: str, project: Project, photos
     assert second.name != record.name
     other.remove_images([record.name, second.name])
     assert not list((project.folder / "images").iterdir()) and not Project.open(project.folder).summaries
+
+
+def as_version_1(project: Project) -> None:
+    """Rewrites a project as programs before version 2 wrote it."""
+    keys = {"annotations": "layers", "color": "colour", "no_target": "absent", "uncertainty": "doubt"}
+    (project.folder / "images").rename(project.folder / "pictures")
+    for file in (project.folder / "annotations").glob("*.json"):
+        values = json.loads(file.read_text(encoding="utf-8"))
+        values["file"] = values["file"].replace("images/", "pictures/")
+        values["annotations"] = [{keys.get(key, key): value for key, value in one.items()} for one in values["annotations"]]
+        file.write_text(json.dumps({keys.get(key, key): value for key, value in values.items()}), encoding="utf-8")
+    (project.folder / "project.json").write_text(json.dumps({"format": "refseg-project", "version": 1, "name": "old"}))
+    (project.folder / "index.json").unlink(missing_ok=True)
+
+
+def test_a_project_of_version_1_is_read_and_becomes_version_2_with_the_first_save(project: Project, photos: list[Path]) -> None:
+    annotations = (drawn(), Annotation("2", ("a cat",), color="#00ff00", no_target=True, uncertainty=0.75))
+    saved = project.save(replace(project.add_image(photos[0]), annotations=annotations))
+    as_version_1(project)
+    before = {path.name: path.read_bytes() for path in project.folder.rglob("*.json")}
+    old = Project.open(project.folder)
+    assert image_to_json(old.record("dog.png")) == {**image_to_json(saved), "file": "pictures/dog.png"}
+    assert [(summary.annotations, summary.uncertainty) for summary in old.summaries] == [(2, 0.75)] and not old.damaged
+    assert old.image_path(old.record("dog.png")).read_bytes() == photos[0].read_bytes()
+    assert before == {path.name: path.read_bytes() for path in project.folder.rglob("*.json") if path.name != "index.json"}
+    added = old.add_image(photos[2])
+    assert old.image_path(added) == project.folder / "pictures" / added.name
+    assert json.loads((project.folder / "project.json").read_text()) == {"format": "refseg-project", "version": 2, "name": "old"}
+    old.save(old.record("dog.png"))
+    values = json.loads((project.folder / "annotations" / "dog.png.json").read_text(encoding="utf-8"))
+    assert "layers" not in values and set(values["annotations"][0]) >= {"color", "no_target", "uncertainty"}
+    assert len(Project.open(project.folder).summaries) == 2
+
+
+def test_a_record_of_version_2_is_not_altered_by_the_upgrade() -> None:
+    annotations = (drawn(), Annotation("2", ("a cat",), color="#00ff00", no_target=True, uncertainty=0.75))
+    values = image_to_json(AnnotatedImage("a.png", "images/a.png", 40, 60, annotations=annotations))
+    assert upgrade_record(values) == values
+    assert upgrade_record({"layers": [{"absent": True}, 5], "file": "a"}) == {"annotations": [{"no_target": True}, 5], "file": "a"}
+    assert upgrade_record({"layers": [], "annotations": 7}) == {"annotations": 7}

@@ -178,7 +178,7 @@ def test_a_zip_holds_what_the_folder_holds(name: str, project: Project, tmp_path
 def test_an_export_that_fails_leaves_nothing(name: str, project: Project, tmp_path: Path) -> None:
     project.image_path(project.record("dog-2.png")).unlink()
     for target in (tmp_path / "out", tmp_path / "out.zip"):
-        with pytest.raises(InputError, match="is gone"):
+        with pytest.raises(InputError, match="is missing"):
             export_to(name, project, target)
     assert not [path.name for path in tmp_path.iterdir() if "out" in path.name]
     (tmp_path / "full").mkdir()

@@ -336,7 +336,7 @@ def test_what_is_not_coco_is_refused_and_leaves_the_project_as_it_was(values: An
     with pytest.raises(DataError, match=r"COCO|nothing was imported") as caught:
         imported("coco", root)
     assert str(tmp_path) not in str(caught.value)
-    assert not list((tmp_path / "project of data" / "pictures").iterdir())
+    assert not list((tmp_path / "project of data" / "images").iterdir())
 
 
 def test_a_file_is_not_taken_for_coco_by_its_name(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_only_the_open_image_can_be_removed(client: Client, page: EditorRequests
         and "uri" in answer["image"]
         and [entry["name"] for entry in answer["entries"]] == ["second.png"]
     )
-    assert "no such picture" in other("predict", expression="the red ball")["error"]
+    assert "no such image" in other("predict", expression="the red ball")["error"]
     assert other("open_project", name="photo.png")["image"]["name"] == "second.png"
     answer = client("remove_image", name="second.png")
     assert answer["image"] is None and answer["entries"] == []
@@ -160,7 +160,7 @@ def test_only_the_open_image_can_be_removed(client: Client, page: EditorRequests
 def test_an_image_that_cannot_be_shown_has_a_problem_and_the_others_work(client: Client, photo: Path, tmp_path: Path) -> None:
     client("add_image", path=str(photo), name="second.png")
     annotation = client("predict", expression="the red ball")["object"]
-    copy = tmp_path / "projects" / "dogs" / "pictures" / "photo.png"
+    copy = tmp_path / "projects" / "dogs" / "images" / "photo.png"
     whole = copy.read_bytes()
     for content, said in (
         (None, "is gone"),
@@ -191,7 +191,7 @@ def test_a_damaged_mask_or_record_leaves_the_rest_usable(client: Client, photo: 
     annotation = client("predict", expression="the red ball")["object"]
     folder = tmp_path / "projects" / "dogs" / "annotations"
     values = json.loads((folder / "photo.png.json").read_text())
-    values["layers"][0]["mask"]["counts"] = "\x7f"
+    values["annotations"][0]["mask"]["counts"] = "\x7f"
     (folder / "photo.png.json").write_text(json.dumps(values))
     for number in range(7):
         (folder / f"more {number}.png.json").write_text("{")
@@ -298,7 +298,7 @@ def test_an_export_is_fetched_from_the_upload_folder_and_imported_again(client: 
     assert path.is_relative_to(uploads) and answer["name"] == "dogs-labelme.zip"
     report = answer["report"]
     assert report["objects"] == 1 and report["summary"][0].startswith("exported 1 object in 1 image")
-    assert any("not been looked at" in line for line in report["lint"]) and set(report["lint"]) <= set(report["summary"])
+    assert any("not reviewed" in line for line in report["lint"]) and set(report["lint"]) <= set(report["summary"])
     with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
         assert any(name.endswith("photo.png") for name in archive.namelist())
     again = Client(page, page.edit({"action": "create_project", "name": "again"})["key"])
@@ -395,10 +395,10 @@ def test_idle_sessions_keep_their_image_and_history(client: Client, page: Editor
     for number in range(MAX_ACTIVE):
         Client(page, client.project, f"other {number}")("open_project")
     (session,) = [one for (_, window), one in page._sessions._sessions.items() if window == "one"]
-    assert session.editor._image is None and not session.editor._proposals
+    assert session.editor._image is None and not session.editor._predictions
     assert session.client._last is None and session.batch_client._last is None and session.batch is not None
     annotation = Project.open(tmp_path / "projects" / "dogs").record("photo.png").annotations[-1].id
-    assert "no longer at hand" in client("set_threshold", object=annotation, value=0.3)["error"]
+    assert "no longer in memory" in client("set_threshold", object=annotation, value=0.3)["error"]
     assert client("predict", expression="the red ball on the left")["undo_steps"] == 2
 
 
