@@ -10,26 +10,27 @@ except ImportError:
     spaces = None
 
 from refseg.inference.video import VideoPredictor
-from refseg.ui import ProjectDirectory, build_demo, launch_options, load_page_model
+from refseg.ui import ProjectDirectory, build_demo, launch_options, load_page_models
 
-predictor, notice = load_page_model(os.environ.get("REFSEG_MODEL"))
+models, notice = load_page_models(os.environ.get("REFSEG_MODEL"))
 
 
 def compute(image, expressions):
     """Segments an image where the GPU is lent per call, in another process: numpy in, numpy out."""
+    predictor = models.get()
     return predictor.segment(predictor.encode(image), expressions)
 
 
 def compute_video(clip, expression):
     """The same for a video, one result per frame."""
-    yield from VideoPredictor(predictor).run(clip, expression)
+    yield from VideoPredictor(models.get()).run(clip, expression)
 
 
 is_gpu_lent = spaces is not None and os.environ.get("SPACES_ZERO_GPU")
 gpu_calls = {"compute": spaces.GPU(duration=30)(compute), "compute_video": spaces.GPU(duration=120)(compute_video)} if is_gpu_lent else {}
 is_public = "SPACE_ID" in os.environ  # a public Space: visitors must not see each other's projects
 root = os.environ.get("REFSEG_PROJECTS") or ("/tmp/refseg-projects" if is_public else Path.home() / "refseg-projects")  # noqa: S108
-demo = build_demo(predictor, notice=notice, projects=ProjectDirectory(Path(root), listed=not is_public), **gpu_calls)
+demo = build_demo(models, notice=notice, projects=ProjectDirectory(Path(root), listed=not is_public), **gpu_calls)
 
 if __name__ == "__main__":
     demo.launch(**launch_options())

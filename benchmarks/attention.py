@@ -28,8 +28,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.memory import peak_resident_bytes, reset_peak
-from refseg.models.cmsa import CrossModalSelfAttention
-from refseg.models.features import COORDINATES, coordinate_features
+from refseg.models.cmsa.attention import CrossModalSelfAttention
+from refseg.models.layers.multimodal import COORDINATES, coordinate_features
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,9 @@ class Inputs:
 
     def __init__(self, problem: Problem) -> None:
         torch.manual_seed(problem.seed)
-        self.layer = CrossModalSelfAttention(problem.channels, problem.channels, COORDINATES, problem.width)
+        self.layer = CrossModalSelfAttention(
+            problem.channels, problem.channels, COORDINATES, problem.width, biases=True, scaled=True, mean_received=True
+        )
         height, width = grid(problem.positions)
         self.coordinates = coordinate_features(height, width)
         # of length sqrt(C) like the network's own features

@@ -1,6 +1,6 @@
 """Figures and pictures for the card of a model.
 
-    python -m benchmarks.card --model runs/compact/checkpoint --data DATA --output checkpoints [--photos FOLDER]
+    python -m benchmarks.card --model runs/compact/checkpoint --data DATA --output checkpoints/cmsa [--photos FOLDER]
 
 Measures the `val` splits of DATA/coco, objects and clothing and prints the card's tables (Markdown), what is called absent on `coco`, rightly and wrongly,
 how good the answers are that the model doubts, and those about several things at once. Writes into the output folder calibration.png (how far the presence
@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 from refseg.data.refcoco import RefCocoDataset, read_refcoco
 from refseg.data.scenes import RefCocoScenes
 from refseg.data.templates import make_templates
-from refseg.evaluation.absence import PresenceSamples, presence_samples, summarise_absence
 from refseg.evaluation.metrics import THRESHOLDS, mean_iou, precision_at
+from refseg.evaluation.no_target import PresenceSamples, presence_samples, summarize_no_target
 from refseg.evaluation.protocol import evaluate_refcoco
 from refseg.evaluation.tables import percent, table
 from refseg.images import load_image
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.predictor import Predictor
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 from refseg.rendering import overlay
 from refseg.training.calibrate import fit
 
@@ -66,7 +66,7 @@ def main() -> None:
     coco = read_refcoco(arguments.data / "coco", "val")
     raw = presence_samples(_uncalibrated(predictor), coco)
     judged = crossed(raw)
-    summary = summarise_absence(judged)
+    summary = summarize_no_target(judged)
     print(json.dumps({key: value for key, value in summary.items() if key != "calibration"}, indent=1))
     draw_calibration(summary, arguments.output / "calibration.png")
     samples = answered(predictor, coco)
@@ -116,7 +116,7 @@ def answered(predictor: Predictor, dataset: RefCocoDataset) -> list[Sample]:
         for (referent, sentence), answer in zip(said, answers, strict=True):
             mask = answer.mask()
             overlap = iou(mask, referent.instance.mask(image.height, image.width))
-            samples.append(Sample(path, sentence, mask, overlap, answer.absent, answer.doubt))
+            samples.append(Sample(path, sentence, mask, overlap, answer.absent, answer.uncertainty))
     return samples
 
 
@@ -153,7 +153,7 @@ def crossed(raw: PresenceSamples) -> PresenceSamples:
 
 def _uncalibrated(predictor: Predictor) -> Predictor:
     """The same model answering with the sigmoid of its presence logit."""
-    predictor = Predictor(predictor._network, predictor.vocabulary, threshold=predictor.threshold, name=predictor.name)
+    predictor = Predictor(predictor._system, predictor.vocabulary, threshold=predictor.threshold, name=predictor.name)
     assert predictor.presence == PresenceCalibration()
     return predictor
 

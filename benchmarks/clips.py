@@ -26,9 +26,9 @@ from benchmarks.memory import peak_resident_bytes, reset_peak
 from refseg import Predictor, Vocabulary
 from refseg.evaluation.tables import table
 from refseg.inference.video import VideoPredictor
-from refseg.models.config import LEVELS, NetworkConfig
-from refseg.models.network import ReferringNetwork
-from refseg.models.sliding import SlidingAttention
+from refseg.models.cmsa.config import LEVELS
+from refseg.models.cmsa.sliding import SlidingAttention
+from refseg.models.compact import CompactConfig, CompactSystem
 from refseg.video.reader import Frame
 
 EXPRESSION = "the red circle on the left"
@@ -72,12 +72,12 @@ def seconds_of_frame(predictor: Predictor, frames: int) -> float:
     return float(np.median(gaps))
 
 
-def seconds_of_windows(network: ReferringNetwork, repeats: int) -> tuple[float, float, float]:
+def seconds_of_windows(network: CompactSystem, repeats: int) -> tuple[float, float, float]:
     """(sliding on by one frame, the whole window anew, largest difference of V^), all levels together."""
     config = network.config
     side, window = config.image_size // 16, 2 * config.tau + 1
     visual = torch.nn.functional.normalize(torch.randn(window + repeats, side * side, config.visual), dim=-1) * config.visual**0.5
-    layers = [network.cross_frame[level] for level in range(LEVELS)]
+    layers = [network.dense.cross_frame[level] for level in range(LEVELS)]
     sliding = [SlidingAttention(layer, config.tau) for layer in layers]  # type: ignore[arg-type]
     anew, slid, difference = [], [], 0.0
     with torch.inference_mode():
@@ -102,9 +102,7 @@ def peak_of_clip(frames: int) -> int | None:
     torch.manual_seed(0)
     words = ["<pad>", "<unk>", *EXPRESSION.split()]
     vocabulary = Vocabulary(list(dict.fromkeys(words)))
-    predictor = Predictor(
-        ReferringNetwork(replace(NetworkConfig.compact(), image_size=SMALL, regions=20), len(vocabulary)), vocabulary, device="cpu"
-    )
+    predictor = Predictor(CompactSystem(replace(CompactConfig(), image_size=SMALL, regions=20), len(vocabulary)), vocabulary, device="cpu")
     for _ in VideoPredictor(predictor).run(Moving(15, 120, 160), EXPRESSION):
         pass
     if reset_peak() is None:

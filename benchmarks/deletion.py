@@ -35,7 +35,7 @@ from refseg.explain import Explanation, explain
 from refseg.images import load_image
 from refseg.inference.predictor import Predictor
 from refseg.language import words_of
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 FUNCTION_WORDS = frozenset(
     "a an the this that these those some any each every both all 's "
@@ -104,7 +104,7 @@ def deletions(predictor: Predictor, dataset: RefCocoDataset, limit: int | None =
             for referent in dataset.referents_of(image):
                 label = referent.instance.mask(image.height, image.width)
                 for sentence in referent.sentences:
-                    words = words_of(sentence, predictor.vocabulary)[: predictor.tokeniser.max_words]
+                    words = words_of(sentence, predictor.vocabulary)[: predictor.tokenizer.max_words]
                     if len(content_words(words)) > 1:
                         yield deletion(number, explain(predictor, encoded, sentence), label)
             progress(number + 1, len(images))

@@ -84,7 +84,11 @@ def everything(explanation: Explanation) -> object:
 
 def maps(answer: Segmentation, letterbox: Letterbox) -> int:
     """Each map at the letterbox's size, one at a time as they may be large; returns the number of their pixels."""
-    grids = [answer.strongest, *answer.memory_gates, *answer.reset_gates, *answer.word_maps.reshape(-1, *answer.word_maps.shape[2:])]
+    grids = [values for levels in answer.maps.values() for values in levels]
+    if answer.strongest is not None:
+        grids.append(answer.strongest)
+    if answer.word_maps is not None:
+        grids += [*answer.word_maps.reshape(-1, *answer.word_maps.shape[2:])]
     return sum(letterbox.inverse(grid).size for grid in grids)
 
 

@@ -22,8 +22,8 @@ from refseg.evaluation.clips import evaluate_sequences
 from refseg.evaluation.tables import percent, table
 from refseg.files import replacing
 from refseg.inference.video import VideoPredictor
-from refseg.models.encoded import SeenImages
-from refseg.models.network import ReferringNetwork
+from refseg.models.backbones import BackboneFeatures
+from refseg.models.compact import CompactSystem
 
 FIGURES = ("mean_iou", "boundary_f", "instability")
 
@@ -33,32 +33,33 @@ def thinned(clip: LabelledClip, stride: int) -> LabelledClip:
     return replace(clip, pictures=clip.pictures[::stride], masks=clip.masks[::stride])
 
 
-def remembering(see: Callable[..., SeenImages]) -> tuple[Callable[..., SeenImages], dict[int, SeenImages]]:
-    """`see` that looks at each picture once: three expressions in three ways are asked about it. And its memory, to be cleared."""
-    memory: dict[int, SeenImages] = {}
+def cached(backbone: Callable[[torch.Tensor], BackboneFeatures]) -> tuple[Callable[[torch.Tensor], BackboneFeatures], dict[int, Any]]:
+    """`backbone` that runs once for each image, since three expressions in three ways are about it. And its cache, to be cleared."""
+    cache: dict[int, BackboneFeatures] = {}
 
-    def remembered(images: torch.Tensor, windows: torch.Tensor | None = None) -> SeenImages:
+    def features_of(images: torch.Tensor) -> BackboneFeatures:
         key = hash(images.cpu().numpy().tobytes())
-        if key not in memory:
-            memory[key] = see(images, windows)
-        return memory[key]
+        if key not in cache:
+            cache[key] = backbone(images)
+        return cache[key]
 
-    return remembered, memory
+    return features_of, cache
 
 
 def compare(predictor: Predictor, clips: list[LabelledClip], threshold: float | None = None) -> dict[str, dict[str, Any]]:
     """For each way and clip the figures of `evaluate_sequences`; threshold: as there."""
     results: dict[str, dict[str, Any]] = {}
-    with predictor.running() as network:
-        config = network.config
-        network.see, memory = remembering(network.see)  # type: ignore[method-assign]
+    with predictor.running() as system:
+        assert isinstance(system, CompactSystem)
+        config, backbone = system.config, system.dense.backbone
+        backbone.forward, cache = cached(backbone.forward)  # type: ignore[method-assign]
     ways = {
         "across frames": config,
         "choices linked": replace(config, cross_frame=0),
         "frame by frame": replace(config, cross_frame=0, tau=0),
     }
     for clip in clips:
-        memory.clear()
+        cache.clear()
         for way, settings in ways.items():
             _configure(predictor, settings)
             figures = evaluate_sequences(VideoPredictor(predictor), [clip], threshold=threshold)["sequences"][clip.name]
@@ -69,9 +70,9 @@ def compare(predictor: Predictor, clips: list[LabelledClip], threshold: float | 
 
 
 def _configure(predictor: Predictor, config: Any) -> None:
-    with predictor.running() as network:
-        assert isinstance(network, ReferringNetwork)
-        network.config = config
+    with predictor.running() as system:
+        assert isinstance(system, CompactSystem)
+        system.config = system.dense.config = config
 
 
 def main() -> None:

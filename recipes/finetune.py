@@ -1,15 +1,16 @@
-"""The embedded model, or another, trained a little further on the accepted pictures of an annotation project.
+"""The embedded model, or another, trained a little further on the accepted images of an annotation project.
 
     python -m refseg train --recipe finetune --data PROJECT --output runs/mine [--model M] [--resume]
 
-Data: PROJECT, a project with at least five accepted pictures that have masks and sentences; things marked absent teach what is not there. A fifth of the
-pictures, chosen by their names, is held back (or those whose split is neither empty nor "train"), the frames of a clip all together. A folder of the
-RefCOCO layout with the splits train and val works, too.
-Cost: 40 steps of 4 pictures, five minutes of CPU time with both measurements (one thread, beside other work) and 2.3 GB of memory.
-Score: see README.md beside this file. runs/mine/report.json has yours, before and after; what is printed says when the new model is not to be used.
+Data: PROJECT, a project with at least five accepted images that have masks and expressions; objects marked absent teach
+what is not there. A fifth of the images, chosen by their names, is held back (or those whose split is neither empty
+nor "train"), the frames of a clip all together. A folder of the RefCOCO layout with the splits train and val works,
+too. Cost: 40 steps of 4 images, five minutes of CPU time with both measurements (one thread, beside other work) and
+2.3 GB of memory. Score: see README.md beside this file. runs/mine/report.json has yours, before and after; what is
+printed says when the new model is not to be used.
 
-The backbone, attention across frames, the gate and the presence head stay as they are; the presence term is left out, as people hardly ever say what is
-absent.
+The backbone, attention across frames, the gate and the presence head stay as they are; the presence term is left out,
+as people hardly ever say what is absent.
 """
 
 from refseg.data.sources import SourceSpec
@@ -34,7 +35,7 @@ RECIPE = Recipe(
             backbone_rate=0.0,
             table_rate=3e-5,
             mix={"natural": 0.9, "absent": 0.1},
-            trained=("words", "visual", "attention", "fusion", "refinement", "prediction", "selection", "instances"),
+            frozen=("dense.cross_frame", "branch.gate", "branch.certainty", "branch.presence", "branch.number"),
             warmup=5,
         ),
     ),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from refseg.inference.predictor import EncodedImage, Predictor
     from refseg.inference.segmentation import Segmentation
     from refseg.inference.video import VideoPredictor
-    from refseg.language import Tokeniser, Vocabulary
+    from refseg.language import Tokenizer, Vocabulary
     from refseg.video.sampling import Sampling
 
 _PARTS = {"explain"}
@@ -33,7 +33,7 @@ _WHERE = {
     "RefsegError": "refseg.errors",
     "Sampling": "refseg.video.sampling",
     "Segmentation": "refseg.inference.segmentation",
-    "Tokeniser": "refseg.language",
+    "Tokenizer": "refseg.language",
     "UnavailableError": "refseg.errors",
     "VideoPredictor": "refseg.inference.video",
     "Vocabulary": "refseg.language",
@@ -47,7 +47,7 @@ __all__ = [
     "RefsegError",
     "Sampling",
     "Segmentation",
-    "Tokeniser",
+    "Tokenizer",
     "UnavailableError",
     "VideoPredictor",
     "Vocabulary",

@@ -288,12 +288,14 @@ def _resized(image: NDArray[Pixel], shape: tuple[int, int], enlarge_only: bool =
     return resized
 
 
-def network_input(image: UintImage, size: int) -> "tuple[Letterbox, torch.Tensor, torch.Tensor]":
-    """A picture (H, W, 3) as networks want it: its letterbox, images (1, 3, S, S) in 0..1, channels last in memory, and windows (1, 4), see `corners`."""
+def network_input(image: UintImage, size: int, padding: int = PAD_VALUE) -> "tuple[Letterbox, torch.Tensor, torch.Tensor]":
+    """An image (H, W, 3) as systems expect it: its letterbox, images (1, 3, S, S) in 0..1, channels last in memory, and windows (1, 4), see `corners`.
+
+    padding: gray level 0..255 of the border."""
     import torch
 
     letterbox = Letterbox.of(image, size)
-    images = to_tensor(letterbox.forward(image)).unsqueeze(0).contiguous(memory_format=torch.channels_last)
+    images = to_tensor(letterbox.forward(image, padding)).unsqueeze(0).contiguous(memory_format=torch.channels_last)
     return letterbox, images, torch.tensor([letterbox.corners], dtype=torch.float32)
 
 

@@ -1,4 +1,4 @@
-"""Vocabulary and tokeniser: an expression as a person types it -> word indices, and what was lost on the way."""
+"""Vocabulary and tokenizer: an expression as a person types it -> word indices, and what was lost on the way."""
 
 import re
 import unicodedata
@@ -103,7 +103,7 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Expression:
-    """A tokenised expression: `tokens` are the words used (at most the tokeniser's number) and `ids` their indices; `unknown` are those without
+    """A tokenised expression: `tokens` are the words used (at most the tokenizer's number) and `ids` their indices; `unknown` are those without
     an entry in the vocabulary; `dropped` are the words beyond the limit, and `truncated` says that there are some."""
 
     text: str
@@ -136,7 +136,7 @@ def _unknown_of(words: Sequence[str], ids: Sequence[int]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word, index in zip(words, ids, strict=True) if index == UNK))
 
 
-class Tokeniser:
+class Tokenizer:
     """Expressions -> index arrays, for one vocabulary and at most `max_words` words."""
 
     def __init__(self, vocabulary: Vocabulary, max_words: int = 20) -> None:

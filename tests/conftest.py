@@ -12,7 +12,7 @@ from refseg.language import PAD_WORD, UNK_WORD, Vocabulary
 
 if TYPE_CHECKING:
     from refseg.inference.predictor import Predictor
-    from refseg.models.network import ReferringNetwork
+    from refseg.models.compact import CompactSystem
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # beside others: each with its own share of the processor
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -36,26 +36,25 @@ def sample_image() -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="session")
-def tiny_network(tiny_vocabulary: Vocabulary) -> "ReferringNetwork":
+def tiny_network(tiny_vocabulary: Vocabulary) -> "CompactSystem":
     import torch
 
-    from refseg.models.config import NetworkConfig
-    from refseg.models.network import ReferringNetwork
+    from refseg.models.compact import CompactConfig, CompactSystem
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
-        return ReferringNetwork(NetworkConfig.tiny(), len(tiny_vocabulary)).eval()
+        return CompactSystem(CompactConfig.tiny(), len(tiny_vocabulary)).eval()
 
 
 @pytest.fixture(scope="session")
-def tiny_predictor(tiny_network: "ReferringNetwork", tiny_vocabulary: Vocabulary) -> "Predictor":
+def tiny_predictor(tiny_network: "CompactSystem", tiny_vocabulary: Vocabulary) -> "Predictor":
     from refseg.inference.predictor import Predictor
 
     return Predictor(tiny_network, tiny_vocabulary, device="cpu", precision="float32", name="tiny")
 
 
 @pytest.fixture(scope="session")
-def tiny_checkpoint(tiny_network: "ReferringNetwork", tiny_vocabulary: Vocabulary, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_checkpoint(tiny_network: "CompactSystem", tiny_vocabulary: Vocabulary, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a checkpoint of `tiny_network`; to be copied by a test that changes it."""
     from refseg.inference.checkpoint import save_checkpoint
 

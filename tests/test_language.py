@@ -1,4 +1,4 @@
-"""Words, vocabulary and tokeniser."""
+"""Words, vocabulary and tokenizer."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refseg.errors import CheckpointError, ExpressionError
-from refseg.language import MAX_CHARACTERS, PAD, PAD_WORD, UNK, UNK_WORD, Tokeniser, Vocabulary, words_of
+from refseg.language import MAX_CHARACTERS, PAD, PAD_WORD, UNK, UNK_WORD, Tokenizer, Vocabulary, words_of
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_words_are_stable_and_plain(text: str) -> None:
 
 
 def test_encode_reports_what_is_lost(tiny_vocabulary: Vocabulary) -> None:
-    expression = Tokeniser(tiny_vocabulary, max_words=4).encode("the zebra on the left zebra of the car")
+    expression = Tokenizer(tiny_vocabulary, max_words=4).encode("the zebra on the left zebra of the car")
     assert expression.tokens == ("the", "zebra", "on", "the")
     assert expression.ids == tuple(tiny_vocabulary.index(word) for word in expression.tokens)
     assert expression.ids[1] == UNK
@@ -59,8 +59,8 @@ def test_encode_reports_what_is_lost(tiny_vocabulary: Vocabulary) -> None:
 
 
 def test_batch_pads_to_the_longest(tiny_vocabulary: Vocabulary) -> None:
-    tokeniser = Tokeniser(tiny_vocabulary)
-    tokens, valid = tokeniser.batch([tokeniser.encode("dog"), tokeniser.encode("the red cat")])
+    tokenizer = Tokenizer(tiny_vocabulary)
+    tokens, valid = tokenizer.batch([tokenizer.encode("dog"), tokenizer.encode("the red cat")])
     assert tokens.shape == valid.shape == (2, 3)
     np.testing.assert_array_equal(valid, [[True, False, False], [True, True, True]])
     assert (tokens[~valid] == PAD).all()
@@ -80,12 +80,12 @@ def test_batch_pads_to_the_longest(tiny_vocabulary: Vocabulary) -> None:
 )
 def test_what_is_no_expression_is_refused_in_one_line(tiny_vocabulary: Vocabulary, text: str, message: str) -> None:
     with pytest.raises(ExpressionError, match=message) as caught:
-        Tokeniser(tiny_vocabulary).encode(text)
+        Tokenizer(tiny_vocabulary).encode(text)
     assert "\n" not in str(caught.value)
 
 
 def test_the_longest_expression_allowed_is_truncated_not_refused(tiny_vocabulary: Vocabulary) -> None:
-    expression = Tokeniser(tiny_vocabulary).encode("dog " * (MAX_CHARACTERS // 4))
+    expression = Tokenizer(tiny_vocabulary).encode("dog " * (MAX_CHARACTERS // 4))
     assert len(expression.tokens) == 20
     assert expression.truncated
 
@@ -183,4 +183,4 @@ def test_a_vocabulary_in_memory_is_checked_too() -> None:
     with pytest.raises(ValueError, match="starts with"):
         Vocabulary(["dog"])
     with pytest.raises(ValueError, match="positive"):
-        Tokeniser(Vocabulary([PAD_WORD, UNK_WORD, "dog"]), max_words=0)
+        Tokenizer(Vocabulary([PAD_WORD, UNK_WORD, "dog"]), max_words=0)

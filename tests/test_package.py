@@ -14,7 +14,7 @@ PACKAGE = Path(refseg.__file__).parent
 ROOT = PACKAGE.parent
 
 # part -> parts of the package that it may import; what stands directly in refseg/ is its own part
-FOUNDATION = {"errors", "png_chunks", "files", "language", "images", "pictures", "version", "rendering", "overlap", "resources"}
+FOUNDATION = {"errors", "files", "image_encoding", "images", "language", "mask_iou", "png_chunks", "rendering", "resources", "version"}
 ALLOWED = {
     "models": {"models"},
     "video": FOUNDATION | {"video"},
@@ -72,6 +72,29 @@ def test_the_ground_rests_on_itself_alone() -> None:
     for name in sorted(FOUNDATION):
         for imported in imports_of(PACKAGE / f"{name}.py"):
             assert imported.split(".")[1] in FOUNDATION, f"{name}.py imports {imported}"
+
+
+# What of refseg.models the rest may import: everything that is no system's own. A system is reached by its name alone.
+SHARED_MODELS = ("backbones", "clips", "config", "layers", "regions", "registry", "system")
+
+
+def test_nothing_outside_models_names_a_system() -> None:
+    for file in sorted(PACKAGE.rglob("*.py")):
+        if file.relative_to(PACKAGE).parts[0] == "models":
+            continue
+        for name in imports_of(file):
+            parts = name.split(".")
+            if parts[1] == "models":
+                assert len(parts) > 2 and parts[2] in SHARED_MODELS, f"{file.relative_to(PACKAGE)} imports {name}"
+
+
+def test_what_systems_share_names_no_system() -> None:
+    """The registry alone knows them all; the region branch, the layers and the interface know none."""
+    for name in set(SHARED_MODELS) - {"registry"}:
+        place = PACKAGE / "models" / name
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:
+            for imported in imports_of(file):
+                assert imported.split(".")[2] in SHARED_MODELS, f"{file.relative_to(PACKAGE)} imports {imported}"
 
 
 def test_every_part_has_its_rule() -> None:

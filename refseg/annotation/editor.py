@@ -22,7 +22,7 @@ from refseg.annotation.records import STATES, AnnotatedImage, Annotation, State,
 from refseg.data.masks import BoolMask, decode_rle, encode_rle
 from refseg.errors import ConflictError, ProjectError
 from refseg.images import load_image
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 MAX_PROBABILITY_BYTES = 128_000_000  # of the open image's probability maps; the last one is kept whatever its size
 FIELDS = ("expressions", "category", "color", "hidden", "no_target")  # that `Editor.update` changes

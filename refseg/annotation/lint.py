@@ -15,10 +15,10 @@ from refseg.annotation.project import Project
 from refseg.annotation.records import AnnotatedImage, Annotation
 from refseg.annotation.side_words import Extent, contradicts, stated_side
 from refseg.data.masks import BoolMask, box_of
-from refseg.data.store import PackedMask
+from refseg.data.scene_cache import PackedMask
 from refseg.errors import DataError, ImageError, ProjectError
 from refseg.language import words_of
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 Kind = Literal[
     "unreadable",

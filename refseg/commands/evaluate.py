@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _measure_pictures(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """Figures, and what is printed of them."""
     from refseg.data.refcoco import read_refcoco
-    from refseg.evaluation.absence import presence_samples, summarise_absence
+    from refseg.evaluation.no_target import presence_samples, summarize_no_target
     from refseg.evaluation.protocol import evaluate_refcoco
     from refseg.evaluation.tables import report
 
@@ -66,7 +66,7 @@ def _measure_pictures(arguments: argparse.Namespace) -> tuple[dict[str, Any], st
             predictor, dataset, refine=arguments.refine, limit=arguments.limit, progress=progress, threshold=arguments.threshold
         )
     if arguments.absent is not None:
-        result["absence"] = summarise_absence(presence_samples(predictor, dataset, arguments.absent, limit=arguments.limit))
+        result["absence"] = summarize_no_target(presence_samples(predictor, dataset, arguments.absent, limit=arguments.limit))
     return {**_named(predictor), **result}, report(result)
 
 
@@ -96,7 +96,7 @@ def _measure_clips(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 def _named(predictor: "Predictor") -> dict[str, Any]:
     """Which model the figures are of: its name, which several may share, and the digest of its weights."""
-    from refseg.inference.record import encodable
+    from refseg.inference.result_record import encodable
 
     return {"model": encodable(predictor.name), "weights_sha256": predictor.weights}
 

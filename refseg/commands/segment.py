@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Compute everything, then write everything, then say what was found: one line for each expression."""
     from refseg.images import load_image
-    from refseg.inference.record import result_record, segmentation_entry
+    from refseg.inference.result_record import result_record, segmentation_entry
 
     path: Path = arguments.image
     if not path.is_file():
@@ -93,7 +93,7 @@ def _explained(predictor: "Predictor", encoded: "EncodedImage", arguments: argpa
     from refseg.explain.explanation import explain
 
     for text in arguments.expression:
-        predictor.tokeniser.encode(text)
+        predictor.tokenizer.encode(text)
     explanations = []
     with counting("expressions explained") as progress:
         for text in arguments.expression:

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
     clip = open_clip(str(path), Sampling(fps=arguments.fps, stride=arguments.stride, start=arguments.start, end=arguments.end))
     check_refinement(arguments.refine)
     predictor = load_predictor(arguments)
-    expression = predictor.tokeniser.encode(arguments.expression)
+    expression = predictor.tokenizer.encode(arguments.expression)
     timeline = Timeline()
     with output_folder(arguments.output, last=TIMELINE) as staging:
         damage = _answer(VideoPredictor(predictor), clip, arguments, staging, timeline)

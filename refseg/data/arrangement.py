@@ -1,7 +1,7 @@
-"""Which objects of one category stand out, and how: by place, order, size, colour or beside something else.
+"""Which objects of one category stand out, and how: by place, order, size, color or beside something else.
 
-Every function answers only where two people would agree: with margins between what is told apart. Positions are shares of the
-picture's width and height. `members` are indices of all objects of one category.
+Every function answers only where two people would agree: with margins between what is distinguished. Positions are
+shares of the image's width and height. `members` are indices of all objects of one category.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from refseg.data.colours import NAMES, certainly_not, dominant_colour
-from refseg.data.facts import ObjectFacts, SceneFacts
+from refseg.data.object_attributes import ObjectAttributes, SceneAttributes
+from refseg.data.pixel_colors import NAMES, certainly_not, dominant_color
 
 MIN_GAP_X, MIN_GAP_Y = 0.06, 0.12
 SIZE_RATIO = 1.7
@@ -20,7 +20,7 @@ CORNER_REACH = 0.36
 MIN_COLOURED, MAX_CAST = 0.004, 0.4
 
 
-def extremes(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]:
+def extremes(facts: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:
     """Members that lie clearly furthest to the "left", "right", "top" or "bottom"."""
     if len(members) < 2:
         return []
@@ -34,8 +34,8 @@ def extremes(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]
     return found
 
 
-def half(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]:
-    """The only member, where it lies clearly in the "left", "right", "top" or "bottom" part of the picture."""
+def half(facts: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:
+    """The only member, where it lies clearly in the "left", "right", "top" or "bottom" part of the image."""
     if len(members) != 1:
         return []
     item = facts.objects[members[0]]
@@ -48,13 +48,13 @@ def half(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]:
     return [(members[0], side) for side, holds in sides.items() if holds]
 
 
-def corners(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]:
-    """Members that have a corner of the picture ("top left", ...) to themselves among their kind."""
+def corners(facts: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:
+    """Members that have a corner of the image ("top left", ...) to themselves among their kind."""
     found = []
     for vertical in ("top", "bottom"):
         for horizontal in ("left", "right"):
 
-            def distance(item: ObjectFacts, vertical: str = vertical, horizontal: str = horizontal) -> float:
+            def distance(item: ObjectAttributes, vertical: str = vertical, horizontal: str = horizontal) -> float:
                 across = item.x if horizontal == "left" else 1 - item.x
                 down = item.y if vertical == "top" else 1 - item.y
                 return max(across, down)
@@ -67,7 +67,7 @@ def corners(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]:
     return found
 
 
-def in_row(facts: SceneFacts, members: Sequence[int]) -> list[int] | None:
+def in_row(facts: SceneAttributes, members: Sequence[int]) -> list[int] | None:
     """Members from left to right where the order is clear all along, else None."""
     order = sorted(members, key=lambda i: facts.objects[i].x)
     for first, second in pairwise(order):
@@ -77,7 +77,7 @@ def in_row(facts: SceneFacts, members: Sequence[int]) -> list[int] | None:
     return order
 
 
-def middle(facts: SceneFacts, members: Sequence[int]) -> int | None:
+def middle(facts: SceneAttributes, members: Sequence[int]) -> int | None:
     """The middle one of three or five that stand in a row, the row being wider than high."""
     order = in_row(facts, members) if len(members) in (3, 5) else None
     if order is None:
@@ -88,7 +88,7 @@ def middle(facts: SceneFacts, members: Sequence[int]) -> int | None:
     return order[len(order) // 2] if wide > 1.5 * high and gaps.min() > 0.07 and gaps.max() < 3 * gaps.min() else None
 
 
-def by_size(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]:
+def by_size(facts: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:
     """Members clearly "largest" or "smallest" in area."""
     if len(members) < 2:
         return []
@@ -102,8 +102,10 @@ def by_size(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]:
     return found
 
 
-def by_depth(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]:
-    """Members clearly in "front" or at the "back": both larger and lower in the picture, or smaller and higher, than all others."""
+def by_depth(facts: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:
+    """Members clearly in "front" or at the "back": both larger and lower in the image, or smaller and higher, than
+    all others.
+    """
     if len(members) < 2:
         return []
     found = []
@@ -117,12 +119,12 @@ def by_depth(facts: SceneFacts, members: Sequence[int]) -> list[tuple[int, str]]
     return found
 
 
-def by_colour(facts: SceneFacts, members: Sequence[int], names: Sequence[str] = NAMES) -> list[tuple[tuple[int, ...], str]]:
-    """Sets of members that one colour dominates while no other member could be called by it.
+def by_colour(facts: SceneAttributes, members: Sequence[int], names: Sequence[str] = NAMES) -> list[tuple[tuple[int, ...], str]]:
+    """Sets of members that one color dominates while no other member could be called by it.
 
-    Nothing is said of a colour that fills the rest of the picture too: that is the light's, not the thing's.
+    Nothing is said of a color that fills the rest of the image too: that is the light's, not the object's.
     """
-    dominant = {i: dominant_colour(facts.objects[i].colours) for i in members}
+    dominant = {i: dominant_color(facts.objects[i].colours) for i in members}
     found = []
     for name in names:
         having = tuple(i for i in members if dominant[i] == name)
@@ -137,7 +139,7 @@ def by_colour(facts: SceneFacts, members: Sequence[int], names: Sequence[str] = 
     return found
 
 
-def groups(facts: SceneFacts, members: Sequence[int]) -> list[tuple[tuple[int, ...], str]]:
+def groups(facts: SceneAttributes, members: Sequence[int]) -> list[tuple[tuple[int, ...], str]]:
     """Two to four members that stand clearly apart from the others on the "left" or "right"."""
     if len(members) < 3:
         return []
@@ -153,7 +155,7 @@ def groups(facts: SceneFacts, members: Sequence[int]) -> list[tuple[tuple[int, .
     return found
 
 
-def relations(facts: SceneFacts, members: Sequence[int], anchor: int) -> list[tuple[int, str]]:
+def relations(facts: SceneAttributes, members: Sequence[int], anchor: int) -> list[tuple[int, str]]:
     """Members that alone are "left", "right", "above", "below" or "next" to the anchor, an object of another category."""
     mark = facts.objects[anchor]
     found = []
@@ -175,14 +177,14 @@ def relations(facts: SceneFacts, members: Sequence[int], anchor: int) -> list[tu
     return found
 
 
-def distance(a: ObjectFacts, b: ObjectFacts) -> float:
+def distance(a: ObjectAttributes, b: ObjectAttributes) -> float:
     """Gap between two boxes, the larger of the two directions'; 0 where they touch or overlap."""
     across = max(a.box[0] - b.box[2], b.box[0] - a.box[2], 0.0)
     down = max(a.box[1] - b.box[3], b.box[1] - a.box[3], 0.0)
     return max(across, down)
 
 
-def _inside(a: ObjectFacts, b: ObjectFacts) -> bool:
+def _inside(a: ObjectAttributes, b: ObjectAttributes) -> bool:
     return _overlap(a.box[0::2], b.box[0::2]) > 0.6 and _overlap(a.box[1::2], b.box[1::2]) > 0.6
 
 
@@ -191,9 +193,9 @@ def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
     return max(0.0, common) / max(min(a[1] - a[0], b[1] - b[0]), 1e-6)
 
 
-def _centre(item: ObjectFacts, axis: str) -> float:
+def _centre(item: ObjectAttributes, axis: str) -> float:
     return item.x if axis == "x" else item.y
 
 
-def _extent(item: ObjectFacts, axis: str) -> float:
+def _extent(item: ObjectAttributes, axis: str) -> float:
     return item.width if axis == "x" else item.height

@@ -1,6 +1,6 @@
-"""Random changes of a picture that keep its expressions true: mirror, crop, colour.
+"""Random changes of an image that keep its expressions true: mirror, crop, color.
 
-Pure functions: a plan is drawn from a generator first and then applied to the picture and to any number of masks.
+Pure functions: a plan is drawn from a generator first and then applied to the image and to any number of masks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ UintImage = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class AugmentationConfig:
-    """Strengths. Areas and sides are shares of the picture; `mild` bounds what a crop may take where words depend on the whole."""
+    """Strengths. Areas and sides are shares of the image; `mild` bounds what a crop may take where words depend on
+    the whole.
+    """
 
     mirror: float = 0.5
     crop: float = 0.7
@@ -37,7 +39,7 @@ class AugmentationConfig:
 
 @dataclass(frozen=True)
 class Window:
-    """A part of a picture in pixels, right and bottom exclusive, mirrored or not."""
+    """A part of an image in pixels, right and bottom exclusive, mirrored or not."""
 
     left: int
     top: int
@@ -63,10 +65,11 @@ def draw_window(
     config: AugmentationConfig,
     flippable: bool = True,
 ) -> Window:
-    """Draw a crop and perhaps a mirror for a picture (H, W) that keep `texts` true of `masks` (bool (H, W), empty ones do not bind).
+    """Draw a crop and perhaps a mirror for an image (H, W) that keep `texts` true of `masks` (bool (H, W), empty ones
+    do not bind).
 
-    Mirrored only where the picture may be and no text reads writing. A crop keeps at least `least_visible` of each mask; where
-    a text depends on the whole picture, or no such crop is found, it is a mild one.
+    Mirrored only where the image may be and no text reads writing. A crop keeps at least `least_visible` of each
+    mask; where a text depends on the whole image, or no such crop is found, it is a mild one.
     """
     height, width = shape
     mirrored = flippable and rng.random() < config.mirror and not any(reads_writing(text) for text in texts)
@@ -88,7 +91,7 @@ def draw_window(
 
 def _random_window(height: int, width: int, rng: np.random.Generator, least_area: float, mirrored: bool) -> Window:
     area = rng.uniform(least_area, 1.0)
-    # The sides' ratio may change as far as both stay within the picture and none falls below the share of the area.
+    # The sides' ratio may change as far as both stay within the image and none falls below the share of the area.
     stretch = np.exp(rng.uniform(-1, 1) * min(0.25, -0.5 * np.log(area) + 0.02))
     w = min(width, max(1, round(width * np.sqrt(area) * stretch)))
     h = min(height, max(1, round(height * np.sqrt(area) / stretch)))
@@ -118,8 +121,10 @@ def reword(texts: Sequence[str], window: Window) -> list[str]:
     return [mirror_text(text) for text in texts] if window.mirrored else list(texts)
 
 
-def jitter_colours(image: UintImage, texts: Sequence[str], rng: np.random.Generator, config: AugmentationConfig) -> UintImage:
-    """Random brightness and contrast, and, unless a text names a colour, saturation, hue and seldom grey; seldom a light blur."""
+def jitter_colors(image: UintImage, texts: Sequence[str], rng: np.random.Generator, config: AugmentationConfig) -> UintImage:
+    """Random brightness and contrast, and, unless a text names a color, saturation, hue and seldom gray; seldom a
+    light blur.
+    """
     colourful = not any(speaks_of_colour(text) for text in texts)
     strength = 1.0 if colourful else 0.6
     gain = 1 + strength * config.contrast * rng.uniform(-1, 1)

@@ -1,4 +1,6 @@
-"""Training batches: pictures, expressions and soft targets, drawn so that any step can be made again from the seed and its number."""
+"""Training batches: images, expressions and soft targets, drawn so that any step can be made again from the seed and
+its number.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.data.augmentation import AugmentationConfig, Window, draw_window, jitter_colours, reword
-from refseg.data.choices import DEFAULT_MIX, Choice, ExpressionChooser
+from refseg.data.augmentation import AugmentationConfig, Window, draw_window, jitter_colors, reword
+from refseg.data.expression_mix import DEFAULT_MIX, DrawnExpression, ExpressionChooser
+from refseg.data.image_sampler import ImageSampler
 from refseg.data.masks import BoolMask, box_of
-from refseg.data.picker import ScenePicker
 from refseg.data.scenes import Scene
 from refseg.errors import DataError
-from refseg.images import Letterbox
-from refseg.language import Tokeniser
+from refseg.images import PAD_VALUE, Letterbox
+from refseg.language import Tokenizer
 
 DEFAULT_AUGMENTATION = AugmentationConfig()
 TARGET_STRIDE = 4
@@ -24,13 +26,13 @@ TARGET_STRIDE = 4
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """B pictures and K expressions about them.
+    """B images and K expressions about them.
 
-    images uint8 (B, S, S, 3) letterboxed; tokens int64 (K, T) and valid bool (K, T); image_index int64 (K,) into the pictures;
-    masks uint8 (K, S/4, S/4), the share of each cell that is meant, times 255; inside bool (B, S/4, S/4), the cells that are picture and
-    not padding, and windows float32 (B, 4), the same as x1 y1 x2 y2 in pixels; instances uint8 (M, S/4, S/4), single objects of the
-    pictures instance_index int64 (M,); boxes float32 (K, O, 4), x1 y1 x2 y2 in pixels of
-    every object meant, zeros where there are fewer; kinds and texts, one for each expression.
+    images uint8 (B, S, S, 3) letterboxed; tokens int64 (K, T) and valid bool (K, T); image_index int64 (K,) into the
+    images; masks uint8 (K, S/4, S/4), the share of each cell that is meant, times 255; inside bool (B, S/4, S/4), the
+    cells that are image and not padding, and windows float32 (B, 4), the same as x1 y1 x2 y2 in pixels; instances
+    uint8 (M, S/4, S/4), single objects of the images instance_index int64 (M,); boxes float32 (K, O, 4), x1 y1 x2 y2
+    in pixels of every object meant, zeros where there are fewer; kinds and texts, one for each expression.
     """
 
     images: NDArray[np.uint8]
@@ -62,15 +64,17 @@ class _Sample:
 class TrainingSampler:
     """An endless iterator of `TrainingBatch`, a function of (seed, step): set `step` to go on from there exactly.
 
-    sources: (scenes, weight) pairs; a picture is drawn from a source by weight and evenly within it. expressions_per_image: each
-    picture brings exactly so many, repeated in other words where it has fewer. instances_per_image: masks of at most so many objects each.
-    mix, borrowed: see `ExpressionChooser`. Raises DataError for settings that fit nothing.
+    sources: (scenes, weight) pairs; an image is drawn from a source by weight and evenly within it.
+    expressions_per_image: each image brings exactly so many, repeated in other words where it has fewer.
+    instances_per_image: masks of at most so many objects each. augmentation: None for none. target_stride: pixels to a
+    cell of the targets. padding: gray level of the border. mix, borrowed: see `ExpressionChooser`. Raises DataError
+    for settings that fit nothing.
     """
 
     def __init__(
         self,
         sources: Sequence[tuple[Sequence[Scene], float]],
-        tokeniser: Tokeniser,
+        tokenizer: Tokenizer,
         *,
         image_size: int = 320,
         images_per_batch: int = 8,
@@ -81,13 +85,16 @@ class TrainingSampler:
         mix: Mapping[str, float] = DEFAULT_MIX,
         borrowed: Sequence[tuple[str, str]] = (),
         augmentation: AugmentationConfig | None = DEFAULT_AUGMENTATION,
+        target_stride: int = TARGET_STRIDE,
+        padding: int = PAD_VALUE,
     ) -> None:
-        self._picker = ScenePicker(sources, ExpressionChooser(mix, borrowed))
+        self._picker = ImageSampler(sources, ExpressionChooser(mix, borrowed))
         if not self._picker:
-            raise DataError("got no source with pictures and a weight above 0, expected at least one: check the data folders")
-        if image_size % TARGET_STRIDE:
-            raise DataError(f"got the image size {image_size}, expected a multiple of {TARGET_STRIDE}")
-        self._tokeniser = tokeniser
+            raise DataError("got no source with images and a weight above 0, expected at least one: check the data folders")
+        if image_size % target_stride:
+            raise DataError(f"got the image size {image_size}, expected a multiple of {target_stride}")
+        self._stride, self._padding = target_stride, padding
+        self._tokenizer = tokenizer
         self._size = image_size
         self._images = images_per_batch
         self._expressions = expressions_per_image
@@ -115,7 +122,7 @@ class TrainingSampler:
         samples = [self._render(*self._picker.pick(self._expressions, rng), rng) for rng in generators]
         texts = [text for sample in samples for text in sample.texts]
         kinds = [kind for sample in samples for kind in sample.kinds]
-        tokens, valid = self._tokeniser.batch([self._tokeniser.encode(text) for text in texts])
+        tokens, valid = self._tokenizer.batch([self._tokenizer.encode(text) for text in texts])
         return TrainingBatch(
             images=np.stack([sample.image for sample in samples]),
             tokens=tokens,
@@ -123,7 +130,7 @@ class TrainingSampler:
             image_index=np.repeat(np.arange(self._images, dtype=np.int64), self._expressions),
             masks=np.stack([mask for sample in samples for mask in sample.masks]),
             windows=np.array([sample.window for sample in samples], dtype=np.float32),
-            instances=_stacked([mask for sample in samples for mask in sample.instances], self._size // TARGET_STRIDE),
+            instances=_stacked([mask for sample in samples for mask in sample.instances], self._size // self._stride),
             instance_index=np.repeat(np.arange(self._images, dtype=np.int64), [len(sample.instances) for sample in samples]),
             boxes=_padded([boxes for sample in samples for boxes in sample.boxes]),
             inside=np.stack([sample.inside for sample in samples]),
@@ -131,7 +138,7 @@ class TrainingSampler:
             texts=texts,
         )
 
-    def _render(self, scene: Scene, choices: Sequence[Choice], rng: np.random.Generator) -> _Sample:
+    def _render(self, scene: Scene, choices: Sequence[DrawnExpression], rng: np.random.Generator) -> _Sample:
         window = Window(0, 0, scene.image.shape[1], scene.image.shape[0])
         image, masks = scene.image, [scene.union(choice.objects) for choice in choices]
         shown = rng.permutation(len(scene.objects))[: self._instances]
@@ -142,15 +149,15 @@ class TrainingSampler:
             image, masks, texts = window.apply(image), [window.apply_mask(mask) for mask in masks], reword(texts, window)
             instances = [window.apply_mask(mask) for mask in instances]
         letterbox = Letterbox.of(image, self._size)
-        boxed = letterboxed(image, letterbox)
+        boxed = letterboxed(image, letterbox, self._padding)
         if self._augmentation is not None:
-            jittered = jitter_colours(boxed, texts, rng, self._augmentation)
+            jittered = jitter_colors(boxed, texts, rng, self._augmentation)
             boxed[letterbox.window] = jittered[letterbox.window]
-        targets, singles = ([soft_target(mask, letterbox) for mask in part] for part in (masks, instances))
+        targets, singles = ([soft_target(mask, letterbox, self._stride) for mask in part] for part in (masks, instances))
         return _Sample(
             image=boxed,
             masks=targets,
-            inside=inside_cells(letterbox),
+            inside=inside_cells(letterbox, self._stride),
             window=letterbox.corners,
             instances=[single for single in singles if single.max() >= 128],
             texts=texts,
@@ -177,24 +184,24 @@ def _stacked(masks: Sequence[NDArray[np.uint8]], size: int) -> NDArray[np.uint8]
     return np.stack(masks) if masks else np.zeros((0, size, size), dtype=np.uint8)
 
 
-def letterboxed(image: NDArray[np.uint8], letterbox: Letterbox) -> NDArray[np.uint8]:
-    """A picture (H, W, 3) in its square (S, S, 3)."""
-    return letterbox.forward(image).astype(np.uint8, copy=False)
+def letterboxed(image: NDArray[np.uint8], letterbox: Letterbox, padding: int = PAD_VALUE) -> NDArray[np.uint8]:
+    """An image (H, W, 3) in its square (S, S, 3); padding: gray level of the border."""
+    return letterbox.forward(image, padding).astype(np.uint8, copy=False)
 
 
-def soft_target(mask: BoolMask, letterbox: Letterbox) -> NDArray[np.uint8]:
-    """The share of each cell (S/4, S/4) of the square that a mask (H, W) covers, times 255."""
-    return _shrunk(letterbox.forward(mask.astype(np.uint8) * 255, 0))
+def soft_target(mask: BoolMask, letterbox: Letterbox, stride: int = TARGET_STRIDE) -> NDArray[np.uint8]:
+    """The share of each cell (S/stride, S/stride) of the square that a mask (H, W) covers, times 255."""
+    return _shrunk(letterbox.forward(mask.astype(np.uint8) * 255, 0), stride)
 
 
-def inside_cells(letterbox: Letterbox) -> NDArray[np.bool_]:
-    """The cells (S/4, S/4) of the square that are picture, at least half of each, and not padding."""
+def inside_cells(letterbox: Letterbox, stride: int = TARGET_STRIDE) -> NDArray[np.bool_]:
+    """The cells (S/stride, S/stride) of the square of which at least half is image, not border."""
     square = np.zeros((letterbox.size, letterbox.size), dtype=np.uint8)
     square[letterbox.window] = 255
-    return _shrunk(square) >= 128
+    return _shrunk(square, stride) >= 128
 
 
-def _shrunk(square: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _shrunk(square: NDArray[np.uint8], stride: int) -> NDArray[np.uint8]:
     """(S, S) -> (S/4, S/4), each cell the mean of what it covers."""
-    size = len(square) // TARGET_STRIDE
+    size = len(square) // stride
     return cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)

@@ -1,7 +1,7 @@
 """Training batches of clips: the frames of one window, and expressions about some of them.
 
-Half of them are real clips with a mask for every frame; the others are made from still pictures, over which a window moves, so that what is known of
-the picture is known of every frame.
+Half of them are real clips with a mask for every frame; the others are made from still images, over which a window
+moves, so that what is known of the image is known of every frame.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.data.augmentation import AugmentationConfig, Window, draw_window, jitter_colours, reword
+from refseg.data.augmentation import AugmentationConfig, Window, draw_window, jitter_colors, reword
 from refseg.data.batches import TrainingBatch, inside_cells, letterboxed, soft_target
-from refseg.data.choices import ExpressionChooser
+from refseg.data.expression_mix import ExpressionChooser
+from refseg.data.image_sampler import ImageSampler
 from refseg.data.masks import BoolMask
-from refseg.data.picker import ScenePicker
 from refseg.data.scenes import Scene
 from refseg.data.sequences import LabelledClip
 from refseg.data.wording import reads_writing
 from refseg.errors import DataError
 from refseg.images import Letterbox, load_image
-from refseg.language import Tokeniser
+from refseg.language import Tokenizer
 
 UintImage = NDArray[np.uint8]
 LARGEST_STEP = 3  # frames of a clip that lie between two of a window, at most
@@ -29,16 +29,18 @@ MOVING = AugmentationConfig(crop=1.0, least_area=0.4, mild_side=0.85, grey=0.0, 
 
 
 class ClipSampler:
-    """Windows of `frames` frames with `expressions` expressions, each about one of the frames; a function of (seed, step).
+    """Windows of `frames` frames with `expressions` expressions, each about one of the frames; a function of (seed,
+    step).
 
-    clips: labelled ones.  stills: (scenes, weight) pairs.  still_share: how many windows are made from stills.  Raises DataError where there is neither.
+    clips: labeled ones.  stills: (scenes, weight) pairs.  still_share: how many windows are made from stills.  Raises
+    DataError where there is neither.
     """
 
     def __init__(
         self,
         clips: Sequence[LabelledClip],
         stills: Sequence[tuple[Sequence[Scene], float]],
-        tokeniser: Tokeniser,
+        tokenizer: Tokenizer,
         chooser: ExpressionChooser,
         *,
         image_size: int,
@@ -47,11 +49,11 @@ class ClipSampler:
         seed: int,
         still_share: float = 0.5,
     ) -> None:
-        self._clips, self._stills = list(clips), ScenePicker(stills, chooser)
+        self._clips, self._stills = list(clips), ImageSampler(stills, chooser)
         if not self._clips and not self._stills:
-            raise DataError("got neither clips nor pictures to train on, expected at least one: check the data folders")
+            raise DataError("got neither clips nor images to train on, expected at least one: check the data folders")
         self._share = 1.0 if not self._clips else 0.0 if not self._stills else still_share
-        self._tokeniser = tokeniser
+        self._tokenizer = tokenizer
         self._size, self._frames, self._expressions, self._seed = image_size, frames, expressions, seed
 
     def batch(self, step: int) -> TrainingBatch:
@@ -60,7 +62,7 @@ class ClipSampler:
         images, masks, texts, index = self._from_still(rng) if rng.random() < self._share else self._from_clip(rng)
         letterbox = Letterbox.of(images[0], self._size)
         inside = inside_cells(letterbox)
-        tokens, valid = self._tokeniser.batch([self._tokeniser.encode(text) for text in texts])
+        tokens, valid = self._tokenizer.batch([self._tokenizer.encode(text) for text in texts])
         count = len(images)
         return TrainingBatch(
             images=np.stack([letterboxed(image, letterbox) for image in images]),
@@ -78,7 +80,7 @@ class ClipSampler:
         )
 
     def _from_clip(self, rng: np.random.Generator) -> tuple[list[UintImage], list[BoolMask], list[str], list[int]]:
-        """Frames of a clip at a constant step, all mirrored and coloured alike."""
+        """Frames of a clip at a constant step, all mirrored and colored alike."""
         clip = self._clips[int(rng.integers(len(self._clips)))]
         step = int(rng.integers(1, LARGEST_STEP + 1))
         count = min(self._frames, max(1, (len(clip) - 1) // step + 1))
@@ -90,12 +92,12 @@ class ClipSampler:
         mirrored = bool(rng.random() < 0.5) and not any(reads_writing(text) for text in texts)
         window = Window(0, 0, images[0].shape[1], images[0].shape[0], mirrored)
         colours = int(rng.integers(2**31))
-        changed = [jitter_colours(window.apply(image), texts, np.random.default_rng(colours), MOVING) for image in images]
+        changed = [jitter_colors(window.apply(image), texts, np.random.default_rng(colours), MOVING) for image in images]
         masks = [window.apply_mask(clip.mask(numbers[position])) for position in index]
         return changed, masks, reword(texts, window), index
 
     def _from_still(self, rng: np.random.Generator) -> tuple[list[UintImage], list[BoolMask], list[str], list[int]]:
-        """A window of constant size that moves over a picture, from one place where the things can be seen to another."""
+        """A window of constant size that moves over an image, from one place where the objects can be seen to another."""
         scene, choices = self._stills.pick(self._expressions, rng)
         masks, texts = [scene.union(choice.objects) for choice in choices], [choice.text for choice in choices]
         first = draw_window(scene.image.shape[:2], masks, texts, rng, MOVING, scene.flippable)
@@ -103,13 +105,13 @@ class ClipSampler:
         path = moving_windows(first, second, self._frames, scene.image.shape[:2])
         index = [int(i) for i in rng.integers(len(path), size=len(texts))]
         colours = int(rng.integers(2**31))
-        images = [jitter_colours(window.apply(scene.image), texts, np.random.default_rng(colours), MOVING) for window in path]
+        images = [jitter_colors(window.apply(scene.image), texts, np.random.default_rng(colours), MOVING) for window in path]
         seen = [path[position].apply_mask(mask) for position, mask in zip(index, masks, strict=True)]
         return images, seen, reword(texts, first), index
 
 
 def moving_windows(first: Window, second: Window, frames: int, shape: tuple[int, int]) -> list[Window]:
-    """`frames` windows of the first one's size, from its place to the second's, inside a picture (H, W)."""
+    """`frames` windows of the first one's size, from its place to the second's, inside an image (H, W)."""
     height, width = first.bottom - first.top, first.right - first.left
     places = []
     for share in np.linspace(0, 1, frames):

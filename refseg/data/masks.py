@@ -1,8 +1,8 @@
 """Masks as polygons, run lengths and boxes, in COCO's formats.
 
-A mask is a bool array (H, W). COCO stores it as a list of polygons (flat lists x0, y0, x1, y1, ... in pixels, the centre of the
-top left pixel at (0.5, 0.5)) or as run lengths in column-major order that start with a run of background, either as plain numbers
-or packed into a string.
+A mask is a bool array (H, W). COCO stores it as a list of polygons (flat lists x0, y0, x1, y1, ... in pixels, the
+center of the top left pixel at (0.5, 0.5)) or as run lengths in column-major order that start with a run of background,
+either as plain numbers or packed into a string.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ _MAX_GROUPS = 13
 
 
 def polygons_to_mask(polygons: Sequence[Sequence[float]], height: int, width: int) -> BoolMask:
-    """Union of polygons as a bool mask (height, width), the same pixels as pycocotools gives; within one polygon the even-odd rule holds.
+    """Union of polygons as a bool mask (height, width), the same pixels as pycocotools gives; within one polygon the
+    even-odd rule holds.
 
-    Corners outside of the image are allowed. Raises DataError for a polygon that is not a flat list of at least three finite points.
+    Corners outside of the image are allowed. Raises DataError for a polygon that is not a flat list of at least three
+    finite points.
     """
     _check_size(height, width)
     mask = np.zeros((height, width), dtype=bool)
@@ -52,7 +54,8 @@ def _points_of(polygon: Sequence[float]) -> NDArray[np.float64]:
 def _clipped(points: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
     """The part of a polygon (N, 2) that lies near the image (Sutherland and Hodgman, 1974).
 
-    pycocotools walks along every edge, so a corner at 1e9 would cost gigabytes. What lies within one image size of the image stays as it is.
+    pycocotools walks along every edge, so a corner at 1e9 would cost gigabytes. What lies within one image size of the
+    image stays as it is.
     """
     for axis, size in ((0, width), (1, height)):
         for limit, sign in ((-size, 1), (2 * size, -1)):
@@ -69,7 +72,9 @@ def _clipped(points: NDArray[np.float64], height: int, width: int) -> NDArray[np
 
 
 def encode_counts(mask: BoolMask) -> Counts:
-    """Run lengths (N,) of a bool mask (H, W) in column-major order, beginning with background (0 when the first pixel is set)."""
+    """Run lengths (N,) of a bool mask (H, W) in column-major order, beginning with background (0 when the first pixel
+    is set).
+    """
     flat = _transposed(np.asarray(mask, dtype=bool)).ravel()
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     lead = [0, 0] if flat.size and flat[0] else [0]
@@ -77,7 +82,9 @@ def encode_counts(mask: BoolMask) -> Counts:
 
 
 def decode_counts(counts: Sequence[int] | Counts, height: int, width: int) -> BoolMask:
-    """Bool mask (height, width) of run lengths; the inverse of `encode_counts`. Raises DataError when they do not fill the picture."""
+    """Bool mask (height, width) of run lengths; the inverse of `encode_counts`. Raises DataError when they do not fill
+    the image.
+    """
     _check_size(height, width)
     try:
         runs = np.asarray(counts)
@@ -167,7 +174,9 @@ def decode_rle(rle: Mapping[str, Any]) -> BoolMask:
 
 
 def segmentation_to_mask(segmentation: Any, height: int, width: int) -> BoolMask:
-    """Bool mask (height, width) of a COCO `segmentation`: a list of polygons or a run-length object of that size. Raises DataError."""
+    """Bool mask (height, width) of a COCO `segmentation`: a list of polygons or a run-length object of that size.
+    Raises DataError.
+    """
     if isinstance(segmentation, Mapping):
         mask = decode_rle(segmentation)
         if mask.shape != (height, width):

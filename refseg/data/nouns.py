@@ -11,7 +11,9 @@ from functools import cache
 
 @dataclass(frozen=True)
 class Noun:
-    """Names of one instance and of several; `countable` is False for stuff (sky, hair), whose names stand in `singular` alone."""
+    """Names of one instance and of several; `countable` is False for stuff (sky, hair), whose names stand in `singular`
+    alone.
+    """
 
     singular: tuple[str, ...]
     plural: tuple[str, ...]
@@ -80,7 +82,6 @@ _PLURAL: dict[str, tuple[str, ...]] = {
     "piece of sheet metal": ("pieces of sheet metal",),
     "piece of wood": ("pieces of wood",),
     "suitcase": ("suitcases", "luggage"),
-    "gulab jamun": ("gulab jamuns", "gulab jamun"),
 }
 # Names that stay as they are for one and for many; "pair of" is a way to count some of them.
 _PAIRS = frozenset({"scissors", "skis"})
@@ -156,12 +157,12 @@ _SIDED_PARTS = ("mirror", "light", "door")
 
 
 def has_own_sides(category: str) -> bool:
-    """Whether the category's name carries the thing's own left or right ("left mirror" of a car)."""
+    """Whether the category's name carries the object's own left or right ("left mirror" of a car)."""
     words = category.casefold().split()
     return ("left" in words or "right" in words) and words[-1] in _SIDED_PARTS
 
 
-# Categories that pictures and people mix up: none of a group is called absent while another of it is there.
+# Categories that images and people mix up: none of a group is called absent while another of it is there.
 _CONFUSABLE: tuple[frozenset[str], ...] = (
     frozenset({"cup", "wine glass", "bowl", "vase", "bottle", "mug", "coffee mug", "glass", "drink bottle", "plate"}),
     frozenset({"couch", "chair", "bed", "bench"}),

@@ -1,12 +1,11 @@
 """Reader of the RefCOCO layout as plain JSON.
 
-    ROOT/instances.json     COCO: images, annotations, categories
-    ROOT/expressions.json   a list of RefCOCO refs: {"ref_id", "ann_id", "image_id", "split", "sentences": [{"sent": ...}, ...]}
-    ROOT/images/            the pictures
+    ROOT/instances.json     COCO: images, annotations, categories ROOT/expressions.json   a list of RefCOCO refs:
+    {"ref_id", "ann_id", "image_id", "split", "sentences": [{"sent": ...}, ...]} ROOT/images/            the images
 
-A ref with "no_target": true has no "ann_id": its sentences mean nothing that is in the picture, as in gRefCOCO. An image's split is its own `split`, else
-that of the refs about it. Files are read as data from strangers: whatever does not fit
-is a `DataError` that names the file and the entry.
+A ref with "no_target": true has no "ann_id": its expressions mean nothing that is in the image, as in gRefCOCO. An
+image's split is its own `split`, else that of the refs about it. Files are read as data from strangers: whatever does
+not fit is a `DataError` that names the file and the entry.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from refseg.data.entries import Entry, entries_of, read_json
+from refseg.data.json_entries import Entry, entries_of, read_json
 from refseg.data.masks import MAX_MASK_PIXELS, BoolMask, segmentation_to_mask
 from refseg.errors import DataError
 
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """One picture: `file_name` is relative to ROOT/images, sizes are in pixels; `split` and `source` may be empty."""
+    """One image: `file_name` is relative to ROOT/images, sizes are in pixels; `split` and `source` may be empty."""
 
     id: int
     file_name: str
@@ -37,7 +36,7 @@ class ImageRecord:
 
 @dataclass(frozen=True)
 class Instance:
-    """One labelled object; `segmentation` is COCO's (polygons or run lengths), `crowd` marks a group labelled as one."""
+    """One labeled object; `segmentation` is COCO's (polygons or run lengths), `crowd` marks a group labeled as one."""
 
     id: int
     image_id: int
@@ -46,7 +45,7 @@ class Instance:
     crowd: bool = False
 
     def mask(self, height: int, width: int) -> BoolMask:
-        """Bool mask (height, width), the size of the picture. Raises DataError when the segmentation is malformed."""
+        """Bool mask (height, width), the size of the image. Raises DataError when the segmentation is malformed."""
         try:
             return segmentation_to_mask(self.segmentation, height, width)
         except DataError as error:
@@ -66,7 +65,7 @@ class Referent:
 
 @dataclass(frozen=True)
 class Absence:
-    """Expressions that mean nothing that is in a picture."""
+    """Expressions that mean nothing that is in an image."""
 
     image_id: int
     sentences: tuple[str, ...]
@@ -104,23 +103,23 @@ class RefCocoDataset:
         return f"RefCocoDataset({str(self.root)!r}: {len(self.images)} images, {len(self.referents)} referents)"
 
     def instances_of(self, image: ImageRecord) -> tuple[Instance, ...]:
-        """All labelled objects of a picture, in file order."""
+        """All labeled objects of an image, in file order."""
         return tuple(self._instances.get(image.id, ()))
 
     def referents_of(self, image: ImageRecord) -> tuple[Referent, ...]:
-        """The objects of a picture that expressions mean, in file order."""
+        """The objects of an image that expressions mean, in file order."""
         return tuple(self._referents.get(image.id, ()))
 
     def absences_of(self, image: ImageRecord) -> tuple[Absence, ...]:
-        """Things that are not in a picture and were said not to be, in file order."""
+        """Things that are not in an image and were said not to be, in file order."""
         return tuple(self._absences.get(image.id, ()))
 
     def absent_of(self, image: ImageRecord) -> tuple[str, ...]:
-        """Expressions that mean nothing that is in a picture, in file order."""
+        """Expressions that mean nothing that is in an image, in file order."""
         return tuple(text for absence in self.absences_of(image) for text in absence.sentences)
 
     def path_of(self, image: ImageRecord) -> Path:
-        """Path of the picture's file. Raises DataError when its name leads out of ROOT/images or the file is missing."""
+        """Path of the image's file. Raises DataError when its name leads out of ROOT/images or the file is missing."""
         name = PurePosixPath(image.file_name)
         folder = (self.root / "images").resolve()
         odd = "\\" in image.file_name or name.is_absolute()
@@ -140,7 +139,7 @@ class RefCocoDataset:
         return path
 
     def subset(self, split: str) -> RefCocoDataset:
-        """The pictures and referents of one split. Raises DataError, naming the splits there are, when it is empty."""
+        """The images and referents of one split. Raises DataError, naming the splits there are, when it is empty."""
         images = [image for image in self.images if image.split == split]
         kept = {image.id for image in images}
         referents = [r for r in self.referents if r.split == split and r.instance.image_id in kept]
@@ -175,7 +174,9 @@ def read_refcoco(root: str | Path, split: str | None = None) -> RefCocoDataset:
 
 
 def read_instances(root: str | Path) -> RefCocoDataset:
-    """ROOT/instances.json and ROOT/images/ alone: a data set without referents. Raises DataError for anything missing or malformed."""
+    """ROOT/instances.json and ROOT/images/ alone: a data set without referents. Raises DataError for anything missing
+    or malformed.
+    """
     root = Path(root)
     file = root / "instances.json"
     coco = read_json(file)
@@ -256,7 +257,7 @@ def _referents(
 
 
 def _sentences(entry: Entry) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The sentences as the data set cleaned them, and as they were typed where it says."""
+    """The expressions as the data set cleaned them, and as they were typed where it says."""
     sentences = entry.get("sentences")
     if not isinstance(sentences, list) or not sentences:
         raise entry.fail("has no list of sentences, expected at least one")

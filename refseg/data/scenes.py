@@ -1,4 +1,4 @@
-"""Scenes: a picture, its labelled objects and the expressions that mean them, whatever the data set.
+"""Scenes: an image, its labeled objects and the expressions that mean them, whatever the data set.
 
 A source is a `Sequence[Scene]` that reads a scene when it is asked for one.
 """
@@ -22,19 +22,16 @@ from refseg.images import load_image
 
 UintImage = NDArray[np.uint8]
 
-# Sources of the objects set in which many things of a labelled category are not labelled.
-PARTLY_LABELLED = frozenset({"vehicle_via", "facades", "pennfudan"})
-COMPLETE_SOURCES = frozenset({"coco128_panoptic"})
-# Beyond so many, annotators stop: what is left of a crowd is not labelled one by one.
+# Beyond so many, annotators stop: what is left of a crowd is not labeled one by one.
 MANY = 10
 _CROWD_WORDS = frozenset("crowd crowded crowds audience spectators stadium fans many several group bunch pile lots".split())
-# Two labels of one category that overlap more than this are the same thing labelled twice.
+# Two labels of one category that overlap more than this are the same object labeled twice.
 DUPLICATE_IOU = 0.7
 
 
 @dataclass(frozen=True)
 class SceneObject:
-    """One labelled thing: its category's name and its bool mask (H, W)."""
+    """One labeled object: its category's name and its bool mask (H, W)."""
 
     category: str
     mask: BoolMask
@@ -50,11 +47,12 @@ class SceneReferent:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture uint8 (H, W, 3) with what is known about it.
+    """An image uint8 (H, W, 3) with what is known about it.
 
-    `exhaustive`: the categories of which every instance in the picture is labelled, so that counting and comparing make sense.
-    `complete`: every object of the `listed` categories is labelled, so a listed category without object is absent.
-    `absent`: sentences that mean nothing that is in the picture.  `flippable` is False where left and right in names are the thing's own (a car's left mirror).
+    `exhaustive`: the categories of which every instance in the image is labeled, so that counting and comparing make
+    sense. `complete`: every object of the `listed` categories is labeled, so a listed category without object is
+    absent. `absent`: expressions that mean nothing that is in the image.  `flippable` is False where left and right in
+    names are the object's own (a car's left mirror).
     """
 
     image: UintImage
@@ -98,11 +96,23 @@ class SceneSource(Sequence[Scene]):
 class RefCocoScenes(SceneSource):
     """Scenes of a folder in the RefCOCO layout.
 
-    complete: every picture is labelled completely; otherwise those of `COMPLETE_SOURCES` are. referred_only: leave out pictures
-    without expressions. Raises DataError for malformed data, on reading a scene too when its picture does not fit its record.
+    complete: every image is labeled completely; otherwise those of `complete_sources` are (an image's `source` in
+    instances.json).  partly_labeled: sources in whose images many objects of a labeled category have no label.
+    referred_only: leave out images without expressions. Raises DataError for malformed data, on reading a scene too
+    when its image does not fit its record.
     """
 
-    def __init__(self, root: str | Path, split: str | None = "train", *, complete: bool = False, referred_only: bool = False) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        split: str | None = "train",
+        *,
+        complete: bool = False,
+        referred_only: bool = False,
+        complete_sources: Iterable[str] = (),
+        partly_labeled: Iterable[str] = (),
+    ) -> None:
+        self._complete_sources, self._partly_labeled = frozenset(complete_sources), frozenset(partly_labeled)
         self._dataset = read_refcoco(root, split)
         self._complete = complete
         self._images = [i for i in self._dataset.images if not referred_only or self._dataset.referents_of(i)]
@@ -114,21 +124,21 @@ class RefCocoScenes(SceneSource):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """File names of the pictures, relative to ROOT/images."""
+        """File names of the images, relative to ROOT/images."""
         return tuple(image.file_name for image in self._images)
 
     def _is_complete(self, image: ImageRecord) -> bool:
-        return self._complete or image.source in COMPLETE_SOURCES
+        return self._complete or image.source in self._complete_sources
 
     def _listed_categories(self) -> frozenset[str]:
         if self._complete:
             return frozenset(self._dataset.categories)
-        # The label set of a completely labelled part is not written down: what occurs in it was certainly looked for.
+        # The label set of a completely labeled part is not written down: what occurs in it was certainly looked for.
         images = [image for image in self._dataset.images if self._is_complete(image)]
         return frozenset(i.category for image in images for i in self._dataset.instances_of(image))
 
     def expressions(self) -> list[tuple[str, str]]:
-        """(category, sentence) of every expression, for use as expressions that mean nothing in other pictures."""
+        """(category, expression) of every expression, for use as expressions that mean nothing in other pictures."""
         return [(r.instance.category, sentence) for r in self._dataset.referents for sentence in r.sentences]
 
     def __len__(self) -> int:
@@ -139,7 +149,7 @@ class RefCocoScenes(SceneSource):
         image = load_image(self._dataset.path_of(record))
         if image.shape[:2] != (record.height, record.width):
             raise DataError(
-                f"{self._dataset.path_of(record)}: got a picture of {image.shape[1]} x {image.shape[0]}, expected {record.width} x "
+                f"{self._dataset.path_of(record)}: got an image of {image.shape[1]} x {image.shape[0]}, expected {record.width} x "
                 f"{record.height} as in instances.json"
             )
         objects, position = _distinct_objects(self._dataset, record)
@@ -155,7 +165,7 @@ class RefCocoScenes(SceneSource):
             referents=referents,
             complete=complete,
             listed=self._listed - _mentioned(record.captions, self._listed) if complete else frozenset(),
-            exhaustive=frozenset() if record.source in PARTLY_LABELLED else categories - crowds,
+            exhaustive=frozenset() if record.source in self._partly_labeled else categories - crowds,
             flippable=not any(has_own_sides(category) for category in categories),
             name=f"{self._dataset.root.name}/{record.file_name}",
             absent=self._dataset.absent_of(record),
@@ -163,14 +173,16 @@ class RefCocoScenes(SceneSource):
 
 
 def _mentioned(captions: Iterable[str], categories: Iterable[str]) -> frozenset[str]:
-    """Categories that a caption speaks of: labelled or not, they are not absent."""
+    """Categories that a caption speaks of: labeled or not, they are not absent."""
     text = " ".join(" ".join(captions).casefold().replace(".", " ").replace(",", " ").split())
     padded = f" {text} "
     return frozenset(c for c in categories if any(f" {form} " in padded for form in noun_of(c).forms))
 
 
 def _crowded(dataset: RefCocoDataset, record: ImageRecord) -> frozenset[str]:
-    """Categories that have more instances in the picture than are labelled: marked crowds, many, or some where captions speak of many."""
+    """Categories that have more instances in the image than are labeled: marked crowds, many, or some where captions
+    speak of many.
+    """
     instances = dataset.instances_of(record)
     counts = Counter(i.category for i in instances)
     told = _CROWD_WORDS & set(" ".join(record.captions).casefold().replace(".", " ").split())
@@ -179,7 +191,7 @@ def _crowded(dataset: RefCocoDataset, record: ImageRecord) -> frozenset[str]:
 
 
 def _distinct_objects(dataset: RefCocoDataset, record: ImageRecord) -> tuple[tuple[SceneObject, ...], dict[int, int]]:
-    """The objects of a picture without those labelled twice or empty, and the index of each instance id in them."""
+    """The objects of an image without those labeled twice or empty, and the index of each instance id in them."""
     objects: list[SceneObject] = []
     areas: list[int] = []
     position: dict[int, int] = {}

@@ -1,4 +1,6 @@
-"""Clips as folders of pictures: ROOT/images/SEQ/*.jpg, ROOT/masks/SEQ/*.png (anything but 0 is the thing), ROOT/expressions.json {SEQ: [...]}."""
+"""Clips as folders of images: ROOT/images/SEQ/*.jpg, ROOT/masks/SEQ/*.png (anything but 0 is the object),
+ROOT/expressions.json {SEQ: [...]}.
+"""
 
 import json
 from collections.abc import Iterator
@@ -14,12 +16,12 @@ from refseg.images import load_image, opened_image
 from refseg.video.reader import Frame
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
-RATE = 24.0  # frames a second, for times: folders of pictures do not say
+RATE = 24.0  # frames a second, for times: folders of images do not say
 
 
 @dataclass(frozen=True)
 class LabelledClip:
-    """One sequence: its pictures in order, a mask for each, and what people call the thing."""
+    """One sequence: its images in order, a mask for each, and what people call the object."""
 
     name: str
     pictures: tuple[Path, ...]
@@ -30,7 +32,7 @@ class LabelledClip:
         return len(self.pictures)
 
     def frames(self) -> Iterator[Frame]:
-        """The pictures, one after the other."""
+        """The images, one after the other."""
         for number, path in enumerate(self.pictures):
             yield Frame(number, number, number / RATE, load_image(path))
 
@@ -73,5 +75,5 @@ def _sequence(root: Path, name: str, expressions: tuple[str, ...]) -> LabelledCl
 def _files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings) if folder.is_dir() else []
     if not found:
-        raise DataError(f"{folder} holds no pictures, expected {', '.join(endings)}")
+        raise DataError(f"{folder} holds no images, expected {', '.join(endings)}")
     return found

@@ -1,7 +1,7 @@
 """Expressions made from the labels of a scene, each with the objects it means and no others.
 
-They teach what captions and free expressions leave out: every instance of a noun, plain positions, counting, comparing, and the
-noun of something that is not there. Only what is unambiguous is said (`arrangement` holds the margins).
+They teach what captions and free expressions leave out: every instance of a noun, plain positions, counting, comparing,
+and the noun of something that is not there. Only what is unambiguous is said (`arrangement` holds the margins).
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from refseg.data import arrangement
-from refseg.data.colours import NAMES
-from refseg.data.facts import SceneFacts, measure
+from refseg.data.expression_writer import ExpressionWriter
 from refseg.data.masks import BoolMask
 from refseg.data.nouns import WORN, confusable_with, noun_of
+from refseg.data.object_attributes import SceneAttributes, measure
+from refseg.data.pixel_colors import NAMES
 from refseg.data.scenes import Scene
-from refseg.data.writer import Writer
 
 KINDS = ("category", "side", "order", "size", "colour", "relation", "several", "absent")
 _PEOPLE = frozenset({"person", "pedestrian"})
-# Colours that may be skin or hair say nothing about clothes; see-through and shining things show other things' colours.
+# Colors that may be skin or hair say nothing about clothes; see-through and shining objects show other objects' colors.
 _CLOTHES_COLOURS = ("black", "white", "red", "yellow", "green", "blue", "purple")
 _UNCOLOURED = frozenset("zebra giraffe cheetah tiger tv mirror window windshield people skin pizza sandwich cake donut".split()) | {
     "wine glass",
@@ -37,7 +37,9 @@ _SHORT_ORDINALS = ("1st", "2nd", "3rd", "4th", "5th", "6th")
 
 @dataclass(frozen=True)
 class Template:
-    """A made expression: its text, the indices of the objects it means (none: it means nothing here) and its kind, one of `KINDS`."""
+    """A made expression: its text, the indices of the objects it means (none: it means nothing here) and its kind, one
+    of `KINDS`.
+    """
 
     text: str
     objects: tuple[int, ...]
@@ -48,14 +50,18 @@ class Template:
         return scene.union(self.objects)
 
 
-def make_templates(scene: Scene, rng: np.random.Generator, kinds: Sequence[str] = KINDS, facts: SceneFacts | None = None) -> list[Template]:
-    """All templates of the kinds asked for, one phrasing each, drawn with `rng`. `facts` saves measuring the scene again."""
-    writer = Writer(scene, facts or measure(scene), rng)
+def make_templates(
+    scene: Scene, rng: np.random.Generator, kinds: Sequence[str] = KINDS, facts: SceneAttributes | None = None
+) -> list[Template]:
+    """All templates of the kinds asked for, one phrasing each, drawn with `rng`. `facts` saves measuring the scene
+    again.
+    """
+    writer = ExpressionWriter(scene, facts or measure(scene), rng)
     made = (template for kind in kinds for template in _MAKERS[kind](writer))
     return [template for template in made if template.kind == "absent" or writer.visible(template.objects)]
 
 
-def _category(w: Writer) -> Iterator[Template]:
+def _category(w: ExpressionWriter) -> Iterator[Template]:
     for category, members in w.facts.members.items():
         if category not in w.scene.exhaustive:
             continue
@@ -71,7 +77,7 @@ def _category(w: Writer) -> Iterator[Template]:
         yield Template(text, members, "category")
 
 
-def _side(w: Writer) -> Iterator[Template]:
+def _side(w: ExpressionWriter) -> Iterator[Template]:
     if not w.scene.flippable:
         return
     for category, members in w.kinds_of_things():
@@ -144,7 +150,7 @@ def _depth_phrases(noun: str, depth: str) -> tuple[str, ...]:
     )
 
 
-def _order(w: Writer) -> Iterator[Template]:
+def _order(w: ExpressionWriter) -> Iterator[Template]:
     if not w.scene.flippable:
         return
     for category, members in w.kinds_of_things():
@@ -165,7 +171,7 @@ _SIZES = {
 }
 
 
-def _size(w: Writer) -> Iterator[Template]:
+def _size(w: ExpressionWriter) -> Iterator[Template]:
     for category, members in w.kinds_of_things():
         for index, size in arrangement.by_size(w.facts, members):
             noun = w.one(category)
@@ -177,7 +183,7 @@ def _size(w: Writer) -> Iterator[Template]:
             yield Template(w.phrase(phrases), (index,), "size")
 
 
-def _colour(w: Writer) -> Iterator[Template]:
+def _colour(w: ExpressionWriter) -> Iterator[Template]:
     for category, members in w.facts.members.items():
         if category not in w.scene.exhaustive or category in _UNCOLOURED or not (noun_of(category).countable or category in WORN):
             continue
@@ -204,7 +210,7 @@ _RELATIONS = {
 }
 
 
-def _relation(w: Writer) -> Iterator[Template]:
+def _relation(w: ExpressionWriter) -> Iterator[Template]:
     if not w.scene.flippable:
         return
     things = [(category, members) for category, members in w.kinds_of_things() if category not in WORN]
@@ -220,7 +226,7 @@ def _relation(w: Writer) -> Iterator[Template]:
                 yield Template(w.phrase((f"{w.one(category)} {w.pick(_RELATIONS[relation])} {mark}",)), (index,), "relation")
 
 
-def _several(w: Writer) -> Iterator[Template]:
+def _several(w: ExpressionWriter) -> Iterator[Template]:
     for category, members in w.kinds_of_things():
         nouns, count = w.many(category), len(members)
         if count == 2:
@@ -237,7 +243,7 @@ def _several(w: Writer) -> Iterator[Template]:
             yield Template(w.phrase(options), group, "several")
 
 
-def _absent(w: Writer, count: int = 6) -> Iterator[Template]:
+def _absent(w: ExpressionWriter, count: int = 6) -> Iterator[Template]:
     if not w.scene.complete:
         return
     present = set(w.facts.members)
@@ -262,7 +268,7 @@ def _absent(w: Writer, count: int = 6) -> Iterator[Template]:
         yield Template(w.pick(options), (), "absent")
 
 
-_MAKERS: dict[str, Callable[[Writer], Iterator[Template]]] = {
+_MAKERS: dict[str, Callable[[ExpressionWriter], Iterator[Template]]] = {
     "category": _category,
     "side": _side,
     "order": _order,

@@ -1,4 +1,4 @@
-"""What the words of an expression forbid when its picture is changed, and how they change with it."""
+"""What the words of an expression forbid when its image is changed, and how they change with it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NOT_A_SIDE = re.compile(
 )
 _SIDES = re.compile(r"(?<![A-Za-z])(?:" + "|".join(sorted(_MIRROR, key=len, reverse=True)) + r")(?![A-Za-z])", re.IGNORECASE)
 _OCLOCK = re.compile(r"\b(1[0-2]|[1-9])(\s*o'?\s*clock)\b", re.IGNORECASE)
-# Writing and numbers in the picture read backwards once it is mirrored.
+# Writing and numbers in the image read backwards once it is mirrored.
 _WRITING = re.compile(
     r"[\"\u201c\u201d]|\b(?:says|saying|written|letter|letters|lettering|number|numbers|numbered|logo|text|labell?ed|"
     r"spelling|initials|no\.)\b|#|\d",
@@ -49,7 +49,9 @@ _COLOUR = re.compile(
 
 
 def mirror_text(text: str) -> str:
-    """The expression after its picture is mirrored: left and right swapped, clock directions too; "right behind" and the like stay."""
+    """The expression after its image is mirrored: left and right swapped, clock directions too; "right behind" and
+    the like stay.
+    """
     kept = [match.span() for match in _NOT_A_SIDE.finditer(text)]
 
     def swap(match: re.Match[str]) -> str:
@@ -67,15 +69,15 @@ def mirror_text(text: str) -> str:
 
 
 def reads_writing(text: str) -> bool:
-    """Whether the expression speaks of writing or numbers in the picture, which a mirror would spoil."""
+    """Whether the expression speaks of writing or numbers in the image, which a mirror would spoil."""
     return _WRITING.search(_OCLOCK.sub("", text)) is not None
 
 
 def speaks_of_position(text: str) -> bool:
-    """Whether the expression compares, counts or places things, so that cutting the picture could change what it means."""
+    """Whether the expression compares, counts or places objects, so that cutting the image could change what it means."""
     return _POSITION.search(text) is not None
 
 
 def speaks_of_colour(text: str) -> bool:
-    """Whether the expression names a colour or shade, so that hue and saturation must stay."""
+    """Whether the expression names a color or shade, so that hue and saturation must stay."""
     return _COLOUR.search(text) is not None

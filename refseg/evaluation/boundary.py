@@ -24,11 +24,10 @@ TOLERANCE = 0.008  # of the image's diagonal
 def boundary_f(prediction: BoolMask, target: BoolMask, tolerance: float = TOLERANCE) -> float:
     """Boundary F, 0..1, of two bool masks (H, W).
 
-    tolerance: largest distance of a match, as a share of the image's diagonal; rounded up to whole pixels.
-    A mask without any contour is empty or fills the image: two of those have F = 1 (even one of each kind, as in the official evaluation), one of them
-    beside a mask with a contour has F = 0.
-    Raises ValueError for masks of different shapes, of other than two dimensions or without a pixel, and for a
-    negative tolerance.
+    tolerance: largest distance of a match, as a share of the image's diagonal; rounded up to whole pixels. A mask
+    without any contour is empty or fills the image: two of those have F = 1 (even one of each kind, as in the official
+    evaluation), one of them beside a mask with a contour has F = 0. Raises ValueError for masks of different shapes, of
+    other than two dimensions or without a pixel, and for a negative tolerance.
     """
     if prediction.shape != target.shape:
         raise ValueError(f"got masks of {prediction.shape} and {target.shape}, expected the same shape")

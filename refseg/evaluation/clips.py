@@ -1,4 +1,6 @@
-"""How a predictor is measured on clips: region J and boundary F as on DAVIS (Perazzi et al., CVPR 2016), and how steady the masks are."""
+"""How a predictor is measured on clips: region J and boundary F as on DAVIS (Perazzi et al., CVPR 2016), and how steady
+the masks are.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +12,10 @@ from numpy.typing import NDArray
 
 from refseg.data.sequences import LabelledClip
 from refseg.errors import DataError
-from refseg.evaluation.asking import describe_verdict
 from refseg.evaluation.boundary import TOLERANCE, boundary_f
 from refseg.evaluation.metrics import Score
-from refseg.overlap import iou
+from refseg.evaluation.predictor_protocol import describe_verdict
+from refseg.mask_iou import iou
 
 BoolMask = NDArray[np.bool_]
 
@@ -22,7 +24,7 @@ class MeasuredAnswer(Protocol):
     """What the protocol needs of a frame's segmentation."""
 
     def mask(self, threshold: float | None = None, refine: str = "none") -> BoolMask:
-        """Bool mask (H, W) at the picture's own size."""
+        """Bool mask (H, W) at the image's own size."""
         ...
 
 
@@ -53,10 +55,10 @@ def evaluate_sequences(
 ) -> dict[str, Any]:
     """Measure on every expression of every clip, frame by frame.
 
-    limit: so many clips at most.  progress(frames done, frames in all) is called after each frame. Shares in 0..1, ready for JSON: {"n", "overall_iou",
-    "mean_iou" (J), "precision", "seconds", "protocol", "boundary_f" (F), "j_and_f" (their mean), "instability", "sequences": {name: {"mean_iou", "boundary_f",
-    "instability"}}}.
-    Raises DataError where there is nothing to measure.
+    limit: so many clips at most.  progress(frames done, frames in all) is called after each frame. Shares in 0..1,
+    ready for JSON: {"n", "overall_iou", "mean_iou" (J), "precision", "seconds", "protocol", "boundary_f" (F), "j_and_f"
+    (their mean), "instability", "sequences": {name: {"mean_iou", "boundary_f", "instability"}}}. Raises DataError where
+    there is nothing to measure.
     """
     clips = clips[:limit]
     if not clips:
@@ -118,5 +120,5 @@ def _describe(threshold: float | None, refine: str, clips: int) -> str:
     return (
         f"{clips} clips; every frame of every expression is one sample of overall IoU and precision@X; mean IoU (J), boundary F (as DAVIS defines it, "
         f"matches within {TOLERANCE:g} of the diagonal) and instability (mean difference of the masks' and the labels' IoU with the frame before) are "
-        f"means over frames, then expressions, then clips; the probability, at the picture's own size, is {cut}{refined}; {describe_verdict(threshold)}."
+        f"means over frames, then expressions, then clips; the probability, at the image's own size, is {cut}{refined}; {describe_verdict(threshold)}."
     )

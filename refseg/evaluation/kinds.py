@@ -25,8 +25,8 @@ _RELATION = frozenset(
 def kinds_of(expression: str) -> tuple[str, ...]:
     """The kinds of `KINDS` that an expression belongs to; it may be several or none.
 
-    "long" is more than 6 words, "short" at most 3; "relation" says how the thing stands to another (behind, next to, holding, on, in front of).
-    "on the left" and the like alone make no relation.
+    "long" is more than 6 words, "short" at most 3; "relation" says how the object stands to another (behind, next to,
+    holding, on, in front of). "on the left" and the like alone make no relation.
     """
     words = words_of(expression)
     held = set(words)

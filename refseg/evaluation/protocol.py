@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from refseg.data.masks import BoolMask
 from refseg.data.refcoco import ImageRecord, RefCocoDataset
 from refseg.errors import DataError
-from refseg.evaluation.asking import AskedPredictor, ask, describe_verdict
 from refseg.evaluation.kinds import KINDS, kinds_of
 from refseg.evaluation.metrics import Score
+from refseg.evaluation.predictor_protocol import SegmentingPredictor, ask, describe_verdict
 from refseg.images import load_image
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
-# Another label of the same category that overlaps the meant one more than this is the same thing labelled twice.
+# Another label of the same category that overlaps the meant one more than this is the same object labeled twice.
 SAME_THING = 0.7
 
 
@@ -26,12 +26,12 @@ class MeasuredSegmentation(Protocol):
     """What the protocol needs of a segmentation."""
 
     def mask(self, threshold: float | None = None, refine: str = "none") -> NDArray[np.bool_]:
-        """Bool mask (H, W) at the picture's own size."""
+        """Bool mask (H, W) at the image's own size."""
         ...
 
 
 def evaluate_refcoco(
-    predictor: AskedPredictor[MeasuredSegmentation],
+    predictor: SegmentingPredictor[MeasuredSegmentation],
     dataset: RefCocoDataset,
     refine: str = "none",
     limit: int | None = None,
@@ -40,15 +40,16 @@ def evaluate_refcoco(
 ) -> dict[str, Any]:
     """Measure on every expression of every referent of a data set (one split, as read).
 
-    A picture is encoded once and its expressions go through in one pass. limit: so many pictures at most. progress(done, pictures)
-    is called after each picture. threshold: instead of the predictor's own. The result is ready for JSON, shares in 0..1:
-    {"n", "images", "overall_iou", "mean_iou", "precision": {"0.5": ...}, "seconds", "protocol", "unusable",
-    "kinds": {kind: the same figures}, "disambiguation": {"n", "accuracy", "chance"}}. "unusable" counts expressions without any word,
-    which are scored as empty masks. Raises DataError where there is nothing to measure or the data is malformed.
+    An image is encoded once and its expressions go through in one pass. limit: so many images at most.
+    progress(done, images) is called after each image. threshold: instead of the predictor's own. The result is
+    ready for JSON, shares in 0..1: {"n", "images", "overall_iou", "mean_iou", "precision": {"0.5": ...}, "seconds",
+    "protocol", "unusable", "kinds": {kind: the same figures}, "disambiguation": {"n", "accuracy", "chance"}}.
+    "unusable" counts expressions without any word, which are scored as empty masks. Raises DataError where there is
+    nothing to measure or the data is malformed.
     """
     images = [image for image in dataset.images if dataset.referents_of(image)][:limit]
     if not images:
-        raise DataError(f"{dataset.root}: got no picture with expressions, expected at least one: choose another split or limit")
+        raise DataError(f"{dataset.root}: got no image with expressions, expected at least one: choose another split or limit")
     started = time.perf_counter()
     total, by_kind, choice = Score(), {kind: Score() for kind in KINDS}, _Disambiguation()
     unusable = 0
@@ -56,7 +57,7 @@ def evaluate_refcoco(
         picture = load_image(dataset.path_of(image))
         _check_size(dataset, image, picture)
         texts = [sentence for referent in dataset.referents_of(image) for sentence in referent.sentences]
-        # The answers, which hold maps of the picture's size, are let go of at once.
+        # The answers, which hold maps of the image's size, are let go of at once.
         masks = [
             None if answer is None else answer.mask(threshold=threshold, refine=refine)
             for answer in ask(predictor, predictor.encode(picture), texts)
@@ -90,13 +91,15 @@ def evaluate_refcoco(
 def _check_size(dataset: RefCocoDataset, image: ImageRecord, picture: NDArray[np.uint8]) -> None:
     if picture.shape[:2] != (image.height, image.width):
         raise DataError(
-            f"{dataset.path_of(image)}: got a picture of {picture.shape[1]} x {picture.shape[0]}, expected {image.width} x {image.height} "
+            f"{dataset.path_of(image)}: got an image of {picture.shape[1]} x {picture.shape[0]}, expected {image.width} x {image.height} "
             f"as in instances.json"
         )
 
 
 def _rivals(dataset: RefCocoDataset, image: ImageRecord, meant: int, category: str, target: BoolMask) -> list[BoolMask]:
-    """Masks of the other instances of the category, each thing once; those that are the meant one labelled again are left out."""
+    """Masks of the other instances of the category, each object once; those that are the meant one labeled again are
+    left out.
+    """
     distinct = [target]
     for instance in dataset.instances_of(image):
         if instance.id == meant or instance.category != category or instance.crowd:
@@ -134,7 +137,7 @@ def _describe(threshold: float | None, refine: str, limit: int | None, verdict: 
     refined = "" if refine == "none" else f" after refinement by {refine}"
     part = "" if limit is None else f", on the first {limit} pictures"
     return (
-        f"Every expression of every referent is one sample{part}; the probability, resized to the picture's own size, is {cut}{refined} and "
+        f"Every expression of every referent is one sample{part}; the probability, resized to the image's own size, is {cut}{refined} and "
         f"compared with the labelled mask; {verdict}; overall IoU is the sum of intersections over the sum of unions, two empty masks have IoU 1, and "
         f"precision@X is the share of samples with an IoU of at least X."
     )

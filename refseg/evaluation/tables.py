@@ -16,7 +16,9 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], style: Style = "plain") -> str:
-    """Rows of texts under a header, first column to the left, the others to the right. Raises ValueError for rows of another length."""
+    """Rows of texts under a header, first column to the left, the others to the right. Raises ValueError for rows of
+    another length.
+    """
     for row in rows:
         if len(row) != len(header):
             raise ValueError(f"got a row of {len(row)} cells, expected {len(header)}")
@@ -45,7 +47,9 @@ def result_table(results: Mapping[str, Mapping[str, Any]], style: Style = "plain
 
 
 def report(result: Mapping[str, Any], style: Style = "plain") -> str:
-    """One result of `evaluate_refcoco` in full: all samples, then by kind, then how often the meant instance was picked."""
+    """One result of `evaluate_refcoco` in full: all samples, then by kind, then how often the meant instance was
+    picked.
+    """
     lines = [result_table({"all": result, **result["kinds"]}, style), ""]
     choice = result["disambiguation"]
     if choice["n"]:
@@ -56,10 +60,10 @@ def report(result: Mapping[str, Any], style: Style = "plain") -> str:
     if absence := result.get("absence"):
         empty, alarms = percent(absence["empty"]), percent(absence["false_alarms"])
         lines.append(
-            f'Verdict "not in this picture": on {empty} of {absence["absent"]} expressions about absent things, and wrongly on {alarms} of '
+            f'Verdict "not in this picture": on {empty} of {absence["absent"]} expressions about absent objects, and wrongly on {alarms} of '
             f"{absence['present']} about present ones, in per cent."
         )
-    lines += [f"{result['n']} expressions, {result['images']} pictures, {result['seconds']:.1f} s.", result["protocol"]]
+    lines += [f"{result['n']} expressions, {result['images']} images, {result['seconds']:.1f} s.", result["protocol"]]
     return "\n".join(lines)
 
 

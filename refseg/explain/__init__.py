@@ -8,14 +8,15 @@
     for word in why.ranked():
         print(word.text, word.iou, word.presence_change)
 
-What the network attends to comes with every answer: `Segmentation.word_attention` (Eq. 4), `word_maps`, `memory_gates` and `reset_gates` (Eq. 6) and
-`response`. Here is what takes further computation: answers without one of the words, the attention of a single position, comparisons.
+What the network attends to comes with every answer: `Segmentation.word_attention`, `word_maps`, `maps` (such as gates)
+and `response`, as far as the model has them. This package adds what takes further computation: answers without one of
+the words, the attention of a single position, comparisons.
 """
 
 from refseg.explain.candidates import Candidate, find_candidates
 from refseg.explain.compare import Comparison, Consistency, agreement, compare, consistency
 from refseg.explain.explanation import Explanation, WordLeftOut, explain
-from refseg.explain.point import PointAttention, attention_at
+from refseg.explain.point_attention import PointAttention, attention_at
 
 __all__ = [
     "Candidate",

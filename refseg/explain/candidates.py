@@ -1,4 +1,4 @@
-"""Doubt about which thing is meant: the mask's separate pieces as candidates to choose from."""
+"""Doubt about which object is meant: the mask's separate pieces as candidates to choose from."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 
 from refseg.inference.segmentation import Segmentation, check_threshold
 
-LEAST_SHARE = 0.05  # of the mask; smaller pieces are crumbs rather than things
+LEAST_SHARE = 0.05  # of the mask; smaller pieces are crumbs rather than objects
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
     """One connected component of a mask.
 
-    number: 1, 2, ... from the strongest.  mask: bool (H, W).  box: left, top, right, bottom in pixels, the last two exclusive.  score: mean probability
-    inside, from the threshold to 1.  share: its part of the whole mask's pixels, above 0 and at most 1.
+    number: 1, 2, ... from the strongest.  mask: bool (H, W).  box: left, top, right, bottom in pixels, the last two
+    exclusive.  score: mean probability inside, from the threshold to 1.  share: its part of the whole mask's pixels,
+    above 0 and at most 1.
     """
 
     number: int
@@ -29,10 +30,12 @@ class Candidate:
 
 
 def find_candidates(segmentation: Segmentation, threshold: float | None = None, least_share: float = LEAST_SHARE) -> tuple[Candidate, ...]:
-    """The components (8-connected) of the mask at `threshold`, the model's own without one, that hold at least `least_share` of its pixels.
+    """The components (8-connected) of the mask at `threshold`, the model's own without one, that hold at least
+    `least_share` of its pixels.
 
-    By mean probability, highest first; equal ones by size. None where the mask is empty, one where it is one thing. The verdict of absence
-    does not count: what might be meant is shown all the same. Raises InputError for a threshold outside 0..1.
+    By mean probability, highest first; equal ones by size. None where the mask is empty, one where it is one object.
+    The verdict of absence does not count: what might be meant is shown all the same. Raises InputError for a threshold
+    outside 0..1.
     """
     probability = segmentation.probability
     mask = probability >= check_threshold(segmentation.threshold if threshold is None else threshold)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from refseg.errors import InputError
 from refseg.inference.segmentation import Segmentation
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 if TYPE_CHECKING:
     from refseg.inference.predictor import EncodedImage, Predictor
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """The masks of two answers about one picture, bool (H, W) each: in `both`, in `first_only`, in `second_only`; disjoint, together their union.
+    """The masks of two answers about one image, bool (H, W) each: in `both`, in `first_only`, in `second_only`;
+    disjoint, together their union.
 
     iou: 0..1; two empty masks agree, so theirs is 1.
     """
@@ -32,8 +33,8 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class Consistency:
-    """How far the answers to N expressions agree: iou (N, N) float64 of each pair of masks, 0..1, symmetric with a diagonal of 1; mean: over the pairs of
-    two different expressions."""
+    """How far the answers to N expressions agree: iou (N, N) float64 of each pair of masks, 0..1, symmetric with a
+    diagonal of 1; mean: over the pairs of two different expressions."""
 
     iou: NDArray[np.float64]
     mean: float
@@ -42,8 +43,8 @@ class Consistency:
 def compare(first: Segmentation, second: Segmentation, threshold: float | None = None) -> Comparison:
     """Where two answers agree, be it two expressions or two models.
 
-    threshold: of both masks; without one each model decides, as in `Segmentation.mask`. Raises InputError for a threshold outside 0..1 or
-    answers about pictures of different sizes.
+    threshold: of both masks; without one each model decides, as in `Segmentation.mask`. Raises InputError for a
+    threshold outside 0..1 or answers about images of different sizes.
     """
     if first.image.shape != second.image.shape:
         sizes = " and ".join(f"{one.image.shape[1]} x {one.image.shape[0]}" for one in (first, second))
@@ -53,19 +54,20 @@ def compare(first: Segmentation, second: Segmentation, threshold: float | None =
 
 
 def consistency(predictor: Predictor, encoded: EncodedImage, expressions: Sequence[str], threshold: float | None = None) -> Consistency:
-    """How far paraphrases lead to the same mask: those who mean one thing should agree, whatever the words.
+    """How far paraphrases lead to the same mask: those who mean one object should agree, whatever the words.
 
-    All expressions go through in one pass. Masks are compared as in `explain`: at the resolution at which the network saw the picture, at `threshold` (the
-    model's own without one), whatever the verdict of absence. Raises InputError for fewer than two expressions and as `Predictor.segment`.
+    All expressions go through in one pass. Masks are compared as in `explain`: at the resolution at which the network
+    saw the image, at `threshold` (the model's own without one), whatever the verdict of absence. Raises InputError
+    for fewer than two expressions and as `Predictor.segment`.
     """
     if len(expressions) < 2:
         raise InputError(f"got {len(expressions)} expressions, expected at least two to compare")
     answers = predictor.segment(encoded, expressions)
-    return agreement([answer.seen_mask(predictor.threshold if threshold is None else threshold) for answer in answers])
+    return agreement([answer.input_mask(predictor.threshold if threshold is None else threshold) for answer in answers])
 
 
 def agreement(masks: Sequence[NDArray[np.bool_]]) -> Consistency:
-    """The same of two masks or more that are at hand, bool (H, W) all."""
+    """The same of two masks or more that are available, bool (H, W) all."""
     table = np.eye(len(masks))
     for i, one in enumerate(masks):
         for j in range(i):

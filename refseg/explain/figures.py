@@ -1,7 +1,9 @@
-"""Figures for papers and slides: the words x levels heatmap of Eq. 4, leave-one-out, and a sheet of all maps; as PNG, SVG or PDF.
+"""Figures for papers and slides: the words x levels heatmap of Eq. 4, leave-one-out, and a sheet of all maps; as PNG,
+SVG or PDF.
 
-Figures are built and saved with matplotlib's objects: pyplot, which keeps figures of its own and may want a screen, is never asked. The same values
-give the same file, byte for byte, on the same machine: files hold no date and no random name. Text stays text, and is never read as markup.
+Figures are built and saved with matplotlib's objects: pyplot, which keeps figures of its own and may want a screen, is
+never asked. The same values give the same file, byte for byte, on the same machine: files hold no date and no random
+name. Text stays text, and is never read as markup.
 """
 
 from __future__ import annotations
@@ -23,10 +25,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from refseg.errors import InputError
+from refseg.explain.sections import described
 from refseg.explain.view import reduced
 from refseg.explain.wording import level_names, signed
 from refseg.files import replacing
-from refseg.pictures import coloured
+from refseg.image_encoding import coloured
 from refseg.rendering import overlay
 
 if TYPE_CHECKING:
@@ -38,7 +41,7 @@ FORMATS: dict[str, dict[str, Any]] = {  # what each writes of itself: the progra
     "svg": {"Creator": "refseg", "Date": None},
     "pdf": {"Creator": "refseg", "Producer": None, "CreationDate": None},
 }
-RESOLUTION = 200  # pixels an inch in PNG, and of pictures in the others
+RESOLUTION = 200  # pixels an inch in PNG, and of images in the others
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f5f5f4", "#0f766e"])
 INK, SUBDUED, GREY, UNKNOWN = "#1c1917", "#57534e", "#d6d3d1", "#b45309"
 MAP_SIZE = 320  # longest side, in pixels, of a map on the sheet: the network's grid has at most 64 cells
@@ -59,8 +62,9 @@ _STYLED = threading.Lock()  # settings belong to the process
 def attention_figure(words: Sequence[str], attention: NDArray[np.floating], unknown: Sequence[str] = ()) -> Figure:
     """The heatmap of Eq. 4 as the paper shows it: a row for each level, a column for each word, each row of sum 1.
 
-    words: the T tokens.  attention (L, T): a of Eq. 4.  unknown: words that the vocabulary lacks, set in another colour and underlined by a note.
-    Shades run from 0 to the largest share in the table. Raises ValueError when the sizes differ.
+    words: the T tokens.  attention (L, T): a of Eq. 4.  unknown: words that the vocabulary lacks, set in another color
+    and underlined by a note. Shades run from 0 to the largest share in the table. Raises ValueError when the sizes
+    differ.
     """
     if attention.ndim != 2 or attention.shape[1] != len(words) or not attention.size:
         raise ValueError(f"attention of shape (levels, {len(words)}) expected for {len(words)} words, got {attention.shape}")
@@ -83,7 +87,9 @@ def attention_figure(words: Sequence[str], attention: NDArray[np.floating], unkn
 
 
 def left_out_figure(explanation: Explanation) -> Figure:
-    """Leave-one-out, ranked: for each word how much of the mask changes without it (1 - IoU, 0..1, a bar) and the change in presence (a number)."""
+    """Leave-one-out, ranked: for each word how much of the mask changes without it (1 - IoU, 0..1, a bar) and the
+    change in presence (a number).
+    """
     ranked = explanation.ranked()
     with _styled():
         figure = Figure(figsize=(5.4, 0.9 + 0.32 * len(ranked)), layout="constrained")
@@ -104,32 +110,50 @@ def left_out_figure(explanation: Explanation) -> Figure:
 
 
 def maps_figure(answer: Segmentation, threshold: float | None = None) -> Figure:
-    """All maps of an answer on one sheet: above, the picture with the mask, the probability and the response (0..1); below, a row for each level with where
-    each word is attended from (all on one scale, from 0 to the greatest share), and the memory and reset gates of Eq. 6 (0..1).
+    """All maps of an answer on one sheet. Above: the image with the mask, the probability and the response (0..1).
+    Below: a row for each level with where each word is attended from (all on one scale, from 0 to the greatest share),
+    and the model's other maps (0..1), such as gates.
 
-    threshold: of the mask, as `Segmentation.mask` reads it.
+    threshold: of the mask, see `Segmentation.mask`. Maps that the model does not have are left out.
     """
     small = reduced(answer, MAP_SIZE)
-    picture, place = small.image, small.letterbox.inverse
+    picture, enlarge = small.image, small.letterbox.inverse
     height, width = picture.shape[:2]
-    levels, count = answer.word_attention.shape
-    words = np.array([[small.word_map(level, word) for word in range(count)] for level in range(levels)])  # (L, T, H, W)
-    top = float(words.max()) or 1.0
-    heads = [*map(_shortened, answer.tokens), "memory gate, 0 to 1", "reset gate, 0 to 1"]
+    words, top = _word_maps(small)
+    columns = [(_shortened(word), words[index] / top) for index, word in enumerate(answer.tokens)] if len(words) else []
+    for name, levels in answer.maps.items():
+        columns.append((f"{described(answer, name)[0].lower()}, 0 to 1", np.array([enlarge(values) for values in levels])))
     with _styled():
-        sheet = _Sheet(levels, len(heads), height / width)
+        sheet = _Sheet(max((len(maps) for _, maps in columns), default=0), len(columns), height / width)
         mask = small.mask(threshold)
         _show(sheet.above[0], overlay(picture, mask), "mask" if mask.any() else "mask: empty")
         _show(sheet.above[1], coloured(small.probability, picture), "probability")
-        _show(sheet.above[2], coloured(small.response, picture), "response")
-        for level, name in enumerate(level_names(levels)):
-            maps = [*(words[level] / top), place(answer.memory_gates[level]), place(answer.reset_gates[level])]
-            for axes, values, head in zip(sheet.below[level], maps, heads, strict=True):
-                _show(axes, coloured(values, picture), "" if level else head)
-            sheet.below[level][0].set_ylabel(name, color=SUBDUED, fontsize=7)
-        colours = ScalarMappable(Normalize(0, top), "viridis")
-        _finish_bar(sheet.figure.colorbar(colours, cax=sheet.scale), "share of a place's attention")
+        if small.response is None:
+            sheet.above[2].remove()
+        else:
+            _show(sheet.above[2], coloured(small.response, picture), "response")
+        for level, (row, name) in enumerate(zip(sheet.below, level_names(len(sheet.below)), strict=True)):
+            for axes, (head, maps) in zip(row, columns, strict=True):
+                if level < len(maps):
+                    _show(axes, coloured(maps[level], picture), "" if level else head)
+                else:
+                    axes.set_axis_off()
+            row[0].set_ylabel(name, color=SUBDUED, fontsize=7)
+        if len(words):
+            colors = ScalarMappable(Normalize(0, top), "viridis")
+            _finish_bar(sheet.figure.colorbar(colors, cax=sheet.scale), "share of a position's attention")
+        else:
+            sheet.scale.remove()
     return sheet.figure
+
+
+def _word_maps(small: Segmentation) -> tuple[NDArray[np.float32], float]:
+    """Where each word is attended from, (T, L, H, W), and the greatest share; (0,) for a model without word maps."""
+    if small.word_maps is None:
+        return np.zeros(0, np.float32), 1.0
+    levels, words = small.word_maps.shape[:2]
+    maps = np.array([[small.word_map(level, word) for level in range(levels)] for word in range(words)])
+    return maps, float(maps.max()) or 1.0
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
@@ -173,7 +197,8 @@ def _table_axes(axes: Axes, words: Sequence[str], levels: Sequence[str], slanted
 
 
 class _Sheet:
-    """Where the maps stand, in inches: `above` three axes half as high again as the levels x columns `below`; `scale` beside these for the colours.
+    """Where the maps stand, in inches: `above` three axes half as high again as the levels x columns `below`; `scale`
+    beside these for the colors.
 
     Placed by hand, as automatic layout takes seconds for so many axes.
     """

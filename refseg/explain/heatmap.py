@@ -1,4 +1,6 @@
-"""The levels x words heatmap of Eq. 4 as an accessible table: colours to see, numbers to hover, press, focus and read aloud."""
+"""The levels x words heatmap of Eq. 4 as an accessible table: colors to see, numbers to hover, press, focus and read
+aloud.
+"""
 
 from __future__ import annotations
 

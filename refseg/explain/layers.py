@@ -1,4 +1,6 @@
-"""What is laid over the picture in a report: maps and masks as small pictures in data URIs, and the picture itself within a budget."""
+"""What is laid over the image in a report: maps and masks as small images in data URIs, and the image itself
+within a budget.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +14,23 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from refseg.explain.candidates import Candidate
-from refseg.pictures import coloured, jpeg_uri, reduced_image, reduced_map
+from refseg.image_encoding import coloured, jpeg_uri, reduced_image, reduced_map
 from refseg.rendering import DEFAULT_COLOUR, edge, parse_colour
 
 Paint = tuple[int, int, int, int]
 """Red, green, blue and opacity, 0..255."""
 
-PICTURE_BYTES = 700_000  # of the picture's data URI at most; photos stay far below at the first of the steps
+PICTURE_BYTES = 700_000  # of the image's data URI at most; photos stay far below at the first of the steps
 PICTURE_STEPS = ((1280, 85), (1280, 70), (960, 70), (800, 60), (640, 50), (480, 40))  # longest side in pixels, JPEG quality
 
 MASK = parse_colour(DEFAULT_COLOUR)
-KEPT, LOST, GAINED = (255, 255, 255), (245, 130, 32), (41, 151, 255)  # told apart by those who see no red or green, too
+KEPT, LOST, GAINED = (255, 255, 255), (245, 130, 32), (41, 151, 255)  # distinguished by those who see no red or green, too
 
 
 def picture_uri(image: NDArray[np.uint8], budget: int = PICTURE_BYTES) -> str:
-    """RGB uint8 (H, W, 3) as a JPEG of at most 1280 pixels a side, in at most `budget` bytes: pictures that do not compress become smaller, to 480."""
+    """RGB uint8 (H, W, 3) as a JPEG of at most 1280 pixels a side, in at most `budget` bytes: images that do not
+    compress become smaller, to 480.
+    """
     for limit, quality in PICTURE_STEPS:
         image = reduced_image(image, limit)
         uri = jpeg_uri(image, quality)
@@ -36,7 +40,7 @@ def picture_uri(image: NDArray[np.uint8], budget: int = PICTURE_BYTES) -> str:
 
 
 def map_uri(values: NDArray[np.floating]) -> str:
-    """A map (H, W) in 0..1 in the colours of `refseg.pictures.coloured`, as a JPEG without the picture below."""
+    """A map (H, W) in 0..1 in the colors of `refseg.image_encoding.coloured`, as a JPEG without the image below."""
     alone = np.asarray(values, dtype=np.float32)
     return jpeg_uri(coloured(alone, np.zeros((*alone.shape, 3), np.uint8), strength=1), 70)
 
@@ -55,14 +59,16 @@ def changes_uri(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> str:
 
 
 def candidates_uri(candidates: Sequence[Candidate], mask: str, shape: tuple[int, int]) -> str:
-    """The mask (`mask_uri` of it) with a numbered frame around each candidate, as an SVG; shape: (height, width) of their masks."""
+    """The mask (`mask_uri` of it) with a numbered frame around each candidate, as an SVG; shape: (height, width) of
+    their masks.
+    """
     height, width = shape
     line = max(height, width) / 320
     size = 14 * line
     frames = []
     for candidate in candidates:
         left, top, right, bottom = candidate.box
-        # Inside the frame's corner, so that the number of a thing at the picture's border is seen.
+        # Inside the frame's corner, so that the number of an object at the image's border is seen.
         frames.append(
             f'<rect x="{left}" y="{top}" width="{right - left}" height="{bottom - top}" fill="none" stroke="#fff" stroke-width="{line:.2f}"/>'
             f'<rect x="{left}" y="{top}" width="{1.1 * size:.1f}" height="{1.2 * size:.1f}" fill="#fff"/>'
@@ -77,12 +83,14 @@ def candidates_uri(candidates: Sequence[Candidate], mask: str, shape: tuple[int,
 
 
 def small_mask(mask: NDArray[np.bool_], limit: int) -> NDArray[np.bool_]:
-    """A mask (H, W) with its longest side at most `limit`: a pixel is in it where at least half of what it stands for is."""
+    """A mask (H, W) with its longest side at most `limit`: a pixel is in it where at least half of what it stands for
+    is.
+    """
     return np.asarray(reduced_map(mask, limit) >= 0.5)
 
 
 def _painted_uri(codes: NDArray[np.uint8], paints: Sequence[Paint]) -> str:
-    """Codes (H, W), each the place of its paint, as a PNG of just these colours."""
+    """Codes (H, W), each the place of its paint, as a PNG of just these colors."""
     picture = Image.fromarray(codes).convert("P")
     picture.putpalette([value for paint in paints for value in paint[:3]])
     file = io.BytesIO()

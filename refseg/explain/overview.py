@@ -1,4 +1,4 @@
-"""One page for several explanations of a picture: each mask in small, and the way to its report."""
+"""One page for several explanations of an image: each mask in small, and the way to its report."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from refseg.explain.layers import mask_uri
 from refseg.explain.report import decided_mask, page_html
 from refseg.explain.view import reduced
 from refseg.explain.wording import verdict
-from refseg.pictures import jpeg_uri
+from refseg.image_encoding import jpeg_uri
 
-SIZE = 480  # longest side of the small pictures, in pixels
+SIZE = 480  # longest side of the small images, in pixels
 
 
 def overview_html(
@@ -23,8 +23,8 @@ def overview_html(
 ) -> str:
     """A page that needs nothing else but the reports it leads to.
 
-    links: of the reports, relative to the page, one for each explanation, all of the same picture.  masks: what was decided for, as in `report_html`.
-    Raises ValueError when there are none, or not as many links or masks.
+    links: of the reports, relative to the page, one for each explanation, all of the same image.  masks: what was
+    decided for, as in `report_html`. Raises ValueError when there are none, or not as many links or masks.
     """
     if not explanations:
         raise ValueError("at least one explanation expected, got none")

@@ -17,6 +17,7 @@ from refseg.explain.report import report_html, write_report
 from refseg.explain.view import reduced
 from refseg.files import replacing
 from refseg.images import save_png
+from refseg.inference.result_record import attention_rows
 from refseg.inference.segmentation import Segmentation
 
 RECORD, MAPS, REPORT = "explain.json", "maps", "report.html"
@@ -25,13 +26,14 @@ RECORD, MAPS, REPORT = "explain.json", "maps", "report.html"
 def explanation_entry(explanation: Explanation) -> dict[str, Any]:
     """What explain.json says of one expression of T words, of JSON types.
 
-    words: the T tokens.  attention: L lists of T weights, a of Eq. 4, each list of sum 1.  leave_one_out: for each word, in their order, iou (0..1) of the
-    masks with and without it and presence_change (-1..1, null where it is not known).  presence: 0..1, null where the model does not say.
+    words: the T tokens.  attention: L lists of T weights, each of sum 1 (a of Eq. 4); none for a model without word
+    attention.  leave_one_out: for each word, in their order, iou (0..1) of the masks with and without it and
+    presence_change (-1..1, null if it is not known).  presence: 0..1, null if the model does not predict it.
     """
     answer = explanation.segmentation
     return {
         "words": list(answer.tokens),
-        "attention": [[round(float(weight), 6) for weight in level] for level in answer.word_attention],
+        "attention": attention_rows(answer),
         "leave_one_out": [
             {"word": word.text, "iou": round(word.iou, 6), "presence_change": _rounded(word.presence_change)}
             for word in explanation.left_out
@@ -41,19 +43,23 @@ def explanation_entry(explanation: Explanation) -> dict[str, Any]:
 
 
 def maps_of(answer: Segmentation) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """The name and the values, (h, w) in 0..1, of each map, at the resolution at which the network saw the picture, or the picture's own where it is smaller.
+    """The name and the values, (h, w) in 0..1, of each map that the model has, at the resolution of its input, or the
+    image's own if that is smaller.
 
-    probability, response; word_00_level_1 ...: share of its attention that a place pays to the first word on the first level; memory_gate_level_1 ...,
-    reset_gate_level_1 ...: gates of Eq. 6. One at a time: together they may be large.
+    probability, response; word_00_level_1 ...: share of its attention that a position pays to the first word on the
+    first level; NAME_level_1 ...: other maps, such as memory_gate_level_1. They come one at a time because together
+    they may be large.
     """
-    seen = reduced(answer, answer.letterbox.size)
-    yield "probability", seen.probability
-    yield "response", seen.response
-    for level in range(len(answer.word_maps)):
+    small = reduced(answer, answer.letterbox.size)
+    yield "probability", small.probability
+    if small.response is not None:
+        yield "response", small.response
+    for level in range(0 if answer.word_maps is None else len(answer.word_maps)):
         for word in range(len(answer.tokens)):
-            yield f"word_{word:02d}_level_{level + 1}", seen.word_map(level, word)
-        yield f"memory_gate_level_{level + 1}", seen.letterbox.inverse(answer.memory_gates[level])
-        yield f"reset_gate_level_{level + 1}", seen.letterbox.inverse(answer.reset_gates[level])
+            yield f"word_{word:02d}_level_{level + 1}", small.word_map(level, word)
+    for name, levels in answer.maps.items():
+        for level, values in enumerate(levels, start=1):
+            yield f"{name}_level_{level}", small.letterbox.inverse(values)
 
 
 def write_explanation(
@@ -66,7 +72,8 @@ def write_explanation(
     date: str = "",
     mask: NDArray[np.bool_] | None = None,
 ) -> None:
-    """explain.json, maps/*.png (8-bit grey, 255 for 1; see `maps_of`) and report.html into a folder, which is made where it does not exist.
+    """explain.json, maps/*.png (8-bit gray, 255 for 1; see `maps_of`) and report.html into a folder, which is made
+    where it does not exist.
 
     The rest as in `report_html`. Raises ImageError or InputError for a place that cannot be written.
     """
@@ -89,8 +96,9 @@ def write_explanations(
     date: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Those of one picture: a single one as `write_explanation` writes it; of several each in a folder of its own, explain/000 and so on, and above them
-    explain.json, {"explanations": [...]} of the same objects in the same order, and report.html, which leads to theirs.
+    """Those of one image: a single one as `write_explanation` writes it; of several each in a folder of its own,
+    explain/000 and so on, and above them explain.json, {"explanations": [...]} of the same objects in the same order,
+    and report.html, which leads to theirs.
 
     progress is called with done and total. Raises as `write_explanation`.
     """

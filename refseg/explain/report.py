@@ -1,4 +1,6 @@
-"""An explanation as one HTML file that needs nothing else: it opens from the disk, asks no network, and can be sent to anyone."""
+"""An explanation as one HTML file that needs nothing else: it opens from the disk, asks no network, and can be sent to
+anyone.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +23,19 @@ from refseg.explain.sections import (
     candidates_html,
     expression_html,
     facts_html,
-    gates_html,
     left_out_html,
     legends_html,
     map_layer,
     presence_html,
+    system_maps_html,
     word_maps_html,
     word_notes_html,
 )
 from refseg.explain.view import reduced
 from refseg.files import replacing
-from refseg.inference.record import encodable
+from refseg.image_encoding import jpeg_uri
+from refseg.inference.result_record import encodable
 from refseg.inference.segmentation import Segmentation
-from refseg.pictures import jpeg_uri
 from refseg.version import __version__
 
 STATIC = Path(__file__).parent / "static"
@@ -41,7 +43,11 @@ MOST_BYTES = 1_900_000  # of a page, but for its style and script
 MASK_SIZE = 960  # longest side, in pixels, of the mask, of
 CHANGES_SIZE = 480  # what changes without a word, and of
 MAP_SIZE = 240  # a map, whose cells are four to ten pixels then
-HINT = '<p class="hint">Words are shaded by the attention they receive. Press one to see where from; press any small picture to see it large.</p>'
+HINT = '<p class="hint">Click any small image to enlarge it.</p>'
+WORD_HINT = (
+    '<p class="hint">Words are shaded by the attention they receive. Click one to see where it is attended from; click any '
+    "small image to enlarge it.</p>"
+)
 
 
 def report_html(
@@ -53,11 +59,13 @@ def report_html(
     date: str = "",
     mask: NDArray[np.bool_] | None = None,
 ) -> str:
-    """The report: picture with mask, words, presence, the heatmap of Eq. 4, all maps, gates, words left out, candidates, and how it was made.
+    """The report: image with mask, words, presence, the heatmap of Eq. 4, all maps, gates, words left out,
+    candidates, and how it was made.
 
-    picture_name, model: as they are to be named.  settings: further facts, such as "Device": "cpu".  date: as it is to be shown; none without one.
-    mask: bool (H, W) that was decided for, e.g. a refined one; the answer's own at the explanation's threshold without it.
-    All texts are escaped. Pictures are reduced: under 2 MB whatever the picture's size. Raises ValueError for a mask of another size.
+    picture_name, model: as they are to be named.  settings: further facts, such as "Device": "cpu".  date: as it is to
+    be shown; none without one. mask: bool (H, W) that was decided for, e.g. a refined one; the answer's own at the
+    explanation's threshold without it. All texts are escaped. Images are reduced: under 2 MB whatever the image's
+    size. Raises ValueError for a mask of another size.
     """
     answer = explanation.segmentation
     view = reduced(answer, MASK_SIZE)
@@ -68,18 +76,21 @@ def report_html(
     layers = [
         _mask_layer(decided, found, share),
         map_layer("probability", "Probability that a place belongs to the thing meant", small.probability),
-        map_layer("response", "Response of the strongest feature before the mask is drawn", small.response),
     ]
+    if small.response is not None:
+        layers.append(map_layer("response", "Response of the strongest feature before the mask is predicted", small.response))
     sections = {
         "Which words counted": attention_html(answer),
         "What each word does": left_out_html(explanation, reduced(answer, CHANGES_SIZE)),
         "Which one is meant": candidates_html(explanation, mask_uri(found)),
         "Where it responded": f'<div class="three">{"".join(layer.html(layer.title) for layer in layers)}</div>',
         "Where each word is attended from": word_maps_html(small),
-        "What passes between the levels": gates_html(small),
+        "Other maps of the model": system_maps_html(small),
         "How it was made": facts_html(_facts(explanation, share, picture_name, model, settings or {}, date)),
     }
-    head = f'<header><p class="kicker">Why this mask</p><h1>{expression_html(answer)}</h1>{HINT}{word_notes_html(answer)}{presence_html(answer)}</header>'
+    hint = HINT if answer.word_attention is None else WORD_HINT
+    words = f"<h1>{expression_html(answer)}</h1>{hint}{word_notes_html(answer)}{presence_html(answer)}"
+    head = f'<header><p class="kicker">Why this mask</p>{words}</header>'
     body = "".join(f"<section><h2>{title}</h2>{content}</section>" for title, content in sections.items() if content)
     grey = f":root{{--grey:url({_grey_uri(small.image)})}}"
     picture = picture_uri(answer.image, min(PICTURE_BYTES, MOST_BYTES - len(head) - len(body) - len(grey) - len(layers[0].uri)))
@@ -88,7 +99,9 @@ def report_html(
 
 
 def decided_mask(explanation: Explanation, view: Segmentation, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    """The mask that counts at the size of `view`, a reduced answer: `mask` (H, W) of the whole picture, or the answer's own. Raises ValueError."""
+    """The mask that counts at the size of `view`, a reduced answer: `mask` (H, W) of the whole image, or the answer's
+    own. Raises ValueError.
+    """
     answer = explanation.segmentation
     if mask is None:
         return view.mask(None if explanation.threshold == answer.threshold else explanation.threshold)
@@ -98,7 +111,9 @@ def decided_mask(explanation: Explanation, view: Segmentation, mask: NDArray[np.
 
 
 def write_report(path: str | Path, html: str) -> None:
-    """Write a page of `report_html` or `overview_html`, UTF-8, atomically. Raises InputError for a place that cannot be written."""
+    """Write a page of `report_html` or `overview_html`, UTF-8, atomically. Raises InputError for a place that cannot be
+    written.
+    """
     try:
         with replacing(path) as temporary:
             temporary.write_text(encodable(html), encoding="utf-8", newline="\n")
@@ -132,7 +147,7 @@ def _mask_layer(decided: NDArray[np.bool_], found: NDArray[np.bool_], share: flo
 
 
 def _stage_html(picture: str, layer: Layer, shape: tuple[int, int], expression: str) -> str:
-    """The large picture (height, width) with a layer on it."""
+    """The large image (height, width) with a layer on it."""
     height, width = shape
     return (
         f'<div class="stand"><figure id="stage" data-kind="{layer.kind}" style="--ratio:{width / height:.4f}"><div class="picture">'
@@ -151,7 +166,7 @@ def _facts(explanation: Explanation, share: float, picture_name: str, model: str
         "Size": f"{width} \u00d7 {height}",
         "Mask": f"{share:.1%} of the picture",
         "Highest probability": f"{answer.peak:.2f}",
-        "Doubt, 0 to 1": f"{answer.doubt:.2f}",
+        "Uncertainty, 0 to 1": f"{answer.uncertainty:.2f}",
         "Threshold": f"{explanation.threshold:g}",
         "Model": model,
         **settings,
@@ -161,7 +176,7 @@ def _facts(explanation: Explanation, share: float, picture_name: str, model: str
 
 
 def _grey_uri(image: NDArray[np.uint8]) -> str:
-    """What lies under the small maps: the picture (h, w, 3) without its colours."""
+    """What lies under the small maps: the image (h, w, 3) without its colors."""
     grey = np.round(image @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
     return jpeg_uri(np.repeat(grey[..., None], 3, axis=2), 80)
 

@@ -1,7 +1,7 @@
 """The parts of a report, as markup. Every text that comes from a person, a file or the model is escaped here.
 
-A *layer* is a small picture with a name (`id`): the script lays the one that was pressed over the large picture; without a script the link leads to it, and
-the style sheet shows it large where it stands.
+A *layer* is a small image with a name (`id`): the script lays the one that was pressed over the large image;
+without a script the link leads to it, and the style sheet shows it large where it stands.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from refseg.explain.heatmap import heatmap_html, unknown_mark
 from refseg.explain.layers import candidates_uri, changes_uri, map_uri
 from refseg.explain.view import in_view_of
 from refseg.explain.wording import level_names, signed, verdict
+from refseg.image_encoding import legend_gradient, place_of_maximum
 from refseg.inference.segmentation import Segmentation
-from refseg.pictures import legend_gradient, place_of_maximum
 
 Kind = Literal["mask", "map", "changes", "picture"]
 
 
 @dataclass(frozen=True)
 class Layer:
-    """id: its anchor.  kind: which legend it needs.  uri: the picture.  title: what it shows, plain text.  alt: the same for those who cannot see it.
-    top: the value of a map's brightest colour."""
+    """id: its anchor.  kind: which legend it needs.  uri: the image.  title: what it shows, plain text.  alt: the
+    same for those who cannot see it. top: the value of a map's brightest color."""
 
     id: str
     kind: Kind
@@ -38,7 +38,7 @@ class Layer:
     top: float = 1.0
 
     def html(self, caption: str = "") -> str:
-        """The small picture, which can be pressed, with a caption of plain text."""
+        """The small image, which can be pressed, with a caption of plain text."""
         below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
         return (
             f'<figure id="{self.id}" class="layer" data-kind="{self.kind}" data-title="{escape(self.title)}" data-top="{self.top:.2f}">'
@@ -53,7 +53,11 @@ def map_layer(name: str, title: str, values: NDArray[np.floating], top: float = 
 
 
 def expression_html(answer: Segmentation) -> str:
-    """The words as read, shaded by their attention on average over the levels; each leads to the map of the level on which it counts most."""
+    """The words as read, shaded by their attention on average over the levels; each leads to the map of the level on
+    which it counts most.
+    """
+    if answer.word_attention is None:
+        return " ".join(f"<span{unknown_mark(word in answer.unknown)}>{escape(word)}</span>" for word in answer.tokens)
     shares = answer.word_attention.mean(0)
     most = answer.word_attention.argmax(0)
     top = float(shares.max()) or 1.0
@@ -80,7 +84,7 @@ def word_notes_html(answer: Segmentation) -> str:
 
 
 def presence_html(answer: Segmentation) -> str:
-    """The verdict in a sentence, with a bar; nothing where the model does not say."""
+    """The verdict in an expression, with a bar; nothing where the model does not say."""
     if answer.presence is None:
         return ""
     return (
@@ -90,14 +94,19 @@ def presence_html(answer: Segmentation) -> str:
 
 
 def attention_html(answer: Segmentation) -> str:
-    """The table of Eq. 4; each cell leads to the map of its word on its level."""
+    """The table of word attention; each cell leads to the map of its word on its level. Nothing for a model without it."""
+    if answer.word_attention is None:
+        return ""
     return heatmap_html(
         answer.tokens, answer.word_attention, answer.unknown, lambda level, word: ("a", f'href="#{word_map_id(level, word)}"')
     )
 
 
 def word_maps_html(small: Segmentation) -> str:
-    """For each word, where it is attended from on each level; all on one scale from 0 to the greatest share. small: a reduced answer."""
+    """For each word, where it is attended from on each level; all on one scale from 0 to the greatest share. small: a
+    reduced answer. Nothing for a model without word maps."""
+    if small.word_maps is None:
+        return ""
     names = level_names(len(small.word_maps))
     top = float(small.word_maps.max()) or 1.0
     rows = []
@@ -110,17 +119,28 @@ def word_maps_html(small: Segmentation) -> str:
     return _maps_table(names, rows, f"The share of its attention that a place pays to the word, from 0 (dark) to {top:.2f} (bright).")
 
 
-def gates_html(small: Segmentation) -> str:
-    """Memory and reset gates of Eq. 6, per level. small: a reduced answer."""
-    names = level_names(len(small.memory_gates))
-    rows = []
-    for kind, gates in (("memory", small.memory_gates), ("reset", small.reset_gates)):
+def system_maps_html(small: Segmentation) -> str:
+    """The other maps that the model has, per level, such as gates. small: a reduced answer. Nothing for a model without
+    any.
+    """
+    if not small.maps:
+        return ""
+    names = level_names(max(len(levels) for levels in small.maps.values()))
+    rows, about = [], []
+    for name, levels in small.maps.items():
+        title, text = described(small, name)
         layers = [
-            map_layer(f"{kind}-{level}", f"{kind.capitalize()} gate, {name}", small.letterbox.inverse(gates[level]))
-            for level, name in enumerate(names)
+            map_layer(f"{name}-{level}", f"{title}, {names[level]}", small.letterbox.inverse(values)) for level, values in enumerate(levels)
         ]
-        rows.append(f'<th scope="row">{kind} gate</th>{_cells(layers)}')
-    return _maps_table(names, rows, "The gates of Eq. 6, from 0 (dark, closed) to 1 (bright, open).")
+        rows.append(f'<th scope="row">{escape(title.lower())}</th>{_cells(layers)}')
+        about.append(f"{title}: {text}")
+    return _maps_table(names, rows, escape(" ".join(about)) + " From 0 (dark) to 1 (bright).")
+
+
+def described(answer: Segmentation, name: str) -> tuple[str, str]:
+    """Title and meaning of one of an answer's `maps`; the name itself and nothing where the model does not describe it."""
+    description = answer.map_descriptions.get(name)
+    return (name.replace("_", " ").capitalize(), "") if description is None else (description.title, description.about)
 
 
 def _cells(layers: Sequence[Layer]) -> str:
@@ -134,7 +154,9 @@ def _maps_table(columns: Sequence[str], rows: Sequence[str], about: str) -> str:
 
 
 def left_out_html(explanation: Explanation, small: Segmentation) -> str:
-    """The words ranked by what leaving them out changes. small: the reduced answer, at whose size the changes are shown."""
+    """The words ranked by what leaving them out changes. small: the reduced answer, at whose size the changes are
+    shown.
+    """
     before = small.mask(explanation.threshold)
     rows = []
     for rank, word in enumerate(explanation.ranked(), start=1):
@@ -162,7 +184,9 @@ def _left_out_row(rank: int, word: WordLeftOut, layer: Layer) -> str:
 
 
 def candidates_html(explanation: Explanation, mask: str) -> str:
-    """The separate pieces of the mask to choose from; nothing where it is one thing. mask: the picture of the mask at the explanation's threshold."""
+    """The separate pieces of the mask to choose from; nothing where it is one object. mask: the image of the mask at
+    the explanation's threshold.
+    """
     candidates = explanation.candidates
     if len(candidates) < 2:
         return ""

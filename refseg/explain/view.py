@@ -1,17 +1,21 @@
-"""Answers at a size to look at: maps come from a grid of at most some ten cells a side, so nothing is lost in a small one."""
+"""Answers at a size to look at: maps come from a grid of at most some ten cells a side, so nothing is lost in a small
+one.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from refseg.image_encoding import reduced_image
 from refseg.inference.segmentation import Segmentation
-from refseg.pictures import reduced_image
 
 
 def reduced(answer: Segmentation, limit: int) -> Segmentation:
-    """The same answer about the picture reduced to a longest side of at most `limit` pixels: all its maps and masks have that size.
+    """The same answer about the image reduced to a longest side of at most `limit` pixels: all its maps and masks
+    have that size.
 
-    Its probability and masks are kept with it alone, so those of a large picture need not be computed. The answer itself where it is small already.
+    Its probability and masks are kept with it alone, so those of a large image need not be computed. The answer
+    itself where it is small already.
     """
     image = reduced_image(answer.image, limit)
     if image is answer.image:
@@ -21,5 +25,5 @@ def reduced(answer: Segmentation, limit: int) -> Segmentation:
 
 
 def in_view_of(answer: Segmentation, other: Segmentation) -> Segmentation:
-    """An answer about the same picture as `other`, at the size of `other`, with which it shares the reduced picture."""
+    """An answer about the same image as `other`, at the size of `other`, with which it shares the reduced image."""
     return replace(answer, image=other.image, letterbox=other.letterbox)

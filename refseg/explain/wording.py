@@ -1,4 +1,4 @@
-"""What explanations call things: the same on the page, in figures and in reports."""
+"""What explanations call objects: the same on the page, in figures and in reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def level_names(levels: int) -> tuple[str, ...]:
 
 
 def verdict(answer: Segmentation) -> str:
-    """One sentence about whether the thing named is in the picture; empty where the model does not say."""
+    """One expression about whether the object named is in the image; empty where the model does not say."""
     if answer.presence is None:
         return ""
     if answer.absent:

@@ -1,7 +1,7 @@
 """From the presence logit of the network to a probability that can be taken at its word, and a verdict.
 
-p = sigmoid(scale * logit + shift), fitted by logistic regression on held-back pictures with as many expressions about what is there as about what is not
-(Platt, 1999); below `threshold` the verdict is "not in this picture".
+p = sigmoid(scale * logit + shift), fitted by logistic regression on held-back images with as many expressions about
+what is there as about what is not (Platt, 1999); below `threshold` the verdict is "not in this picture".
 """
 
 import math
@@ -20,7 +20,7 @@ class PresenceCalibration:
     threshold: float = 0.0
 
     def probability(self, logit: float) -> float:
-        """0..1: how sure it is that the thing named is in the picture."""
+        """0..1: how sure it is that the object named is in the image."""
         value = self.scale * logit + self.shift
         return 1 / (1 + math.exp(-value)) if value > -700 else 0.0
 
@@ -30,7 +30,9 @@ class PresenceCalibration:
 
     @classmethod
     def from_dict(cls, values: Any) -> "PresenceCalibration":
-        """From a checkpoint's config.json; raises CheckpointError for anything but three finite numbers in their ranges."""
+        """From a checkpoint's config.json; raises CheckpointError for anything but three finite numbers in their
+        ranges.
+        """
         expected = "an object of the numbers scale > 0, shift and threshold from 0 to below 1"
         if not isinstance(values, dict) or set(values) != {"scale", "shift", "threshold"}:
             raise CheckpointError(f"presence is {str(values)[:60]!r}, expected {expected}")

@@ -1,14 +1,18 @@
 """A checkpoint is a folder: config.json, model.safetensors, vocabulary.txt (and a README.md that nothing here reads).
 
-Folders come from strangers, so nothing in them is trusted: no pickle is ever opened, every number of config.json has bounds (`settings.py`), and the shapes
-that the configuration asks for are compared with those of the file before any memory is taken for them.
+config.json names the system ("system") and its settings ("network"). A file without "system" is from before there were
+several; its settings and the names of its tensors are translated by `refseg.models.registry`.
+
+Folders may come from strangers, so nothing in them is trusted: no pickle is ever opened, every setting has bounds
+(`refseg.models.config`), and the shapes that the configuration asks for are compared with those of the file before
+memory is allocated for them.
 """
 
 import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +23,11 @@ from torch import Tensor
 
 from refseg.errors import CheckpointError
 from refseg.inference.calibration import PresenceCalibration
-from refseg.inference.settings import brief, check_network
 from refseg.language import Vocabulary
-from refseg.models.config import NetworkConfig
-from refseg.models.network import ReferringNetwork
+from refseg.models.config import SettingError, SystemConfig, brief
+from refseg.models.registry import build_system, system_name, upgraded_name
+from refseg.models.registry import read_config as read_settings
+from refseg.models.system import System
 from refseg.resources import CHECKPOINTS, resource_folder
 
 FORMAT = 1
@@ -33,33 +38,35 @@ MAX_PARAMETERS = 500_000_000
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz")
 
 _FLOATS = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32}
-EMBEDDED = resource_folder(CHECKPOINTS)
+EMBEDDED = resource_folder(CHECKPOINTS)  # one folder for each embedded model
+DEFAULT_MODEL = "cmsa"
 
 
 def save_checkpoint(
     folder: Path | str,
-    network: ReferringNetwork,
+    system: System,
     vocabulary: Vocabulary,
     training: Mapping[str, Any],
     *,
     threshold: float = 0.5,
     presence: PresenceCalibration | None = None,
 ) -> None:
-    """Write config.json, model.safetensors (floating tensors as float16) and vocabulary.txt into `folder`; other files there stay.
+    """Write config.json, model.safetensors (floating tensors as float16) and vocabulary.txt into `folder`; other files
+    there stay.
 
-    All three are complete on the disk before the first takes its place, config.json last; digests in it tell a mixture of two checkpoints from a whole
-    one.  training: JSON types, kept as they are.  threshold: the probability from which a position belongs to the mask.  presence: how sure
-    the presence logit is, where that was measured.
-    Raises CheckpointError when a tensor is not finite or the folder cannot be written.
+    All three are complete on the disk before the first replaces an old one, config.json last; its digests show if files
+    of two checkpoints are mixed. training: JSON types, saved as they are.  threshold: the probability from which a
+    position belongs to the mask.  presence: calibration of the presence logit, if it was measured. Raises
+    CheckpointError if a tensor is not finite or the folder cannot be written.
     """
     folder = Path(folder)
     if not 0 < threshold < 1:
         raise CheckpointError(f"the threshold is {threshold}, expected a number between 0 and 1")
-    if len(vocabulary) != network.vocabulary_size:
+    if len(vocabulary) != system.vocabulary_size:
         raise CheckpointError(
-            f"the vocabulary has {len(vocabulary)} words, expected {network.vocabulary_size}, the rows of the network's word table"
+            f"the vocabulary has {len(vocabulary)} words, expected {system.vocabulary_size}, the rows of the network's word table"
         )
-    tensors = {name: _stored(name, value) for name, value in network.state_dict().items()}
+    tensors = {name: _stored(name, value) for name, value in system.state_dict().items()}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -68,7 +75,8 @@ def save_checkpoint(
             vocabulary.save(temporary / VOCABULARY)
             config = {
                 "format": FORMAT,
-                "network": network.config.to_dict(),
+                "system": system_name(system),
+                "network": system.config.to_dict(),
                 "threshold": threshold,
                 **({} if presence is None else {"presence": presence.to_dict()}),
                 "training": dict(training),
@@ -88,10 +96,11 @@ def save_checkpoint(
         raise CheckpointError(f"the training record of a checkpoint must hold JSON types and finite numbers: {error}") from error
 
 
-def load_checkpoint(folder: Path | str) -> tuple[ReferringNetwork, Vocabulary, dict[str, Any]]:
-    """(network in float32, on the CPU, in evaluation mode; vocabulary; the whole of config.json, with weights_sha256) of a folder that `save_checkpoint` wrote.
+def load_checkpoint(folder: Path | str) -> tuple[System, Vocabulary, dict[str, Any]]:
+    """(system in float32, on the CPU, in evaluation mode; vocabulary; the whole of config.json, with weights_sha256) of
+    a folder that `save_checkpoint` wrote.
 
-    Raises CheckpointError when a file is missing, too large, malformed, or does not belong to the others.
+    Raises CheckpointError if a file is missing, too large, malformed, or does not belong to the others.
     """
     folder = Path(folder)
     _check_files(folder)
@@ -101,12 +110,13 @@ def load_checkpoint(folder: Path | str) -> tuple[ReferringNetwork, Vocabulary, d
         raise CheckpointError(f"{folder / VOCABULARY} is not the vocabulary that {CONFIG} names: copy the whole checkpoint again")
     if config.setdefault("weights_sha256", digest := _digest_of_file(folder / WEIGHTS)) != digest:
         raise CheckpointError(f"{folder / WEIGHTS} is damaged or not the file that {CONFIG} names: copy the whole checkpoint again")
-    network_config = NetworkConfig.from_dict(config["network"])
-    tensors = _read_weights(folder / WEIGHTS, _shapes(folder, network_config, len(vocabulary)))
-    with torch.random.fork_rng(devices=[]):  # the random values are overwritten at once; the caller's generator stays where it was
-        network = ReferringNetwork(network_config, len(vocabulary))
-    network.load_state_dict(tensors, strict=True)
-    return network.eval(), vocabulary, config
+    settings = _settings(folder / CONFIG, config)
+    renamed = "system" not in config and system_name(settings) == "compact"
+    tensors = _read_weights(folder / WEIGHTS, _shapes(folder, settings, len(vocabulary)), upgraded_name if renamed else str)
+    with torch.random.fork_rng(devices=[]):  # the random values are overwritten at once; the caller's generator is not advanced
+        system = build_system(settings, len(vocabulary))
+    system.load_state_dict(tensors, strict=True)
+    return system.eval(), vocabulary, config
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -130,8 +140,18 @@ def read_config(path: Path) -> dict[str, Any]:
             raise CheckpointError(f"{path}: {error}") from None
     if not isinstance(config.setdefault("training", {}), dict):
         raise CheckpointError(f"{path}: training is {brief(config['training'])}, expected an object")
-    check_network(path, config.get("network"))
+    _settings(path, config)
     return config
+
+
+def _settings(path: Path, config: Mapping[str, Any]) -> SystemConfig:
+    """The settings in the config.json at `path`, checked. Raises CheckpointError."""
+    try:
+        return read_settings(config.get("system"), config.get("network"))
+    except SettingError as error:
+        raise CheckpointError(f"{path}: network.{error}") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path}: the network's settings cannot be used: {error}") from error
 
 
 def _check_files(folder: Path) -> None:
@@ -147,31 +167,33 @@ def _check_files(folder: Path) -> None:
             raise CheckpointError(f"{path} has {path.stat().st_size} bytes, expected at most {MAX_BYTES[name]}")
 
 
-def _shapes(folder: Path, config: NetworkConfig, words: int) -> dict[str, tuple[torch.Size, torch.dtype]]:
+def _shapes(folder: Path, config: SystemConfig, words: int) -> dict[str, tuple[torch.Size, torch.dtype]]:
     """Shape and type of every tensor that the configuration asks for, found without memory for any of them."""
     try:
         with torch.device("meta"):
-            network = ReferringNetwork(config, words)
+            system = build_system(config, words)
     except (ValueError, RuntimeError, TypeError) as error:
         raise CheckpointError(f"{folder / CONFIG}: no network can be built from these settings: {error}") from error
-    shapes = {name: (value.shape, value.dtype) for name, value in network.state_dict().items()}
+    shapes = {name: (value.shape, value.dtype) for name, value in system.state_dict().items()}
     count = sum(shape.numel() for shape, _ in shapes.values())
     if count > MAX_PARAMETERS:
         raise CheckpointError(f"{folder / CONFIG} asks for a network of {count:,} numbers, expected at most {MAX_PARAMETERS:,}")
     return shapes
 
 
-def _read_weights(path: Path, shapes: Mapping[str, tuple[torch.Size, torch.dtype]]) -> dict[str, Tensor]:
-    """The tensors of `path` in the types of `shapes`, after comparing all names and shapes."""
+def _read_weights(path: Path, shapes: Mapping[str, tuple[torch.Size, torch.dtype]], rename: Callable[[str], str]) -> dict[str, Tensor]:
+    """The tensors of `path` in the types of `shapes`, after all names and shapes have been compared. rename: name in
+    the file -> name of today.
+    """
     try:
         with safe_open(path, framework="pt") as handle:
-            names = set(handle.keys())
-            if missing := sorted(shapes.keys() - names):
+            names = {rename(name): name for name in handle.keys()}  # noqa: SIM118 - not a dictionary
+            if missing := sorted(shapes.keys() - names.keys()):
                 raise CheckpointError(f"{path} lacks {_listed(missing)}: it belongs to another network than {CONFIG} describes")
-            if extra := sorted(names - shapes.keys()):
+            if extra := sorted(names.keys() - shapes.keys()):
                 raise CheckpointError(f"{path} holds {_listed(extra)}, which the network of {CONFIG} does not have")
             for name, (shape, dtype) in shapes.items():
-                part = handle.get_slice(name)
+                part = handle.get_slice(names[name])
                 got, kind = tuple(part.get_shape()), part.get_dtype()
                 if got != tuple(shape):
                     raise CheckpointError(f"{path}: {name} has the shape {got}, expected {tuple(shape)} from {CONFIG} and {VOCABULARY}")
@@ -179,7 +201,7 @@ def _read_weights(path: Path, shapes: Mapping[str, tuple[torch.Size, torch.dtype
                     raise CheckpointError(
                         f"{path}: {name} is of type {kind}, expected {'F16, BF16 or F32' if dtype.is_floating_point else dtype}"
                     )
-            tensors = {name: handle.get_tensor(name).to(dtype) for name, (_, dtype) in shapes.items()}
+            tensors = {name: handle.get_tensor(names[name]).to(dtype) for name, (_, dtype) in shapes.items()}
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} is not a readable safetensors file ({error}): copy it again") from error
     for name, value in tensors.items():

@@ -16,7 +16,7 @@ from refseg.errors import InputError, UnavailableError
 GAUSSIAN_SXY, GAUSSIAN_COMPAT = 3, 3
 BILATERAL_SXY, BILATERAL_SRGB, BILATERAL_COMPAT = 20, 3, 10
 ITERATIONS = 5
-# A megapixel takes about 3 seconds and 250 MB of memory; above this the CRF runs on a reduced picture.
+# A megapixel takes about 3 seconds and 250 MB of memory; above this the CRF runs on a reduced image.
 MAX_PIXELS = 4_000_000
 _EDGE = 1e-6  # how near a probability comes to 0 and 1, whose logarithms the energies are made of
 
@@ -27,7 +27,7 @@ def available() -> bool:
 
 
 def why_unavailable() -> str | None:
-    """None where the CRF can be used, else one sentence that says why not and what to do."""
+    """None where the CRF can be used, else one expression that says why not and what to do."""
     try:
         require()
     except UnavailableError as error:
@@ -43,20 +43,21 @@ def require() -> None:
 def refine_mask(image: NDArray[np.uint8], probability: NDArray[np.float32], threshold: float = 0.5) -> NDArray[np.bool_]:
     """image (H, W, 3) uint8 and probability (H, W) in 0..1 -> bool (H, W).
 
-    The unary term is the probability with its odds divided by those of `threshold`, so a threshold means the same with and without refinement.
-    Runs at the picture's own size up to MAX_PIXELS; beyond, on the picture reduced to that many, with the distances of the pairwise terms reduced
-    alike, and the answer is enlarged bilinearly. Raises InputError when the sizes differ, UnavailableError where the CRF is not installed.
+    The unary term is the probability with its odds divided by those of `threshold`, so a threshold means the same with
+    and without refinement. Runs at the image's own size up to MAX_PIXELS; beyond, on the image reduced to that
+    many, with the distances of the pairwise terms reduced alike, and the answer is enlarged bilinearly. Raises
+    InputError when the sizes differ, UnavailableError where the CRF is not installed.
     """
     require()
     if image.shape != (*probability.shape, 3):
         raise InputError(
-            f"got a picture of shape {image.shape} and probabilities of shape {probability.shape}, expected (H, W, 3) and (H, W)"
+            f"got an image of shape {image.shape} and probabilities of shape {probability.shape}, expected (H, W, 3) and (H, W)"
         )
     height, width = probability.shape
     scale = math.sqrt(MAX_PIXELS / (height * width))
     if scale >= 1:
         return np.asarray(_foreground(image, probability, threshold, 1.0) >= 0.5)
-    size = (max(1, int(width * scale)), max(1, int(height * scale)))  # rounded down: never above MAX_PIXELS but for pictures one pixel wide
+    size = (max(1, int(width * scale)), max(1, int(height * scale)))  # rounded down: never above MAX_PIXELS but for images one pixel wide
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     coarse = np.asarray(cv2.resize(probability, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
     return np.asarray(cv2.resize(_foreground(small, coarse, threshold, scale), (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5)

@@ -1,4 +1,4 @@
-"""Where and in which precision a network runs."""
+"""The device and the precision that a system runs in."""
 
 from typing import Literal, get_args
 
@@ -10,7 +10,9 @@ Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` (a CUDA GPU, else Apple's, else the CPU), `cpu`, `cuda`, `cuda:1` or `mps`. Raises DeviceError for what is not here."""
+    """`auto` (a CUDA GPU, else Apple's, else the CPU), `cpu`, `cuda`, `cuda:1` or `mps`. Raises DeviceError for a
+    device that this computer does not have.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
     try:
@@ -36,9 +38,10 @@ def check_precision(precision: str, device: torch.device) -> None:
 
 
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
-    """`auto`: bfloat16 on GPUs that have it (else float16), bfloat16 on CPUs with matrix units for it (AMX), float32 elsewhere.
+    """`auto`: bfloat16 on GPUs that have it (else float16), bfloat16 on CPUs with matrix units for it (AMX), float32
+    elsewhere.
 
-    Attention logits and exponentials stay float32 in all of them (`refseg.models.cmsa`). Raises DeviceError.
+    Attention logits and exponentials stay float32 in all of them (`refseg.models.cmsa.attention`). Raises DeviceError.
     """
     check_precision(precision, device)
     if precision != "auto":
@@ -52,15 +55,18 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
 
 
 def trains_in_bfloat16(device: torch.device) -> bool:
-    """Whether training is faster there in mixed precision: on every CUDA GPU, and on CPUs that multiply bfloat16 (AVX-512 or AMX). A single answer gains a
-    fifth by AVX-512, for which `choose_precision` does not give up float32."""
+    """Whether training is faster there in mixed precision: on every CUDA GPU, and on CPUs that multiply bfloat16
+    (AVX-512 or AMX). A single answer gains a fifth by AVX-512, for which `choose_precision` does not give up float32.
+    """
     if device.type == "cpu":
         return _has_amx() or bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
     return device.type == "cuda"
 
 
 def _has_bfloat16(device: torch.device) -> bool:
-    """Whether this very GPU computes in bfloat16: AMD's all do, NVIDIA's from compute capability 8.0 on. Machines may hold GPUs of several kinds."""
+    """Whether this very GPU computes in bfloat16: AMD's all do, NVIDIA's from compute capability 8.0 on. Machines may
+    hold GPUs of several kinds.
+    """
     return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
 
 

@@ -1,7 +1,7 @@
 """Models on the Hugging Face Hub: by name to a folder, and a folder to a repository.
 
-Only the files of a checkpoint are ever asked for, by their fixed names, so nothing that a repository holds beside them (pickles, odd paths) reaches
-the disk; what arrives is checked by `load_checkpoint` like any stranger's folder.
+Only the files of a checkpoint are ever asked for, by their fixed names, so nothing that a repository holds beside them
+(pickles, odd paths) reaches the disk; what arrives is checked by `load_checkpoint` like any stranger's folder.
 """
 
 import logging
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from refseg.errors import CheckpointError, HubError, UnreachableError
-from refseg.inference.checkpoint import CARD, CONFIG, EMBEDDED, MAX_BYTES, PICKLES, VOCABULARY, WEIGHTS, load_checkpoint
+from refseg.inference.checkpoint import CARD, CONFIG, DEFAULT_MODEL, EMBEDDED, MAX_BYTES, PICKLES, VOCABULARY, WEIGHTS, load_checkpoint
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -31,7 +31,9 @@ log = logging.getLogger("refseg")
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where a model lies: its folder, the name that results give it, and the Hub revision asked for (None for a local folder)."""
+    """Where a model lies: its folder, the name that results give it, and the Hub revision asked for (None for a local
+    folder).
+    """
 
     folder: Path
     name: str
@@ -39,14 +41,16 @@ class ModelSource:
 
 
 def resolve_model(model: str | Path | None) -> ModelSource:
-    """A checkpoint folder, a Hub repository `user/name[@revision]`, or None for the embedded checkpoint -> its folder on this machine.
+    """Find the folder of a model on this machine.
 
-    A folder comes first where both could be meant. Without network the cached copy of that repository and revision is used, and a warning says so; no
-    other model ever takes its place. Raises HubError for a repository that does not exist or holds no such model, UnreachableError, which is one, for
-    one that is neither cached nor to be had, CheckpointError for what is neither folder nor repository.
+    model: a checkpoint folder, the name of an embedded model (see `embedded_models`), a Hub repository
+    `user/name[@revision]`, or None for the default embedded model. A folder comes first if both could be meant.
+    Without network the cached copy of that repository and revision is used, and a warning says so; no other model ever
+    takes its place. Raises HubError for a repository that does not exist or holds no such model, UnreachableError
+    (which is one) for a repository that is neither cached nor reachable, CheckpointError for anything else.
     """
     if model is None:
-        return ModelSource(EMBEDDED, "embedded")
+        return ModelSource(EMBEDDED / DEFAULT_MODEL, "embedded")
     folder = Path(model)
     if isinstance(model, Path) or _there(folder.is_dir):
         return ModelSource(folder, folder.resolve().name)
@@ -54,12 +58,20 @@ def resolve_model(model: str | Path | None) -> ModelSource:
         raise CheckpointError(
             f"the model {model!r} is a file, expected a folder with {CONFIG}, {WEIGHTS} and {VOCABULARY}, or user/name[@revision]"
         )
+    if model in embedded_models():
+        return ModelSource(EMBEDDED / model, model)
     if not _MODEL.fullmatch(model):
         raise CheckpointError(
-            f"no model {model!r}: it is no folder here, and a repository on the Hub is named user/name or user/name@revision"
+            f"there is no model {model!r}: expected a folder, one of the embedded models ({', '.join(embedded_models())}), "
+            "or a repository on the Hub, user/name or user/name@revision"
         )
     repository, revision = parse_repository(model)
     return ModelSource(pull(repository, revision), model, revision)
+
+
+def embedded_models() -> list[str]:
+    """Names of the models that come with refseg."""
+    return sorted(config.parent.name for config in EMBEDDED.glob(f"*/{CONFIG}"))
 
 
 def _there(question: Callable[[], bool]) -> bool:
@@ -79,11 +91,12 @@ def parse_repository(name: str) -> tuple[str, str]:
 
 
 def pull(repository: str, revision: str = MAIN, *, endpoint: str | None = None, cache: Path | None = None) -> Path:
-    """Download a model, as far as the cache does not hold it, and return its folder there; progress is shown on standard error.
+    """Download a model, as far as the cache does not hold it, and return its folder there; progress is shown on
+    standard error.
 
-    endpoint, cache: of the Hub and of its client where None.  Without network the cached copy is used, and a warning says so.
-    Raises HubError when the repository, the revision or the model in it does not exist, or its files are too large; UnreachableError, which is one,
-    without network and without an earlier download.
+    endpoint, cache: of the Hub and of its client where None.  Without network the cached copy is used, and a warning
+    says so. Raises HubError when the repository, the revision or the model in it does not exist, or its files are too
+    large; UnreachableError, which is one, without network and without an earlier download.
     """
     try:
         info = _asked(
@@ -115,10 +128,11 @@ def push(
     message: str = "Upload a refseg model",
     endpoint: str | None = None,
 ) -> str:
-    """Create the repository where it does not exist and commit the checkpoint's files to it; returns the address of the commit.
+    """Create the repository where it does not exist and commit the checkpoint's files to it; returns the address of the
+    commit.
 
-    The folder is loaded first, so only what others can load goes up. token: that of the client's login or HF_TOKEN where None.
-    Raises CheckpointError for an unusable folder, HubError when the Hub refuses or cannot be reached.
+    The folder is loaded first, so only what others can load goes up. token: that of the client's login or HF_TOKEN
+    where None. Raises CheckpointError for an unusable folder, HubError when the Hub refuses or cannot be reached.
     """
     from huggingface_hub import CommitOperationAdd
 
@@ -214,7 +228,8 @@ def _translated(error: BaseException, repository: str, revision: str) -> HubErro
         return _refused(error.response.status_code, repository, _first_line(error))
     if isinstance(error, errors.LocalEntryNotFoundError):
         return _unreachable(repository, "no connection")
-    # The client's transport library differs with its version (httpx, httpx2): its errors are known by where they come from.
+    # The client's transport library differs with its version (httpx, httpx2): its errors are known by where they come
+    # from.
     if isinstance(error, (ConnectionError, TimeoutError)) or _from_transport(error):
         return _unreachable(repository, _first_line(error) or type(error).__name__)
     if isinstance(error, RuntimeError) and error.__cause__ is not None:  # a failed upload of one file

@@ -1,8 +1,8 @@
-"""The stateful side of the network: it owns the device, and knows no user."""
+"""The stateful side of a system: it owns the device and the precision, and holds no state of any user."""
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,16 +18,14 @@ from refseg.images import Letterbox, load_image, network_input
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.checkpoint import load_checkpoint
 from refseg.inference.device import check_precision, choose_device, choose_precision
-from refseg.inference.explain import strongest_channels
 from refseg.inference.hub import resolve_model
+from refseg.inference.nested_tensors import all_finite, map_tensors, tensors_of
+from refseg.inference.response import strongest_channels
 from refseg.inference.segmentation import Segmentation
-from refseg.inference.tensors import all_finite, changed, tensors_of
-from refseg.language import Expression, Tokeniser, Vocabulary
-from refseg.models.config import NetworkConfig
-from refseg.models.encoded import EncodedImages, NetworkOutput
-from refseg.models.features import at_least_float32
-from refseg.models.network import ReferringNetwork
-from refseg.models.selection import Selected
+from refseg.language import Expression, Tokenizer, Vocabulary
+from refseg.models.config import SystemConfig
+from refseg.models.layers.precision import at_least_float32
+from refseg.models.system import GATE, RESPONSE, WORD_ATTENTION, WORD_MAPS, Answer, Encoded, MapDescription, System
 
 MAX_CHUNK = 16  # expressions in one pass; more gain nothing
 CHUNK_BYTES = 1_000_000_000  # of the maps that one pass may hold, roughly
@@ -36,22 +34,23 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class EncodedImage:
-    """A picture with its features, for any number of expressions; keep it as long as expressions may come, drop it to free its memory.
+    """An image with its features, for any number of expressions. Drop it to free its memory.
 
-    image (H, W, 3) uint8, read-only.  features: about 23 MB for the compact network, 80 MB for the paper's, on the predictor's device (see `nbytes`).
-    model: name of the predictor that made it.  encoder: its `identity`, which a predictor must share to use the features.
+    image (H, W, 3) uint8, read-only.  features: on the predictor's device; about 23 MB for the embedded model (see
+    `nbytes`).  model: name of the predictor that made it.  encoder: its `identity`, which a predictor must share to use
+    the features.
     """
 
     image: NDArray[np.uint8] = field(repr=False)
     letterbox: Letterbox
-    features: EncodedImages = field(repr=False)
+    features: Encoded = field(repr=False)
     model: str
     encoder: str = field(repr=False)
 
     @property
     def device(self) -> torch.device:
         """Where the features are."""
-        return self.features.parts[0].features.device
+        return next(tensors_of(self.features)).device
 
     @property
     def nbytes(self) -> int:
@@ -59,24 +58,24 @@ class EncodedImage:
         return sum(tensor.nbytes for tensor in tensors_of(self.features))
 
     def to(self, device: torch.device | str) -> "EncodedImage":
-        """The same picture with its features on another device."""
+        """The same image with its features on another device."""
         if self.device == torch.device(device):
             return self
-        return replace(self, features=changed(self.features, lambda tensor: tensor.to(device)))
+        return replace(self, features=map_tensors(self.features, lambda tensor: tensor.to(device)))
 
 
 class Predictor:
-    """A network and its vocabulary on one device; may be used from several threads, which take turns.
+    """A system and its vocabulary on one device. Several threads may use it; they take turns.
 
-    The network is put into evaluation mode and moved.  device: see `choose_device`.  precision: see `choose_precision`.  threshold: the default for
-    masks.  presence: how sure the network's presence logit is.  name: what results call the model.  weights: SHA-256 of their file, where that is known.
-    identity: those weights, or a token of this predictor's own where they are not known; names are no proof, as many folders share one.
-    Raises DeviceError.
+    The system is put into evaluation mode and moved.  device: see `choose_device`.  precision: see `choose_precision`.
+    threshold: the default for masks. presence: calibration of the system's presence logit.  name: what results call the
+    model.  weights: SHA-256 of their file, if known.  identity: those weights, or a random token if they are not known;
+    two models may share a name, so a name does not identify one. Raises DeviceError.
     """
 
     def __init__(
         self,
-        network: ReferringNetwork,
+        system: System,
         vocabulary: Vocabulary,
         *,
         device: str = "auto",
@@ -89,8 +88,8 @@ class Predictor:
         self.vocabulary, self.threshold, self.name, self.weights = vocabulary, threshold, name, weights
         self.identity = weights or secrets.token_hex(16)
         self.presence = presence or PresenceCalibration()
-        self.tokeniser = Tokeniser(vocabulary, network.config.max_words)
-        self._network = network.eval()
+        self.tokenizer = Tokenizer(vocabulary, system.config.max_words)
+        self._system = system.eval()
         self._lock = threading.Lock()
         self._wanted_precision = precision
         self.place(device)
@@ -103,12 +102,12 @@ class Predictor:
         """
         check_precision(precision, choose_device(device))  # before anything is downloaded
         source = resolve_model(model)
-        network, vocabulary, config = load_checkpoint(source.folder)
+        system, vocabulary, config = load_checkpoint(source.folder)
         presence = PresenceCalibration.from_dict(config["presence"]) if "presence" in config else None
         threshold = float(config["threshold"])
         weights = config.get("weights_sha256")
         return cls(
-            network,
+            system,
             vocabulary,
             device=device,
             precision=precision,
@@ -119,25 +118,36 @@ class Predictor:
         )
 
     def place(self, device: str) -> "Predictor":
-        """Move the network; pictures encoded before are moved when they are next used. Returns self; raises DeviceError."""
+        """Move the system; images encoded before are moved when they are next used. Returns self; raises DeviceError."""
         chosen = choose_device(device)
         check_precision(self._wanted_precision, chosen)
         with self._lock:
             self.device = chosen
             self._dtype: torch.dtype | None = None
-            self._network.to(chosen)
-            # A compact network answers about four times as fast on a CPU with the channels last.
-            self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+            self._system.to(chosen)
+            # The embedded model answers about four times as fast on a CPU with the channels last.
+            self._system.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         return self
 
     @property
-    def config(self) -> NetworkConfig:
-        """The network's configuration."""
-        return self._network.config
+    def config(self) -> SystemConfig:
+        """The system's configuration."""
+        return self._system.config
+
+    @property
+    def map_descriptions(self) -> Mapping[str, MapDescription]:
+        """What the maps of this model's answers show, by name; see `Segmentation.maps`."""
+        return self._system.map_descriptions
+
+    def can(self, ability: type) -> bool:
+        """Whether the system has an ability, one of the protocols in `refseg.models.system`."""
+        return isinstance(self._system, ability)
 
     @property
     def dtype(self) -> torch.dtype:
-        """The number format that the network computes in; found at first use, as a GPU may be lent for the time of a call only."""
+        """The number format that the system computes in; chosen at first use, because a GPU may be attached for the
+        time of a call only.
+        """
         if self._dtype is None:
             self._dtype = choose_precision(self._wanted_precision, self.device)
         return self._dtype
@@ -148,106 +158,103 @@ class Predictor:
         return str(self.dtype).removeprefix("torch.")
 
     @contextmanager
-    def running(self) -> Iterator[ReferringNetwork]:
-        """The network for the time of the block: nobody else's turn, no gradients, in the predictor's precision."""
+    def running(self) -> Iterator[System]:
+        """The system for the time of the block: other threads wait, no gradients, in the predictor's precision."""
         with self._lock, torch.inference_mode(), self._autocast():
-            yield self._network
+            yield self._system
 
-    def without_overflow(self, step: Callable[..., T], *inputs: object) -> T:
-        """step(*inputs), tensors or tuples of them, in the predictor's precision, or in float32 where half precision overflowed; within `running`."""
+    def retry_in_float32(self, step: Callable[..., T], *inputs: object) -> T:
+        """step(*inputs), tensors or tuples of them, in the predictor's precision; once more in float32 if half
+        precision overflowed. Within `running`.
+        """
         result = step(*inputs)
         if self.dtype == torch.float32 or all_finite(result):
             return result
         with torch.autocast(self.device.type, enabled=False):
-            return step(*changed(inputs, at_least_float32))
+            return step(*map_tensors(inputs, at_least_float32))
 
-    def square(self, image: NDArray[np.uint8]) -> tuple[Letterbox, Tensor, Tensor]:
-        """A picture (H, W, 3) as the network wants it: its letterbox, images (1, 3, S, S) in 0..1 and windows (1, 4), on the device."""
-        letterbox, images, windows = network_input(image, self.config.image_size)
+    def letterbox(self, image: NDArray[np.uint8]) -> tuple[Letterbox, Tensor, Tensor]:
+        """An image (H, W, 3) as the system expects it: its letterbox, images (1, 3, S, S) in 0..1 and windows (1, 4),
+        on the device.
+        """
+        letterbox, images, windows = network_input(image, self.config.image_size, self.config.padding)
         return letterbox, images.to(self.device), windows.to(self.device)
 
     def encode(self, image: NDArray[np.uint8]) -> EncodedImage:
-        """Features of a picture, uint8 (H, W, 3) RGB: one pass of the backbone. Raises ImageError for arrays of another kind."""
+        """Encode an image, uint8 (H, W, 3) RGB: one pass of the backbone. Raises ImageError for arrays of another kind."""
         image = load_image(image).view()
         image.setflags(write=False)  # of this view only
-        letterbox, pixels, windows = self.square(image)
-        with self.running() as network:
-            features = self.without_overflow(network.encode, pixels, windows)
+        letterbox, pixels, windows = self.letterbox(image)
+        with self.running() as system:
+            features = self.retry_in_float32(system.encode, pixels, windows)
         return self.encoded(image, letterbox, features)
 
-    def encoded(self, image: NDArray[np.uint8], letterbox: Letterbox, features: EncodedImages) -> EncodedImage:
-        """A picture with features that this predictor's network has made of it."""
+    def encoded(self, image: NDArray[np.uint8], letterbox: Letterbox, features: Encoded) -> EncodedImage:
+        """An image with features that this predictor's system has computed."""
         return EncodedImage(image, letterbox, features, self.name, self.identity)
 
     def check(self, encoded: EncodedImage) -> None:
-        """Raises InputError for a picture that another model has encoded."""
+        """Raises InputError for an image that another model has encoded."""
         if encoded.encoder == self.identity and encoded.letterbox.size == self.config.image_size:
             return
         if encoded.model == self.name:
-            raise InputError(f"the picture was encoded by another model of the name {self.name}, expected this one: encode it again")
-        raise InputError(f"the picture was encoded by the model {encoded.model}, expected {self.name}: encode it again")
+            raise InputError(f"the image was encoded by another model of the name {self.name}, expected this one: encode it again")
+        raise InputError(f"the image was encoded by the model {encoded.model}, expected {self.name}: encode it again")
 
     def segment(self, encoded: EncodedImage, expressions: Sequence[str | Expression]) -> list[Segmentation]:
-        """One answer per expression, all in one pass (or in passes of as many as fit into memory); the backbone does not run.
+        """One answer per expression, all in one pass (or in passes of as many as fit into memory); the backbone does
+        not run.
 
-        expressions: as typed, or already read by this predictor's tokeniser. An answer does not depend, but for rounding, on what is asked with it.
-        Raises ExpressionError for the first expression that cannot be used, InputError for a picture that another model has encoded.
+        expressions: as typed, or already tokenized by this predictor's tokenizer. An answer depends on the other
+        expressions by rounding errors at most. Raises ExpressionError for the first expression that cannot be used,
+        InputError for an image that another model has encoded.
         """
         if isinstance(expressions, str):
             raise InputError(f"got the text {expressions[:40]!r}, expected a list of expressions: put it into brackets")
         self.check(encoded)
-        read = [text if isinstance(text, Expression) else self.tokeniser.encode(text) for text in expressions]
+        read = [text if isinstance(text, Expression) else self.tokenizer.encode(text) for text in expressions]
         answers: list[Segmentation] = []
-        chunk = self._chunk(encoded)
+        chunk = self._chunk()
         for start in range(0, len(read), chunk):
             answers += self.answer(encoded, read[start : start + chunk])
         return answers
 
-    def answer(self, encoded: EncodedImage, expressions: Sequence[Expression], selected: Selected | None = None) -> list[Segmentation]:
-        """What `segment` does for as many expressions as fit into one pass, already read; selected: see `ReferringNetwork.attend`."""
-        output, strongest = self._attend(encoded, expressions, selected)
+    def answer(self, encoded: EncodedImage, expressions: Sequence[Expression]) -> list[Segmentation]:
+        """`segment` for as many tokenized expressions as fit into one pass."""
+        answer = self._answer(encoded, expressions)
         unknown = {word for expression in expressions for word in expression.unknown}  # variants of one expression share them
         nearest = {word: self.vocabulary.nearest(word) for word in unknown}
-        return [self._segmentation(encoded, expression, output, strongest, row, nearest) for row, expression in enumerate(expressions)]
+        return [self._segmentation(encoded, expression, answer, row, nearest) for row, expression in enumerate(expressions)]
 
-    def _chunk(self, encoded: EncodedImage) -> int:
-        """Expressions to one pass: each holds about three maps of every level's multimodal features, and its word attention."""
-        config, (h, w) = self.config, encoded.features.grid
-        channels = config.visual + config.embedding + config.context + config.channels
-        floats = 3 * h * w * (3 * channels + config.max_words**2)
-        return max(1, min(MAX_CHUNK, CHUNK_BYTES // (4 * floats)))
+    def _chunk(self) -> int:
+        """Expressions to one pass."""
+        return max(1, min(MAX_CHUNK, CHUNK_BYTES // max(1, self.config.answer_bytes)))
 
-    def _attend(self, encoded: EncodedImage, expressions: Sequence[Expression], selected: Selected | None) -> tuple[NetworkOutput, Tensor]:
-        """(outputs, strongest channels (K, h, w)), on the CPU in float32. Raises CheckpointError for a network that answers with no numbers."""
-        tokens, valid = (torch.from_numpy(array) for array in self.tokeniser.batch(expressions))
-        with self.running() as network:
+    def _answer(self, encoded: EncodedImage, expressions: Sequence[Expression]) -> Answer:
+        """Logits, presence and maps on the CPU in float32, the response reduced to its strongest channel. Raises
+        CheckpointError for values that are not finite.
+        """
+        tokens, valid = (torch.from_numpy(array) for array in self.tokenizer.batch(expressions))
+        with self.running() as system:
             features = encoded.to(self.device).features
-            output = self.without_overflow(
-                network.attend,
-                features,
-                tokens.to(self.device),
-                valid.to(self.device),
-                torch.zeros(len(tokens), dtype=torch.int64, device=self.device),
-                selected,
-            )
-            if not all_finite(output):
+            index = torch.zeros(len(tokens), dtype=torch.int64, device=self.device)
+            answer = self.retry_in_float32(system.answer, features, tokens.to(self.device), valid.to(self.device), index)
+            shown = answer._replace(internals=None)
+            if not all_finite(shown):
                 raise CheckpointError(
-                    f"the model {self.name} answers with values that are not numbers: its weights are unusable, choose another model"
+                    f"the model {self.name} answers with values that are not finite numbers: its weights are unusable, choose another model"
                 )
-            strongest = strongest_channels(output.features, encoded.letterbox).float().cpu()
-            kept = output._replace(features=output.features[:, :0], dense=None)  # large, and no longer needed
-            return changed(kept, lambda tensor: tensor.float().cpu()), strongest
+            if RESPONSE in shown.maps:  # all channels would be large, and only the strongest is shown
+                shown.maps[RESPONSE] = strongest_channels(shown.maps[RESPONSE], encoded.letterbox)
+            return map_tensors(shown, lambda tensor: tensor.float().cpu())
 
     def _segmentation(
-        self,
-        encoded: EncodedImage,
-        expression: Expression,
-        output: NetworkOutput,
-        strongest: Tensor,
-        row: int,
-        nearest: dict[str, list[str]],
+        self, encoded: EncodedImage, expression: Expression, answer: Answer, row: int, nearest: dict[str, list[str]]
     ) -> Segmentation:
         words = len(expression.tokens)
+        # Copies: a view would keep the whole pass in memory.
+        maps = {name: values[row].numpy().copy() for name, values in answer.maps.items()}
+        attention, word_maps = maps.pop(WORD_ATTENTION, None), maps.pop(WORD_MAPS, None)
         return Segmentation(
             expression=expression.text,
             image=encoded.image,
@@ -257,16 +264,15 @@ class Predictor:
             dropped=expression.dropped,
             suggestions={word: list(nearest[word]) for word in expression.unknown},
             threshold=self.threshold,
-            presence=None if output.presence is None else self.presence.probability(float(output.presence[row])),
+            presence=None if answer.presence is None else self.presence.probability(float(answer.presence[row])),
             presence_threshold=self.presence.threshold,
-            gate=None if output.gate is None else float(output.gate[row]),
-            # Copies: a view would keep the whole pass in memory.
-            logits=output.logits[row].numpy().copy(),
-            strongest=strongest[row].numpy().copy(),
-            word_attention=output.word_attention[row, :, :words].numpy().copy(),
-            word_maps=output.word_maps[row, :, :words].numpy().copy(),
-            memory_gates=output.memory_gates[row].numpy().copy(),
-            reset_gates=output.reset_gates[row].numpy().copy(),
+            logits=answer.logits[row].numpy().copy(),
+            strongest=maps.pop(RESPONSE, None),
+            word_attention=None if attention is None else attention[:, :words].copy(),
+            word_maps=None if word_maps is None else word_maps[:, :words].copy(),
+            gate=None if GATE not in answer.numbers else float(answer.numbers[GATE][row]),
+            maps=maps,
+            map_descriptions=self.map_descriptions,
         )
 
     def _autocast(self) -> AbstractContextManager[object]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.inference.record import encodable
+from refseg.inference.result_record import attention_rows, encodable
 from refseg.inference.video import FrameResult
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 STEADY = 0.5  # IoU with the frame before, below which a frame is doubtful
 SURE = 0.6  # peak below which it is
@@ -18,7 +18,9 @@ SURE = 0.6  # peak below which it is
 
 @dataclass(frozen=True)
 class Moment:
-    """One frame of a timeline. area: of the mask, as a share of the frame.  steadiness: IoU with the mask before, or None."""
+    """One frame of a timeline. area: of the mask, as a share of the frame.  steadiness: IoU with the mask before, or
+    None.
+    """
 
     number: int
     index: int
@@ -62,7 +64,7 @@ class Timeline:
             presence=answer.presence,
             absent=answer.absent,
             steadiness=None,
-            word_attention=_rounded(answer.word_attention),
+            word_attention=tuple(tuple(level) for level in attention_rows(answer)),
             window=result.window,
             weights=_rounded(result.weights),
         )

@@ -5,25 +5,19 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from refseg.errors import VideoError
 from refseg.images import Letterbox
 from refseg.inference.predictor import Predictor
 from refseg.inference.segmentation import Segmentation
 from refseg.language import Expression
-from refseg.models.cfsa import Pooled
-from refseg.models.config import LEVELS
-from refseg.models.encoded import SeenImages
-from refseg.models.linking import link_choices
-from refseg.models.network import ReferringNetwork
-from refseg.models.selection import Selected
-from refseg.models.sliding import SlidingAttention, window_around
+from refseg.models.clips import StillReader
+from refseg.models.system import ClipReader, ReadsVideos
 from refseg.video.reader import Frame, open_clip
 from refseg.video.sampling import Sampling
 
@@ -57,7 +51,7 @@ class _Pending:
 
     frame: Frame
     letterbox: Letterbox
-    seen: SeenImages
+    features: Any
 
 
 class VideoPredictor:
@@ -70,14 +64,14 @@ class VideoPredictor:
         """A result for each chosen frame, in order, tau frames behind the reading.
 
         The video and the expression are checked before this returns: raises VideoError or ExpressionError. If the video
-        turns out to be damaged, the iterator yields the results up to there, then raises VideoError. Closing the iterator
-        stops the work and closes the file.
+        turns out to be damaged, the iterator yields the results up to there, then raises VideoError. Closing the
+        iterator stops the work and closes the file.
         """
         return self.run(open_clip(str(path), sampling), expression)
 
     def run(self, clip: FrameStream, expression: str) -> Iterator[FrameResult]:
         """The same for a clip that is already open."""
-        return self._answers(clip, self.predictor.tokeniser.encode(expression))
+        return self._answers(clip, self.predictor.tokenizer.encode(expression))
 
     def _answers(self, clip: FrameStream, expression: Expression) -> Iterator[FrameResult]:
         stream = _Stream(self.predictor, expression)
@@ -101,65 +95,44 @@ class VideoPredictor:
 
 
 class _Stream:
-    """One expression and one clip in progress: what its last 2 tau + 1 frames leave behind."""
+    """One expression and one clip in progress."""
 
     def __init__(self, predictor: Predictor, expression: Expression) -> None:
         self._predictor, self._expression = predictor, expression
-        config = predictor.config
-        # Without attention across frames or choices to link, a frame need not wait for those after it.
-        self._across = config.cross_frame > 0
-        self._tau = config.tau if self._across or config.regions else 0
-        tokens, valid = predictor.tokeniser.batch([expression])
-        self._tokens, self._valid = torch.from_numpy(tokens).to(predictor.device), torch.from_numpy(valid).to(predictor.device)
+        tokens, valid = (torch.from_numpy(array).to(predictor.device) for array in predictor.tokenizer.batch([expression]))
+        with predictor.running() as system:
+            self._reader: ClipReader = system.open_clip(tokens, valid) if isinstance(system, ReadsVideos) else StillReader(system)
         self._pending: deque[_Pending] = deque()
-        self._choices: deque[tuple[Tensor, Selected]] = deque(maxlen=2 * self._tau + 1)  # boxes (N, 4) of a frame and the choice among them
-        self._sliding: list[SlidingAttention] = []
         self._pushed = 0
 
     def push(self, frame: Frame) -> None:
-        """See the next frame."""
-        letterbox, pixels, windows = self._predictor.square(frame.image)
-        with self._predictor.running() as network:
-            seen = self._predictor.without_overflow(network.see, pixels, windows)
-            if self._across:
-                self._sliding = self._sliding or [SlidingAttention(network.cross_frame[level], self._tau) for level in range(LEVELS)]  # type: ignore[arg-type]
-                for sliding, visual in zip(self._sliding, seen.visual, strict=True):
-                    sliding.push(visual, seen.grid)
-            if seen.regions is not None and seen.described is not None:
-                index = torch.zeros(1, dtype=torch.int64, device=self._tokens.device)
-                self._choices.append((seen.regions.boxes[0], network.select(seen.described, self._tokens, self._valid, index)))
-        self._pending.append(_Pending(frame, letterbox, seen))
+        """Read the next frame."""
+        letterbox, pixels, windows = self._predictor.letterbox(frame.image)
+        with self._predictor.running():
+            features = self._predictor.retry_in_float32(self._reader.read, pixels, windows)
+            self._reader.push(features)
+        self._pending.append(_Pending(frame, letterbox, features))
         self._pushed += 1
 
     def pop(self, complete: bool) -> FrameResult | None:
-        """The next answer; None where its window is not there yet and more frames may come (unless the clip is `complete`), or none is pending."""
+        """The next answer; None if none is pending, or if frames of its window are missing and more may come (the clip
+        is not `complete`).
+        """
         if not self._pending:
             return None
         target = self._pending[0].frame.number
-        first, last = window_around(target, self._tau, self._pushed if complete else None)
+        first, last = window_around(target, self._reader.tau, self._pushed if complete else None)
         if last >= self._pushed:
             return None
         pending = self._pending.popleft()
-        with self._predictor.running() as network:
-            seen, weights = self._respond(network, pending.seen, first, last)
-            encoded = self._predictor.encoded(pending.frame.image, pending.letterbox, network.relate(seen))
-            selected = self._linked(target, first, last, weights.mean(0))
-        (answer,) = self._predictor.answer(encoded, [self._expression], selected)
+        with self._predictor.running():
+            features, weights = self._reader.encode(pending.features, target, first, last)
+        encoded = self._predictor.encoded(pending.frame.image, pending.letterbox, features)
+        (answer,) = self._predictor.answer(encoded, [self._expression])
         return FrameResult(pending.frame, answer, (first, last), weights.float().cpu().numpy())
 
-    def _respond(self, network: ReferringNetwork, seen: SeenImages, first: int, last: int) -> tuple[SeenImages, Tensor]:
-        """V_t + V^ of the window, and the weights (L, F) of its frames."""
-        if not self._across:
-            frames = last - first + 1
-            return seen, torch.full((LEVELS, frames), 1 / frames, device=self._tokens.device)
-        window: list[Pooled] = [sliding.pool(first, last) for sliding in self._sliding]
-        return network.respond(seen, window), torch.stack([pooled.weights for pooled in window])
 
-    def _linked(self, target: int, first: int, last: int, weights: Tensor) -> Selected | None:
-        """The choice in the target frame, made along the chains of its regions."""
-        if not self._choices:
-            return None
-        oldest = self._pushed - len(self._choices)
-        window = [self._choices[number - oldest] for number in range(first, last + 1)]
-        logits = link_choices([boxes for boxes, _ in window], [choice.logits for _, choice in window], target - first, weights)
-        return window[target - first][1]._replace(logits=logits)
+def window_around(target: int, tau: int, frames: int | None = None) -> tuple[int, int]:
+    """First and last frame of the window of a frame, cut at the ends of a clip of `frames` (None: of unknown length)."""
+    last = target + tau
+    return max(0, target - tau), last if frames is None else min(last, frames - 1)

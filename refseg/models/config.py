@@ -1,138 +1,157 @@
-"""Sizes and parts of a network, as plain values: what a checkpoint's config.json says of it."""
+"""What the configuration of every system has: plain values, each with its bounds, to and from JSON.
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+A system's configuration is a frozen dataclass that derives from `SystemConfig` and declares its fields with
+`setting(default, bound)`. Because the bounds stand in the class, one function checks the settings in a stranger's
+config.json, whatever the system: `SystemConfig.from_dict`.
+"""
 
-from refseg.models.cmsa import Pooling
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar, Protocol, TypeVar, cast
 
-LEVELS = 3
-STRIDES = {"resnet101": 8, "pair": 16, "plain": 16}  # of each backbone's levels: pixels of the picture to a position
-DETECTED = {"resnet101": (), "pair": (8, 16, 32), "plain": (16,)}  # strides of its detector's maps, one detection a cell
+C = TypeVar("C", bound="SystemConfig")
+
+
+class SettingError(ValueError):
+    """One setting is unknown, of the wrong type or out of bounds; the message begins with its name."""
+
+
+class Bound(Protocol):
+    """The values that a setting may have. expected: what an error message says of them."""
+
+    @property
+    def expected(self) -> str: ...
+
+    def accepts(self, value: Any) -> bool: ...
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
-    """Sizes of the network; the defaults are the paper's (Sec. 4.1).
+class Whole:
+    """Whole numbers from `low` to `high`, both included; multiples of `step` alone."""
 
-    image_size: side S of the letterboxed picture.  max_words: T.  visual: C_v.  embedding, context: C_l = embedding + context (see `WordFeatures`).
-    width: d of CMSA.  channels: of X^i in Eq. 6.  modulated: see `GatedFusion`.  refinement: widths at strides 8 and 4, empty for none.
-    regions: how many of the detector's boxes the expression may choose among, see `regions.py`; 0 for none.  voters: how many selections choose together.
-    number: read whether an expression means one thing or several, which then decides how many regions show.
-    presence: predict whether the thing named is in the picture at all.
-    cross_frame: d of CFSA, 0 for a network of still pictures only.  cross_frame_stride: see `CrossFrameSelfAttention`.  tau: frames on either side.
+    low: int
+    high: int
+    step: int = 1
+
+    @property
+    def expected(self) -> str:
+        multiple = f" divisible by {self.step}" if self.step > 1 else ""
+        return f"a whole number from {self.low} to {self.high}{multiple}"
+
+    def accepts(self, value: Any) -> bool:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return whole and self.low <= value <= self.high and value % self.step == 0
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of a few strings."""
+
+    values: tuple[str, ...]
+
+    @property
+    def expected(self) -> str:
+        return f"one of {', '.join(self.values)}"
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, str) and value in self.values
+
+
+@dataclass(frozen=True)
+class Flag:
+    """True or False."""
+
+    expected: str = "true or false"
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, bool)
+
+
+@dataclass(frozen=True)
+class Widths:
+    """At most `count` channel counts, each a multiple of 8 up to 1024."""
+
+    count: int
+
+    @property
+    def expected(self) -> str:
+        return f"a list of at most {self.count} multiples of 8 up to 1024"
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, tuple) and len(value) <= self.count and all(Whole(8, 1024, 8).accepts(width) for width in value)
+
+
+def setting(default: Any, bound: Bound) -> Any:
+    """A field of a configuration, with its default and its bound."""
+    return field(default=default, metadata={"bound": bound})
+
+
+def override(config: type["SystemConfig"], name: str, default: Any) -> Any:
+    """A field that `config` declares, with another default and the same bound."""
+    return field(default=default, metadata=config.__dataclass_fields__[name].metadata)
+
+
+@dataclass(frozen=True)
+class SystemConfig:
+    """Base of every system's configuration. Raises SettingError for a value out of bounds, when it is made.
+
+    image_size: side S of the letterboxed image, in pixels.  max_words: T, the words that are read of an expression.
+    padding: gray level, 0..255, of the border around the letterboxed image.
     """
 
-    backbone: Literal["resnet101", "pair", "plain"] = "resnet101"
-    image_size: int = 320
-    max_words: int = 20
-    visual: int = 1000
-    embedding: int = 1000
-    context: int = 0
-    width: int = 512
-    channels: int = 500
-    pooling: Pooling = "attention"
-    modulated: bool = False
-    refinement: tuple[int, ...] = ()
-    regions: int = 0
-    voters: int = 1
-    number: bool = False
-    presence: bool = False
-    cross_frame: int = 0
-    cross_frame_stride: int = 1
-    tau: int = 5
+    image_size: int = setting(320, Whole(32, 640, 32))
+    max_words: int = setting(20, Whole(1, 64))
+    padding: int = setting(0, Whole(0, 255))
+
+    CLIP_BYTES_LIMIT: ClassVar[int] = 2_000_000_000
 
     def __post_init__(self) -> None:
-        for name in ("image_size", "max_words", "visual", "embedding", "width", "channels", "voters"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.cross_frame < 0 or self.cross_frame_stride < 1 or self.tau < 0:
-            raise ValueError(
-                f"cross_frame and tau must be at least 0 and cross_frame_stride at least 1, got {self.cross_frame}, {self.tau} and {self.cross_frame_stride}"
-            )
-        if self.backbone not in STRIDES:
-            raise ValueError(f"backbone must be one of {', '.join(STRIDES)}, got {self.backbone!r}")
-        if self.image_size % 32:
-            raise ValueError(f"image_size must be divisible by 32, got {self.image_size}")
-        if self.cross_frame and self.grid % self.cross_frame_stride:
-            raise ValueError(
-                f"cross_frame_stride must divide the {self.grid} x {self.grid} positions of image_size {self.image_size}, got "
-                f"{self.cross_frame_stride}: choose another of the two"
-            )
-        if self.regions and not self.refinement:
-            raise ValueError(
-                f"regions need a refinement to join, got regions {self.regions} and no refinement: give its widths at strides 8 and 4"
-            )
-        if self.number and not self.regions:
-            raise ValueError("number decides how many regions show, got number and no regions: give how many regions there are")
-        if self.regions > self.detections:
-            raise ValueError(
-                f"regions must be at most the {self.detections} detections of {self.backbone} at image_size {self.image_size}, got {self.regions}: "
-                f"choose fewer regions or a larger image_size"
-            )
+        for one in fields(self):
+            bound, value = cast(Bound, one.metadata["bound"]), getattr(self, one.name)
+            if not bound.accepts(value):
+                raise SettingError(f"{one.name} is {brief(value)}, expected {bound.expected}")
 
     @property
-    def grid(self) -> int:
-        """Positions to a side of the levels, h = w."""
-        return self.image_size // STRIDES[self.backbone]
+    def answer_bytes(self) -> int:
+        """Memory that the answer to one expression takes while it is computed, in bytes, roughly; 0 where it is small."""
+        return 0
 
     @property
-    def detections(self) -> int:
-        """How many boxes the backbone's detector predicts, 0 without one."""
-        return sum((self.image_size // stride) ** 2 for stride in DETECTED[self.backbone])
-
-    @classmethod
-    def paper(cls) -> "NetworkConfig":
-        """The published configuration: dilated ResNet-101, 40 x 40 positions, C_l = 1000, d = 512, 500 channels, 20 words."""
-        return cls()
-
-    @classmethod
-    def compact(cls) -> "NetworkConfig":
-        """The embedded default: two small backbones at 512 pixels, 32 x 32 positions, refined to stride 4."""
-        return cls(
-            backbone="pair",
-            image_size=512,
-            visual=192,
-            embedding=50,
-            context=128,
-            width=128,
-            channels=96,
-            modulated=True,
-            refinement=(48, 32),
-            regions=40,
-            voters=3,
-            number=True,
-            presence=True,
-            cross_frame=64,
-            cross_frame_stride=2,
-        )
-
-    @classmethod
-    def tiny(cls) -> "NetworkConfig":
-        """For tests: everything the compact one has, in miniature, with a plain backbone."""
-        return cls(
-            backbone="plain",
-            image_size=64,
-            visual=16,
-            embedding=8,
-            context=8,
-            width=16,
-            channels=16,
-            modulated=True,
-            refinement=(16, 8),
-            regions=6,
-            number=True,
-            presence=True,
-        )
+    def clip_bytes(self) -> int:
+        """Memory that a clip takes while it is read, in bytes; 0 for a system that reads images only."""
+        return 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; the inverse of `from_dict`."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "NetworkConfig":
-        """Raises ValueError when a name is unknown or a value impossible."""
-        known = {field.name for field in fields(cls)}
+    def from_dict(cls: type[C], values: Mapping[str, Any]) -> C:
+        """The configuration of these settings, from a file that anybody may have written.
+
+        Raises SettingError for a setting that is unknown, of the wrong type or out of bounds, ValueError for settings
+        that cannot be combined or that would take more memory than `CLIP_BYTES_LIMIT`.
+        """
+        known = {one.name for one in fields(cls)}
         if unknown := sorted(set(values) - known):
-            raise ValueError(f"unknown network setting {unknown[0]!r}; known ones are {', '.join(sorted(known))}")
-        settings: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-        return cls(**settings)
+            raise SettingError(f"{brief(unknown[0])} is an unknown setting, expected some of {', '.join(sorted(known))}")
+        read: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        config = cls(**read)
+        if config.clip_bytes > cls.CLIP_BYTES_LIMIT:
+            raise ValueError(
+                f"a clip would take {config.clip_bytes / 1e9:.1f} GB with {config.clip_settings}, expected at most "
+                f"{cls.CLIP_BYTES_LIMIT / 1e9:.1f} GB: use another model"
+            )
+        return config
+
+    @property
+    def clip_settings(self) -> str:
+        """The settings that `clip_bytes` depends on, for an error message."""
+        return f"image_size {self.image_size}"
+
+
+def brief(value: Any) -> str:
+    """A value from a stranger's file, short enough for one line."""
+    text = repr(value) if not isinstance(value, int) or abs(value) < 10**30 else f"a number of {int(math.log10(abs(value))) + 1} digits"
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,1 +1,1 @@
-"""Training: losses, schedule, initialisations and the loop."""
+"""Training: losses, schedule, initializations and the loop."""

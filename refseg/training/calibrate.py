@@ -1,26 +1,29 @@
-"""Calibrate the presence score of a trained network on pictures that it was not trained on."""
+"""Calibrate the presence of a trained system on held-back images."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refseg.data.refcoco import RefCocoDataset
-from refseg.evaluation.absence import PresenceSamples, presence_samples
+from refseg.evaluation.no_target import PresenceSamples, presence_samples
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.predictor import Predictor
 from refseg.language import Vocabulary
-from refseg.models.network import ReferringNetwork
+from refseg.models.system import System
 
-FALSE_ALARMS = 0.05  # share of present things that the verdict may call absent
+FALSE_ALARMS = 0.05  # share of expressions with a target that the verdict may call no-target
 
 
-def calibrate(network: ReferringNetwork, vocabulary: Vocabulary, dataset: RefCocoDataset, per_picture: int = 6) -> PresenceCalibration:
-    """Fit scale and shift on the expressions of `dataset` and on borrowed ones, and put the verdict where `FALSE_ALARMS` of the true ones fail."""
-    predictor = Predictor(network, vocabulary, device=str(next(network.parameters()).device), precision="float32")
-    return fit(presence_samples(predictor, dataset, per_picture))
+def calibrate(system: System, vocabulary: Vocabulary, dataset: RefCocoDataset, per_image: int = 6) -> PresenceCalibration:
+    """Fit scale and shift on the expressions of `dataset` and on borrowed ones, and choose the threshold of the verdict
+    so that `FALSE_ALARMS` of those with a target fall below it."""
+    predictor = Predictor(system, vocabulary, device=str(next(system.parameters()).device), precision="float32")
+    return fit(presence_samples(predictor, dataset, per_image))
 
 
 def fit(samples: PresenceSamples, false_alarms: float = FALSE_ALARMS) -> PresenceCalibration:
-    """samples: of a predictor without calibration, so that presence = sigmoid(logit). Present and absent ones weigh the same."""
+    """samples: of a predictor without calibration, so that presence = sigmoid(logit). Expressions with and without a
+    target weigh the same in total.
+    """
     probability = np.clip(samples.presence, 1e-12, 1 - 1e-12)
     logits = np.log(probability / (1 - probability))
     scale, shift = logistic_fit(logits, samples.there)
@@ -30,7 +33,8 @@ def fit(samples: PresenceSamples, false_alarms: float = FALSE_ALARMS) -> Presenc
 
 
 def logistic_fit(x: NDArray[np.float64], y: NDArray[np.bool_], steps: int = 100) -> tuple[float, float]:
-    """(scale > 0, shift) of p = sigmoid(scale * x + shift), both classes weighing the same, with a light prior on the scale.
+    """(scale > 0, shift) of p = sigmoid(scale * x + shift), both classes weighing the same, with a light prior on the
+    scale.
 
     Newton's method, each step halved until it helps.
     """

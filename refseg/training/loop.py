@@ -1,8 +1,6 @@
 """The training loop: one recipe in, a checkpoint out; resumable at any step."""
 
-import json
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -12,30 +10,40 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from refseg.data.choices import ExpressionChooser
 from refseg.data.clips import ClipSampler
+from refseg.data.expression_mix import ExpressionChooser
 from refseg.data.refcoco import read_refcoco
 from refseg.data.sources import TrainingSource, open_clips, open_source
-from refseg.errors import DataError
 from refseg.inference.calibration import PresenceCalibration
 from refseg.inference.checkpoint import save_checkpoint
 from refseg.inference.device import choose_device
-from refseg.language import Tokeniser, Vocabulary
-from refseg.models.network import ReferringNetwork
+from refseg.language import Tokenizer, Vocabulary
+from refseg.models.registry import build_system
+from refseg.models.system import ChoosesRegions, LearningRates, System
 from refseg.training.calibrate import calibrate
-from refseg.training.categories import COCO_CATEGORIES
-from refseg.training.gate import apply_gate, fit_gate, gate_samples
+from refseg.training.held_back import HeldBackComparison
+from refseg.training.meter import Meter
+from refseg.training.objectives import (
+    ClipObjective,
+    ExpressionObjective,
+    InstanceObjective,
+    NumberObjective,
+    Objective,
+    SelectionObjective,
+    sampler_for,
+    with_regions,
+)
+from refseg.training.optimizers import build_optimizer
 from refseg.training.recipe import Phase, Recipe, load_recipe
-from refseg.training.region_file import fingerprint, load_memory, save_memory
-from refseg.training.region_memory import RegionMemory, remember
-from refseg.training.report import Comparison
-from refseg.training.schedule import parameter_groups, warm_cosine
-from refseg.training.start import Start, begin
+from refseg.training.regions.cache import RegionCache, build_cache
+from refseg.training.regions.cache_file import fingerprint, load_cache, save_cache
+from refseg.training.regions.gate_fitting import apply_gate, fit_gate, gate_samples
+from refseg.training.schedule import SCHEDULES
 from refseg.training.state import check_plan, load_state, save_state, writing
-from refseg.training.tasks import ClipTask, ExpressionTask, InstanceTask, NumberTask, SelectionTask, Task, sampler_for
+from refseg.training.trained_parts import choose_trained
+from refseg.training.warm_start import StartingModel, prepare_model
 
-LOG_EVERY = 10
-FROM_MEMORY = {"selection": SelectionTask, "number": NumberTask}  # tasks that need no pictures, once they are remembered
+FROM_CACHE = {"selection": SelectionObjective, "number": NumberObjective}  # tasks that need no images once their regions are cached
 
 
 @dataclass
@@ -43,9 +51,9 @@ class Run:
     """One run in progress."""
 
     recipe: Recipe
-    start: Start
-    network: ReferringNetwork
-    average: ReferringNetwork
+    start: StartingModel
+    network: System
+    average: System
     data: Path
     output: Path
     device: torch.device
@@ -53,7 +61,7 @@ class Run:
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The words of the network's table."""
+        """The words that the system knows."""
         return self.start.vocabulary
 
 
@@ -62,27 +70,28 @@ def train_from_recipe(
 ) -> Path:
     """Train and write the checkpoint folder `output`/checkpoint; returns it.
 
-    data: the folder that the recipe's sources and initialisation are relative to.  steps: stop after that many (of all phases) instead of the
-    recipe's own number.  model: what to go on from instead of the recipe's model.  device: see `choose_device`.  Raises DataError for unusable
-    recipes or data, or where a run that is to be resumed was begun with another recipe, DeviceError, and InputError where `output` cannot be written.
+    data: the folder that the recipe's sources and initialization are relative to.  steps: stop after that many (of all
+    phases) instead of the recipe's own number.  model: what to continue from instead of the recipe's model.  device:
+    see `choose_device`.  Raises DataError for unusable recipes or data, or if a run that is to be resumed was started
+    with another recipe, DeviceError, and InputError if `output` cannot be written.
     """
     plan, place = load_recipe(recipe), choose_device(device)
     with writing(output):
         output.mkdir(parents=True, exist_ok=True)
     sources = [open_source(data, spec) for spec in plan.sources]
-    start = begin(plan, sources, data, model)
-    average = ReferringNetwork(start.network.config, len(start.vocabulary))
-    average.load_state_dict(start.network.state_dict())
+    start = prepare_model(plan, sources, data, model)
+    average = build_system(start.system.config, len(start.vocabulary))
+    average.load_state_dict(start.system.state_dict())
     if resume:
         check_plan(output, _plan(plan, start))
-    run = Run(plan, start, _placed(start.network, place), _placed(average, place), data, output, place)
+    run = Run(plan, start, _placed(start.system, place), _placed(average, place), data, output, place)
     comparison = None
     if plan.measured is not None and start.model is not None:
-        comparison = Comparison(start.model, read_refcoco(data / plan.measured, "val"), place, _told("measuring"))
+        comparison = HeldBackComparison(start.model, read_refcoco(data / plan.measured, "val"), place, _counter("images measured"))
     last = min(plan.steps, steps or plan.steps)
     while run.step < last:
         _train_phase(run, sources, last, resume)
-        resume = False  # the state is read once; later phases go on from memory
+        resume = False  # the state is read once; later phases continue in this process
     folder = _finished(run)
     if comparison is not None:
         print(comparison.conclude(folder, output, sum(len(source.scenes) for source in sources)), flush=True)
@@ -90,19 +99,19 @@ def train_from_recipe(
 
 
 def _finished(run: Run) -> Path:
-    """The checkpoint, with what is fitted on held-back pictures when the last step is done."""
+    """The checkpoint, with what is fitted on held-back images after the last step."""
     plan, presence = run.recipe, run.start.presence
-    if run.step == plan.steps and plan.gate and run.network.config.regions:
+    if run.step == plan.steps and plan.gate and isinstance(run.average, ChoosesRegions):
         datasets = [(read_refcoco(run.data / folder, "val"), weight) for folder, weight in plan.gate.items()]
         apply_gate(run.average, fit_gate(gate_samples(run.average, run.vocabulary, datasets)))
-    if run.step == plan.steps and plan.calibration is not None and run.network.config.presence:
+    if run.step == plan.steps and plan.calibration is not None and predicts_presence(run.average):
         presence = calibrate(run.average, run.vocabulary, read_refcoco(run.data / plan.calibration, "val"))
     return _write_checkpoint(run, presence)
 
 
-def _placed(network: ReferringNetwork, device: torch.device) -> ReferringNetwork:
+def _placed(network: System, device: torch.device) -> System:
     """On `device`, channels last: twice as fast on CPUs."""
-    placed: ReferringNetwork = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+    placed: System = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     return placed
 
 
@@ -118,113 +127,103 @@ def _write_checkpoint(run: Run, presence: PresenceCalibration | None) -> Path:
 
 def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume: bool) -> None:
     """Train to the end of the phase that `run.step` is in (or to `last`), after resuming where asked."""
-    optimiser = _optimiser(run)
+    optimizer = _optimizer(run)
     if resume:
-        run.step = int(load_state(run.output, run.network, run.average, optimiser)["step"])
+        run.step = int(load_state(run.output, run.network, run.average, optimizer)["step"])
         if run.step >= last:
             return
         begun = run.recipe.at(run.step)[1] > 0
-        optimiser = _optimiser(run, optimiser if begun else None)  # every phase begins without moments
+        optimizer = _optimizer(run, optimizer if begun else None)  # every phase starts without moments
     index, start = run.recipe.at(run.step)
     phase = run.recipe.phases[index]
     phase = phase if phase.image_size else replace(phase, image_size=run.network.config.image_size)
     if phase.task == "clips" and start == 0:
-        run.network.load_state_dict(run.average.state_dict())  # the network that is kept is the one to be added to
-    task = _task(run, sources, phase, _seed(run.recipe, index), resume)
-    _choose_trained(run.network, phase)
+        run.network.load_state_dict(run.average.state_dict())  # attention across frames is added to the weights that are saved
+    task = _objective(run, sources, phase, _seed(run.recipe, index), resume)
+    choose_trained(run.network, phase)
     steps = range(start, min(phase.steps, start + last - run.step))
     with closing(task.batches(start)) as batches:
-        _train_steps(run, task, optimiser, zip(steps, batches, strict=False), phase)
-    _save(run, optimiser)
+        _train_steps(run, task, optimizer, zip(steps, batches, strict=False), phase)
+    _save(run, optimizer)
 
 
-def _choose_trained(network: ReferringNetwork, phase: Phase) -> None:
-    """Training mode, and which parameters the phase may change; a phase of clips leaves the answers about single pictures as they are, to the bit.
-
-    A frozen backbone is in evaluation mode: it normalises by what it has seen, and goes on seeing nothing.
-    """
-    trains_backbone = phase.backbone_rate > 0 and phase.task != "clips"
-    network.train()
-    network.backbone.train(trains_backbone)
-    network.requires_grad_(phase.task != "clips" and not phase.trained)
-    for name, part in network.named_children():
-        if name in phase.trained:
-            part.requires_grad_(True)
-    network.backbone.requires_grad_(trains_backbone)
-    if phase.task == "clips":
-        if not network.config.cross_frame:
-            raise DataError(
-                "a phase of clips needs a network with cross-frame attention, got none: set `cross_frame` in the recipe's network"
-            )
-        network.cross_frame.requires_grad_(True)
+def predicts_presence(system: System) -> bool:
+    """Whether the system's answers have a presence logit."""
+    return bool(getattr(system.config, "presence", False))
 
 
 def _seed(recipe: Recipe, index: int) -> int:
-    """Of what a phase draws."""
+    """The seed of a phase."""
     return recipe.seed + 1000 * index
 
 
-def _plan(recipe: Recipe, start: Start) -> dict[str, Any]:
-    """What must not change while a run is interrupted: the recipe, and the weights of the model that it goes on from."""
+def _plan(recipe: Recipe, start: StartingModel) -> dict[str, Any]:
+    """What must not change while a run is interrupted: the recipe, and the weights of the model that it continues from."""
     return recipe.to_dict() | {"weights of the model": start.record.get("from", {}).get("weights_sha256")}
 
 
-def _save(run: Run, optimiser: torch.optim.Optimizer) -> None:
+def _save(run: Run, optimizer: torch.optim.Optimizer) -> None:
     """The state to resume from, and the checkpoint."""
     counters = {"step": run.step, "recipe": run.recipe.name, "plan": _plan(run.recipe, run.start)}
     with writing(run.output):
-        save_state(run.output, run.network, run.average, optimiser, counters)
+        save_state(run.output, run.network, run.average, optimizer, counters)
     _write_checkpoint(run, run.start.presence)
 
 
-def _train_steps(run: Run, task: Task[Any], optimiser: torch.optim.Optimizer, batches: Iterable[tuple[int, Any]], phase: Phase) -> None:
+def _train_steps(
+    run: Run, task: Objective[Any], optimizer: torch.optim.Optimizer, batches: Iterable[tuple[int, Any]], phase: Phase
+) -> None:
     """One step for each (number within the phase, batch)."""
-    meter = _Meter(run, phase)
+    meter = Meter(run.output, phase.name, run.recipe.steps)
     for within, batch in batches:
-        torch.manual_seed(hash((run.recipe.seed, run.step)) % 2**31)  # what is hidden or jittered is a function of the step, too
-        for group in optimiser.param_groups:
-            group["lr"] = group["base_lr"] * warm_cosine(within, phase.steps, phase.warmup)
-        figures = _step(run, task, optimiser, batch, within)
+        torch.manual_seed(hash((run.recipe.seed, run.step)) % 2**31)  # hidden words and jitter are a function of the step
+        for group in optimizer.param_groups:
+            group["lr"] = group["base_lr"] * SCHEDULES[phase.schedule](within, phase.steps, phase.warmup)
+        figures = _step(run, task, optimizer, batch, within)
         run.step += 1
-        meter.update(figures)
+        meter.update(run.step, figures)
         if run.step % run.recipe.save_every == 0:
-            _save(run, optimiser)
+            _save(run, optimizer)
 
 
-def _task(run: Run, sources: Sequence[TrainingSource], phase: Phase, seed: int, resume: bool) -> Task[Any]:
-    """What the phase teaches; resume: the run has stopped in this phase."""
-    tokeniser = Tokeniser(run.vocabulary, run.network.config.max_words)
+def _objective(run: Run, sources: Sequence[TrainingSource], phase: Phase, seed: int, resume: bool) -> Objective[Any]:
+    """What the phase trains; resume: the run was interrupted in this phase."""
+    tokenizer = Tokenizer(run.vocabulary, run.network.config.max_words)
     borrowed = [pair for source in sources for pair in source.expressions]
-    if phase.task in FROM_MEMORY:
+    if phase.task in FROM_CACHE:
         chooser = ExpressionChooser(phase.mix, borrowed)
-        first = next(number for number, other in enumerate(run.recipe.phases) if other.task in FROM_MEMORY)
-        memory = _memory(run, sources, phase, chooser, _seed(run.recipe, first), resume)  # later phases remember the same
-        classes = COCO_CATEGORIES if run.network.backbone.classes == len(COCO_CATEGORIES) else ()
-        return FROM_MEMORY[phase.task](memory, chooser, tokeniser, phase, seed, classes)
+        first = next(number for number, other in enumerate(run.recipe.phases) if other.task in FROM_CACHE)
+        cache = _cache(run, sources, phase, chooser, _seed(run.recipe, first), resume)  # later phases use the same
+        classes = with_regions(run.network, phase.task).class_names
+        return FROM_CACHE[phase.task](cache, chooser, tokenizer, phase, seed, classes)
     if phase.task == "clips":
-        return ClipTask(_clip_sampler(run, sources, phase, tokeniser, seed, borrowed), run.recipe.loss)
-    sampler = sampler_for(phase, sources, tokeniser, seed, borrowed)
-    return InstanceTask(sampler) if phase.task == "instances" else ExpressionTask(sampler, run.recipe.loss, phase.regions)
+        return ClipObjective(_clip_sampler(run, sources, phase, tokenizer, seed, borrowed), run.recipe.loss)
+    sampler = sampler_for(phase, sources, tokenizer, seed, borrowed, run.network.config.padding)
+    return (
+        InstanceObjective(sampler)
+        if phase.task == "instances"
+        else ExpressionObjective(sampler, run.recipe.loss, phase.regions, phase.hidden_words)
+    )
 
 
-def _memory(run: Run, sources: Sequence[TrainingSource], phase: Phase, chooser: ExpressionChooser, seed: int, resume: bool) -> RegionMemory:
-    """What the run's folder remembers of these pictures, else what is seen in them now."""
+def _cache(run: Run, sources: Sequence[TrainingSource], phase: Phase, chooser: ExpressionChooser, seed: int, resume: bool) -> RegionCache:
+    """The cached regions of the images: from the run's folder, or computed now."""
     mark = fingerprint(run.network, sources, phase, seed)
-    memory = load_memory(run.output, mark, unmarked=resume)
-    if memory is None:
-        memory = remember(run.network, sources, chooser, phase.image_size, seed, _told("looking at the pictures"))
+    cache = load_cache(run.output, mark, unmarked=resume)
+    if cache is None:
+        cache = build_cache(run.network, sources, chooser, phase.image_size, seed, _counter("regions of images cached"))
         with writing(run.output):
-            save_memory(memory, run.output, mark)
-    return memory
+            save_cache(cache, run.output, mark)
+    return cache
 
 
 def _clip_sampler(
-    run: Run, sources: Sequence[TrainingSource], phase: Phase, tokeniser: Tokeniser, seed: int, borrowed: Sequence[tuple[str, str]]
+    run: Run, sources: Sequence[TrainingSource], phase: Phase, tokenizer: Tokenizer, seed: int, borrowed: Sequence[tuple[str, str]]
 ) -> ClipSampler:
     return ClipSampler(
         open_clips(run.data, run.recipe.clips),
         [(source.scenes, source.share) for source in sources if source.expressions],
-        tokeniser,
+        tokenizer,
         ExpressionChooser(phase.mix, borrowed),
         image_size=phase.image_size,
         frames=phase.images,
@@ -233,69 +232,48 @@ def _clip_sampler(
     )
 
 
-def _told(what: str) -> Callable[[int, int], None]:
-    """A line of progress every hundred pictures."""
+def _counter(what: str) -> Callable[[int, int], None]:
+    """A line of progress every hundred images."""
 
-    def tell(done: int, total: int) -> None:
+    def report(done: int, total: int) -> None:
         if done % 100 == 0 or done == total:
             print(f"{what}: {done}/{total}", flush=True)
 
-    return tell
+    return report
 
 
-def _optimiser(run: Run, earlier: torch.optim.Optimizer | None = None) -> torch.optim.AdamW:
-    """AdamW with the rates of the phase that `run.step` is in; moments kept from `earlier`."""
+def _optimizer(run: Run, earlier: torch.optim.Optimizer | None = None) -> torch.optim.Optimizer:
+    """The optimizer and the rates of the phase that `run.step` is in; moments copied from `earlier`."""
     phase = run.recipe.phases[run.recipe.at(run.step)[0]]
     region_rate = phase.rate if phase.region_rate is None else phase.region_rate
-    groups = parameter_groups(run.network, phase.rate, region_rate, phase.backbone_rate, phase.table_rate, phase.decay)
-    optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98))
+    rates = LearningRates(phase.rate, phase.backbone_rate, phase.table_rate, region_rate, phase.decay)
+    optimizer = build_optimizer(phase.optimizer, run.network.parameter_groups(rates))
     if earlier is not None:
-        optimiser.state.update(earlier.state)
-    return optimiser
+        optimizer.state.update(earlier.state)
+    return optimizer
 
 
-def _step(run: Run, task: Task[Any], optimiser: torch.optim.Optimizer, batch: Any, within: int) -> Mapping[str, Tensor]:
-    """One step of the optimiser; the named figures of its loss."""
+def _step(run: Run, task: Objective[Any], optimizer: torch.optim.Optimizer, batch: Any, within: int) -> Mapping[str, Tensor]:
+    """One step of the optimizer; the named figures of its loss."""
     total, figures = task.loss(run.network, batch)
-    optimiser.zero_grad(set_to_none=True)
+    optimizer.zero_grad(set_to_none=True)
     total.backward()
-    norm = torch.nn.utils.clip_grad_norm_((p for p in run.network.parameters() if p.grad is not None), 1.0)
+    largest = run.recipe.phases[run.recipe.at(run.step)[0]].clip_norm or math.inf
+    norm = torch.nn.utils.clip_grad_norm_((p for p in run.network.parameters() if p.grad is not None), largest)
     if torch.isfinite(norm):
-        optimiser.step()
+        optimizer.step()
         _update_average(run, within)
     return figures
 
 
 @torch.no_grad()
 def _update_average(run: Run, within: int) -> None:
-    """Exponential moving average with a ramp from the start of each phase, so that it does not remember what the phase started from."""
+    """Exponential moving average with a ramp from the start of each phase, so that the weights at its start do not
+    count.
+    """
     decay = min(run.recipe.average, (1 + within) / (10 + within))
     for mean, value in zip(run.average.parameters(), run.network.parameters(), strict=True):
         if value.requires_grad:
             mean.lerp_(value, 1 - decay)
-    for kept, seen in zip(run.average.buffers(), run.network.buffers(), strict=True):
-        kept.copy_(seen)  # batch normalisation's own averages
-
-
-class _Meter:
-    """Prints and logs running means: one JSON line per LOG_EVERY steps in `output`/log.jsonl."""
-
-    def __init__(self, run: Run, phase: Phase) -> None:
-        self.run, self.phase = run, phase
-        self.rows: list[dict[str, float]] = []
-        self.since = time.monotonic()
-
-    def update(self, figures: Mapping[str, Tensor]) -> None:
-        self.rows.append({name: value.item() for name, value in figures.items()})
-        if self.run.step % LOG_EVERY:
-            return
-        means = {name: [row[name] for row in self.rows if math.isfinite(row.get(name, math.nan))] for name in self.rows[-1]}
-        now = time.monotonic()
-        rate = (now - self.since) / len(self.rows)
-        record = {name: round(sum(values) / len(values), 4) for name, values in means.items() if values} | {
-            "seconds_per_step": round(rate, 3)
-        }
-        with writing(self.run.output), (self.run.output / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps({"step": self.run.step, "phase": self.phase.name} | record) + "\n")
-        print(f"{self.phase.name} {self.run.step}/{self.run.recipe.steps}", *(f"{k} {v}" for k, v in record.items()), flush=True)
-        self.rows, self.since = [], now
+    for kept, current in zip(run.average.buffers(), run.network.buffers(), strict=True):
+        kept.copy_(current)  # batch normalization's own averages

@@ -1,79 +1,51 @@
-"""What training minimises: Eq. 8 (binary cross-entropy), a region term, and the presence of the thing named."""
+"""The total that training minimizes: the terms of a system's loss, weighted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-
-from refseg.models.encoded import NetworkOutput
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the terms; the paper's loss is the cross-entropy alone. selection, instances, number and dense count where the network has regions;
-    dense is that of cross-entropy and region term of the dense answer by itself, before the masks of chosen regions are mixed in."""
+    """Weights of the terms that `System.losses` names; the paper's loss is the cross-entropy alone.
+
+    cross_entropy, dice: of the mask.  presence, selection, instances, number: of a region branch.  dense: of
+    cross-entropy and Dice of the dense answer by itself, before the masks of chosen regions are mixed in. A term of any
+    other name has the weight 1.
+    """
 
     cross_entropy: float = 1.0
-    region: float = 1.0
+    dice: float = 1.0
     presence: float = 0.1
     selection: float = 0.5
     instances: float = 0.5
     number: float = 0.1
     dense: float = 0.0
 
-
-class Loss(NamedTuple):
-    """The weighted total and its terms, scalars."""
-
-    total: Tensor
-    cross_entropy: Tensor
-    region: Tensor
-    presence: Tensor
+    def of(self, term: str) -> float:
+        """The weight of a term."""
+        if term.startswith("dense_"):
+            return self.dense * self.of(term.removeprefix("dense_"))
+        return float(getattr(self, term, 1.0))
 
 
-def segmentation_loss(output: NetworkOutput, target: Tensor, inside: Tensor, weights: LossWeights) -> Loss:
-    """output: K expressions.  target (K, H, W): share of each cell covered by the mask, 0..1.  inside (K, H, W) bool: cells of the picture itself
-    (not of the letterbox's border).  Logits are brought to the target's grid.
-    """
-    mask = inside.float()
-    present = target.flatten(1).amax(1) > 0
-    cross_entropy, region = _mask_terms(output.logits, target, mask, present)
-    presence = cross_entropy.new_zeros(())
-    if output.presence is not None:
-        presence = F.binary_cross_entropy_with_logits(output.presence.float(), present.float())
-    total = weights.cross_entropy * cross_entropy + weights.region * region + weights.presence * presence
-    if weights.dense and output.dense is not None and output.dense is not output.logits:
-        own = _mask_terms(output.dense, target, mask, present)
-        total = total + weights.dense * (weights.cross_entropy * own[0] + weights.region * own[1])
-    return Loss(total, cross_entropy, region, presence)
-
-
-def _mask_terms(logits: Tensor, target: Tensor, mask: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean cross-entropy of the expressions, mean region loss of those whose thing is present (K,) bool; mask (K, H, W): 1 inside."""
-    logits = logits.float()
-    if logits.shape[-2:] != target.shape[-2:]:
-        logits = F.interpolate(logits.unsqueeze(1), size=target.shape[-2:], mode="bilinear", align_corners=False).squeeze(1)
-    cells = mask.sum((1, 2)).clamp_min(1)
-    cross_entropy = (F.binary_cross_entropy_with_logits(logits, target, reduction="none") * mask).sum((1, 2)) / cells
-    region = region_loss(logits.sigmoid() * mask, target * mask)
-    return cross_entropy.mean(), (region * present).sum() / present.sum().clamp_min(1)
-
-
-def region_loss(probability: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
-    """1 - Dice coefficient per expression, (K, H, W) twice -> (K,): blind to the size of the thing, which cross-entropy is not."""
-    overlap = (probability * target).sum((1, 2))
-    return 1 - (2 * overlap + smooth) / (probability.sum((1, 2)) + target.sum((1, 2)) + smooth)
+def weighted_total(terms: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
+    """The sum of the terms, each scalar, times their weights."""
+    weighted = [weights.of(name) * term for name, term in terms.items() if weights.of(name)]
+    if not weighted:
+        raise ValueError(f"got the loss terms {', '.join(terms) or 'none'} and no weight above 0, expected at least one")
+    return torch.stack(weighted).sum()
 
 
 @torch.no_grad()
 def batch_iou(logits: Tensor, target: Tensor) -> Tensor:
-    """Mean IoU at probability 0.5 of the expressions that name something present; a scalar, NaN when there is none."""
+    """Mean IoU at probability 0.5 of the expressions that have a target; a scalar, NaN if there is none."""
     wanted = target > 0.5
     return mask_ious(logits > 0, wanted)[wanted.flatten(1).any(1)].mean()
 
 
 def mask_ious(predicted: Tensor, wanted: Tensor) -> Tensor:
-    """IoU (K,) of bool masks (K, H, W) twice; 0 where both are empty."""
+    """IoU (K,) of bool masks (K, H, W) twice; 0 if both are empty."""
     return (predicted & wanted).sum((1, 2)) / (predicted | wanted).sum((1, 2)).clamp_min(1)

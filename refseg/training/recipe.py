@@ -1,41 +1,52 @@
-"""A recipe: everything that decides what a training run does, as frozen data; the files of `recipes/` each define one."""
+"""A recipe: everything that decides what a training run does, as frozen data. Each file of `recipes/` defines one."""
 
 import importlib.util
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from refseg import resources
-from refseg.data.choices import DEFAULT_MIX
+from refseg.data.expression_mix import DEFAULT_MIX
 from refseg.data.sources import ClipSpec, SourceSpec
 from refseg.errors import DataError
-from refseg.models.config import NetworkConfig
+from refseg.language import Vocabulary
+from refseg.models.config import SystemConfig
+from refseg.models.registry import system_name
+from refseg.models.system import System
 from refseg.resources import resource_folder
 from refseg.training.losses import LossWeights
+from refseg.training.optimizers import OPTIMIZERS, OptimizerName
+from refseg.training.schedule import SCHEDULES, Schedule
 
 RECIPES = resource_folder(resources.RECIPES)
 
 
+HIDDEN_WORDS = 0.02  # share of words replaced by <unk> in training, so that it means "some word"
+
+
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training with one resolution and one set of rates.
+    """A part of training with one resolution, one optimizer and one set of rates.
 
-    steps: optimiser steps.  images, expressions: per step and per picture; instances: masks of single objects, at most, per picture.
-    image_size: side of the letterboxed picture, 0 for the network's own.
-    task: "expressions" trains the whole network, "instances" the masks of single objects, "selection" the choice among the candidate regions, from
-    memory, "number" whether one thing is meant or several, from the same sentences, "clips" cross-frame self-attention and nothing else, on windows of
-    `images` frames; see `refseg.training.tasks`.
-    regions: whether the answer to an expression sees the masks of the regions. Where it does not, the dense answer is trained by itself, without the regions'
-    evidence and their losses; the presence score reads the choice among them all the same, so that its loss trains the choice a little, too.
-    trained: names of the network's modules that change; empty: all but what the task and the rates leave as it is.
-    imagined: share of pictures that a selection phase puts together, see `refseg.training.imagined`.
-    rate, region_rate, backbone_rate, table_rate: AdamW's peak rates; a backbone rate of 0 freezes the backbone, which then costs a third; the region
-    branch goes at `rate` where region_rate is None.
-    mix: relative odds of the kinds of expressions (see `refseg.data.choices.DEFAULT_MIX`).
-    Raises DataError for a phase of instances without any.
+    steps: optimizer steps.  images, expressions: per step and per image.  instances: masks of single objects, at most,
+    per image. image_size: side of the letterboxed image, 0 for the system's own. task: "expressions" trains the whole
+    system; "instances" the masks of single objects; "selection" the choice among the region proposals, from cached
+    ones; "number" whether one object is meant or several, from the same expressions; "clips" attention across frames
+    alone, on windows of `images` frames. See `refseg.training.objectives`. regions: whether masks of regions reach the
+    answer. If not, the dense answer is trained by itself, without the losses of the region branch; presence still reads
+    the choice among the regions, so its loss trains the choice a little. trained: names of the system's modules that
+    change, such as "branch.selection"; empty: all except what the task and the rates exclude. frozen: names of modules
+    that do not change, whatever else does; a system may lack them. synthetic: share of synthetic layouts in a phase of
+    selection, see `refseg.training.regions.synthetic_layouts`. optimizer, schedule: by name, see `optimizers.py` and
+    `schedule.py`.  rate, region_rate, backbone_rate, table_rate: peak rates. A backbone rate of 0 freezes the backbone,
+    which then costs a third; the region branch learns at `rate` if region_rate is None. mix: relative odds of the kinds
+    of expressions, see `refseg.data.expression_mix.DEFAULT_MIX`. clip_norm: largest norm of the gradient, 0 for any.
+    hidden_words: share of words that are replaced by <unk>.  augmented: whether images are cropped, mirrored and
+    recolored.  target_stride: pixels to a cell of the masks. Raises DataError for a phase of instances without any, and
+    for an unknown optimizer or schedule.
     """
 
     name: str
@@ -49,8 +60,15 @@ class Phase:
     task: Literal["expressions", "instances", "selection", "number", "clips"] = "expressions"
     regions: bool = True
     trained: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
     instances: int = 0
-    imagined: float = 0.0
+    synthetic: float = 0.0
+    optimizer: OptimizerName = "adamw"
+    schedule: Schedule = "cosine"
+    clip_norm: float = 1.0
+    hidden_words: float = HIDDEN_WORDS
+    augmented: bool = True
+    target_stride: int = 4
     region_rate: float | None = None
     mix: Mapping[str, float] = field(default_factory=lambda: DEFAULT_MIX)
     warmup: int = 100
@@ -59,30 +77,51 @@ class Phase:
     def __post_init__(self) -> None:
         if self.task == "instances" and self.instances < 1:
             raise DataError(
-                f"the phase {self.name!r} trains the masks of {self.instances} objects of a picture, expected at least 1: set its `instances`"
+                f"the phase {self.name!r} trains the masks of {self.instances} objects of an image, expected at least 1: set its `instances`"
             )
+        for kind, name, known in (("optimizer", self.optimizer, OPTIMIZERS), ("schedule", self.schedule, SCHEDULES)):
+            if name not in known:
+                raise DataError(f"the phase {self.name!r} has the {kind} {name!r}, expected one of {', '.join(known)}")
+
+
+@dataclass(frozen=True)
+class Initialization:
+    """How a new system gets its first weights: `initialize(system, vocabulary, folder)`, with the public weights in
+    `folder`, relative to the data root.
+
+    Raises whatever it raises; DataError for missing files.
+    """
+
+    folder: str
+    initialize: Callable[[System, Vocabulary, Path], None]
+
+    def to_dict(self) -> dict[str, str]:
+        """Plain JSON types: where it reads and which function reads."""
+        return {"folder": self.folder, "initialize": self.initialize.__qualname__}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """network: configuration, None for a recipe that goes on from a model.  sources: what pictures and expressions are drawn from.  clips: sequences for
-    phases of clips, None for none.
-    initialisation: folder of public weights, relative to the data root, or None to start from random tensors.
-    model: the model to go on from, "embedded", a checkpoint folder or a Hub repository, with its network, its words and its threshold, unless
-    another is asked for (`train --model`); None for a new one.
-    measured: the source on whose `val` split the model is measured before the first and after the last step, see `refseg.training.report`.
-    gate: sources, and their weights, on whose `val` splits it is fitted, when the last step is done, how far a choice among the regions is trusted.
-    calibration: the source whose `val` split the presence score is calibrated on when the last step is done (its pictures must be labelled completely).
-    vocabulary_words: size of the frequent-word part of the vocabulary.  average: decay of the moving average of the weights that is kept.
-    save_every: steps between two states to resume from.
+    """One training run.
+
+    network: configuration of the system, which says which system it is; None for a recipe that continues from a model.
+    sources: what images and expressions are drawn from.  clips: sequences for phases of clips, None for none.
+    initialization: of a new system; None: random tensors. model: the model to continue from, "embedded", a checkpoint
+    folder or a Hub repository, with its system, its words and its threshold, unless another one is requested (`train
+    --model`); None for a new one. measured: the source on whose `val` split the model is measured before the first and
+    after the last step, see `refseg.training.held_back`. gate: sources, and their weights, on whose `val` splits the
+    gate of the region branch is fitted after the last step. calibration: the source on whose `val` split presence is
+    calibrated after the last step (its images must be labeled completely). vocabulary_words: size of the frequent-word
+    part of the vocabulary.  average: decay of the moving average of the weights, which is what is saved. save_every:
+    steps between two states to resume from.
     """
 
     name: str
-    network: NetworkConfig | None
+    network: SystemConfig | None
     sources: tuple[SourceSpec, ...]
     phases: tuple[Phase, ...]
     clips: ClipSpec | None = None
-    initialisation: str | None = None
+    initialization: Initialization | None = None
     model: str | None = None
     measured: str | None = None
     gate: Mapping[str, float] = field(default_factory=dict)
@@ -99,12 +138,21 @@ class Recipe:
                 f"recipe {self.name!r} has the network {self.network} and the model {self.model!r}, expected exactly one of the two"
             )
         if self.measured is not None and self.model is None:
-            raise DataError(f"recipe {self.name!r} compares a new model on {self.measured!r} with nothing: leave `measured` out")
+            raise DataError(f"recipe {self.name!r} compares a new model on {self.measured!r} with nothing: omit `measured`")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
-        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return values
+        values: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["system"] = None if self.network is None else system_name(self.network)
+        values["network"] = None if self.network is None else self.network.to_dict()
+        values["initialization"] = None if self.initialization is None else self.initialization.to_dict()
+        values["phases"] = [asdict(phase) for phase in self.phases]
+        values["sources"] = [asdict(source) for source in self.sources]
+        values["clips"] = None if self.clips is None else asdict(self.clips)
+        values["loss"] = asdict(self.loss)
+        values["gate"] = dict(self.gate)
+        read: dict[str, Any] = json.loads(json.dumps(values))
+        return read
 
     @property
     def steps(self) -> int:

@@ -1,4 +1,6 @@
-"""The state of a run on disk: tensors and counters in one safetensors file, written atomically, so that a killed run resumes."""
+"""The state of a run on disk: tensors and counters in one safetensors file, written atomically, so that a killed run
+resumes.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -13,36 +15,36 @@ from torch import Tensor
 
 from refseg.errors import DataError
 from refseg.files import replacing, unwritable
-from refseg.models.network import ReferringNetwork
+from refseg.models.system import System
 
 TENSORS = "state.safetensors"
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """For blocks that write into a run's folder and read nothing else. Raises InputError for what fails there."""
+    """For blocks that write into a run's folder and read nothing else. Raises InputError if that fails."""
     try:
         yield
     except (OSError, SafetensorError) as error:
         raise unwritable(folder, error) from error
 
 
-def save_state(
-    folder: Path, network: ReferringNetwork, average: ReferringNetwork, optimiser: torch.optim.Optimizer, counters: dict[str, Any]
-) -> None:
-    """Write network, moving average and the optimiser's moments; `counters` (JSON types) must hold "step"."""
+def save_state(folder: Path, network: System, average: System, optimizer: torch.optim.Optimizer, counters: dict[str, Any]) -> None:
+    """Write network, moving average and the optimizer's moments; `counters` (JSON types) must hold "step"."""
     tensors: dict[str, Tensor] = {}
     for prefix, module in (("network", network), ("average", average)):
         tensors |= {f"{prefix}/{name}": value.contiguous() for name, value in module.state_dict().items()}
-    for index, values in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser/{index}/{name}": torch.as_tensor(value).contiguous() for name, value in values.items()}
+    for index, values in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{index}/{name}": torch.as_tensor(value).contiguous() for name, value in values.items()}
     tensors = {name: value.detach().cpu().clone() for name, value in tensors.items()}
     with replacing(folder / TENSORS) as temporary:
         save_file(tensors, temporary, metadata={"counters": json.dumps(counters)})
 
 
-def load_state(folder: Path, network: ReferringNetwork, average: ReferringNetwork, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
-    """Restore what `save_state` wrote; returns the counters. Raises DataError when there is nothing to resume or it does not fit."""
+def load_state(folder: Path, network: System, average: System, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Restore what `save_state` wrote; returns the counters. Raises DataError when there is nothing to resume or it
+    does not fit.
+    """
     path, counters = folder / TENSORS, load_counters(folder)
     try:
         tensors = load_file(path)
@@ -50,13 +52,13 @@ def load_state(folder: Path, network: ReferringNetwork, average: ReferringNetwor
             module.load_state_dict({name.partition("/")[2]: value for name, value in tensors.items() if name.startswith(prefix + "/")})
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise _unusable(path, error) from error
-    state = optimiser.state_dict()
+    state = optimizer.state_dict()
     state["state"] = {}
     for name, value in tensors.items():
-        if name.startswith("optimiser/"):
+        if name.startswith("optimizer/"):
             _, index, key = name.split("/")
             state["state"].setdefault(int(index), {})[key] = value
-    optimiser.load_state_dict(state)
+    optimizer.load_state_dict(state)
     return counters
 
 
@@ -72,8 +74,8 @@ def load_counters(folder: Path) -> dict[str, Any]:
 
 
 def check_plan(folder: Path, plan: Mapping[str, Any]) -> None:
-    """Raises DataError where the state was saved with the counter "plan" being another than this, in anything that it names; a state that was saved
-    without has the name of its recipe alone."""
+    """Raises DataError where the state was saved with the counter "plan" being another than this, in anything that it
+    names; a state that was saved without has the name of its recipe alone."""
     counters = load_counters(folder)
     earlier = counters.get("plan", {"name": counters.get("recipe")})
     if changed := [name for name, value in earlier.items() if plan.get(name) != value]:

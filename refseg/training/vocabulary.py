@@ -1,4 +1,6 @@
-"""The vocabulary of a run: the words of its expressions, and frequent words of the language so that a stranger's words have vectors too."""
+"""The vocabulary of a run: the words of its expressions, and frequent words of the language so that a stranger's words
+have vectors too.
+"""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,7 +10,9 @@ from refseg.language import PAD_WORD, UNK_WORD, Vocabulary, words_of
 
 
 def build_vocabulary(sentences: Iterable[str], frequent: Iterable[str], size: int) -> Vocabulary:
-    """Every word of `sentences`, and the first `size` of `frequent` (most frequent first); in the order of `frequent`, then by count."""
+    """Every word of `sentences`, and the first `size` of `frequent` (most frequent first); in the order of `frequent`,
+    then by count.
+    """
     counts = Counter(word for sentence in sentences for word in words_of(sentence))
     ordered = list(dict.fromkeys(word for rank, word in enumerate(frequent) if rank < size or word in counts))
     known = set(ordered)

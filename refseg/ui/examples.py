@@ -6,8 +6,8 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
+from refseg.image_encoding import jpeg_uri, reduced_image
 from refseg.images import load_image
-from refseg.pictures import jpeg_uri, reduced_image
 from refseg.resources import EXAMPLES, resource_folder
 
 THUMBNAIL_SIDE = 240

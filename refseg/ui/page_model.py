@@ -1,4 +1,4 @@
-"""The model that the page starts with."""
+"""The models that the page offers."""
 
 import logging
 from typing import TYPE_CHECKING, NamedTuple
@@ -6,9 +6,33 @@ from typing import TYPE_CHECKING, NamedTuple
 from refseg.errors import UnreachableError
 
 if TYPE_CHECKING:
+    from refseg.inference.model_library import ModelLibrary
     from refseg.inference.predictor import Predictor
 
 log = logging.getLogger("refseg")
+
+
+class PageModels(NamedTuple):
+    """models: those that users choose among.  notice: text for every visitor, or None."""
+
+    models: "ModelLibrary[Predictor]"
+    notice: str | None
+
+
+def load_page_models(models: str | None = None) -> PageModels:
+    """A library of the models in a list separated by commas, each as `Predictor.load` takes it or as NAME=MODEL; an empty
+    name or "embedded" is the embedded model. The first is loaded now, see `load_page_model`; the others when they are
+    first used.
+    """
+    from refseg import Predictor
+    from refseg.inference.model_library import ModelLibrary, named_models
+
+    texts = [text.strip() for text in (models or "").split(",") if text.strip()] or ["embedded"]
+    named = {name: None if model == "embedded" else model for name, model in named_models(texts).items()}
+    first, *others = named
+    predictor, notice = load_page_model(named[first])
+    loaders = {name: (lambda model=named[name]: Predictor.load(model)) for name in others}
+    return PageModels(ModelLibrary({first: lambda: predictor, **loaders}), notice)
 
 
 class PageModel(NamedTuple):

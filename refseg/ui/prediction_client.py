@@ -54,7 +54,7 @@ def to_prediction(segmentation: "Segmentation", model: str) -> Prediction:
     return Prediction(
         mask=segmentation.mask(),
         probability=segmentation.probability,
-        uncertainty=segmentation.doubt,
+        uncertainty=segmentation.uncertainty,
         origin=origin_of(model, segmentation.threshold),
         no_target=segmentation.absent,
         notes=tuple(notes),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refseg.annotation.accepted import HELD_BACK, LEAST, export_accepted, held_back
+from refseg.annotation.accepted import HELD_BACK, MIN_IMAGES, export_accepted, held_back
 from refseg.annotation.project import Project
 from refseg.annotation.records import Annotation
 from refseg.data.masks import encode_rle
@@ -46,7 +46,7 @@ def add(
 def project(tmp_path: Path) -> Project:
     """Five accepted pictures of a dog."""
     made = Project.create(tmp_path / "project")
-    for number in range(LEAST):
+    for number in range(MIN_IMAGES):
         add(made, tmp_path, f"dog {number}.png", DOG)
     return made
 
@@ -60,7 +60,7 @@ def test_only_what_is_accepted_comes_along(project: Project, tmp_path: Path) -> 
     for state in ("new", "model", "corrected", "skipped"):
         add(project, tmp_path, f"{state}.png", DOG, state=state)
     dataset = written(project, tmp_path)
-    assert [image.file_name for image in dataset.images] == [f"dog {number}.png" for number in range(LEAST)]
+    assert [image.file_name for image in dataset.images] == [f"dog {number}.png" for number in range(MIN_IMAGES)]
     assert {image.split for image in dataset.images} == {"train", "val"} == {referent.split for referent in dataset.referents}
     for image in dataset.images:
         (referent,) = dataset.referents_of(image)
@@ -93,12 +93,12 @@ def test_the_scenes_of_it_know_what_is_absent(project: Project, tmp_path: Path) 
     add(project, tmp_path, "empty.png", annotation("1", None, "the elephant", no_target=True))
     export_accepted(project, tmp_path / "out")
     scene = RefCocoScenes(tmp_path / "out", "train")[-1]
-    assert scene.name.endswith("empty.png") and scene.absent == ("the elephant",) and not scene.referents
+    assert scene.name.endswith("empty.png") and scene.no_target == ("the elephant",) and not scene.referents
 
 
 def test_too_few_pictures(project: Project, tmp_path: Path) -> None:
     project.save(replace(project.record("dog 0.png"), annotations=(replace(DOG, expressions=("...",)),)))
-    with pytest.raises(ProjectError, match="has 4 accepted pictures with a mask and a sentence, expected at least 5"):
+    with pytest.raises(ProjectError, match=r"has 4 accepted images with a mask and an expression\. Expected at least 5"):
         written(project, tmp_path)
     assert not (tmp_path / "out").exists()
 
@@ -106,7 +106,7 @@ def test_too_few_pictures(project: Project, tmp_path: Path) -> None:
 def test_a_damaged_mask_is_named(project: Project, tmp_path: Path) -> None:
     damaged = replace(DOG, mask={"size": list(SHAPE), "counts": "\x7f"})
     project.save(replace(project.record("dog 0.png"), annotations=(damaged,)))
-    with pytest.raises(ProjectError, match=r"a mask of dog 0\.png is damaged"):
+    with pytest.raises(ProjectError, match=r"A mask of dog 0\.png is damaged"):
         written(project, tmp_path)
     assert not (tmp_path / "out").exists()
 
@@ -145,7 +145,7 @@ def test_the_frames_of_a_clip_are_all_trained_on_or_all_measured_with(project: P
     splits: dict[str, set[str]] = {}
     for image in written(project, tmp_path).images:
         splits.setdefault(clip_of[image.file_name] or image.file_name, set()).add(image.split)
-    assert len(splits) == LEAST + 6 and all(len(own) == 1 for own in splits.values())
+    assert len(splits) == MIN_IMAGES + 6 and all(len(own) == 1 for own in splits.values())
     assert {"train"} in splits.values() and {"val"} in splits.values()
 
 
@@ -158,7 +158,7 @@ def test_a_clip_with_one_frame_that_is_not_for_training_is_held_back(project: Pr
 
 def test_one_clip_alone_cannot_be_measured_with(tmp_path: Path) -> None:
     made = Project.create(tmp_path / "project")
-    for number in range(LEAST):
+    for number in range(MIN_IMAGES):
         add(made, tmp_path, f"{number}.png", DOG, clip="walk")
-    with pytest.raises(ProjectError, match="of the clip 'walk' alone, expected another clip or a picture"):
+    with pytest.raises(ProjectError, match="only accepted frames of the video 'walk'"):
         written(made, tmp_path)

@@ -7,7 +7,7 @@ import pytest
 
 from refseg.annotation.interactive import refine_with_clicks, segment_box
 from refseg.errors import ProjectError
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 SHAPE = (120, 160)
 

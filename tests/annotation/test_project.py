@@ -400,10 +400,10 @@ def test_a_picture_of_any_name_is_read_again(name: str, project: Project, photos
 def as_version_1(project: Project) -> None:
     """Rewrites a project as programs before version 2 wrote it."""
     keys = {"annotations": "layers", "color": "colour", "no_target": "absent", "uncertainty": "doubt"}
-    (project.folder / "images").rename(project.folder / "pictures")
+    (project.folder / "images").rename(project.folder / "images")
     for file in (project.folder / "annotations").glob("*.json"):
         values = json.loads(file.read_text(encoding="utf-8"))
-        values["file"] = values["file"].replace("images/", "pictures/")
+        values["file"] = values["file"].replace("images/", "images/")
         values["annotations"] = [{keys.get(key, key): value for key, value in one.items()} for one in values["annotations"]]
         file.write_text(json.dumps({keys.get(key, key): value for key, value in values.items()}), encoding="utf-8")
     (project.folder / "project.json").write_text(json.dumps({"format": "refseg-project", "version": 1, "name": "old"}))
@@ -416,12 +416,12 @@ def test_a_project_of_version_1_is_read_and_becomes_version_2_with_the_first_sav
     as_version_1(project)
     before = {path.name: path.read_bytes() for path in project.folder.rglob("*.json")}
     old = Project.open(project.folder)
-    assert image_to_json(old.record("dog.png")) == {**image_to_json(saved), "file": "pictures/dog.png"}
+    assert image_to_json(old.record("dog.png")) == {**image_to_json(saved), "file": "images/dog.png"}
     assert [(summary.annotations, summary.uncertainty) for summary in old.summaries] == [(2, 0.75)] and not old.damaged
     assert old.image_path(old.record("dog.png")).read_bytes() == photos[0].read_bytes()
     assert before == {path.name: path.read_bytes() for path in project.folder.rglob("*.json") if path.name != "index.json"}
     added = old.add_image(photos[2])
-    assert old.image_path(added) == project.folder / "pictures" / added.name
+    assert old.image_path(added) == project.folder / "images" / added.name
     assert json.loads((project.folder / "project.json").read_text()) == {"format": "refseg-project", "version": 2, "name": "old"}
     old.save(old.record("dog.png"))
     values = json.loads((project.folder / "annotations" / "dog.png.json").read_text(encoding="utf-8"))

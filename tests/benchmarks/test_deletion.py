@@ -11,7 +11,7 @@ from PIL import Image
 from benchmarks.deletion import RANKINGS, Deletion, beaten, content_words, deletion, intervals, judged, main
 from refseg.explain import explain
 from refseg.inference.predictor import Predictor
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 
 def sample(picture: int = 0, **changes: tuple[float, ...] | tuple[int, ...]) -> Deletion:
@@ -71,7 +71,7 @@ def test_what_is_taken_from_an_explanation(tiny_predictor: Predictor, sample_ima
     for word, text in enumerate(("red dog", "the dog", "the red")):
         (without,) = tiny_predictor.segment(encoded, [text])
         assert one.labelled[word] == pytest.approx(iou(without.mask(threshold), label), abs=0.01)
-        assert one.change[word] == pytest.approx(1 - iou(answer.seen_mask(threshold), without.seen_mask(threshold)), abs=0.01)
+        assert one.change[word] == pytest.approx(1 - iou(answer.input_mask(threshold), without.input_mask(threshold)), abs=0.01)
     assert one.attention == pytest.approx(answer.word_attention.mean(0).tolist(), abs=1e-5)
     assert one.change[one.first] == max(one.change)
 

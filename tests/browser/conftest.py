@@ -1,7 +1,7 @@
 """A real browser against the real page.
 
 The predictor is the real one around a small network with random weights, so the tests need no checkpoint and no network access, and what they check
-is that the page shows what the predictor returns, not that the predictor is right.
+is that the page shows what the predictor says, not that the predictor is right.
 """
 
 import os
@@ -20,8 +20,8 @@ from PIL import Image
 
 from refseg import Predictor
 from refseg.language import Vocabulary
-from refseg.models.config import NetworkConfig
-from refseg.models.network import ReferringNetwork
+from refseg.models.cmsa.config import CmsaConfig
+from refseg.models.cmsa.network import CmsaNetwork
 from refseg.ui import ProjectDirectory, build_demo, launch_options
 from tests.browser.annotator import Annotator, Sit
 from tests.browser.visitor import PATIENCE, Site, SomeVisitor, Visit
@@ -53,6 +53,30 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+# In miniature, with everything except regions.
+NETWORK = replace(
+    CmsaConfig(),
+    backbone="plain",
+    image_size=64,
+    padding=114,
+    visual=16,
+    embedding=8,
+    context=8,
+    width=16,
+    channels=16,
+    modulated=True,
+    refinement=(16, 8),
+    gains=True,
+    logit_scale=True,
+    mean_received=True,
+    biases=True,
+    cross_frame=8,
+    cross_frame_on="normalized",
+    cross_frame_renormalized=True,
+    cross_frame_zero_start=True,
+)
+
+
 def _missing(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(reason)
@@ -66,7 +90,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     vocabulary = Vocabulary(["<pad>", "<unk>", *WORDS])
     predictor = Predictor(
         # without regions, whose votes push an untrained network beyond the reach of the threshold slider
-        ReferringNetwork(replace(NetworkConfig.tiny(), regions=0, number=False, cross_frame=8), len(vocabulary)),
+        CmsaNetwork(NETWORK, len(vocabulary)),
         vocabulary,
         device="cpu",
         precision="float32",
@@ -137,7 +161,7 @@ def photo() -> Path:
 
 @pytest.fixture
 def sit(browser: Any, site: Site, request: pytest.FixtureRequest) -> Iterator[Sit]:
-    """A user of the tab, in a project of the test's own. One context is one browser with its storage."""
+    """A person at the tab, in a project of the test's own; one context is one browser with its memory."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     context.set_default_timeout(PATIENCE)
     project = request.node.name[5:60].strip("_")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from refseg.pictures import grey_uri
+from refseg.image_encoding import gray_uri
 from refseg.rendering import edge, parse_colour
 from tests.browser.visitor import Site
 
@@ -42,7 +42,7 @@ def values() -> np.ndarray:
 
 
 def test_gray_values_are_read_unchanged(page: Any, values: np.ndarray) -> None:
-    source = grey_uri(values.astype(np.float32) / 255)
+    source = gray_uri(values.astype(np.float32) / 255)
     height, width = SIZE
     arrived = page.evaluate("([source, width, height]) => readGrayPixels(source, width, height).then(Array.from)", [source, width, height])
     assert np.array_equal(np.reshape(arrived, SIZE), values)

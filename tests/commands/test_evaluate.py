@@ -44,7 +44,7 @@ def test_evaluate(data_set: Path, tiny_checkpoint: Path, tmp_path: Path, capsys:
     assert (figures["model"], figures["weights_sha256"]) == ("tiny", config["weights_sha256"])
     assert tree(target.parent) == {"figures.json"}
     assert main([*base, "--threshold", "0.3", "--limit", "2"]) == 0
-    assert "3 expressions, 2 pictures" in capsys.readouterr().out
+    assert "3 expressions, 2 images" in capsys.readouterr().out
     assert main([*base, "--absent", "3", "--json", str(target)]) == 0
     assert "Verdict" in capsys.readouterr().out
     assert json.loads(target.read_text(encoding="utf-8"))["absence"]["present"] == 2

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refseg.data.augmentation import AugmentationConfig, Window, draw_window, jitter_colours, reword
+from refseg.data.augmentation import AugmentationConfig, Window, draw_window, jitter_colors, reword
 from tests.data.scenery import scene_of
 
 ALWAYS = AugmentationConfig(mirror=1.0, crop=1.0)
@@ -54,9 +54,9 @@ def test_colours_that_are_named_keep_their_hue():
     mask = scene.objects[0].mask
     plain = hue_of(scene.image, mask)
     config = AugmentationConfig(hue=60, grey=0.5)
-    named = [hue_of(jitter_colours(scene.image, ["dog", "blue dog"], np.random.default_rng(k), config), mask) for k in range(20)]
+    named = [hue_of(jitter_colors(scene.image, ["dog", "blue dog"], np.random.default_rng(k), config), mask) for k in range(20)]
     assert max(np.abs(hue - plain).max() for hue in named) < 0.2
-    free = [jitter_colours(scene.image, ["dog"], np.random.default_rng(k), config) for k in range(20)]
+    free = [jitter_colors(scene.image, ["dog"], np.random.default_rng(k), config) for k in range(20)]
     assert any((image[..., 0] == image[..., 2]).all() for image in free), "grey now and then"
     shifted = [hue_of(image, mask) for image in free if not (image[..., 0] == image[..., 2]).all()]
     assert max(np.abs(hue - plain).max() for hue in shifted) > 0.3
@@ -64,5 +64,5 @@ def test_colours_that_are_named_keep_their_hue():
 
 def test_jitter_leaves_the_given_picture_alone():
     image = np.full((8, 8, 3), 100, np.uint8)
-    changed = jitter_colours(image, [], np.random.default_rng(0), AugmentationConfig())
+    changed = jitter_colors(image, [], np.random.default_rng(0), AugmentationConfig())
     assert (image == 100).all() and changed.shape == image.shape and changed.dtype == np.uint8 and (changed != 100).any()

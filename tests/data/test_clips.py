@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from refseg.data.augmentation import Window
 from refseg.data.batches import TrainingBatch
-from refseg.data.choices import ExpressionChooser
 from refseg.data.clips import ClipSampler, moving_windows
+from refseg.data.expression_mix import ExpressionChooser
 from refseg.data.scenes import Scene, SceneObject, SceneReferent
 from refseg.data.sequences import LabelledClip, read_sequences
 from refseg.errors import DataError
-from refseg.language import PAD_WORD, UNK_WORD, Tokeniser, Vocabulary
+from refseg.language import PAD_WORD, UNK_WORD, Tokenizer, Vocabulary
 
 SIZE = 64
-TOKENISER = Tokeniser(Vocabulary([PAD_WORD, UNK_WORD, "the", "ball", "box", "left", "right", "on", "bright"]), 20)
+TOKENISER = Tokenizer(Vocabulary([PAD_WORD, UNK_WORD, "the", "ball", "box", "left", "right", "on", "bright"]), 20)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_frames_differ_and_a_step_can_be_made_again(clips: list[LabelledClip]) -
 
 
 def test_nothing_to_draw_from_is_refused() -> None:
-    with pytest.raises(DataError, match="neither clips nor pictures"):
+    with pytest.raises(DataError, match="neither clips nor images"):
         sampler([], [])
 
 

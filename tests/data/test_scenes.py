@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from refseg.data.label_maps import STREET_CLASSES, PeopleScenes, StreetScenes
+from refseg.data.label_maps import ForegroundScenes, LabelMapScenes
+from refseg.data.scene_cache import PackedMask, SceneCache
 from refseg.data.scenes import RefCocoScenes, SceneSource
-from refseg.data.store import PackedMask, SceneStore
 from refseg.errors import DataError
 from tests.data.scenery import scene_of
 
@@ -60,7 +60,9 @@ def test_things_labelled_twice_are_one(folder):
 
 
 def test_what_is_known_of_each_source(folder):
-    plain, panoptic, facade, car = RefCocoScenes(folder)
+    known = {"complete_sources": ["coco128_panoptic"], "partly_labeled": ["facades"]}
+    plain, panoptic, facade, car = RefCocoScenes(folder, **known)
+    assert not any(scene.complete for scene in RefCocoScenes(folder))
     assert not plain.complete and plain.exhaustive == {"dog"} and plain.flippable
     assert panoptic.complete and panoptic.listed == {"dog"}
     assert facade.exhaustive == frozenset() and not facade.complete
@@ -108,21 +110,25 @@ def label_folder(root, labels, name="f"):
     return root
 
 
+STREET_CLASSES = ("sky", "road", "car", "")
+STREET = {"classes": STREET_CLASSES, "whole": {"car": "cars"}, "counted": ("car",)}
+
+
 def test_street_has_wholes_and_regions(tmp_path):
-    labels = np.full((100, 200), STREET_CLASSES.index("void"), np.uint8)
+    labels = np.full((100, 200), STREET_CLASSES.index(""), np.uint8)
     labels[:40] = STREET_CLASSES.index("sky")
     labels[60:80, 20:60] = labels[60:80, 120:160] = STREET_CLASSES.index("car")
     labels[50, 100] = STREET_CLASSES.index("car")
-    scene = StreetScenes(label_folder(tmp_path, labels))[0]
+    scene = LabelMapScenes(label_folder(tmp_path, labels), **STREET)[0]
     assert [o.category for o in scene.objects] == ["sky", "cars", "car", "car"]
     assert scene.objects[1].mask.sum() == 1601 and scene.objects[2].mask.sum() == 800
     assert scene.exhaustive == {"sky", "cars", "car"} and not scene.complete
 
 
 def test_street_regions_too_small_are_not_counted(tmp_path):
-    labels = np.full((100, 200), STREET_CLASSES.index("void"), np.uint8)
+    labels = np.full((100, 200), STREET_CLASSES.index(""), np.uint8)
     labels[60:80, 20:60] = labels[50:55, 100:104] = STREET_CLASSES.index("car")
-    assert StreetScenes(label_folder(tmp_path, labels))[0].exhaustive == {"cars"}
+    assert LabelMapScenes(label_folder(tmp_path, labels), **STREET)[0].exhaustive == {"cars"}
 
 
 def test_people(tmp_path):
@@ -131,21 +137,21 @@ def test_people(tmp_path):
     label_folder(tmp_path, labels)
     label_folder(tmp_path, np.zeros((30, 40), np.uint8), "g")
     label_folder(tmp_path, labels // 255, "h")
-    scenes = PeopleScenes(tmp_path)
+    scenes = ForegroundScenes(tmp_path, "people")
     assert [[o.category for o in scene.objects] for scene in scenes] == [["people"], [], ["people"]]
     assert scenes[0].objects[0].mask.sum() == scenes[2].objects[0].mask.sum() == 150
 
 
 def test_label_maps_must_fit(tmp_path):
-    with pytest.raises(DataError, match="no picture with a mask"):
-        StreetScenes(tmp_path)
+    with pytest.raises(DataError, match="no image with a mask"):
+        LabelMapScenes(tmp_path, STREET_CLASSES)
     label_folder(tmp_path, np.zeros((30, 40), np.uint8))
     cv2.imwrite(str(tmp_path / "masks" / "f.png"), np.zeros((30, 41), np.uint8))
     with pytest.raises(DataError, match=r"f\.png.*expected"):
-        PeopleScenes(tmp_path)[0]
+        ForegroundScenes(tmp_path, "people")[0]
     (tmp_path / "masks" / "f.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"f\.png"):
-        PeopleScenes(tmp_path)[0]
+        ForegroundScenes(tmp_path, "people")[0]
 
 
 class Counting(SceneSource):
@@ -162,7 +168,7 @@ class Counting(SceneSource):
 
 def test_store_reads_once_and_keeps_everything():
     source = Counting([scene_of([("dog", 0.3, 0.5, 20, "red")], name="one", complete=True, listed=frozenset({"dog"}))])
-    store = SceneStore(source)
+    store = SceneCache(source)
     first, again, original = store[0], store[0], source.scenes[0]
     assert source.read == 1 and 0 < store.used_bytes < 40_000
     assert np.array_equal(first.image, again.image)
@@ -173,7 +179,7 @@ def test_store_reads_once_and_keeps_everything():
 
 def test_store_shrinks_and_respects_its_budget():
     source = Counting([scene_of([("dog", 0.3, 0.5, 20, "red")])])
-    store = SceneStore(source, limit=150, budget=0)
+    store = SceneCache(source, limit=150, budget=0)
     assert store[0].image.shape == (100, 150, 3) and store[0].objects[0].mask.sum() == pytest.approx(np.pi * 100, rel=0.1)
     assert source.read == 2 + 0 and store.used_bytes == 0
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refseg.data.facts import measure
+from refseg.data.object_attributes import measure
 from refseg.data.templates import KINDS, make_templates
 from tests.data.scenery import COLOURS, scene_of
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from refseg.evaluation.boundary import boundary_f, boundary_map
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 
 BoolMask = NDArray[np.bool_]
 

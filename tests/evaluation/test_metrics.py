@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from refseg.evaluation.metrics import Score, mean_iou, overall_iou, precision_at
-from refseg.overlap import intersection_and_union, iou
+from refseg.mask_iou import intersection_and_union, iou
 
 pairs = st.integers(1, 9).flatmap(
     lambda n: st.tuples(hnp.arrays(bool, (n, 5)), hnp.arrays(bool, (n, 5))),

@@ -125,7 +125,7 @@ def test_threshold_and_refinement_are_passed_on_and_told(dataset):
 
 
 def test_nothing_to_measure_and_pictures_of_another_size(dataset):
-    with pytest.raises(DataError, match="no picture with expressions"):
+    with pytest.raises(DataError, match="no image with expressions"):
         evaluate_refcoco(Predictor(), dataset, limit=0)
     Image.fromarray(np.zeros((5, 5, 3), np.uint8)).save(dataset.root / "images" / "a.png")
     with pytest.raises(DataError, match="5 x 5, expected 30 x 20"):

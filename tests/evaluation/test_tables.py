@@ -40,6 +40,6 @@ def test_report_holds_every_part():
         "disambiguation": {"n": 4, "accuracy": 0.75, "chance": 0.5},
     }
     text = report(result)
-    for part in ("all", "short", "75.0 of 4", "chance 50.0", "2 expressions, 1 pictures, 3.0 s.", "One sample each."):
+    for part in ("all", "short", "75.0 of 4", "chance 50.0", "2 expressions, 1 images, 3.0 s.", "One sample each."):
         assert part in text
     assert "Meant instance" not in report(result | {"disambiguation": {"n": 0, "accuracy": None, "chance": None}})

@@ -26,8 +26,6 @@ def answer_with(probability: NDArray[np.float32], **changes: Any) -> Segmentatio
         "word_attention": nothing,
         "strongest": nothing,
         "word_maps": nothing,
-        "memory_gates": nothing,
-        "reset_gates": nothing,
     }
     known["logits"] = known["letterbox"].forward(np.log(probability / (1 - probability)).astype(np.float32), value=-20.0)
     return Segmentation(**{**known, **changes})

@@ -17,16 +17,15 @@ def sharp_predictor(tiny_vocabulary: Vocabulary) -> "Predictor":
     import torch
 
     from refseg.inference.predictor import Predictor
-    from refseg.models.config import NetworkConfig
-    from refseg.models.network import ReferringNetwork
+    from refseg.models.compact import CompactConfig, CompactSystem
 
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(5)
-        network = ReferringNetwork(NetworkConfig.tiny(), len(tiny_vocabulary)).eval()
-        for level in network.attention:
+        network = CompactSystem(CompactConfig.tiny(), len(tiny_vocabulary)).eval()
+        for level in network.dense.attention:
             level.scale.fill_(1.0)
-        network.fusion.gamma.copy_(torch.randn(3))
-        for gate in (*network.fusion.memory, *network.fusion.reset):
+        network.dense.fusion.gamma.copy_(torch.randn(3))
+        for gate in (*network.dense.fusion.memory, *network.dense.fusion.reset):
             gate.weight.mul_(3)
     return Predictor(network, tiny_vocabulary, device="cpu", precision="float32", name="sharp")
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from refseg.explain.explanation import Explanation, WordLeftOut
 from refseg.images import Letterbox
 from refseg.inference.segmentation import Segmentation
+from refseg.models.system import MapDescription
 
 LEVELS, GRID, SQUARE = 3, 16, 64
 
@@ -49,8 +50,13 @@ def answer(
         strongest=np.arange(GRID * GRID, dtype=np.float32).reshape(GRID, GRID),
         word_attention=np.stack([shares / shares.sum()] * LEVELS),
         word_maps=maps / maps.sum(1, keepdims=True),
-        memory_gates=np.stack([np.full((GRID, GRID), 0.2 * level, np.float32) for level in range(LEVELS)]),
-        reset_gates=np.stack([np.full((GRID, GRID), 1 - 0.2 * level, np.float32) for level in range(LEVELS)]),
+        maps={
+            "memory_gate": np.stack([np.full((GRID, GRID), 0.2 * level, np.float32) for level in range(LEVELS)]),
+            "reset_gate": np.stack([np.full((GRID, GRID), 1 - 0.2 * level, np.float32) for level in range(LEVELS)]),
+        },
+        map_descriptions={
+            name: MapDescription(name.replace("_", " ").capitalize(), f"About the {name}.") for name in ("memory_gate", "reset_gate")
+        },
     )
 
 

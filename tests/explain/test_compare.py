@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from refseg.errors import ExpressionError, InputError
 from refseg.explain import compare, consistency
 from refseg.inference.predictor import EncodedImage, Predictor
-from refseg.overlap import iou
+from refseg.mask_iou import iou
 from tests.explain.answers import answer_with
 
 PROBABILITIES = arrays(np.float32, (7, 9), elements=st.floats(0.0625, 0.9375, width=32))
@@ -50,7 +50,7 @@ def test_paraphrases(sharp_predictor: Predictor, encoded: EncodedImage) -> None:
     assert found.iou.shape == (3, 3)
     np.testing.assert_array_equal(found.iou, found.iou.T)
     np.testing.assert_array_equal(np.diag(found.iou), 1)
-    expected = iou(answers[0].seen_mask(threshold), answers[1].seen_mask(threshold))
+    expected = iou(answers[0].input_mask(threshold), answers[1].input_mask(threshold))
     assert found.iou[0, 1] == pytest.approx(expected, abs=0.01) and 0 < expected < 1
     assert found.iou[0, 2] == pytest.approx(1, abs=0.01)
     assert found.mean == pytest.approx((found.iou[0, 1] + found.iou[0, 2] + found.iou[1, 2]) / 3)

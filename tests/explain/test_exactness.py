@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from refseg.explain import attention_at, explain
-from refseg.inference.explain import strongest_channels
 from refseg.inference.predictor import EncodedImage, Predictor
-from refseg.models.features import coordinate_features
+from refseg.inference.response import strongest_channels
+from refseg.models.compact import CompactSystem
+from refseg.models.layers.multimodal import coordinate_features
 from tests.models import reference
 
 EXPRESSIONS = ["dog", "the red circle", "florp man on the left", "the woman holding the umbrella and the man with the dog on the right"]
@@ -24,22 +25,24 @@ class Naive(NamedTuple):
     word_attention: Tensor
     word_maps: Tensor
     places: Tensor
-    memory_gates: Tensor
-    reset_gates: Tensor
+    memory_gate: Tensor
+    reset_gate: Tensor
     strongest: Tensor
 
 
 @torch.no_grad()
 def naive(predictor: Predictor, image: NDArray[np.uint8], expression: str) -> Naive:
     """The reference on the visual features and words of the predictor's own network."""
-    letterbox, pixels, windows = predictor.square(image)
-    with predictor.running() as network:
-        seen = network.see(pixels, windows)
-        tokens, valid = (torch.from_numpy(array) for array in predictor.tokeniser.batch([predictor.tokeniser.encode(expression)]))
+    letterbox, pixels, _ = predictor.letterbox(image)
+    with predictor.running() as system:
+        assert isinstance(system, CompactSystem)
+        network = system.dense
+        seen = network.visual_maps(network.backbone(pixels))
+        tokens, valid = (torch.from_numpy(array) for array in predictor.tokenizer.batch([predictor.tokenizer.encode(expression)]))
         words = network.words(tokens, valid)[0]
         coordinates = coordinate_features(*seen.grid)
         levels = [
-            reference.attention(layer, visual[0], words, coordinates) for layer, visual in zip(network.attention, seen.visual, strict=True)
+            reference.attention(layer, visual[0], words, coordinates) for layer, visual in zip(network.attention, seen.levels, strict=True)
         ]
         maps = [level.features.T.unflatten(1, seen.grid) for level in levels]
         sentences = [level.word_attention @ words for level in levels]
@@ -58,8 +61,9 @@ def naive(predictor: Predictor, image: NDArray[np.uint8], expression: str) -> Na
 def test_attention_maps_gates_and_response(sharp_predictor: Predictor, sample_image: NDArray[np.uint8], expression: str) -> None:
     answer = explain(sharp_predictor, sharp_predictor.encode(sample_image), expression).segmentation
     expected = naive(sharp_predictor, sample_image, expression)
-    for name in ("word_attention", "word_maps", "memory_gates", "reset_gates", "strongest"):
-        np.testing.assert_allclose(getattr(answer, name), getattr(expected, name).numpy(), rtol=0, atol=TOLERANCE, err_msg=name)
+    shown = {name: getattr(answer, name) for name in ("word_attention", "word_maps", "strongest")} | dict(answer.maps)
+    for name, values in shown.items():
+        np.testing.assert_allclose(values, getattr(expected, name).numpy(), rtol=0, atol=TOLERANCE, err_msg=name)
 
 
 def test_the_numbers_differ_enough_to_be_wrong(sharp_predictor: Predictor, sample_image: NDArray[np.uint8]) -> None:
@@ -69,14 +73,14 @@ def test_the_numbers_differ_enough_to_be_wrong(sharp_predictor: Predictor, sampl
     assert expected.word_maps.std(1).amax((1, 2)).min() > 1000 * TOLERANCE
     assert expected.places.std(2).amax(1).min() > 1000 * TOLERANCE
     assert expected.places.std(1).amax(1).min() > 1000 * TOLERANCE
-    assert min(expected.memory_gates.std(), expected.reset_gates.std()) > 1000 * TOLERANCE
+    assert min(expected.memory_gate.std(), expected.reset_gate.std()) > 1000 * TOLERANCE
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_what_each_position_attends_to(sharp_predictor: Predictor, sample_image: NDArray[np.uint8], expression: str) -> None:
     encoded = sharp_predictor.encode(sample_image)
     expected = naive(sharp_predictor, sample_image, expression)
-    h, w = encoded.features.grid
+    h, w = encoded.features.dense.grid
     seen = set()
     for y in (0, 15, 30, 45, 59.9):
         for x in (0, 22.5, 50, 70, 89.9):
@@ -104,7 +108,7 @@ def test_of_each_counterfactual_too(sharp_predictor: Predictor, sample_image: ND
 
 def test_in_half_precision_a_point_agrees_with_the_answer(encoded: EncodedImage, sharp_predictor: Predictor) -> None:
     """The attention itself is computed in float32, whatever the rest: a point's words are the answer's word maps there."""
-    half = Predictor(sharp_predictor._network, sharp_predictor.vocabulary, device="cpu", precision="bfloat16", name="sharp")
+    half = Predictor(sharp_predictor._system, sharp_predictor.vocabulary, device="cpu", precision="bfloat16", name="sharp")
     picture = half.encode(encoded.image)
     (answer,) = half.segment(picture, ["the red circle"])
     point = attention_at(half, picture, "the red circle", 22, 30)

@@ -14,8 +14,8 @@ import refseg
 from refseg.errors import ExpressionError, InputError
 from refseg.explain import Explanation, WordLeftOut, explain
 from refseg.inference.predictor import EncodedImage, Predictor
-from refseg.language import Tokeniser, Vocabulary
-from refseg.overlap import iou
+from refseg.language import Tokenizer, Vocabulary
+from refseg.mask_iou import iou
 from tests.explain.answers import answer_with
 
 EXPRESSION = "the man's red umbrella on the left"
@@ -34,18 +34,18 @@ def test_it_is_reached_from_the_package() -> None:
 
 def test_one_pass_and_no_backbone(sharp_predictor: Predictor, encoded: EncodedImage, monkeypatch: pytest.MonkeyPatch) -> None:
     passes: list[int] = []
-    network = sharp_predictor._network
-    original = network.attend
+    network = sharp_predictor._system
+    original = network.answer
 
-    def attend(features: Any, tokens: Any, *rest: Any) -> Any:
+    def answer(features: Any, tokens: Any, *rest: Any) -> Any:
         passes.append(len(tokens))
         return original(features, tokens, *rest)
 
     def encode(*_: Any) -> Any:
         raise AssertionError("the backbone ran")
 
-    monkeypatch.setattr(network, "attend", attend)
-    monkeypatch.setattr(network, "see", encode)
+    monkeypatch.setattr(network, "answer", answer)
+    monkeypatch.setattr(network.dense.backbone, "forward", encode)
     explain(sharp_predictor, encoded, EXPRESSION)
     assert passes == [9]  # eight words with the 's
 
@@ -72,7 +72,7 @@ def test_the_iou_is_that_of_the_masks(sharp_predictor: Predictor, encoded: Encod
     assert 0 < whole.mask(threshold).sum() < whole.mask(threshold).size
     for one in explanation.left_out:
         assert one.segmentation is not None
-        assert one.iou == iou(whole.seen_mask(threshold), one.segmentation.seen_mask(threshold)) == 1 - one.change
+        assert one.iou == iou(whole.input_mask(threshold), one.segmentation.input_mask(threshold)) == 1 - one.change
         # 64 rows and columns of the square against 90 of the picture: edges differ by a pixel
         assert one.iou == pytest.approx(iou(whole.mask(threshold), one.segmentation.mask(threshold)), abs=0.05)
     assert len({one.iou for one in explanation.left_out}) > 4
@@ -130,7 +130,7 @@ def test_an_unknown_word_is_looked_up_once(sharp_predictor: Predictor, encoded: 
 
 def test_a_verdict_of_absence_leaves_the_masks_alone(sharp_predictor: Predictor, encoded: EncodedImage, threshold: float) -> None:
     before = explain(sharp_predictor, encoded, EXPRESSION, threshold)
-    calibrated = Predictor(sharp_predictor._network, sharp_predictor.vocabulary, device="cpu", precision="float32", name="sharp")
+    calibrated = Predictor(sharp_predictor._system, sharp_predictor.vocabulary, device="cpu", precision="float32", name="sharp")
     calibrated.presence = type(calibrated.presence)(threshold=1.0)
     after = explain(calibrated, calibrated.encode(encoded.image), EXPRESSION, threshold)
     assert after.segmentation.absent
@@ -138,11 +138,10 @@ def test_a_verdict_of_absence_leaves_the_masks_alone(sharp_predictor: Predictor,
 
 
 def test_no_presence_head(tiny_vocabulary: Vocabulary, sample_image: NDArray[np.uint8]) -> None:
-    from refseg.models.config import NetworkConfig
-    from refseg.models.network import ReferringNetwork
+    from refseg.models.compact import CompactConfig, CompactSystem
 
-    config = NetworkConfig.from_dict({**NetworkConfig.tiny().to_dict(), "presence": False})
-    predictor = Predictor(ReferringNetwork(config, len(tiny_vocabulary)), tiny_vocabulary, device="cpu", precision="float32")
+    config = CompactConfig.from_dict({**CompactConfig.tiny().to_dict(), "presence": False})
+    predictor = Predictor(CompactSystem(config, len(tiny_vocabulary)), tiny_vocabulary, device="cpu", precision="float32")
     explanation = explain(predictor, predictor.encode(sample_image), "red dog")
     assert [one.presence_change for one in explanation.left_out] == [None, None]
     assert len(explanation.ranked()) == 2
@@ -193,9 +192,9 @@ def test_ranking(changes: list[tuple[float, float | None]]) -> None:
     text=st.text(max_size=60) | st.lists(st.sampled_from(["the", "dog's", "T-Shirt", "left-hand", "Ünïcode", "42", "florp"])).map(" ".join)
 )
 def test_what_is_left_reads_as_if_typed_so(tiny_vocabulary: Vocabulary, text: str) -> None:
-    tokeniser = Tokeniser(tiny_vocabulary, 8)
+    tokenizer = Tokenizer(tiny_vocabulary, 8)
     try:
-        read = tokeniser.encode(text)
+        read = tokenizer.encode(text)
     except ExpressionError:
         return
     for place in range(len(read.tokens)):
@@ -204,12 +203,12 @@ def test_what_is_left_reads_as_if_typed_so(tiny_vocabulary: Vocabulary, text: st
             assert len(read.tokens) == 1
         else:
             assert len(rest.tokens) == len(read.tokens) - 1
-            again = tokeniser.encode(rest.text)
+            again = tokenizer.encode(rest.text)
             assert again == rest
 
 
 def test_words_that_are_not_there(tiny_vocabulary: Vocabulary) -> None:
-    read = Tokeniser(tiny_vocabulary).encode("red dog")
+    read = Tokenizer(tiny_vocabulary).encode("red dog")
     for place in (-1, 2):
         with pytest.raises(IndexError, match="of an expression of 2"):
             read.without(place)

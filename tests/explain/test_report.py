@@ -83,7 +83,7 @@ def test_a_picture_of_12_megapixels_fits_into_2_megabytes() -> None:
     image = random.integers(0, 256, (3000, 4000, 3), dtype=np.uint8)
     found = answer([f"word{number}" for number in range(20)], image=image, logits=random.normal(0, 4, (64, 64)).astype(np.float32))
     maps = random.random((3, 20, 64, 64), dtype=np.float32)
-    found = replace(found, word_maps=maps / maps.sum(1, keepdims=True), memory_gates=maps[:, 0], reset_gates=maps[:, 1])
+    found = replace(found, word_maps=maps / maps.sum(1, keepdims=True), maps={"memory_gate": maps[:, 0], "reset_gate": maps[:, 1]})
     markup = report_html(explanation(found), picture_name="noise.png", model="tiny")
     assert 300_000 < len(markup.encode()) < 2_000_000
     assert "4000 × 3000" in Page(markup).text
@@ -117,7 +117,7 @@ def test_it_can_be_read_aloud_and_followed() -> None:
     assert all(image["alt"].strip() for image in found.all("img"))
     assert len(found.ids) == len(set(found.ids))
     assert {link["href"].removeprefix("#") for link in found.all("a")} <= set(found.ids)
-    assert {"map-0-0", "map-2-2", "memory-2", "reset-0", "without-2", "response", "probability", "mask"} <= set(found.ids)
+    assert {"map-0-0", "map-2-2", "memory_gate-2", "reset_gate-0", "without-2", "response", "probability", "mask"} <= set(found.ids)
     assert all("scope" in head for head in found.all("th"))
     assert found.all("html")[0]["lang"] == "en"
 

@@ -4,7 +4,6 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,12 @@ from safetensors.torch import load_file, save_file
 from refseg.errors import CheckpointError
 from refseg.inference import checkpoint
 from refseg.inference.checkpoint import CONFIG, VOCABULARY, WEIGHTS, load_checkpoint, save_checkpoint
-from refseg.inference.settings import MAX_WINDOW_BYTES, check_network, window_bytes
 from refseg.language import Vocabulary
-from refseg.models.config import NetworkConfig
-from refseg.models.network import ReferringNetwork
+from refseg.models.cmsa.config import CmsaConfig
+from refseg.models.compact import CompactConfig, CompactSystem
+from refseg.models.config import SystemConfig
+from refseg.models.registry import read_config as read_settings
+from refseg.models.registry import system_name
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], Non
     change_config(folder, lambda config: config.pop("weights_sha256"))
 
 
-def test_round_trip(folder: Path, tiny_network: ReferringNetwork, tiny_vocabulary: Vocabulary) -> None:
+def test_round_trip(folder: Path, tiny_network: CompactSystem, tiny_vocabulary: Vocabulary) -> None:
     network, vocabulary, config = load_checkpoint(folder)
     assert network.config == tiny_network.config
     assert [vocabulary.word(i) for i in range(len(vocabulary))] == [tiny_vocabulary.word(i) for i in range(len(tiny_vocabulary))]
@@ -59,11 +60,11 @@ def test_weights_are_kept_as_float16(folder: Path) -> None:
 
 
 def test_values_beyond_float16_keep_their_type(tiny_vocabulary: Vocabulary, tmp_path: Path) -> None:
-    network = ReferringNetwork(NetworkConfig.tiny(), len(tiny_vocabulary))
+    network = CompactSystem(CompactConfig.tiny(), len(tiny_vocabulary))
     with torch.no_grad():
-        network.prediction.bias.fill_(1e6)
+        network.dense.prediction.bias.fill_(1e6)
     save_checkpoint(tmp_path / "large", network, tiny_vocabulary, {})
-    assert load_checkpoint(tmp_path / "large")[0].prediction.bias.item() == 1e6
+    assert load_checkpoint(tmp_path / "large")[0].dense.prediction.bias.item() == 1e6
 
 
 def test_loading_leaves_the_random_generator_alone(folder: Path) -> None:
@@ -76,7 +77,7 @@ def test_loading_leaves_the_random_generator_alone(folder: Path) -> None:
 
 def test_saving_replaces_and_keeps_other_files(folder: Path, tiny_vocabulary: Vocabulary) -> None:
     (folder / "README.md").write_text("card", encoding="utf-8")
-    network = ReferringNetwork(NetworkConfig.tiny(), len(tiny_vocabulary))
+    network = CompactSystem(CompactConfig.tiny(), len(tiny_vocabulary))
     save_checkpoint(folder, network, tiny_vocabulary, {"steps": 7}, threshold=0.25)
     _, _, config = load_checkpoint(folder)
     assert config["threshold"] == 0.25 and config["training"] == {"steps": 7}
@@ -87,7 +88,7 @@ def test_saving_replaces_and_keeps_other_files(folder: Path, tiny_vocabulary: Vo
 @pytest.mark.parametrize("training", [{"x": float("nan")}, {"x": object()}])
 def test_failing_to_save_leaves_the_old_checkpoint(folder: Path, tiny_vocabulary: Vocabulary, training: dict[str, Any]) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    network = ReferringNetwork(NetworkConfig.tiny(), len(tiny_vocabulary))
+    network = CompactSystem(CompactConfig.tiny(), len(tiny_vocabulary))
     with pytest.raises(CheckpointError, match="JSON types"):
         save_checkpoint(folder, network, tiny_vocabulary, training)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
@@ -95,7 +96,7 @@ def test_failing_to_save_leaves_the_old_checkpoint(folder: Path, tiny_vocabulary
 
 
 def test_saving_refuses_what_could_not_be_used(tiny_vocabulary: Vocabulary, tmp_path: Path) -> None:
-    network = ReferringNetwork(NetworkConfig.tiny(), len(tiny_vocabulary))
+    network = CompactSystem(CompactConfig.tiny(), len(tiny_vocabulary))
     with pytest.raises(CheckpointError, match="threshold is 1"):
         save_checkpoint(tmp_path / "a", network, tiny_vocabulary, {}, threshold=1)
     with pytest.raises(CheckpointError, match=r"vocabulary has 2 words, expected \d+"):
@@ -104,7 +105,7 @@ def test_saving_refuses_what_could_not_be_used(tiny_vocabulary: Vocabulary, tmp_
     with pytest.raises(CheckpointError, match="cannot write"):
         save_checkpoint(tmp_path / "file", network, tiny_vocabulary, {})
     with torch.no_grad():
-        network.prediction.bias.fill_(float("nan"))
+        network.dense.prediction.bias.fill_(float("nan"))
     with pytest.raises(CheckpointError, match=r"prediction\.bias holds values that are not finite"):
         save_checkpoint(tmp_path / "a", network, tiny_vocabulary, {})
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -206,7 +207,7 @@ def test_a_config_that_is_none(folder: Path, content: bytes) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    name=st.sampled_from(["network", "threshold", "format", "training"]),
+    name=st.sampled_from(["system", "network", "threshold", "format", "training"]),
     value=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -215,13 +216,13 @@ def test_a_config_that_is_none(folder: Path, content: bytes) -> None:
 )
 def test_any_json_in_the_config_is_used_or_refused(tmp_path: Path, name: str, value: object) -> None:
     path = tmp_path / CONFIG
-    config = {"format": 1, "network": NetworkConfig.tiny().to_dict(), "threshold": 0.5, "training": {}}
+    config = {"format": 1, "system": "compact", "network": CompactConfig.tiny().to_dict(), "threshold": 0.5, "training": {}}
     path.write_text(json.dumps({**config, name: value}), encoding="utf-8")
     try:
         read = checkpoint.read_config(path)
     except CheckpointError:
         return
-    NetworkConfig.from_dict(read["network"])
+    read_settings(read.get("system"), read["network"])
     assert read["format"] == 1 and 0 < read["threshold"] < 1
 
 
@@ -252,17 +253,17 @@ def test_settings_that_are_impossible_together(folder: Path, change: dict[str, A
 
 @pytest.mark.parametrize(
     "config",
-    [NetworkConfig.paper(), replace(NetworkConfig.paper(), cross_frame=512), NetworkConfig.compact(), NetworkConfig.tiny()],
+    [CmsaConfig.paper(), CmsaConfig.paper_video(), CompactConfig(), CompactConfig.tiny()],
     ids=["paper", "paper for clips", "compact", "tiny"],
 )
-def test_our_own_settings_are_within_the_limits(config: NetworkConfig, tmp_path: Path) -> None:
-    check_network(tmp_path / CONFIG, config.to_dict())
-    assert window_bytes(config) < MAX_WINDOW_BYTES
+def test_our_own_settings_are_within_the_limits(config: SystemConfig) -> None:
+    assert read_settings(system_name(config), config.to_dict()) == config
+    assert config.clip_bytes < config.CLIP_BYTES_LIMIT
 
 
 def test_weights_of_another_network(folder: Path) -> None:
-    change_weights(folder, lambda tensors: tensors.pop("prediction.bias"))
-    with pytest.raises(CheckpointError, match=r"lacks prediction\.bias"):
+    change_weights(folder, lambda tensors: tensors.pop("dense.prediction.bias"))
+    with pytest.raises(CheckpointError, match=r"lacks dense\.prediction\.bias"):
         load_checkpoint(folder)
 
 
@@ -270,10 +271,13 @@ def test_weights_of_another_network(folder: Path) -> None:
     "change, message",
     [
         (lambda tensors: tensors.update(extra=torch.zeros(1)), "holds extra"),
-        (lambda tensors: tensors.update({"prediction.bias": torch.zeros(2)}), r"prediction\.bias has the shape \(2,\), expected \(1,\)"),
-        (lambda tensors: tensors.update({"prediction.bias": torch.zeros(1, dtype=torch.int64)}), "is of type I64"),
-        (lambda tensors: tensors.update({"prediction.bias": torch.full((1,), float("inf"))}), "not finite"),
-        (lambda tensors: tensors["prediction.bias"].fill_(float("nan")), "not finite"),
+        (
+            lambda tensors: tensors.update({"dense.prediction.bias": torch.zeros(2)}),
+            r"dense\.prediction\.bias has the shape \(2,\), expected \(1,\)",
+        ),
+        (lambda tensors: tensors.update({"dense.prediction.bias": torch.zeros(1, dtype=torch.int64)}), "is of type I64"),
+        (lambda tensors: tensors.update({"dense.prediction.bias": torch.full((1,), float("inf"))}), "not finite"),
+        (lambda tensors: tensors["dense.prediction.bias"].fill_(float("nan")), "not finite"),
     ],
 )
 def test_unusable_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], None], message: str) -> None:

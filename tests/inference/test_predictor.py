@@ -18,9 +18,10 @@ from refseg.inference import predictor as module
 from refseg.inference.checkpoint import CONFIG
 from refseg.inference.predictor import Predictor
 from refseg.language import Vocabulary
-from refseg.models.config import NetworkConfig
-from refseg.models.encoded import NetworkOutput
-from refseg.models.network import ReferringNetwork
+from refseg.models.cmsa.config import CmsaConfig
+from refseg.models.compact import CompactConfig, CompactSystem
+from refseg.models.config import SystemConfig
+from refseg.models.system import Answer
 
 EXPRESSIONS = ["red circle", "the blue square on the right", "dog", "the man with the umbrella and the car on the left", "florp circle"]
 
@@ -28,20 +29,20 @@ EXPRESSIONS = ["red circle", "the blue square on the right", "dog", "the man wit
 def fresh(vocabulary: Vocabulary, precision: str = "float32", **changes: Any) -> Predictor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
-        network = ReferringNetwork(NetworkConfig.from_dict({**NetworkConfig.tiny().to_dict(), **changes}), len(vocabulary))
+        network = CompactSystem(CompactConfig.from_dict({**CompactConfig.tiny().to_dict(), **changes}), len(vocabulary))
     return Predictor(network, vocabulary, device="cpu", precision=precision, name="fresh")
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, predictor: Predictor, name: str) -> list[int]:
     """Counts calls of the network's method `name`: the list grows by one each."""
     calls: list[int] = []
-    original = getattr(predictor._network, name)
+    original = getattr(predictor._system, name)
 
     def method(*args: Any, **kwargs: Any) -> Any:
         calls.append(1)
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(predictor._network, name, method)
+    monkeypatch.setattr(predictor._system, name, method)
     return calls
 
 
@@ -59,7 +60,7 @@ def test_an_answer(tiny_predictor: Predictor, sample_image: NDArray[np.uint8]) -
     np.testing.assert_allclose(answer.word_attention.sum(1), 1, atol=1e-5)
     assert answer.word_maps.shape == (levels, 2, *grid)
     np.testing.assert_allclose(answer.word_maps.sum(1), 1, atol=1e-5)
-    assert answer.memory_gates.shape == answer.reset_gates.shape == (levels, *grid)
+    assert {name: values.shape for name, values in answer.maps.items()} == dict.fromkeys(("memory_gate", "reset_gate"), (levels, *grid))
     assert answer.presence is not None and 0 <= answer.presence <= 1
 
 
@@ -67,9 +68,9 @@ def test_further_expressions_do_not_run_the_backbone(
     tiny_vocabulary: Vocabulary, sample_image: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predictor = fresh(tiny_vocabulary)
-    encodings, attend = counted(monkeypatch, predictor, "encode"), counted(monkeypatch, predictor, "attend")
+    encodings, attend = counted(monkeypatch, predictor, "encode"), counted(monkeypatch, predictor, "answer")
     backbone: list[int] = []
-    predictor._network.backbone.register_forward_hook(lambda *_: backbone.append(1))
+    predictor._system.dense.backbone.register_forward_hook(lambda *_: backbone.append(1))
     encoded = predictor.encode(sample_image)
     assert (len(encodings), len(backbone), len(attend)) == (1, 1, 0)
     predictor.segment(encoded, ["red circle"])
@@ -84,8 +85,10 @@ def test_together_as_one_by_one(tiny_predictor: Predictor, sample_image: NDArray
     for expression, answer in zip(EXPRESSIONS, together, strict=True):
         (alone,) = tiny_predictor.segment(encoded, [expression])
         assert alone.tokens == answer.tokens
-        for name in ("probability", "word_attention", "word_maps", "memory_gates", "reset_gates", "response"):
+        for name in ("probability", "word_attention", "word_maps", "response"):
             np.testing.assert_allclose(getattr(answer, name), getattr(alone, name), atol=2e-5, err_msg=name)
+        for name, values in answer.maps.items():
+            np.testing.assert_allclose(values, alone.maps[name], atol=2e-5, err_msg=name)
         assert answer.presence == pytest.approx(alone.presence, abs=1e-5)
 
 
@@ -95,7 +98,7 @@ def test_many_expressions_go_in_passes(
 ) -> None:
     monkeypatch.setattr(module, "CHUNK_BYTES", memory)
     predictor = fresh(tiny_vocabulary)
-    calls = counted(monkeypatch, predictor, "attend")
+    calls = counted(monkeypatch, predictor, "answer")
     expressions = (EXPRESSIONS * 8)[:40]
     answers = predictor.segment(predictor.encode(sample_image), expressions)
     assert len(calls) == passes
@@ -103,21 +106,19 @@ def test_many_expressions_go_in_passes(
     np.testing.assert_allclose(answers[0].logits, answers[35].logits, atol=1e-5)
 
 
-def test_the_papers_network_takes_fewer_at_a_time(sample_image: NDArray[np.uint8], tiny_vocabulary: Vocabulary) -> None:
+def test_the_papers_network_takes_fewer_at_a_time() -> None:
     """A pass of the paper's sizes must not hold gigabytes: 16 compact ones fit, 16 of the paper's do not."""
 
     class Sizes(Predictor):
-        def __init__(self, config: NetworkConfig) -> None:
+        def __init__(self, config: SystemConfig) -> None:
             self._config = config
 
         @property
-        def config(self) -> NetworkConfig:
+        def config(self) -> SystemConfig:
             return self._config
 
-    encoded = fresh(tiny_vocabulary).encode(sample_image)
-    for config, side, chunk in ((NetworkConfig.compact(), 26, 16), (NetworkConfig.paper(), 40, 6)):
-        picture = module.replace(encoded, features=encoded.features._replace(grid=(side, side)))
-        assert Sizes(config)._chunk(picture) == chunk
+    for config, chunk in ((CompactConfig(), 16), (CmsaConfig.paper(), 6)):
+        assert Sizes(config)._chunk() == chunk
 
 
 def test_no_expressions(tiny_predictor: Predictor, sample_image: NDArray[np.uint8]) -> None:
@@ -128,9 +129,9 @@ def test_threads_take_turns(tiny_vocabulary: Vocabulary, sample_image: NDArray[n
     predictor = fresh(tiny_vocabulary)
     inside: list[int] = []
     crowds: list[int] = []
-    original = predictor._network.attend
+    original = predictor._system.answer
 
-    def attend(*args: Any, **kwargs: Any) -> NetworkOutput:
+    def answer_alone(*args: Any, **kwargs: Any) -> Answer:
         inside.append(1)
         crowds.append(len(inside))
         try:
@@ -138,7 +139,7 @@ def test_threads_take_turns(tiny_vocabulary: Vocabulary, sample_image: NDArray[n
         finally:
             inside.pop()
 
-    monkeypatch.setattr(predictor._network, "attend", attend)
+    monkeypatch.setattr(predictor._system, "answer", answer_alone)
     images = [np.ascontiguousarray(np.roll(sample_image, 9 * n, axis=1)) for n in range(4)]
     jobs = [(image, expression) for image in images for expression in EXPRESSIONS]
 
@@ -166,23 +167,24 @@ def test_bfloat16_answers_nearly_the_same(tiny_vocabulary: Vocabulary, sample_im
     assert not np.array_equal(answers["float32"].logits, answers["bfloat16"].logits)
 
 
-@pytest.mark.parametrize("stage", ["encode", "attend"])
+@pytest.mark.parametrize("stage", ["encode", "answer"])
 def test_an_overflow_in_half_precision_is_computed_again(
     tiny_vocabulary: Vocabulary, sample_image: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     """The network is made to overflow wherever autocast is on, as float16 does above 65504."""
     predictor = fresh(tiny_vocabulary, "bfloat16")
-    original = getattr(predictor._network, stage)
+    original = getattr(predictor._system, stage)
 
     def overflowing(*args: Any) -> Any:
         result = original(*args)
         if not torch.is_autocast_enabled("cpu"):
             return result
-        if stage == "attend":
+        if stage == "answer":
             return result._replace(logits=result.logits * float("nan"))
-        return result._replace(details=tuple(detail * float("inf") for detail in result.details))
+        dense = result.dense
+        return result._replace(dense=dense._replace(details=tuple(detail * float("inf") for detail in dense.details)))
 
-    monkeypatch.setattr(predictor._network, stage, overflowing)
+    monkeypatch.setattr(predictor._system, stage, overflowing)
     (answer,) = predictor.segment(predictor.encode(sample_image), ["the red circle"])
     exact = fresh(tiny_vocabulary)
     (expected,) = exact.segment(exact.encode(sample_image), ["the red circle"])
@@ -192,8 +194,8 @@ def test_an_overflow_in_half_precision_is_computed_again(
 def test_a_network_that_answers_with_no_numbers(tiny_vocabulary: Vocabulary, sample_image: NDArray[np.uint8]) -> None:
     predictor = fresh(tiny_vocabulary)
     with torch.no_grad():
-        predictor._network.prediction.bias.fill_(float("nan"))
-    with pytest.raises(CheckpointError, match="the model fresh answers with values that are not numbers"):
+        predictor._system.dense.prediction.bias.fill_(float("nan"))
+    with pytest.raises(CheckpointError, match="the model fresh answers with values that are not finite numbers"):
         predictor.segment(predictor.encode(sample_image), ["dog"])
 
 
@@ -274,7 +276,7 @@ def test_an_answer_can_go_to_another_process(tiny_predictor: Predictor, sample_i
 
 def test_load(tiny_checkpoint: Path, sample_image: NDArray[np.uint8], tiny_predictor: Predictor) -> None:
     predictor = Predictor.load(tiny_checkpoint, device="cpu", precision="float32")
-    assert (predictor.name, predictor.threshold, predictor.config) == ("tiny", 0.5, NetworkConfig.tiny())
+    assert (predictor.name, predictor.threshold, predictor.config) == ("tiny", 0.5, CompactConfig.tiny())
     (loaded,), (original,) = (p.segment(p.encode(sample_image), ["red circle"]) for p in (predictor, tiny_predictor))
     np.testing.assert_allclose(loaded.probability, original.probability, atol=1e-2)  # weights are kept as float16
 

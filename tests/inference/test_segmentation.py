@@ -33,8 +33,7 @@ def made(height: int = 40, width: int = 80, size: int = 64, logits: NDArray[np.f
         strongest=np.arange(256, dtype=np.float32).reshape(16, 16),
         word_attention=np.full((3, 2), 0.5, np.float32),
         word_maps=np.stack([maps] * 3),
-        memory_gates=np.zeros((3, 16, 16), np.float32),
-        reset_gates=np.zeros((3, 16, 16), np.float32),
+        maps={"memory_gate": np.zeros((3, 16, 16), np.float32)},
     )
 
 
@@ -113,18 +112,18 @@ def test_an_answer_is_not_changed() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(height=st.integers(1, 200), width=st.integers(1, 200), seed=st.integers(0, 99), threshold=st.floats(0.05, 0.95))
-def test_the_seen_mask_is_the_one_that_is_enlarged(height: int, width: int, seed: int, threshold: float) -> None:
+def test_the_input_mask_is_the_one_that_is_enlarged(height: int, width: int, seed: int, threshold: float) -> None:
     logits = np.random.default_rng(seed).normal(0, 3, (16, 16)).astype(np.float32)
     answer = made(height, width, logits=logits)
-    seen = answer.seen_mask(threshold)
+    seen = answer.input_mask(threshold)
     assert seen.shape == answer.letterbox.inner and max(seen.shape) == 64
     # what a picture of just that size would be answered
     np.testing.assert_array_equal(seen, made(*seen.shape, logits=logits).mask(threshold))
     assert "probability" not in vars(answer)
 
 
-def test_the_seen_mask_heeds_no_verdict_but_its_threshold() -> None:
+def test_the_input_mask_heeds_no_verdict_but_its_threshold() -> None:
     answer = replace(made(), presence=0.1, presence_threshold=0.5)
-    assert answer.absent and answer.seen_mask(0.5).any()
+    assert answer.absent and answer.input_mask(0.5).any()
     with pytest.raises(InputError, match="expected a probability from 0 to 1"):
-        answer.seen_mask(1.5)
+        answer.input_mask(1.5)

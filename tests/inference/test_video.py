@@ -14,13 +14,13 @@ from refseg.errors import ExpressionError, VideoError
 from refseg.inference.predictor import Predictor
 from refseg.inference.segmentation import Segmentation
 from refseg.inference.timeline import Timeline
-from refseg.inference.video import FrameResult, VideoPredictor
+from refseg.inference.video import FrameResult, VideoPredictor, window_around
 from refseg.language import Vocabulary
-from refseg.models.config import NetworkConfig
-from refseg.models.encoded import SeenImages
-from refseg.models.linking import link_choices
-from refseg.models.network import ReferringNetwork
-from refseg.models.sliding import window_around
+from refseg.models.cmsa.config import CmsaConfig
+from refseg.models.cmsa.network import CmsaNetwork
+from refseg.models.cmsa.outputs import VisualMaps
+from refseg.models.compact import CompactConfig, CompactSystem
+from refseg.models.regions.linking import link_choices
 from refseg.video.reader import Frame
 from refseg.video.sampling import Sampling
 from tests.video.clips import make_clip
@@ -63,9 +63,9 @@ class Stream:
 def predictor_of(vocabulary: Vocabulary, precision: str = "float32", **settings: int) -> Predictor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
-        network = ReferringNetwork(replace(NetworkConfig.tiny(), tau=TAU, **settings), len(vocabulary))  # type: ignore[arg-type]
+        network = CompactSystem(replace(CompactConfig.tiny(), tau=TAU, **settings), len(vocabulary))  # type: ignore[arg-type]
         with torch.no_grad():
-            for layer in getattr(network, "cross_frame", ()):
+            for layer in getattr(network.dense, "cross_frame", ()):
                 layer.output.weight.normal_(std=3)
                 layer.scale.fill_(2)
     return Predictor(network, vocabulary, device="cpu", precision=precision, name="tiny")
@@ -78,28 +78,36 @@ def across(tiny_vocabulary: Vocabulary) -> Predictor:
 
 @pytest.fixture(scope="module")
 def still(tiny_vocabulary: Vocabulary) -> Predictor:
-    return predictor_of(tiny_vocabulary, regions=0, number=False)
+    config = replace(CmsaConfig(), backbone="plain", image_size=64, embedding=8, width=16, channels=16)
+    return Predictor(CmsaNetwork(config, len(tiny_vocabulary)), tiny_vocabulary, device="cpu", precision="float32", name="still")
 
 
 def by_definition(predictor: Predictor, images: list[NDArray[np.uint8]], target: int) -> Segmentation:
     """All frames of the window seen together, Eq. 9-11 as they stand, and the choices linked."""
     first, last = window_around(target, TAU, len(images))
     window = images[first : last + 1]
-    squares = [predictor.square(image) for image in window]
-    expression = predictor.tokeniser.encode(EXPRESSION)
-    tokens, valid = (torch.from_numpy(part) for part in predictor.tokeniser.batch([expression]))
-    with predictor.running() as network:
-        seen = network.see(torch.cat([pixels for _, pixels, _ in squares]), torch.cat([windows for _, _, windows in squares]))
-        pooled = [layer(visual, seen.grid) for layer, visual in zip(network.cross_frame, seen.visual, strict=True)]
-        weights = torch.stack([one.weights for one in pooled]).mean(0)
-        assert seen.regions is not None and seen.described is not None
-        choices = [network.select(seen.described, tokens, valid, torch.tensor([index])) for index in range(len(window))]
-        linked = link_choices(list(seen.regions.boxes), [choice.logits for choice in choices], target - first, weights)
+    squares = [predictor.letterbox(image) for image in window]
+    expression = predictor.tokenizer.encode(EXPRESSION)
+    tokens, valid = (torch.from_numpy(part) for part in predictor.tokenizer.batch([expression]))
+    with predictor.running() as system:
+        assert isinstance(system, CompactSystem)
+        dense = system.dense
+        features = dense.backbone(torch.cat([pixels for _, pixels, _ in squares]))
+        maps = dense.visual_maps(features)
+        responses = [layer(level, maps.grid) for layer, level in zip(dense.cross_frame, maps.levels, strict=True)]
+        weights = torch.stack([one.weights for one in responses]).mean(0)
+        together = system.encode(torch.cat([pixels for _, pixels, _ in squares]), torch.cat([windows for _, _, windows in squares]))
+        regions = together.regions
+        choices = [system.choose(regions.described, tokens, valid, torch.tensor([index])) for index in range(len(window))]
+        linked = link_choices(list(regions.regions.boxes), [choice.logits for choice in choices], target - first, weights)
         row = slice(target - first, target - first + 1)
-        one = network.see(squares[target - first][1], squares[target - first][2])
-        one = one._replace(visual=tuple(visual[row] for visual in network.respond(seen, pooled).visual))
-        encoded = predictor.encoded(images[target], squares[target - first][0], network.relate(one))
-    (answer,) = predictor.answer(encoded, [expression], choices[target - first]._replace(logits=linked))
+        added = dense.add_temporal(maps, responses)
+        one = added._replace(levels=tuple(level[row] for level in added.levels), details=tuple(detail[row] for detail in added.details))
+        alone = system.encode(*squares[target - first][1:])
+        chosen = choices[target - first]._replace(logits=linked)
+        encoded = alone._replace(dense=dense.encode_positions(one), chosen=chosen)
+    image = predictor.encoded(images[target], squares[target - first][0], encoded)
+    (answer,) = predictor.answer(image, [expression])
     return answer
 
 
@@ -138,13 +146,16 @@ def test_an_overflow_in_half_precision_does_not_enter_the_window(
 ) -> None:
     """The network is made to overflow wherever autocast is on, as float16 does above 65504: the frames are seen again in float32."""
     half = predictor_of(tiny_vocabulary, "bfloat16", cross_frame=8, cross_frame_stride=2)
-    original = half._network.see
+    dense = half._system.dense
+    original = dense.visual_maps
 
-    def overflowing(*args: Tensor) -> SeenImages:
-        seen = original(*args)
-        return seen._replace(visual=tuple(visual * float("inf") for visual in seen.visual)) if torch.is_autocast_enabled("cpu") else seen
+    def overflowing(*args: Tensor) -> VisualMaps:
+        maps = original(*args)
+        if not torch.is_autocast_enabled("cpu"):
+            return maps
+        return maps._replace(levels=tuple(level * float("inf") for level in maps.levels))
 
-    monkeypatch.setattr(half._network, "see", overflowing)
+    monkeypatch.setattr(dense, "visual_maps", overflowing)
     images = moving(4)
     for result, expected in zip(*(VideoPredictor(one).run(Stream(images), EXPRESSION) for one in (half, across)), strict=True):
         np.testing.assert_allclose(result.weights, expected.weights, atol=1e-5)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from refseg.models.cfsa import CrossFrameSelfAttention
-from refseg.models.cmsa import CrossModalSelfAttention
-from refseg.models.fusion import GatedFusion
+from refseg.models.cmsa.attention import CrossModalSelfAttention
+from refseg.models.cmsa.cross_frame import CrossFrameSelfAttention
+from refseg.models.cmsa.fusion import GatedFusion
 
 
 class Response(NamedTuple):
@@ -34,13 +34,13 @@ def attention(layer: CrossModalSelfAttention, visual: Tensor, words: Tensor, coo
     # Eq. 2: q, k and x are linear in the whole of f_pn
     position, word = layer.position_qkv.weight, layer.word_qkv.weight
     weight = torch.cat([position[:, : layer.visual], word, position[:, layer.visual :]], dim=1)
-    q, k, x = (f.flatten(0, 1) @ weight.T + layer.position_qkv.bias).chunk(3, dim=-1)  # each (P*T, d)
+    q, k, x = (f.flatten(0, 1) @ weight.T + bias_of(layer.position_qkv)).chunk(3, dim=-1)  # each (P*T, d)
     # Eq. 3: the softmax of each query runs over all keys
-    a = torch.softmax(layer.scale * q @ k.T, dim=1)  # (P*T, P*T)
-    response = ((a @ x) @ layer.output.weight.T + layer.output.bias).view(positions, count, -1) + f  # f^_pn
-    # Eq. 4: what each word receives, from all queries and at all positions, divided by P
+    a = torch.softmax(scale_of(layer) * q @ k.T, dim=1)  # (P*T, P*T)
+    response = ((a @ x) @ layer.output.weight.T + bias_of(layer.output)).view(positions, count, -1) + f  # f^_pn
+    # Eq. 4: what each word receives, from all queries and at all positions; divided by P where the layer does so
     pairs = a.view(positions, count, positions, count)
-    received = pairs.sum((0, 1, 2)) / positions
+    received = pairs.sum((0, 1, 2)) / (positions if layer.mean_received else 1)
     attended = torch.softmax(received, dim=0) if layer.pooling != "average" else torch.full_like(received, 1 / count)
     # Eq. 5, or the mean or the maximum over the words
     pooled = response.amax(1) if layer.pooling == "max" else (attended[:, None] * response).sum(1)
@@ -78,18 +78,28 @@ def cross_frame(layer: CrossFrameSelfAttention, visual: Tensor, grid: tuple[int,
     """Eq. 9-11 over one window of frames, visual (F, P, C_v) -> V^ (P, C_v) and the frames' weights (F,), position by position."""
     frames, positions, _ = visual.shape
     coarse = torch.stack([_means(frame, grid, layer.stride) for frame in visual])  # (F, P', C_v)
-    (wk, wx), (bk, bx) = layer.key_value.weight.chunk(2), layer.key_value.bias.chunk(2)
+    (wk, wx), (bk, bx) = layer.key_value.weight.chunk(2), bias_of(layer.key_value).chunk(2)
     keys, values = [frame @ wk.T + bk for frame in coarse], [frame @ wx.T + bx for frame in coarse]
     response, received = torch.zeros(frames, positions, layer.width).to(visual), torch.zeros(frames).to(visual)
     for t in range(frames):
         for p in range(positions):
-            query = layer.query.weight @ visual[t, p] + layer.query.bias
-            logits = torch.stack([layer.scale * query @ key for frame in keys for key in frame])
+            query = layer.query.weight @ visual[t, p] + bias_of(layer.query)
+            logits = torch.stack([scale_of(layer) * query @ key for frame in keys for key in frame])
             a = torch.softmax(logits, dim=0).view(frames, -1)  # Eq. 9: one softmax over all keys of all frames
             response[t, p] = sum(a[u] @ values[u] for u in range(frames))
             received += a.sum(1)
-    weights = torch.softmax(received / positions, dim=0)  # Eq. 10, divided by P
+    weights = torch.softmax(received / (positions if layer.mean_received else 1), dim=0)  # Eq. 10
     return sum(weights[t] * response[t] for t in range(frames)) @ layer.output.weight.T, weights  # Eq. 11
+
+
+def bias_of(linear: nn.Linear) -> Tensor:
+    """The bias, zero for a layer without one."""
+    return linear.weight.new_zeros(len(linear.weight)) if linear.bias is None else linear.bias
+
+
+def scale_of(layer: CrossModalSelfAttention | CrossFrameSelfAttention) -> Tensor:
+    """The factor of the logits, 1 for a layer without one."""
+    return torch.ones((), dtype=layer.output.weight.dtype) if layer.scale is None else layer.scale
 
 
 def _means(frame: Tensor, grid: tuple[int, int], stride: int) -> Tensor:

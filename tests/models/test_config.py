@@ -1,59 +1,67 @@
-"""Sizes of a network: the paper's, through JSON and back, and the impossible ones."""
+"""What every configuration has: bounds, JSON and back, and the refusal of anything else."""
 
 import json
-from dataclasses import replace
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any
 
 import pytest
-import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from refseg.models.config import NetworkConfig
-from refseg.models.network import _build_backbone
+from refseg.models.cmsa.config import CmsaConfig
+from refseg.models.compact import CompactConfig
+from refseg.models.config import Flag, OneOf, SettingError, SystemConfig, Whole, Widths, override, setting
+
+CONFIGS = {
+    "paper": CmsaConfig.paper(),
+    "paper for videos": CmsaConfig.paper_video(),
+    "compact": CompactConfig(),
+    "tiny": CompactConfig.tiny(),
+}
 
 
-@pytest.mark.parametrize("config", [NetworkConfig.paper(), NetworkConfig.compact(), NetworkConfig.tiny()], ids=["paper", "compact", "tiny"])
-def test_configurations_survive_json(config: NetworkConfig) -> None:
-    assert NetworkConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_configurations_survive_json(config: SystemConfig) -> None:
+    assert type(config).from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
-def test_the_papers_sizes() -> None:
-    config = NetworkConfig.paper()
-    assert (config.image_size, config.max_words, config.embedding, config.width, config.channels) == (320, 20, 1000, 512, 500)
-    assert (config.backbone, config.pooling) == ("resnet101", "attention")
-    assert not (config.context or config.modulated or config.refinement or config.regions or config.presence)
+@pytest.mark.parametrize("config", [CmsaConfig, CompactConfig])
+def test_every_field_has_a_bound_that_its_default_keeps(config: type[SystemConfig]) -> None:
+    for one in fields(config):
+        assert one.metadata["bound"].accepts(one.default), one.name
+
+
+@given(low=st.integers(-50, 50), span=st.integers(0, 100), step=st.integers(1, 7), value=st.integers(-200, 200))
+def test_whole_numbers_within_their_bounds(low: int, span: int, step: int, value: int) -> None:
+    assert Whole(low, low + span, step).accepts(value) == (low <= value <= low + span and value % step == 0)
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    "bound, good, bad",
     [
-        ({"depth": 3}, "unknown network setting 'depth'; known ones are backbone"),
-        ({"width": 0}, "width must be positive, got 0"),
-        ({"image_size": 100}, "image_size must be divisible by 32, got 100"),
-        ({"refinement": []}, "regions need a refinement to join, got regions 6"),
-        ({"regions": 0}, "got number and no regions"),
-        ({"backbone": "vgg"}, "backbone must be one of resnet101, pair, plain, got 'vgg'"),
-        ({"regions": 17}, "regions must be at most the 16 detections of plain at image_size 64, got 17: choose fewer"),
-        ({"backbone": "pair", "image_size": 32, "regions": 40}, "at most the 21 detections of pair at image_size 32, got 40"),
-        ({"backbone": "resnet101"}, "at most the 0 detections of resnet101 at image_size 64, got 6"),
-        (
-            {"image_size": 96, "cross_frame": 8, "cross_frame_stride": 4},
-            "cross_frame_stride must divide the 6 x 6 positions of image_size 96, got 4: choose another of the two",
-        ),
+        (Whole(0, 9), [0, 9], [True, 1.0, "1", None, 10, -1, 10**400]),
+        (OneOf(("a", "b")), ["a"], ["c", ["a"], None, 0]),
+        (Flag(), [True, False], [0, 1, "true", None]),
+        (Widths(2), [(), (8,), (16, 1024)], [(7,), (8, 8, 8), (1032,), ("8",), 8, [8]]),
     ],
 )
-def test_impossible_settings_are_refused(change: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        NetworkConfig.from_dict(NetworkConfig.tiny().to_dict() | change)
+def test_bounds(bound: Any, good: list[Any], bad: list[Any]) -> None:
+    assert all(bound.accepts(value) for value in good)
+    assert not any(bound.accepts(value) for value in bad)
+    assert bound.expected
 
 
-@pytest.mark.parametrize("backbone", ["resnet101", "pair", "plain"])
-def test_the_grid_and_the_detections_are_those_of_the_backbone(backbone: Literal["resnet101", "pair", "plain"]) -> None:
-    config = replace(NetworkConfig.tiny(), backbone=backbone, regions=0, number=False, refinement=())
-    with torch.no_grad():
-        seen = _build_backbone(config)(torch.zeros(1, 3, config.image_size, config.image_size))
-    assert all(level.shape[-2:] == (config.grid, config.grid) for level in seen.levels)
-    assert config.detections == (0 if seen.detections is None else seen.detections.boxes.shape[1])
+@dataclass(frozen=True)
+class Small(SystemConfig):
+    depth: int = setting(2, Whole(1, 3))
+    max_words: int = override(SystemConfig, "max_words", 5)
 
 
-def test_the_stride_matters_only_across_frames() -> None:
-    assert replace(NetworkConfig.tiny(), image_size=96, cross_frame_stride=4).grid == 6
+def test_a_setting_is_named_with_what_was_expected() -> None:
+    with pytest.raises(SettingError, match="depth is 4, expected a whole number from 1 to 3"):
+        Small(depth=4)
+    with pytest.raises(SettingError, match="max_words is 65, expected a whole number from 1 to 64"):
+        Small(max_words=65)
+    with pytest.raises(SettingError, match="'width' is an unknown setting, expected some of depth, image_size, max_words, padding"):
+        Small.from_dict({"width": 1})
+    assert Small.from_dict({}).max_words == 5

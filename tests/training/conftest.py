@@ -11,17 +11,17 @@ RECIPE = """
 from dataclasses import replace
 
 from refseg.data.sources import ClipSpec, SourceSpec
-from refseg.models.config import NetworkConfig
+from refseg.models.compact import CompactConfig
 from refseg.training.recipe import Phase, Recipe
 
 SHARED = dict(images=2, expressions=2, image_size=64, rate=1e-2, table_rate=1e-2, warmup=1)
 RECIPE = Recipe(
     name="miniature",
-    network=replace(NetworkConfig.tiny(), cross_frame=8),
+    network=replace(CompactConfig.tiny(), cross_frame=8),
     sources=(SourceSpec("balls", 1.0),),
     phases=(
         Phase("head", steps=2, backbone_rate=0.0, regions=False, **SHARED),
-        Phase("selection", task="selection", steps=1, backbone_rate=0.0, imagined=0.5, **SHARED),
+        Phase("selection", task="selection", steps=1, backbone_rate=0.0, synthetic=0.5, **SHARED),
         Phase("instances", task="instances", steps=1, backbone_rate=0.0, instances=2, **SHARED),
         Phase("whole", steps=2, backbone_rate=1e-2, instances=2, **SHARED),
         Phase("clips", task="clips", steps=4, backbone_rate=0.0, **{**SHARED, "images": 3}),

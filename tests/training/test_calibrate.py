@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refseg.evaluation.absence import PresenceSamples
+from refseg.evaluation.no_target import PresenceSamples
 from refseg.training.calibrate import fit, logistic_fit
 
 

@@ -13,13 +13,13 @@ from refseg.errors import DataError, DeviceError, InputError
 from refseg.inference.checkpoint import load_checkpoint
 from refseg.models.backbones import PlainBackbone
 from refseg.training.loop import train_from_recipe
-from refseg.training.region_file import FILE
+from refseg.training.regions.cache_file import FILE
 from refseg.training.state import TENSORS
 
 
 def test_a_run_leaves_a_checkpoint_and_resumes(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output, recipe = tmp_path / "run", str(data / "recipe.py")
-    monkeypatch.setattr("refseg.training.loop.LOG_EVERY", 1)
+    monkeypatch.setattr("refseg.training.meter.LOG_EVERY", 1)
     folder = train_from_recipe(recipe, data, output, steps=1, device="cpu")
     first, vocabulary, config = load_checkpoint(folder)
     assert config["training"]["steps"] == 1
@@ -47,24 +47,28 @@ def test_a_phase_of_clips_leaves_the_answers_about_pictures_as_they_are(data: Pa
     after, _, _ = load_checkpoint(train_from_recipe(recipe, data, output, resume=True, device="cpu"))
     for name, value in after.named_parameters():
         # the gate is fitted at the end of every run
-        assert torch.equal(value, before.get_parameter(name)) != name.startswith(("cross_frame", "gate", "certainty")), name
+        assert torch.equal(value, before.get_parameter(name)) != name.startswith(
+            ("dense.cross_frame", "branch.gate", "branch.certainty")
+        ), name
 
 
 def test_a_phase_of_number_teaches_its_reader_and_nothing_else(data: Path, tmp_path: Path) -> None:
     recipe, output = data / "recipe.py", tmp_path / "run"
     text = recipe.read_text(encoding="utf-8")
-    recipe.write_text(text.replace('"clips", task="clips"', '"number", task="number", trained=("number",)'), encoding="utf-8")
+    recipe.write_text(text.replace('"clips", task="clips"', '"number", task="number", trained=("branch.number",)'), encoding="utf-8")
     before, _, _ = load_checkpoint(train_from_recipe(str(recipe), data, output, steps=6, device="cpu"))
     after, _, _ = load_checkpoint(train_from_recipe(str(recipe), data, output, resume=True, device="cpu"))
-    changed = {name.partition(".")[0] for name, value in after.named_parameters() if not torch.equal(value, before.get_parameter(name))}
-    assert changed - {"gate", "certainty"} == {"number"}
+    changed = {
+        ".".join(name.split(".")[:2]) for name, value in after.named_parameters() if not torch.equal(value, before.get_parameter(name))
+    }
+    assert changed - {"branch.gate", "branch.certainty"} == {"branch.number"}
 
 
 def test_a_phase_of_number_needs_a_reader_of_it(data: Path, tmp_path: Path) -> None:
     recipe = data / "recipe.py"
     text = recipe.read_text(encoding="utf-8").replace('"clips", task="clips"', '"number", task="number"')
     recipe.write_text(text.replace("cross_frame=8", "number=False"), encoding="utf-8")
-    with pytest.raises(DataError, match="set `number` in the recipe's network"):
+    with pytest.raises(DataError, match="expected `number` in its configuration"):
         train_from_recipe(str(recipe), data, tmp_path / "run", device="cpu")
 
 
@@ -77,8 +81,8 @@ class NormalisedBackbone(PlainBackbone):
 
 
 def test_what_batch_normalisation_has_seen_is_kept(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("refseg.models.network._build_backbone", lambda config: NormalisedBackbone(config.visual))
-    output, recipe, mean = tmp_path / "run", str(data / "recipe.py"), "backbone.stride4.2.running_mean"
+    monkeypatch.setattr("refseg.models.cmsa.network.build_backbone", lambda name, names, width: NormalisedBackbone(width))
+    output, recipe, mean = tmp_path / "run", str(data / "recipe.py"), "dense.backbone.stride4.2.running_mean"
     train_from_recipe(recipe, data, output, steps=4, device="cpu")
     frozen = load_file(output / TENSORS)
     assert not frozen[f"network/{mean}"].any(), "a frozen backbone sees nothing"
@@ -96,7 +100,7 @@ def test_nothing_to_resume(data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("taken", ["log.jsonl", TENSORS, FILE, "checkpoint"])
 def test_an_output_that_cannot_be_written(taken: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("refseg.training.loop.LOG_EVERY", 1)
+    monkeypatch.setattr("refseg.training.meter.LOG_EVERY", 1)
     place = tmp_path / "run" / taken
     if taken == "checkpoint":
         place.parent.mkdir()

@@ -6,18 +6,17 @@ import pytest
 import torch
 
 from refseg.data.batches import TrainingSampler
-from refseg.models.config import NetworkConfig
-from refseg.models.network import ReferringNetwork
+from refseg.models.compact import CompactConfig, CompactSystem
 from refseg.training import precision
 from refseg.training.losses import LossWeights
-from refseg.training.tasks import ExpressionTask
-from tests.training.test_tasks import batch
+from refseg.training.objectives import ExpressionObjective
+from tests.training.test_objectives import batch
 
 
 def test_a_step_in_bfloat16_is_nearly_that_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    network = ReferringNetwork(NetworkConfig.tiny(), 10).train()
-    task = ExpressionTask(cast(TrainingSampler, None), LossWeights(), regions=True)
+    network = CompactSystem(CompactConfig.tiny(), 10).train()
+    task = ExpressionObjective(cast(TrainingSampler, None), LossWeights(), regions=True)
     figures = {}
     for mixed in (False, True):
         monkeypatch.setattr(precision, "trains_in_bfloat16", lambda _, mixed=mixed: mixed)

@@ -6,17 +6,17 @@ import pytest
 
 from refseg.data.sources import SourceSpec
 from refseg.errors import DataError
-from refseg.models.config import NetworkConfig
+from refseg.models.compact import CompactConfig
 from refseg.training.recipe import Phase, Recipe, available_recipes, load_recipe
 
 SOURCE = """
 from refseg.data.sources import SourceSpec
-from refseg.models.config import NetworkConfig
+from refseg.models.compact import CompactConfig
 from refseg.training.recipe import Phase, Recipe
 
 RECIPE = Recipe(
     name="small",
-    network=NetworkConfig.tiny(),
+    network=CompactConfig.tiny(),
     sources=(SourceSpec("scenes", 1.0),),
     phases=(Phase("only", 5, 2, 3, 64, 1e-3, 0.0, 1e-4),),
 )
@@ -29,7 +29,7 @@ def phase(name: str, steps: int) -> Phase:
 
 def recipe(*steps: int) -> Recipe:
     phases = tuple(phase(str(index), count) for index, count in enumerate(steps))
-    return Recipe(name="test", network=NetworkConfig.tiny(), sources=(SourceSpec("scenes", 1.0),), phases=phases)
+    return Recipe(name="test", network=CompactConfig.tiny(), sources=(SourceSpec("scenes", 1.0),), phases=phases)
 
 
 def test_a_step_belongs_to_a_phase() -> None:
@@ -42,7 +42,7 @@ def test_a_step_belongs_to_a_phase() -> None:
 def test_a_recipe_by_its_path(tmp_path: Path) -> None:
     (tmp_path / "small.py").write_text(SOURCE, encoding="utf-8")
     plan = load_recipe(str(tmp_path / "small.py"))
-    assert plan.name == "small" and plan.network == NetworkConfig.tiny() and plan.phases[0].steps == 5
+    assert plan.name == "small" and plan.network == CompactConfig.tiny() and plan.phases[0].steps == 5
 
 
 @pytest.mark.parametrize("name", available_recipes())
@@ -73,5 +73,18 @@ def test_a_file_without_a_recipe_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_phase_of_instances_has_some() -> None:
-    with pytest.raises(DataError, match="the phase 'masks' trains the masks of 0 objects of a picture, expected at least 1"):
+    with pytest.raises(DataError, match="the phase 'masks' trains the masks of 0 objects of an image, expected at least 1"):
         Phase("masks", 5, 2, 3, 64, 1e-3, 0.0, 1e-4, task="instances")
+
+
+@pytest.mark.parametrize("known", [{"optimizer": "sgd"}, {"schedule": "steps"}])
+def test_unknown_optimizers_and_schedules_are_refused(known: dict[str, str]) -> None:
+    ((kind, name),) = known.items()
+    with pytest.raises(DataError, match=f"the phase 'only' has the {kind} '{name}', expected one of"):
+        Phase("only", 5, 2, 3, 64, 1e-3, 0.0, 1e-4, **known)  # type: ignore[arg-type]
+
+
+def test_a_plan_names_the_system_and_how_it_is_initialized() -> None:
+    plan = load_recipe("compact").to_dict()
+    assert plan["system"] == "compact" and plan["network"]["visual"] == 192
+    assert plan["initialization"] == {"folder": "weights", "initialize": "initialize"}

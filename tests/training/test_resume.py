@@ -77,7 +77,7 @@ def test_a_run_resumes_with_its_own_model_alone(
 ) -> None:
     for name, moved in (("one", 0), ("same", 0), ("other", 1)):
         network = deepcopy(tiny_network)
-        network.words.table.weight.data[2] += moved
+        network.dense.words.table.weight.data[2] += moved
         save_checkpoint(tmp_path / name, network, tiny_vocabulary, {"name": name})
     further = replace(plan, network=None, model=str(tmp_path / "one"))
     monkeypatch.setattr("refseg.training.loop.load_recipe", lambda _: further)
@@ -97,11 +97,11 @@ def test_a_phase_of_clips_by_itself_from_a_model(data: Path, tmp_path: Path, mon
     recipes = {"whole": whole}
     monkeypatch.setattr("refseg.training.loop.load_recipe", recipes.__getitem__)
     stills = train_from_recipe("whole", data, tmp_path / "stills", steps=whole.steps - whole.phases[-1].steps, device="cpu")
-    recipes["clips"] = replace(whole, name="clips", network=None, initialisation=None, model=str(stills), phases=whole.phases[-1:])
+    recipes["clips"] = replace(whole, name="clips", network=None, initialization=None, model=str(stills), phases=whole.phases[-1:])
     before, _, _ = load_checkpoint(stills)
     after, _, config = load_checkpoint(train_from_recipe("clips", data, tmp_path / "clips", device="cpu"))
     assert config["training"]["steps"] == whole.phases[-1].steps and config["training"]["from"]["training"]["recipe"] == "miniature"
     for name, value in after.named_parameters():
         same = torch.equal(value, before.get_parameter(name))
-        assert same or name.startswith(("cross_frame", "gate", "certainty")), name
-        assert not (same and name.endswith("output.weight") and name.startswith("cross_frame")), name
+        assert same or name.startswith(("dense.cross_frame", "branch.gate", "branch.certainty")), name
+        assert not (same and name.endswith("output.weight") and name.startswith("dense.cross_frame")), name

@@ -6,33 +6,32 @@ import pytest
 import torch
 
 from refseg.errors import DataError
-from refseg.models.config import NetworkConfig
-from refseg.models.network import ReferringNetwork
-from refseg.training.schedule import parameter_groups
+from refseg.models.compact import CompactConfig, CompactSystem
+from refseg.models.system import LearningRates
 from refseg.training.state import TENSORS, load_state, save_state
 
 VOCABULARY = 30
-Parts = tuple[ReferringNetwork, ReferringNetwork, torch.optim.AdamW]
+Parts = tuple[CompactSystem, CompactSystem, torch.optim.AdamW]
 
 
 def make(seed: int) -> Parts:
     torch.manual_seed(seed)
-    network, average = (ReferringNetwork(NetworkConfig.tiny(), VOCABULARY) for _ in range(2))
-    return network, average, torch.optim.AdamW(parameter_groups(network, 1e-2, 1e-2, 1e-2, 1e-2, 0.02))
+    network, average = (CompactSystem(CompactConfig.tiny(), VOCABULARY) for _ in range(2))
+    return network, average, torch.optim.AdamW(network.parameter_groups(LearningRates(1e-2, 1e-2, 1e-2, 1e-2, 0.02)))
 
 
 def train(parts: Parts, steps: range) -> None:
-    network, _, optimiser = parts
+    network, _, optimizer = parts
     for step in steps:
         torch.manual_seed(step)  # what is left out at random
         generator = torch.Generator().manual_seed(step)
         images = torch.rand(2, 3, 64, 64, generator=generator)
         tokens = torch.randint(2, VOCABULARY, (2, 4), generator=generator)
         answer = network(images, tokens, torch.ones(2, 4, dtype=torch.bool))
-        optimiser.zero_grad()
-        said = (answer.logits - 1, answer.presence, answer.selected.several)
+        optimizer.zero_grad()
+        said = (answer.logits - 1, answer.presence, answer.internals.selected.several)
         sum(part.square().mean() for part in said).backward()
-        optimiser.step()
+        optimizer.step()
 
 
 def test_a_resumed_run_equals_one_that_never_stopped(tmp_path: Path) -> None:
@@ -50,7 +49,7 @@ def test_a_resumed_run_equals_one_that_never_stopped(tmp_path: Path) -> None:
         torch.testing.assert_close(second[0].state_dict()[name], value, rtol=0, atol=0, msg=lambda text, name=name: f"{name}: {text}")
 
 
-def test_the_optimisers_moments_come_back(tmp_path: Path) -> None:
+def test_the_optimizers_moments_come_back(tmp_path: Path) -> None:
     first = make(0)
     train(first, range(2))
     save_state(tmp_path, *first, {"step": 2})
@@ -65,13 +64,13 @@ def test_the_optimisers_moments_come_back(tmp_path: Path) -> None:
 
 def test_frozen_parameters_have_no_moments_and_that_is_kept(tmp_path: Path) -> None:
     first = make(0)
-    first[0].backbone.requires_grad_(False)
+    first[0].dense.backbone.requires_grad_(False)
     train(first, range(1))
     save_state(tmp_path, *first, {"step": 1})
     second = make(1)
     load_state(tmp_path, *second)
-    assert all(not second[2].state[parameter] for parameter in second[0].backbone.parameters())
-    assert all(second[2].state[parameter] for parameter in second[0].attention.parameters())
+    assert all(not second[2].state[parameter] for parameter in second[0].dense.backbone.parameters())
+    assert all(second[2].state[parameter] for parameter in second[0].dense.attention.parameters())
 
 
 def test_saving_replaces_the_earlier_state_and_leaves_no_other_file(tmp_path: Path) -> None:
@@ -98,6 +97,6 @@ def test_a_cut_file_is_refused(tmp_path: Path) -> None:
 
 def test_another_networks_state_is_refused(tmp_path: Path) -> None:
     save_state(tmp_path, *make(0), {"step": 1})
-    other = ReferringNetwork(NetworkConfig.tiny(), VOCABULARY + 1)
+    other = CompactSystem(CompactConfig.tiny(), VOCABULARY + 1)
     with pytest.raises(DataError, match="cannot resume from"):
         load_state(tmp_path, other, other, torch.optim.AdamW(other.parameters()))

@@ -33,7 +33,11 @@ class FakeSegmentation:
     presence: float | None = None
     absent: bool = False
     threshold: float = 0.5
-    doubt: float = 0.25
+    uncertainty: float = 0.25
+    word_maps: None = None
+    strongest: None = None
+    maps: dict[str, Any] = field(default_factory=dict)
+    map_descriptions: dict[str, Any] = field(default_factory=dict)
     gate: float | None = None
 
     def mask(self, threshold: float | None = None, refine: str = "none") -> np.ndarray[Any, Any]:
@@ -51,6 +55,9 @@ class FakePredictor:
     precision: str = "float32"
     max_words: int = 6
     calls: dict[str, int] = field(default_factory=lambda: {"encode": 0, "segment": 0})
+
+    def can(self, ability: type) -> bool:
+        return False
 
     def encode(self, image: np.ndarray[Any, Any]) -> FakeEncoded:
         self.calls["encode"] += 1

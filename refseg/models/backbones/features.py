@@ -8,11 +8,12 @@ from refseg.models.backbones.detections import Detections
 
 
 class BackboneFeatures(NamedTuple):
-    """Features of B pictures.
+    """Features of B images.
 
-    levels: three maps (B, C_i, h, w) on one common grid, from fine to semantic; the F_3, F_4, F_5 that CMSA attends over.
-    details: maps for the refinement of the mask, coarse to fine: (B, D_8, S/8, S/8) and (B, D_4, S/4, S/4); empty when the backbone has none.
-    detections: dense predictions of a detector, with the maps (B, A_i, h_i, w_i) that tell what its boxes hold; None and empty without one.
+    levels: three maps (B, C_i, h, w) on one common grid, from fine to semantic. details: maps for the refinement of the
+    mask, coarse to fine: (B, D_8, S/8, S/8) and (B, D_4, S/4, S/4); empty if the backbone has none. detections: dense
+    predictions of a detector; None without one.  appearance: maps (B, A_i, h_i, w_i) that describe what its boxes hold;
+    empty without one.
     """
 
     levels: tuple[Tensor, Tensor, Tensor]
@@ -22,11 +23,16 @@ class BackboneFeatures(NamedTuple):
 
 
 class Backbone(nn.Module):
-    """The interface: `forward(images) -> BackboneFeatures` and the channel counts that the network is built from."""
+    """The interface of backbones: `forward(images) -> BackboneFeatures` and the sizes that a system is built from.
+
+    class_names: of the classes that its detector tells apart, in the order of its outputs; empty where they have no
+    names.
+    """
 
     level_channels: tuple[int, int, int]
     detail_channels: tuple[int, ...]
     classes: int = 0  # of the detector; 0 without one
+    class_names: tuple[str, ...] = ()
     appearance_channels: tuple[int, ...] = ()
 
     def __call__(self, images: Tensor) -> BackboneFeatures:

@@ -1,7 +1,7 @@
-"""DeepLabv3 on MobileNetV2: the segmenter that knows *where things end* (batch normalisation folded).
+"""DeepLabv3 on MobileNetV2: the segmenter that knows *where objects end* (batch normalization folded).
 
-Architectures: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (CVPR 2018), with the image-pooling branch of Chen et al.,
-"Rethinking Atrous Convolution for Semantic Image Segmentation" (2017).
+Architectures: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (CVPR 2018), with the
+image-pooling branch of Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation" (2017).
 """
 
 from typing import NamedTuple
@@ -15,7 +15,9 @@ INVERTED_RESIDUALS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2)
 
 
 class SegmenterFeatures(NamedTuple):
-    """Maps at strides 4 (24 channels) and 8 (32 channels), and the pooled-context map (256 channels) at the output stride."""
+    """Maps at strides 4 (24 channels) and 8 (32 channels), and the pooled-context map (256 channels) at the output
+    stride.
+    """
 
     stride4: Tensor
     stride8: Tensor
@@ -23,7 +25,9 @@ class SegmenterFeatures(NamedTuple):
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution padded so that the output has ceil(input / stride) positions, the odd pixel at the end (TensorFlow's "SAME")."""
+    """A convolution padded so that the output has ceil(input / stride) positions, the odd pixel at the end
+    (TensorFlow's "SAME").
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         (sh, sw), (dh, dw), (kh, kw) = self.stride, self.dilation, self.kernel_size

@@ -1,7 +1,8 @@
-"""Detections painted onto the grid: every position learns the name and the box of the thing it belongs to.
+"""Detections painted onto the grid: every position learns the name and the box of the object it belongs to.
 
-A detector answers at the centre of an object only; a segmentation network asks at every position. Painting spreads each detection over its box,
-so that the position of a dog's tail carries "dog" and the place and size of the whole dog. Soft box edges keep it differentiable.
+A detector answers at the center of an object only; a segmentation network asks at every position. Painting spreads each
+detection over its box, so that the position of a dog's tail carries "dog" and the place and size of the whole dog. Soft
+box edges keep it differentiable.
 """
 
 import torch
@@ -14,11 +15,13 @@ GEOMETRY_CHANNELS = 6
 
 
 class DetectionPainting(nn.Module):
-    """Detections -> (B, name_channels + 6, size, size): name vector, box centre x, y, width, height, log area, and confidence.
+    """Detections -> (B, name_channels + 6, size, size): name vector, box center x, y, width, height, log area, and
+    confidence.
 
     With score s_i = objectness * best class probability and m_i(p) in 0..1 the soft membership of position p in box i,
-    each position holds sum_i w_i(p) * [name_i ; box_i], w_i(p) = m_i(p) s_i / (sum_j m_j(p) s_j + floor). The 80 class names are vectors in the
-    space of the word table (`names`), so positions and words are comparable from the first step. Only the `count` best detections are painted.
+    each position holds sum_i w_i(p) * [name_i ; box_i], w_i(p) = m_i(p) s_i / (sum_j m_j(p) s_j + floor). The 80 class
+    names are vectors in the space of the word table (`names`), so positions and words are comparable from the first
+    step. Only the `count` best detections are painted.
     """
 
     def __init__(self, name_channels: int, count: int = 100, floor: float = 0.1, softness: float = 4.0) -> None:
@@ -42,7 +45,7 @@ class DetectionPainting(nn.Module):
             return painted
 
     def _membership(self, boxes: Tensor, image_size: int, grid: int) -> Tensor:
-        """Soft indicator (B, N, P) of the cell centres inside boxes (B, N, 4), the edges `softness` pixels wide."""
+        """Soft indicator (B, N, P) of the cell centers inside boxes (B, N, 4), the edges `softness` pixels wide."""
         centres = (torch.arange(grid, device=boxes.device) + 0.5) * (image_size / grid)
         x1, y1, x2, y2 = boxes.unsqueeze(-1).unbind(2)  # each (B, N, 1)
         inside_x = ((centres - x1) / self.softness).sigmoid() * ((x2 - centres) / self.softness).sigmoid()  # (B, N, w)
@@ -51,7 +54,7 @@ class DetectionPainting(nn.Module):
 
 
 def _geometry(boxes: Tensor, image_size: int) -> Tensor:
-    """(B, N, 5): centre and size in -1..1 and 0..1 of the picture, and the log of the area, 0 for the whole picture."""
+    """(B, N, 5): center and size in -1..1 and 0..1 of the image, and the log of the area, 0 for the whole image."""
     corners = (boxes / image_size).clamp(0, 1)
     size = (corners[..., 2:] - corners[..., :2]).clamp_min(1e-3)
     centre = corners[..., :2] + corners[..., 2:] - 1

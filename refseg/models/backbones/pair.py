@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from refseg.models.backbones.coco_classes import COCO_CATEGORIES
 from refseg.models.backbones.features import Backbone, BackboneFeatures
 from refseg.models.backbones.mobilenet import DeepLabMobileNetV2
 from refseg.models.backbones.painting import DetectionPainting
@@ -11,11 +12,12 @@ from refseg.models.backbones.yolox import CLASSES, YoloxNano
 
 
 class DetectorSegmenterPair(Backbone):
-    """YOLOX-nano knows what stands where, DeepLab-MobileNetV2 knows where it ends; together they are better than either.
+    """YOLOX-nano finds which object is where, DeepLab-MobileNetV2 finds its outline; together they are better than
+    either.
 
-    images (B, 3, S, S) in 0..1, S divisible by 32 -> levels at S/16:
-    surfaces (256: the segmenter's context map), parts (192: PAN stride 8 pooled, PAN stride 16) and things (PAN stride 32 repeated, and the
-    detections painted with their names and boxes); details at strides 8 (32 + 64) and 4 (24).
+    images (B, 3, S, S) in 0..1, S divisible by 32 -> levels at S/16: surfaces (256: the segmenter's context map), parts
+    (192: PAN stride 8 pooled, PAN stride 16) and objects (PAN stride 32 repeated, and the detections painted with their
+    names and boxes); details at strides 8 (32 + 64) and 4 (24).
     """
 
     def __init__(self, name_channels: int) -> None:
@@ -26,7 +28,7 @@ class DetectorSegmenterPair(Backbone):
         p3, p4, p5 = self.detector.pan_channels
         self.level_channels = (self.segmenter.context_channels, p3 + p4, p5 + self.painting.channels)
         self.detail_channels = (self.segmenter.stride8_channels + p3, self.segmenter.stride4_channels)
-        self.classes = CLASSES
+        self.classes, self.class_names = CLASSES, COCO_CATEGORIES
         self.appearance_channels = (p3, p4, p5, self.segmenter.context_channels)
         self.name_offset = p5  # where the name vectors start in the channels of the third level
 

@@ -1,18 +1,18 @@
-"""A small plain convolutional backbone, trained from nothing: for tests and for experiments without any initialisation."""
+"""A small plain convolutional backbone, trained from nothing: for tests and for experiments without any initialization."""
 
 import torch
 from torch import Tensor, nn
 
 from refseg.models.backbones.detections import Detections
 from refseg.models.backbones.features import Backbone, BackboneFeatures
-from refseg.models.features import at_least_float32
+from refseg.models.layers.precision import at_least_float32
 
 
 class PlainBackbone(Backbone):
-    """Four stages of strided 3x3 convolutions with group normalisation; stride 16 levels, details at strides 8 and 4.
+    """Four stages of strided 3x3 convolutions with group normalization; stride 16 levels, details at strides 8 and 4.
 
-    images (B, 3, S, S) in 0..1 -> levels of (2w, 4w, 4w) channels at S/16 (the third with twice the receptive field), and a stand-in
-    for a detector, one box a position.
+    images (B, 3, S, S) in 0..1 -> levels of (2w, 4w, 4w) channels at S/16 (the third with twice the receptive field),
+    and a stand-in for a detector, one box a position.
     """
 
     classes = 4
@@ -38,7 +38,7 @@ class PlainBackbone(Backbone):
         return BackboneFeatures((first, second, third), (middle, fine), self._detect(third, images.shape[-1]), (third,))
 
     def _detect(self, features: Tensor, size: int) -> Detections:
-        """A box of half the picture's side about each position; its first channels stand for class and objectness."""
+        """A box of half the image's side about each position; its first channels stand for class and objectness."""
         channels = features.flatten(2).transpose(1, 2)  # (B, P, 4w)
         h, w = features.shape[-2:]
         down, across = torch.meshgrid(torch.arange(h, device=features.device), torch.arange(w, device=features.device), indexing="ij")

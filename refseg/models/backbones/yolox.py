@@ -1,7 +1,9 @@
-"""YOLOX-nano: the detector that knows *what* stands where (CSPDarknet, PAFPN and the decoupled head, batch normalisation folded).
+"""YOLOX-nano: the detector that knows *what* stands where (CSPDarknet, PAFPN and the decoupled head, batch
+normalization folded).
 
-The architecture is that of Ge, Liu, Wang, Li and Sun, "YOLOX: Exceeding YOLO Series in 2021", at depth 0.33 and width 0.25 with depthwise
-convolutions. Modules are called in the order of the published graph, so that an initialisation can be read in that order.
+The architecture is that of Ge, Liu, Wang, Li and Sun, "YOLOX: Exceeding YOLO Series in 2021", at depth 0.33 and width
+0.25 with depthwise convolutions. Modules are called in the order of the published graph, so that an initialization can
+be read in that order.
 """
 
 from typing import NamedTuple
@@ -11,22 +13,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from refseg.models.backbones.detections import Detections
-from refseg.models.features import at_least_float32
+from refseg.models.layers.precision import at_least_float32
 
 STRIDES = (8, 16, 32)
 CLASSES = 80
 
 
 class YoloxFeatures(NamedTuple):
-    """PAN maps at strides 8, 16, 32 of 64, 128, 256 channels, and the dense predictions of the three scales together, boxes at least
-    float32."""
+    """PAN maps at strides 8, 16, 32 of 64, 128, 256 channels, and the dense predictions of the three scales together,
+    boxes at least float32."""
 
     pan: tuple[Tensor, Tensor, Tensor]
     detections: Detections
 
 
 class ConvUnit(nn.Module):
-    """Convolution with bias (normalisation folded) and SiLU."""
+    """Convolution with bias (normalization folded) and SiLU."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from refseg.annotation.annotation_ref import AnnotationRef, NewAnnotation
 from refseg.annotation.batch import predict_batch
 from refseg.annotation.records import STATES, Annotation
 from refseg.errors import InputError
-from refseg.pictures import jpeg_uri, reduced_image
+from refseg.image_encoding import jpeg_uri, reduced_image
 from refseg.ui import request_values as values
 from refseg.ui.annotate.sessions import EditorSession
 from refseg.ui.annotate.state import damage_notes, entries_json

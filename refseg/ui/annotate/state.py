@@ -7,7 +7,7 @@ from refseg.annotation.project import ImageSummary, Project
 from refseg.annotation.records import Annotation
 from refseg.data.masks import decode_rle
 from refseg.errors import DataError, RefsegError
-from refseg.pictures import grey_uri, jpeg_uri, reduced_image, reduced_map, view_size
+from refseg.image_encoding import gray_uri, jpeg_uri, reduced_image, reduced_map, view_size
 
 MAX_REPORTED = 5  # damaged records that are named
 
@@ -72,7 +72,7 @@ class EditorState:
                 changed[annotation.id] = None
                 try:
                     if annotation.mask is not None:
-                        changed[annotation.id] = grey_uri(reduced_map(decode_rle(annotation.mask)))
+                        changed[annotation.id] = gray_uri(reduced_map(decode_rle(annotation.mask)))
                 except DataError as error:
                     problems.append(
                         f"The mask of object {number} is damaged and not shown ({error})."

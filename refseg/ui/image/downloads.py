@@ -10,7 +10,7 @@ import numpy as np
 
 from refseg.files import replacing
 from refseg.images import save_png
-from refseg.inference.record import result_record, segmentation_entry
+from refseg.inference.result_record import result_record, segmentation_entry
 from refseg.rendering import overlay
 from refseg.ui.saved_files import Saved, nothing_to_save, save_file
 from refseg.ui.session import ImageSession

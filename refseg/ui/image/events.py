@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.explain import find_candidates
+from refseg.image_encoding import gray_uri, jpeg_uri, reduced_image, reduced_map
 from refseg.images import load_image
-from refseg.pictures import grey_uri, jpeg_uri, reduced_image, reduced_map
 from refseg.ui import request_values as values
 from refseg.ui.examples import Example
 from refseg.ui.messages import (
@@ -57,7 +57,7 @@ class ImageEvents:
         self._runner, self._why = runner, why
         self._examples = {str(number): example for number, example in enumerate(examples)}
 
-    def open_image(self, upload: UploadedImage, session: ImageSession | None) -> ImageOutputs | None:
+    def open_image(self, upload: UploadedImage, session: ImageSession | None, model: str | None = None) -> ImageOutputs | None:
         """Checks an image as soon as it is uploaded and encodes it, so that the first result comes fast.
 
         None if there is nothing to do: the session has this file already, or there was no image and there is none.
@@ -69,13 +69,21 @@ class ImageEvents:
                 return None
             if opened is None:
                 return _cleared()
-            opened = opened.with_features(self._runner.encode(opened.image))
+            opened = opened.with_features(self._runner.encode(opened.image, model))
         except Exception as error:
             return _cleared(error_message(error))
         return ImageOutputs(_image_value(opened), "", "", WHY_EMPTY, opened)
 
-    def segment(self, upload: UploadedImage, expression: str, threshold: float, refine: bool, session: ImageSession | None) -> ImageOutputs:
-        """Segments an expression. On an error the previous result is removed, because it is of another expression."""
+    def segment(
+        self,
+        upload: UploadedImage,
+        expression: str,
+        threshold: float,
+        refine: bool,
+        session: ImageSession | None,
+        model: str | None = None,
+    ) -> ImageOutputs:
+        """Segments an expression by a model, the default one for None. On an error the previous result is removed, because it is of another expression."""
         try:
             current = self._open(upload, session)
             if current is None:
@@ -85,7 +93,7 @@ class ImageEvents:
         except Exception as error:
             return _cleared(error_message(error))
         try:
-            run = self._runner.run(current.image, expression, current.encoded)
+            run = self._runner.run(current.image, expression, current.encoded, model)
             current = current.with_features(run.encoded).with_segmentation(run.segmentation)
             return self._outputs(current, run, float(threshold), refine)
         except Exception as error:
@@ -170,14 +178,14 @@ def _image_value(session: ImageSession) -> dict[str, Any]:
 
 def _mask_value(session: ImageSession, segmentation: "Segmentation", threshold: float, refine: bool) -> dict[str, Any]:
     """Value of the result widget: the image and everything that the browser needs to draw the mask."""
-    refined = grey_uri(reduced_map(session.mask(threshold, refine=True))) if refine else None
+    refined = gray_uri(reduced_map(session.mask(threshold, refine=True))) if refine else None
     probability = segmentation.probability
     if session.candidate is not None:
         probability = np.where(session.candidate, probability, np.float32(0))
     return {
         **_image_value(session),
         "state": "mask",
-        "probability": grey_uri(reduced_map(probability)),
+        "probability": gray_uri(reduced_map(probability)),
         "refined": refined,
         "alt": f"the image with the mask of: {segmentation.expression}",
     }

@@ -41,10 +41,12 @@ class Outputs:
     save_result: gr.Button
 
 
-def build_image_tab(runner: ModelRunner, examples: Sequence[Example], refinement_problem: str | None) -> None:
+def build_image_tab(
+    runner: ModelRunner, examples: Sequence[Example], refinement_problem: str | None, model: gr.Dropdown | None = None
+) -> None:
     """Adds the tab's contents to the Blocks being built.
 
-    refinement_problem: why edges cannot be refined on this machine, None if they can.
+    refinement_problem: why edges cannot be refined on this machine, None if they can.  model: the choice of a model.
     """
     why = WhyEvents(runner)
     with gr.Column(elem_classes="rs-image-tab"):
@@ -57,7 +59,7 @@ def build_image_tab(runner: ModelRunner, examples: Sequence[Example], refinement
             why_widget = build_why(why)
     session = gr.State(None, time_to_live=SESSION_SECONDS, delete_callback=close_session)
     events = ImageEvents(runner, why, examples)
-    _connect_model(events, inputs, outputs, why_widget, session)
+    _connect_model(events, inputs, outputs, why_widget, session, [] if model is None else [model])
     _connect_controls(events, outputs, why_widget, session)
     _connect_downloads(ImageDownloads(runner.predictor.name), inputs, outputs, session)
 
@@ -119,10 +121,12 @@ def _build_outputs(threshold: float, refinement_problem: str | None) -> Outputs:
     return Outputs(result, controls, refine, facts, mask, overlay, record)
 
 
-def _connect_model(events: ImageEvents, inputs: Inputs, outputs: Outputs, why_widget: gr.HTML, session: gr.State) -> None:
+def _connect_model(
+    events: ImageEvents, inputs: Inputs, outputs: Outputs, why_widget: gr.HTML, session: gr.State, choice: list[gr.Dropdown]
+) -> None:
     """Events that may run the model: one at a time for all visitors.
 
-    Uploads arrive as files (`preprocess=False`), which `load_image` decodes.
+    Uploads arrive as files (`preprocess=False`), which `load_image` decodes.  choice: of a model, none if there is one.
     """
     shown = [outputs.result, inputs.messages, outputs.facts, why_widget, session]
     model: dict[str, Any] = {
@@ -133,14 +137,14 @@ def _connect_model(events: ImageEvents, inputs: Inputs, outputs: Outputs, why_wi
     }
     segment: dict[str, Any] = {
         "fn": events.segment,
-        "inputs": [inputs.image, inputs.expression, outputs.controls.threshold, outputs.refine, session],
+        "inputs": [inputs.image, inputs.expression, outputs.controls.threshold, outputs.refine, session, *choice],
         "outputs": shown,
         **model,
     }
     local: dict[str, Any] = {"queue": False, "api_visibility": "private"}
 
-    def open_image(upload: UploadedImage, current: ImageSession | None) -> Any:
-        opened = events.open_image(upload, current)
+    def open_image(upload: UploadedImage, current: ImageSession | None, name: str | None = None) -> Any:
+        opened = events.open_image(upload, current, name)
         if opened is None:
             return gr.skip()
         return None if opened.session is None else gr.skip(), *opened
@@ -152,7 +156,7 @@ def _connect_model(events: ImageEvents, inputs: Inputs, outputs: Outputs, why_wi
         return events.choose_example(_choice(event))
 
     image, expression = inputs.image, inputs.expression
-    image.change(open_image, [image, session], [image, *shown], api_name="open_picture", **model)
+    image.change(open_image, [image, session, *choice], [image, *shown], api_name="open_picture", **model)
     gr.on([inputs.segment.click, expression.submit], api_name="segment", **segment)
     inputs.messages.click(choose_word, expression, expression, **local).then(api_visibility="private", **segment)
     inputs.gallery.click(choose_example, None, [image, expression], **local).then(api_visibility="private", **segment)

@@ -65,6 +65,7 @@ class VideoEvents:
         start: float,
         end: float | None,
         previous: VideoRun | None,
+        model: str | None = None,
     ) -> Iterator[RunOutputs]:
         """Results frame by frame. They stay when the run is canceled or fails."""
         try:
@@ -74,24 +75,25 @@ class VideoEvents:
             if not isinstance(expression, str) or not expression.strip():
                 yield RunOutputs(EMPTY, "", messages_html([Message(NO_EXPRESSION, "error")]), None)
                 return
-            self._runner.predictor.tokeniser.encode(expression)
+            predictor = self._runner.models.get(model)
+            predictor.tokenizer.encode(expression)
         except Exception as error:
             yield RunOutputs(EMPTY, "", messages_html([error_message(error)]), None)
             return
         if previous is not None:
             previous.folder.remove()
         name = clip_name(str(clip.info.path), str(upload.get("orig_name") or "") if upload else None)
-        run = VideoRun(clip, name, expression.strip(), model=self._runner.predictor.name)
+        run = VideoRun(clip, name, expression.strip(), model=predictor.name)
         self._runs[run.token] = run
         yield RunOutputs(_player_value(run, "running"), progress_html(0, len(clip), 0.0), "", run)
-        yield from self._results(run)
+        yield from self._results(run, model)
 
-    def _results(self, run: VideoRun) -> Iterator[RunOutputs]:
+    def _results(self, run: VideoRun, model: str | None) -> Iterator[RunOutputs]:
         started = updated = perf_counter()
         total = len(run.clip)
         messages: list[Message] = []
         try:
-            results = self._runner.run_video(run.clip, run.expression)
+            results = self._runner.run_video(run.clip, run.expression, model)
             with closing(results):  # type: ignore[type-var]  # a generator
                 for result in results:
                     if run.is_canceled:  # the outputs of `cancel` must stay the last

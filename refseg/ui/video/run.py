@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from refseg.image_encoding import reduced_image
 from refseg.images import Letterbox
-from refseg.inference.doubt import doubt_of
 from refseg.inference.timeline import Timeline
+from refseg.inference.uncertainty import uncertainty_of
 from refseg.inference.video import FrameResult
-from refseg.pictures import reduced_image
 from refseg.ui.session import SessionFolder
 from refseg.video.reader import Clip
 
@@ -70,11 +70,11 @@ class VideoRun:
         return np.asarray(logits >= np.log(threshold / (1 - threshold)))
 
     def uncertainty(self, number: int, threshold: float) -> float:
-        """Uncertainty of a frame's mask, 0..1: see `doubt_of`."""
+        """Uncertainty of a frame's mask, 0..1: see `uncertainty_of`."""
         assert self.letterbox is not None  # noqa: S101  set with the first result
         logits = self._logits(number).astype(np.float32)
         window = self.letterbox.of_cells(len(logits)).window
-        return doubt_of(logits[window], threshold, self.timeline.moments[number].presence)
+        return uncertainty_of(logits[window], threshold, self.timeline.moments[number].presence)
 
     def masks(self, threshold: float) -> Iterator[NDArray[np.bool_]]:
         """Masks of all frames with a result, in order."""

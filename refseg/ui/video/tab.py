@@ -61,8 +61,14 @@ class Outputs:
     send_all_frames: gr.Button
 
 
-def build_video_tab(runner: ModelRunner, examples: Sequence[Example], projects: ProjectDirectory | None = None) -> None:
-    """Adds the tab's contents to the Blocks being built. projects: those to which frames can be sent."""
+def build_video_tab(
+    runner: ModelRunner,
+    examples: Sequence[Example],
+    projects: ProjectDirectory | None = None,
+    model: gr.Dropdown | None = None,
+) -> None:
+    """Adds the tab's contents to the Blocks being built. projects: those to which frames can be sent.  model: the choice
+    of a model."""
     events = VideoEvents(runner)
     with gr.Row(elem_classes="rs-columns"):
         with gr.Column(scale=5, min_width=320, elem_classes="rs-inputs"):
@@ -70,7 +76,7 @@ def build_video_tab(runner: ModelRunner, examples: Sequence[Example], projects: 
         with gr.Column(scale=7, min_width=320, elem_classes="rs-outputs"):
             outputs = _build_outputs(events, runner.predictor.threshold, can_send=projects is not None)
     current = gr.State(None, time_to_live=SESSION_SECONDS, delete_callback=close_run)
-    _connect_run(events, inputs, outputs, current)
+    _connect_run(events, inputs, outputs, current, [] if model is None else [model])
     outputs.controls.connect("#rs-player .rs-player")
     _connect_downloads(inputs, outputs, current)
     if projects is not None:
@@ -136,7 +142,7 @@ def _build_outputs(events: VideoEvents, threshold: float, can_send: bool) -> Out
     return Outputs(player, controls, downloads, one, all_)
 
 
-def _connect_run(events: VideoEvents, inputs: Inputs, outputs: Outputs, current: gr.State) -> None:
+def _connect_run(events: VideoEvents, inputs: Inputs, outputs: Outputs, current: gr.State, choice: list[gr.Dropdown]) -> None:
     """One run at a time for all visitors. Canceling closes the generator, and with it the video file."""
     shown = [outputs.player, inputs.progress, inputs.messages, current]
     buttons = [inputs.run, inputs.cancel]
@@ -150,9 +156,15 @@ def _connect_run(events: VideoEvents, inputs: Inputs, outputs: Outputs, current:
     local: dict[str, Any] = {"queue": False, "api_visibility": "private"}
 
     def run(
-        upload: UploadedVideo, expression: str, rate: float, start: float, end: float | None, previous: VideoRun | None
+        upload: UploadedVideo,
+        expression: str,
+        rate: float,
+        start: float,
+        end: float | None,
+        previous: VideoRun | None,
+        name: str | None = None,
     ) -> Iterator[RunOutputs]:
-        yield from events.run(upload, expression, rate, start, end, previous)
+        yield from events.run(upload, expression, rate, start, end, previous, name)
 
     gr.on(
         [inputs.video.change, inputs.rate.change, inputs.start.change, inputs.end.change],
@@ -164,7 +176,7 @@ def _connect_run(events: VideoEvents, inputs: Inputs, outputs: Outputs, current:
     )
     requested = [inputs.run.click, inputs.expression.submit]
     started = gr.on(requested, lambda: [*_buttons(True), WAITING], None, [*buttons, inputs.progress], **local)
-    arguments = [inputs.video, inputs.expression, *inputs.sampling, current]
+    arguments = [inputs.video, inputs.expression, *inputs.sampling, current, *choice]
     running = started.then(run, arguments, shown, api_name="segment_clip", stream_every=0.1, **model)
     running.then(lambda: _buttons(False), None, buttons, **local)
     canceled = inputs.cancel.click(events.cancel, current, shown, cancels=[running], **local)

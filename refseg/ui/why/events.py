@@ -12,15 +12,16 @@ from refseg.explain import Explanation, agreement, attention_at, compare, explai
 from refseg.explain.heatmap import heatmap_html
 from refseg.explain.report import report_html, write_report
 from refseg.explain.wording import level_names
+from refseg.models.system import AttendsFromPlace
 from refseg.ui import request_values as values
 from refseg.ui.messages import error_message
 from refseg.ui.model_runner import ModelRunner
 from refseg.ui.request_values import Request
 from refseg.ui.session import ImageSession
-from refseg.ui.why.maps import MAP_KINDS, comparison_uri, map_of, scaled_map
+from refseg.ui.why.maps import comparison_uri, level_count, map_kinds, map_of, scaled_map
 
 if TYPE_CHECKING:
-    from refseg.inference.predictor import EncodedImage
+    from refseg.inference.predictor import EncodedImage, Predictor
     from refseg.inference.segmentation import Segmentation
 
 EMPTY: dict[str, Any] = {"state": "empty", "token": ""}
@@ -58,11 +59,11 @@ class WhyEvents:
             "token": session.token,
             "run": session.run,
             "expression": segmentation.expression,
-            "heatmap": heatmap_html(words, attention, segmentation.unknown, _map_button),
+            "heatmap": "" if attention is None else heatmap_html(words, attention, segmentation.unknown, _map_button),
             "words": list(words),
-            "levels": list(level_names(len(attention))),
-            "maps": [kind._asdict() for kind in MAP_KINDS],
-            "places": True,
+            "levels": list(level_names(level_count(segmentation))),
+            "places": self._predictor(session).can(AttendsFromPlace),
+            "maps": [kind._asdict() for kind in map_kinds(segmentation)],
         }
 
     def register(self, session: ImageSession) -> ImageSession:
@@ -97,7 +98,7 @@ class WhyEvents:
         """What the place x, y attends to. x, y: shares of the image's width and height, 0..1."""
         height, width = session.image.shape[:2]
         x, y = (min(max(values.number(request, name), 0.0), 1.0 - 1e-9) for name in ("x", "y"))
-        predictor, encoded = self._runner.predictor, self._encoded(session)
+        predictor, encoded = self._predictor(session), self._encoded(session)
         attention = attention_at(predictor, encoded, segmentation.expression, x * width, y * height)
         maps = [scaled_map(attention.place_map(level), session.image) for level in range(len(attention.places))]
         words = [[round(float(share), 5) for share in row] for row in attention.words]
@@ -133,7 +134,7 @@ class WhyEvents:
         if not expressions:
             raise InputError("There is no expression to compare. Type at least one, one a line.")
         threshold = values.number(request, "threshold") if "threshold" in request else segmentation.threshold
-        others = self._runner.predictor.segment(self._encoded(session), expressions)
+        others = self._predictor(session).segment(self._encoded(session), expressions)
         other = others[0]
         comparison = compare(segmentation, other, threshold)
         answer: dict[str, Any] = {
@@ -174,7 +175,7 @@ class WhyEvents:
         html = report_html(
             self._explanation(session, segmentation),
             picture_name=session.name,
-            model=self._runner.predictor.name,
+            model=self._predictor(session).name,
             settings={"Device": self._runner.device_label},
             date=date.today().isoformat(),
         )
@@ -188,6 +189,8 @@ class WhyEvents:
         kind = values.text(request, "kind")
         if kind not in FIGURE_KINDS:
             raise InputError(f"The figure is {kind[:20]!r}. Expected one of {', '.join(FIGURE_KINDS)}.")
+        if segmentation.word_attention is None:
+            raise InputError("The model has no word attention. Choose the report instead.")
         path = session.shared_folder.file(f"attention.{kind}")
         save_figure(attention_figure(segmentation.tokens, segmentation.word_attention), path)
         return {"path": str(path), "name": path.name}
@@ -195,9 +198,13 @@ class WhyEvents:
     def _explanation(self, session: ImageSession, segmentation: "Segmentation") -> Explanation:
         known = self._explanations.get(segmentation)
         if known is None:
-            known = explain(self._runner.predictor, self._encoded(session), segmentation.expression)
+            known = explain(self._predictor(session), self._encoded(session), segmentation.expression)
             self._explanations[segmentation] = known
         return known
+
+    def _predictor(self, session: ImageSession) -> "Predictor":
+        """The predictor whose answer the session shows."""
+        return self._runner.predictor_of(session.encoded)
 
     def _encoded(self, session: ImageSession) -> "EncodedImage":
         if session.encoded is None:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.errors import InputError
-from refseg.pictures import MAP_VIEW, coloured, jpeg_uri, place_of_maximum, reduced_image, reduced_map, view_size
+from refseg.explain.sections import described
+from refseg.image_encoding import MAP_VIEW, coloured, jpeg_uri, place_of_maximum, reduced_image, reduced_map, view_size
 from refseg.rendering import DEFAULT_COLOUR
 
 if TYPE_CHECKING:
@@ -24,22 +25,8 @@ class MapKind(NamedTuple):
     levels: bool
 
 
-MAP_KINDS = (
-    MapKind("probability", "Probability", "the probability that a place belongs to the object.", False),
-    MapKind("response", "Response", "the strongest feature at each place before the mask is computed.", False),
-    MapKind(
-        "memory",
-        "Memory gate",
-        "how much of its features this level gives to the other levels and withholds from its own output (m in Eq. 6).",
-        True,
-    ),
-    MapKind(
-        "reset",
-        "Reset gate",
-        "how much of this level's output is the fused feature tanh(G) (r in Eq. 6).",
-        True,
-    ),
-)
+PROBABILITY = MapKind("probability", "Probability", "the probability that a place belongs to the object.", False)
+RESPONSE = MapKind("response", "Response", "the strongest feature at each place before the mask is computed.", False)
 WORD_KIND = "word"
 COMPARISON_LABELS = (85, 170, 255)  # gray values of: in both masks, in the first only, in the second only
 
@@ -53,25 +40,46 @@ def comparison_classes() -> list[dict[str, Any]]:
     ]
 
 
+def map_kinds(segmentation: "Segmentation") -> list[MapKind]:
+    """The kinds of maps that the model has computed for an image, besides those of words."""
+    kinds = [PROBABILITY]
+    if segmentation.strongest is not None:
+        kinds.append(RESPONSE)
+    return kinds + [MapKind(name, *described(segmentation, name), levels=True) for name in segmentation.maps]
+
+
+def level_count(segmentation: "Segmentation") -> int:
+    """Number of feature levels of the maps; 0 if no map has levels."""
+    maps = (segmentation.word_maps, *segmentation.maps.values())
+    return max((len(levels) for levels in maps if levels is not None), default=0)
+
+
 def map_of(segmentation: "Segmentation", kind: str, level: int = 0, word: int = 0) -> dict[str, Any]:
     """A map over its image: {"uri", "low", "high", "where", "top"}.
 
-    kind: a kind of `MAP_KINDS`, values 0..1; or "word": the share of its attention that each place gives to a word on a
+    kind: one of `map_kinds`, values 0..1; or "word": the share of its attention that each place gives to a word on a
     level, drawn from 0 to the map's largest value.  Raises InputError for a kind, level or word that does not exist.
     """
-    levels, words = segmentation.word_attention.shape
-    known = [*(one.kind for one in MAP_KINDS), WORD_KIND]
+    image = segmentation.image
+    known = [one.kind for one in map_kinds(segmentation)]
+    if segmentation.word_maps is not None:
+        known.append(WORD_KIND)
     if kind not in known:
         raise InputError(f"The map is {kind[:40]!r}. Expected one of {', '.join(known)}.")
-    if not (0 <= level < levels and 0 <= word < words):
-        raise InputError(f"The level is {level} and the word {word}. Expected 0 to {levels - 1} and 0 to {words - 1}.")
-    image = segmentation.image
+    if kind == PROBABILITY.kind:
+        return unit_map(segmentation.probability, image)
+    if kind == RESPONSE.kind:
+        assert segmentation.response is not None  # noqa: S101  otherwise the kind is not known
+        return unit_map(segmentation.response, image)
+    levels = segmentation.word_maps if kind == WORD_KIND else segmentation.maps[kind]
+    assert levels is not None  # noqa: S101  likewise
+    words = len(segmentation.tokens)
+    if not (0 <= level < len(levels) and 0 <= word < words):
+        expected = f"0 to {len(levels) - 1} and 0 to {words - 1}"
+        raise InputError(f"The level is {level} and the word {word}. Expected {expected}.")
     if kind == WORD_KIND:
         return scaled_map(segmentation.word_map(level, word), image)
-    if kind in ("memory", "reset"):
-        gates = segmentation.memory_gates if kind == "memory" else segmentation.reset_gates
-        return unit_map(segmentation.letterbox.inverse(gates[level]), image)
-    return unit_map(segmentation.probability if kind == "probability" else segmentation.response, image)
+    return unit_map(segmentation.letterbox.inverse(levels[level]), image)
 
 
 def unit_map(values: NDArray[np.float32], image: NDArray[np.uint8]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from refseg.pictures import legend_gradient
+from refseg.image_encoding import legend_gradient
 from refseg.ui.assets import load_module, static_text
 from refseg.ui.why.events import EMPTY, WhyEvents
 from refseg.ui.why.maps import comparison_classes

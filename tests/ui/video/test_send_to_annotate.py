@@ -51,7 +51,7 @@ def test_frames_have_the_same_uncertainty_as_images(tiny_predictor: Predictor, t
         run = answered.run or run
     assert run is not None
     for number, result in enumerate(VideoPredictor(tiny_predictor).segment(tmp_path / "clip.mp4", "the red ball")):
-        assert run.uncertainty(number, 0.5) == pytest.approx(replace(result.segmentation, threshold=0.5).doubt, abs=1e-2)
+        assert run.uncertainty(number, 0.5) == pytest.approx(replace(result.segmentation, threshold=0.5).uncertainty, abs=1e-2)
 
 
 def test_nothing_to_send_is_reported(run: VideoRun, tmp_path: Path) -> None:

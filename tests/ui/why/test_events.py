@@ -59,7 +59,8 @@ def test_maps_have_the_values_of_the_segmentation(why: WhyEvents, session: Image
     assert request(why, session, "map", kind="probability")["high"] == pytest.approx(found.peak, rel=1e-3)
     word = request(why, session, "map", kind="word", level=1, word=2)
     assert word["high"] == pytest.approx(float(found.word_map(1, 2).max()), rel=1e-3) and word["uri"].startswith("data:image/jpeg")
-    for kind, gates in (("memory", found.memory_gates), ("reset", found.reset_gates)):
+    assert set(found.maps) == {"memory_gate", "reset_gate"}
+    for kind, gates in found.maps.items():
         answer = request(why, session, "map", kind=kind, level=2)
         inside = found.letterbox.inverse(gates[2])
         assert answer["low"] == pytest.approx(float(inside.min()), rel=1e-3) and answer["high"] == pytest.approx(

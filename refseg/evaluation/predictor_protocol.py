@@ -1,0 +1,43 @@
+"""What the protocols need of a predictor, how they ask it, and what becomes of its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refseg.errors import ExpressionError
+
+Answer = TypeVar("Answer")
+Answer_co = TypeVar("Answer_co", covariant=True)
+
+
+class SegmentingPredictor(Protocol[Answer_co]):
+    """A predictor whose answers have what the protocol measures."""
+
+    def encode(self, image: NDArray[np.uint8]) -> Any:
+        """Features of an RGB image uint8 (H, W, 3)."""
+        ...
+
+    def segment(self, encoded: Any, expressions: Sequence[str]) -> Sequence[Answer_co]:
+        """One answer for each expression."""
+        ...
+
+
+def ask(predictor: SegmentingPredictor[Answer], encoded: Any, texts: Sequence[str]) -> list[Answer | None]:
+    """One answer for each text, None for a text that cannot be used: one without words does not take its neighbors
+    along.
+    """
+    try:
+        return list(predictor.segment(encoded, texts))
+    except ExpressionError:
+        return [None] if len(texts) == 1 else [answer for text in texts for answer in ask(predictor, encoded, [text])]
+
+
+def describe_verdict(threshold: float | None) -> str:
+    """For a protocol's text: a threshold that was asked for overrules the verdict "not there", see `Segmentation.mask`."""
+    if threshold is None:
+        return 'where the model\'s verdict is "not there" the mask is empty'
+    return 'a verdict "not there" is overruled by the threshold'

@@ -1,0 +1,1 @@
+"""Training of the region branch: cached proposals, synthetic layouts, losses, and the fit of the gate."""
