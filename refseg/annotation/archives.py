@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refseg.annotation.encodings import decode
-from refseg.annotation.litter import is_litter
-from refseg.annotation.progress import Progress, followed, silent
+from refseg.annotation.progress import ProgressCallback, no_progress, with_progress
+from refseg.annotation.system_files import is_system_file
 from refseg.errors import ProjectError
 
 CHUNK = 1 << 20
@@ -42,11 +42,13 @@ class Limits:
 
 
 LIMITS = Limits()
-STRANGERS = Limits(files=20_000, size=1_000_000_000, largest=50_000_000)  # an annotation file is held in memory, at several times its size
+PUBLIC_LIMITS = Limits(
+    files=20_000, size=1_000_000_000, largest=50_000_000
+)  # an annotation file is held in memory, at several times its size
 
 
 @contextmanager
-def unpacked(path: Path, progress: Progress = silent, limits: Limits = LIMITS) -> Iterator[Path]:
+def unpacked(path: Path, progress: ProgressCallback = no_progress, limits: Limits = LIMITS) -> Iterator[Path]:
     """The folder of a data set: `path` itself, or what is in a zip, in a temporary folder that lasts as long as the block.
 
     If everything lies in one folder, it is that folder. What operating systems leave in archives is not unpacked.
@@ -68,16 +70,16 @@ def unpacked(path: Path, progress: Progress = silent, limits: Limits = LIMITS) -
         yield _entered(folder)
 
 
-def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path, progress: Progress, limits: Limits) -> None:
+def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path, progress: ProgressCallback, limits: Limits) -> None:
     members = archive.infolist()
     if len(members) > limits.files:
         raise ProjectError(f"{path.name} holds {len(members)} files, expected at most {limits.files}: split it")
     names = _names(members)
     placed = [(member, _place(member, name, path)) for member, name in zip(members, names, strict=True)]
-    placed = [(member, parts) for member, parts in placed if not any(is_litter(part) for part in parts)]
+    placed = [(member, parts) for member, parts in placed if not any(is_system_file(part) for part in parts)]
     allowed = min(limits.size, max(limits.floor, int(limits.ratio * path.stat().st_size)))
     left = allowed
-    for member, parts in followed(placed, progress):
+    for member, parts in with_progress(placed, progress):
         with _explained(path):
             written = _copy(archive, member, folder.joinpath(*parts), min(left, limits.largest))
         if written > limits.largest:
@@ -198,6 +200,6 @@ def _unicode_path(member: zipfile.ZipInfo, raw: bytes | None) -> str | None:
 
 def _entered(folder: Path) -> Path:
     """The one folder that holds everything, unless its name is that of a split; otherwise the folder itself."""
-    inner = [entry for entry in folder.iterdir() if not is_litter(entry.name)]
+    inner = [entry for entry in folder.iterdir() if not is_system_file(entry.name)]
     is_wrapped = len(inner) == 1 and inner[0].is_dir() and not inner[0].is_symlink() and inner[0].name.casefold() not in SPLITS
     return inner[0] if is_wrapped else folder

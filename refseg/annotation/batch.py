@@ -1,21 +1,25 @@
-"""The same expressions for many pictures, one picture after the other, as one step that can be undone."""
+"""Predicts the same expressions for many images, as one step that can be undone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from refseg.annotation.desk import Desk
+from refseg.annotation.editor import Editor
 from refseg.annotation.history import Step
-from refseg.annotation.proposals import Propose
-from refseg.annotation.records import PictureRecord
+from refseg.annotation.predictions import Predict
+from refseg.annotation.records import AnnotatedImage
 from refseg.errors import RefsegError
 from refseg.images import load_image
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a batch is. added: layers so far.  problems: "picture: what was wrong with it", of those that were left as they are."""
+class BatchProgress:
+    """Progress of a batch.
+
+    done, total: numbers of images.  name: of the next image; "" at the end.  added: annotations so far.
+    problems: "image: error" for each image that failed and is unchanged.
+    """
 
     done: int
     total: int
@@ -24,44 +28,44 @@ class Progress:
     problems: tuple[str, ...] = ()
 
 
-def find_everywhere(desk: Desk, propose: Propose, names: Sequence[str], expressions: Sequence[str]) -> Iterator[Progress]:
-    """Asks the model for each expression in each picture; a picture that has a layer with that very sentence is not asked again.
+def predict_batch(editor: Editor, predict: Predict, names: Sequence[str], expressions: Sequence[str]) -> Iterator[BatchProgress]:
+    """Adds a prediction for each expression to each image that has no annotation with exactly this expression.
 
-    What has been found stays when the iterator is closed before its end. The desk's turn is taken for the moment of each saving only; a picture that is
-    worked on between that and the end stays out of the step.
+    Closing the iterator ends the batch; what it has added stays. The editor's lock is held only during each save. An
+    image that a user changes between its save and the end of the batch is left out of the step.
     """
     wanted = list(dict.fromkeys(" ".join(text.split()) for text in expressions if text.strip()))
-    changes: list[tuple[PictureRecord, PictureRecord]] = []
+    changes: list[tuple[AnnotatedImage, AnnotatedImage]] = []
     problems: list[str] = []
     added = 0
     try:
         for number, name in enumerate(names):
-            yield Progress(number, len(names), name, added, tuple(problems))
+            yield BatchProgress(number, len(names), name, added, tuple(problems))
             try:
-                change = _find_in(desk, propose, name, wanted)
+                change = _predict_image(editor, predict, name, wanted)
             except RefsegError as error:
                 problems.append(f"{name}: {error}")
                 continue
             if change is not None:
                 changes.append(change)
-                added += len(change[1].layers) - len(change[0].layers)
-        yield Progress(len(names), len(names), "", added, tuple(problems))
+                added += len(change[1].annotations) - len(change[0].annotations)
+        yield BatchProgress(len(names), len(names), "", added, tuple(problems))
     finally:
         if changes:
-            with desk.turn:
-                # What a person has done meanwhile is in the history already and lies above this.
-                lasting = tuple(change for change in changes if desk.history.stands(change[1]))
-                if lasting:
-                    desk.history.add(Step(lasting))
+            with editor.lock:
+                # Later edits of these images are in the history already, below this step.
+                unchanged = tuple(change for change in changes if editor.history.is_unchanged(change[1]))
+                if unchanged:
+                    editor.history.add(Step(unchanged))
 
 
-def _find_in(desk: Desk, propose: Propose, name: str, wanted: Sequence[str]) -> tuple[PictureRecord, PictureRecord] | None:
-    """The picture before and after; None where nothing is missing. In a function, so that nothing large is held while the batch waits to go on."""
-    record = desk.project.record(name)
-    said = {text for layer in record.layers for text in layer.expressions}
-    missing = [text for text in wanted if text not in said]
+def _predict_image(editor: Editor, predict: Predict, name: str, wanted: Sequence[str]) -> tuple[AnnotatedImage, AnnotatedImage] | None:
+    """The image before and after; None if nothing is missing. A function, so that the pixels are freed between images."""
+    record = editor.project.record(name)
+    known = {text for annotation in record.annotations for text in annotation.expressions}
+    missing = [text for text in wanted if text not in known]
     if not missing:
         return None
-    proposals = propose(load_image(desk.project.picture_path(record)), missing)
-    with desk.turn:
-        return desk.take_proposals(name, missing, proposals)
+    predictions = predict(load_image(editor.project.image_path(record)), missing)
+    with editor.lock:
+        return editor.add_predictions(name, missing, predictions)

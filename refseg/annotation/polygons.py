@@ -1,6 +1,6 @@
 """Masks as polygons that follow the borders of their pixels, so that filling them gives the mask again, to the pixel.
 
-Positions are x, y in pixels: the top left pixel covers 0..1 in both and has its centre at (0.5, 0.5). Set pixels that
+Positions are x, y in pixels: the top left pixel covers 0..1 in both and has its center at (0.5, 0.5). Set pixels that
 touch at a corner alone are different pieces; pixels that are not set are connected over corners. Set pixels lie to the
 right in the direction of a ring.
 """
@@ -34,7 +34,7 @@ class Piece:
 def polygons_of(mask: BoolMask, inset: float = 0.0) -> list[Piece]:
     """The pieces of a mask (H, W), in the order of their topmost, then leftmost pixels.
 
-    inset: how far the rings are moved into the set pixels, from 0 to less than 0.5, which puts no pixel's centre on
+    inset: how far the rings are moved into the set pixels, from 0 to less than 0.5, which puts no pixel's center on
     another side. With INSET the mask is also what those see who cut positions to whole numbers and set all pixels that
     the line touches, as OpenCV does; and rings never touch.
     """

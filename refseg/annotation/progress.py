@@ -1,4 +1,4 @@
-"""How whoever waits for an export or an import follows it, and stops it."""
+"""Progress of long work, such as an export or an import, and how to cancel it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-Progress = Callable[[int, int], None]
-"""Called with how many are done, and of how many. What it raises stops the work, which then leaves nothing half done."""
+ProgressCallback = Callable[[int, int], None]
+"""Called with (items done, items in all). An exception that it raises cancels the work, which then leaves no partial results."""
 
 
-def silent(done: int, total: int) -> None:
-    """Nobody waits."""
+def no_progress(done: int, total: int) -> None:
+    """A callback for work whose progress is not shown."""
 
 
-def followed(items: Iterable[Item], progress: Progress) -> Iterator[Item]:
-    """The items one by one; each counts as done when the next is asked for."""
+def with_progress(items: Iterable[Item], progress: ProgressCallback) -> Iterator[Item]:
+    """Yields the items. Each counts as done when the next is requested."""
     known = list(items)
     for done, item in enumerate(known, start=1):
         yield item

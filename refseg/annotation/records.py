@@ -1,13 +1,11 @@
-"""What is known of a picture and of the things in it, and how that is written as JSON."""
+"""One image of a project and its annotations: masks with their expressions."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any, Literal, TypeGuard, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -16,19 +14,20 @@ from refseg.errors import ProjectError
 
 State = Literal["new", "model", "corrected", "accepted", "skipped"]
 STATES: tuple[State, ...] = get_args(State)
-MAX_TEXT = 1000
-MAX_LAYERS = 500
-MAX_ID = 2**63
-COLOUR = re.compile(r"#[0-9a-f]{6}", re.IGNORECASE)
+MAX_TEXT = 1000  # characters of an expression, a category or a name
+MAX_ANNOTATIONS = 500  # of one image
+DEFAULT_COLOR = "#ff3d7f"
 
-Json = Mapping[str, Any]
+RunLengths = Mapping[str, Any]
+"""A mask as COCO run lengths: {"size": [height, width], "counts": text}."""
 Id = int | str
-"""An id in the data set that an image or object was imported from: text of at most MAX_TEXT characters, or a whole number of 64 bits."""
+"""An id in the data set that an image or object was imported from: text of at most MAX_TEXT characters, or a whole
+number of 64 bits."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """How a mask came about: the model and its revision, the threshold, the refinement; all None for one drawn by hand or imported."""
+    """Where a mask comes from. All fields are None for a mask that was drawn by hand or imported."""
 
     model: str | None = None
     revision: str | None = None
@@ -37,25 +36,34 @@ class Origin:
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
-    """One thing in a picture, or one that is said to be absent.
+class Annotation:
+    """An object of an image, or expressions that have no target in it.
 
-    id: within the picture.  expressions: sentences that mean it.  category: its name, "" for none.  mask: COCO run lengths, None for a thing that is
-    absent.  model_mask: what the model drew before a person corrected it.  changed: share of the picture's pixels in which the two differ, 0..1.
-    probability: the model's doubt is read off it elsewhere; doubt: 0 (sure) .. 1, None where no model was asked.  original_id, category_id: the object's
-    id and the id of its category in the data set that it was imported from, None for none.
+    id: unique in the image.
+    expressions: each of them refers to this object.
+    category: name of the object's class; "" for none.
+    color: of the mask in the editor, "#rrggbb".
+    hidden: whether the editor hides the mask.
+    no_target: the expressions name nothing in this image; there is no mask then.
+    mask: None if nothing is drawn yet, or there is no target.
+    model_mask: the model's prediction; None if nobody has corrected it, or if no model predicted this object.
+    changed: share of the image's pixels in which `mask` and `model_mask` differ, 0..1.
+    uncertainty: of the model, 0 (certain) to 1; None if no model predicted this object.
+    author: who drew or corrected it.
+    created, updated: times as `utc_now` gives them.
+    original_id, category_id: ids of the object and its category in the data set it was imported from; None for none.
     """
 
     id: str
     expressions: tuple[str, ...] = ()
     category: str = ""
-    colour: str = "#ff3d7f"
+    color: str = DEFAULT_COLOR
     hidden: bool = False
-    absent: bool = False
-    mask: Json | None = None
-    model_mask: Json | None = None
+    no_target: bool = False
+    mask: RunLengths | None = None
+    model_mask: RunLengths | None = None
     changed: float = 0.0
-    doubt: float | None = None
+    uncertainty: float | None = None
     origin: Origin = field(default_factory=Origin)
     author: str = ""
     created: str = ""
@@ -63,35 +71,45 @@ class Layer:
     original_id: Id | None = None
     category_id: Id | None = None
 
-    def pixels(self) -> BoolMask | None:
-        """The mask, bool (H, W); None for none."""
+    def decode_mask(self) -> BoolMask | None:
+        """The mask, bool (H, W); None if there is none. Raises DataError for damaged run lengths."""
         return None if self.mask is None else decode_rle(self.mask)
 
-    def model_drew(self) -> Json | None:
-        """The model's own mask, whether somebody corrected it or not; None where no model drew it."""
-        return self.model_mask if self.model_mask is not None else self.mask if self.origin.model is not None else None
+    def predicted_mask(self) -> RunLengths | None:
+        """The model's prediction, whether it was corrected or not; None if no model predicted this object."""
+        if self.model_mask is not None:
+            return self.model_mask
+        return self.mask if self.origin.model is not None else None
 
-    def ruled_out(self) -> Layer:
-        """The layer as one that says that its thing is not in the picture: no mask, but the model's stays beside it."""
-        model = self.model_drew()
+    def as_no_target(self) -> Annotation:
+        """This annotation with "no target in this image" instead of its mask. Keeps the model's prediction."""
+        model = self.predicted_mask()
         changed = 0.0 if model is None else float(np.mean(decode_rle(model)))
-        return replace(self, mask=None, model_mask=model, changed=changed, absent=True, updated=now())
+        return replace(self, mask=None, model_mask=model, changed=changed, no_target=True, updated=utc_now())
 
-    def drawn(self, mask: BoolMask) -> Layer:
-        """The layer with another mask (H, W), as a person leaves it: the model's own stays beside it, empty where the model found nothing."""
-        model = self.model_drew()
+    def with_mask(self, mask: BoolMask) -> Annotation:
+        """This annotation with a corrected mask, bool (H, W). Keeps the model's prediction."""
+        model = self.predicted_mask()
         if model is None and self.origin.model is not None:
-            model = encode_rle(np.zeros_like(mask))
+            model = encode_rle(np.zeros_like(mask))  # the model predicted that there is no target
         changed = 0.0 if model is None else float(np.mean(decode_rle(model) != mask))
-        return replace(self, mask=encode_rle(mask), model_mask=model, changed=changed, absent=False, updated=now())
+        return replace(self, mask=encode_rle(mask), model_mask=model, changed=changed, no_target=False, updated=utc_now())
 
 
 @dataclass(frozen=True, eq=False)
-class PictureRecord:
-    """One picture of a project. name: unique in the project, also its file's name there.  file: where the picture is, relative to the project's
-    folder, or absolute for one that is only linked.  revision: grows by one with every save.  clip: the clip that it is a frame of, "" for none;
-    frame: its number there, from 0.  added: when, for the order of the list.  original_name: the image's path, with "/" between folders, in the data set
-    that it was imported from, "" for none.  original_id: its id there."""
+class AnnotatedImage:
+    """An image of a project with its annotations: one record on disk.
+
+    name: unique in the project; also the name of the image's copy there.
+    file: path of the image relative to the project's folder, or an absolute path for an image that is only linked.
+    height, width: in pixels, upright.
+    split: of the data set, such as "train"; "" for none.
+    revision: grows by one with every save.
+    clip: name of the video that the image is a frame of; "" for none.  frame: its index in that video, from 0.
+    added: when it was added; the image list is in this order.
+    original_name: path of the image in the data set it was imported from, with "/" between folders; "" for none.
+    original_id: its id there.
+    """
 
     name: str
     file: str
@@ -99,7 +117,7 @@ class PictureRecord:
     width: int
     state: State = "new"
     split: str = ""
-    layers: tuple[Layer, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
     revision: int = 0
     clip: str = ""
     frame: int | None = None
@@ -108,221 +126,38 @@ class PictureRecord:
     original_id: Id | None = None
 
     @property
-    def doubt(self) -> float:
-        """The largest doubt of its layers; 1 where no model was asked yet, so that it comes first."""
-        known = [layer.doubt for layer in self.layers if layer.doubt is not None]
+    def uncertainty(self) -> float:
+        """The largest uncertainty of its annotations; 1 if there is none, because no model has seen the image yet."""
+        known = [annotation.uncertainty for annotation in self.annotations if annotation.uncertainty is not None]
         return max(known) if known else 1.0
 
-    def layer(self, id_: str) -> Layer:
-        """Raises ProjectError for one that is not there."""
-        for layer in self.layers:
-            if layer.id == id_:
-                return layer
-        raise ProjectError(f"the picture {self.name} has no mask {id_!r}: it may have been deleted in another window, reload it")
+    def annotation(self, id_: str) -> Annotation:
+        """The annotation with this id. Raises ProjectError if there is none."""
+        for annotation in self.annotations:
+            if annotation.id == id_:
+                return annotation
+        raise ProjectError(f"{self.name} has no mask {id_!r}. It may have been deleted in another window. Reload the image.")
 
-    def with_layer(self, layer: Layer) -> PictureRecord:
-        """The layer in the place of the one with its id, or at the end."""
-        ids = [one.id for one in self.layers]
-        layers = tuple(layer if one.id == layer.id else one for one in self.layers)
-        return replace(self, layers=layers if layer.id in ids else (*layers, layer))
+    def with_annotation(self, annotation: Annotation) -> AnnotatedImage:
+        """This image with one annotation replaced by the given one of the same id, or added at the end."""
+        ids = [one.id for one in self.annotations]
+        annotations = tuple(annotation if one.id == annotation.id else one for one in self.annotations)
+        return replace(self, annotations=annotations if annotation.id in ids else (*annotations, annotation))
 
-    def with_proposal(self, layer: Layer) -> PictureRecord:
-        """The same with a layer that a model drew: a picture that was new or accepted has something in it now that nobody has looked at."""
-        return replace(self.with_layer(layer), state="model" if self.state in ("new", "accepted") else self.state)
+    def with_prediction(self, annotation: Annotation) -> AnnotatedImage:
+        """This image with an annotation by a model. It needs a review then, even if it was accepted before."""
+        return replace(self.with_annotation(annotation), state="model" if self.state in ("new", "accepted") else self.state)
 
-    def without_layer(self, id_: str) -> PictureRecord:
-        """The picture less one layer."""
-        return replace(self, layers=tuple(one for one in self.layers if one.id != id_))
+    def without_annotation(self, id_: str) -> AnnotatedImage:
+        """This image without one of its annotations."""
+        return replace(self, annotations=tuple(one for one in self.annotations if one.id != id_))
 
 
-def now() -> str:
+def utc_now() -> str:
     """The time in UTC to the second, ISO 8601."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def moment() -> str:
-    """The same to the microsecond, so that what is added one after the other stays in order."""
+def precise_utc_now() -> str:
+    """The time in UTC to the microsecond, so that images added in quick succession keep their order."""
     return datetime.now(timezone.utc).isoformat(timespec="microseconds")
-
-
-def picture_to_json(record: PictureRecord) -> dict[str, Any]:
-    """JSON types; the inverse of `picture_from_json`."""
-    return {
-        "name": record.name,
-        "file": record.file,
-        "height": record.height,
-        "width": record.width,
-        "state": record.state,
-        "split": record.split,
-        "revision": record.revision,
-        "clip": record.clip,
-        "frame": record.frame,
-        "added": record.added,
-        "original_name": record.original_name,
-        "original_id": record.original_id,
-        "layers": [_layer_to_json(layer) for layer in record.layers],
-    }
-
-
-def picture_from_json(values: Any) -> PictureRecord:
-    """Everything is checked, but the masks' run lengths, which are when they are used. Raises ProjectError."""
-    known = _object(values, "a picture")
-    layers = known.get("layers", [])
-    if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
-        raise ProjectError(f"got layers that are not a list of at most {MAX_LAYERS}: the file is damaged or of another program")
-    height, width = _whole(known, "height", 1), _whole(known, "width", 1)
-    return PictureRecord(
-        name=_text(known, "name"),
-        file=_text(known, "file"),
-        height=height,
-        width=width,
-        state=_one_of(known, "state", STATES),
-        split=_text(known, "split", ""),
-        layers=tuple(_layer_from_json(layer, height, width) for layer in layers),
-        revision=_whole(known, "revision", 0),
-        clip=_text(known, "clip", ""),
-        frame=None if known.get("frame") is None else _whole(known, "frame", 0),
-        added=_text(known, "added", ""),
-        original_name=_text(known, "original_name", ""),
-        original_id=_maybe_id(known, "original_id"),
-    )
-
-
-def same_work(one: PictureRecord, other: PictureRecord) -> bool:
-    """Whether two records of a picture say the same of it, in whichever of its revisions."""
-    return picture_to_json(replace(one, revision=0)) == picture_to_json(replace(other, revision=0))
-
-
-def checked(layer: Layer, record: PictureRecord) -> Layer:
-    """A layer of that picture, if it could be read again from its file as it is. Raises ProjectError."""
-    return _layer_from_json(_layer_to_json(layer), record.height, record.width)
-
-
-def _layer_to_json(layer: Layer) -> dict[str, Any]:
-    origin = layer.origin
-    return {
-        "id": layer.id,
-        "expressions": list(layer.expressions),
-        "category": layer.category,
-        "colour": layer.colour,
-        "hidden": layer.hidden,
-        "absent": layer.absent,
-        "mask": layer.mask,
-        "model_mask": layer.model_mask,
-        "changed": round(layer.changed, 8),
-        "doubt": layer.doubt,
-        "origin": {
-            "model": origin.model,
-            "revision": origin.revision,
-            "threshold": origin.threshold,
-            "refinement": origin.refinement,
-        },
-        "author": layer.author,
-        "created": layer.created,
-        "updated": layer.updated,
-        "original_id": layer.original_id,
-        "category_id": layer.category_id,
-    }
-
-
-def _layer_from_json(values: Any, height: int, width: int) -> Layer:
-    known = _object(values, "a mask")
-    said = known.get("expressions", [])
-    if not isinstance(said, list) or not all(is_text(text) for text in said):
-        raise ProjectError(f"got expressions that are not a list of texts of at most {MAX_TEXT} characters: mend the file")
-    origin = _object(known.get("origin") or {}, "an origin")
-    return Layer(
-        id=_text(known, "id"),
-        expressions=tuple(said),
-        category=_text(known, "category", ""),
-        colour=_colour(known.get("colour", "#ff3d7f")),
-        hidden=known.get("hidden") is True,
-        absent=known.get("absent") is True,
-        mask=_run_lengths(known.get("mask"), height, width),
-        model_mask=_run_lengths(known.get("model_mask"), height, width),
-        changed=_share(known.get("changed", 0.0)) or 0.0,
-        doubt=_share(known.get("doubt")),
-        origin=Origin(
-            model=_maybe_text(origin, "model"),
-            revision=_maybe_text(origin, "revision"),
-            threshold=_share(origin.get("threshold")),
-            refinement=_maybe_text(origin, "refinement"),
-        ),
-        author=_text(known, "author", ""),
-        created=_text(known, "created", ""),
-        updated=_text(known, "updated", ""),
-        original_id=_maybe_id(known, "original_id"),
-        category_id=_maybe_id(known, "category_id"),
-    )
-
-
-def _object(values: Any, what: str) -> Json:
-    if not isinstance(values, dict):
-        raise ProjectError(f"got {type(values).__name__}, expected {what} as a JSON object: the file is damaged or of another program")
-    return values
-
-
-def _text(known: Json, name: str, default: str | None = None) -> str:
-    value = known.get(name, default)
-    if not is_text(value):
-        raise ProjectError(f"got {name} {str(value)[:40]!r}, expected a text of at most {MAX_TEXT} characters: mend the file")
-    return value
-
-
-def is_text(value: Any) -> TypeGuard[str]:
-    """Not too long, and without halves of characters: JSON can say those, no file can hold them."""
-    return isinstance(value, str) and len(value) <= MAX_TEXT and not any("\ud800" <= character <= "\udfff" for character in value)
-
-
-def is_id(value: Any) -> TypeGuard[Id]:
-    """Whether a value can be kept as the id that a data set gave to an image, object or category."""
-    return is_text(value) or (isinstance(value, int) and not isinstance(value, bool) and -MAX_ID <= value < MAX_ID)
-
-
-def _maybe_id(known: Json, name: str) -> Id | None:
-    value = known.get(name)
-    if value is not None and not is_id(value):
-        raise ProjectError(
-            f"got {name} {str(value)[:40]!r}, expected a whole number, a text of at most {MAX_TEXT} characters or null: fix the file"
-        )
-    return value
-
-
-def _maybe_text(known: Json, name: str) -> str | None:
-    return None if known.get(name) is None else _text(known, name)
-
-
-def _whole(known: Json, name: str, low: int) -> int:
-    value = known.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise ProjectError(f"got {name} {str(value)[:40]!r}, expected a whole number of at least {low}: mend the file")
-    return value
-
-
-def _share(value: Any) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value <= 1:
-        raise ProjectError(f"got {str(value)[:40]!r}, expected a number from 0 to 1 or null: mend the file")
-    return float(value)
-
-
-def _colour(value: Any) -> str:
-    if not isinstance(value, str) or not COLOUR.fullmatch(value):
-        raise ProjectError(f"got the colour {str(value)[:40]!r}, expected # and six hexadecimal digits: mend the file")
-    return value
-
-
-def _one_of(known: Json, name: str, choices: Sequence[State]) -> State:
-    for choice in choices:
-        if known.get(name) == choice:
-            return choice
-    raise ProjectError(f"got {name} {str(known.get(name))[:40]!r}, expected one of {', '.join(choices)}: mend the file")
-
-
-def _run_lengths(value: Any, height: int, width: int) -> Json | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict) or value.get("size") != [height, width] or not isinstance(value.get("counts"), str):
-        raise ProjectError(f"got a mask that is not COCO run lengths of {height} x {width}: mend the file")
-    return {"size": [height, width], "counts": value["counts"]}

@@ -36,8 +36,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Export the project and print a summary. Losses and probable mistakes are printed on standard error."""
     from refseg.annotation.exporters import export_to
     from refseg.annotation.exporters.options import ExportOptions, parse_splits
-    from refseg.annotation.lint import lint, summary
-    from refseg.annotation.store import Project
+    from refseg.annotation.lint import lint, summarize
+    from refseg.annotation.project import Project
     from refseg.commands.output import check_report_path
     from refseg.commands.progress import counting
     from refseg.video.formats import write_json
@@ -54,5 +54,5 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{arguments.output}: {head}")
     with counting("images checked") as progress:
         findings = lint(project, progress)
-    for line in [*details, *summary(findings)]:
+    for line in [*details, *summarize(findings)]:
         print(f"refseg: {line}", file=sys.stderr)

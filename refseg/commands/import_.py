@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Import the dataset and print a summary. What was skipped or altered is printed on standard error."""
     from refseg.annotation.archives import unpacked
     from refseg.annotation.importers import import_from
-    from refseg.annotation.store import PROJECT, Project
+    from refseg.annotation.project import PROJECT, Project
     from refseg.commands.output import check_report_path
     from refseg.commands.progress import counting
     from refseg.video.formats import write_json

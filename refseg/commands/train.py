@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _training_data(folder: Path) -> Iterator[Path]:
     """Yield the folder itself or, for an annotation project, a temporary export of its accepted images."""
     from refseg.annotation.accepted import export_accepted
-    from refseg.annotation.store import PROJECT, Project
+    from refseg.annotation.project import PROJECT, Project
 
     if not (folder / PROJECT).is_file():
         yield folder

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.annotation.proposals import Proposal
+from refseg.annotation.predictions import Prediction
 from refseg.annotation.records import Origin
 from refseg.ui.messages import result_messages, word_messages
 from refseg.ui.model_runner import ModelRunner
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class PredictionClient:
-    """The function `Propose` around a `ModelRunner`. Caches the features of the last image."""
+    """The function `Predict` around a `ModelRunner`. Caches the features of the last image."""
 
     def __init__(self, runner: ModelRunner) -> None:
         self._runner = runner
@@ -28,7 +28,7 @@ class PredictionClient:
         """Frees the cached features."""
         self._last = None
 
-    def __call__(self, image: NDArray[np.uint8], expressions: Sequence[str]) -> list[Proposal]:
+    def __call__(self, image: NDArray[np.uint8], expressions: Sequence[str]) -> list[Prediction]:
         """One prediction for each expression. image: uint8 (H, W, 3). Raises what the predictor raises."""
         encoded = self._last[1] if self._last is not None and self._last[0] is image else None
         predictions = []
@@ -40,7 +40,7 @@ class PredictionClient:
         return predictions
 
 
-def to_prediction(segmentation: "Segmentation", model: str) -> Proposal:
+def to_prediction(segmentation: "Segmentation", model: str) -> Prediction:
     """A segmentation as the annotation package takes it. model: name of the model, see `origin_of`."""
     known = sum(token not in segmentation.unknown for token in segmentation.tokens)
     notes = [message.text for message in word_messages(segmentation.unknown, {}, segmentation.dropped, known)]
@@ -51,12 +51,12 @@ def to_prediction(segmentation: "Segmentation", model: str) -> Proposal:
         )
     else:
         notes += [message.text for message in result_messages(segmentation.peak, segmentation.threshold, None, False)]
-    return Proposal(
+    return Prediction(
         mask=segmentation.mask(),
         probability=segmentation.probability,
-        doubt=segmentation.uncertainty,
+        uncertainty=segmentation.uncertainty,
         origin=origin_of(model, segmentation.threshold),
-        absent=segmentation.absent,
+        no_target=segmentation.absent,
         notes=tuple(notes),
     )
 

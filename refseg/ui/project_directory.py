@@ -7,8 +7,8 @@ import shutil
 import time
 from pathlib import Path
 
-from refseg.annotation.archives import LIMITS, STRANGERS, Limits
-from refseg.annotation.store import PICTURES, PROJECT, Project
+from refseg.annotation.archives import LIMITS, PUBLIC_LIMITS, Limits
+from refseg.annotation.project import ANNOTATIONS, PROJECT, Project
 from refseg.errors import ProjectError
 
 KEY = re.compile(r"[\w-][\w .-]{0,99}")
@@ -70,13 +70,13 @@ class ProjectDirectory:
     @property
     def limits(self) -> Limits:
         """Limits of archives that are unpacked here."""
-        return LIMITS if self.listed else STRANGERS
+        return LIMITS if self.listed else PUBLIC_LIMITS
 
     def check_space(self, project: Project, added_bytes: int) -> None:
         """Raises ProjectError if `added_bytes` more would exceed the limit of an unlisted project, or fill the disk."""
         if self.listed:
             return
-        with os.scandir(project.folder / PICTURES) as files:
+        with os.scandir(project.images_folder) as files:
             used = sum(file.stat().st_size for file in files)
         if used + added_bytes > MAX_UNLISTED_BYTES:
             raise ProjectError(
@@ -98,6 +98,6 @@ class ProjectDirectory:
 
 def _last_change(project: Path) -> float:
     try:
-        return max((project / part).stat().st_mtime for part in ("annotations", PICTURES))
+        return (project / ANNOTATIONS).stat().st_mtime  # every change writes a record there
     except OSError:
         return 0.0

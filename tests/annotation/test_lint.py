@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from refseg.annotation.lint import KINDS, Finding, Kind, lint, lint_record, summary
-from refseg.annotation.records import Layer, PictureRecord
-from refseg.annotation.sides import Extent, SaidSide, contradicts, said_side
-from refseg.annotation.store import Project
+from refseg.annotation.lint import KINDS, Finding, Kind, lint, lint_record, summarize
+from refseg.annotation.project import Project
+from refseg.annotation.records import AnnotatedImage, Annotation
+from refseg.annotation.side_words import Extent, StatedSide, contradicts, stated_side
 from refseg.cli import main
 from refseg.data.masks import encode_rle
 from refseg.data.wording import mirror_text
@@ -30,15 +30,15 @@ def box(left: int, right: int, top: int = 50, bottom: int = 150) -> BoolMask:
     return mask
 
 
-def layer(id_: str, mask: BoolMask | None, *said: str, category: str = "dog", **known: Any) -> Layer:
-    return Layer(id_, said, category, mask=None if mask is None else encode_rle(mask), **known)
+def annotation(id_: str, mask: BoolMask | None, *said: str, category: str = "dog", **known: Any) -> Annotation:
+    return Annotation(id_, said, category, mask=None if mask is None else encode_rle(mask), **known)
 
 
-def found(*layers: Layer, state: Any = "accepted") -> list[tuple[str, tuple[str, ...]]]:
-    """Kinds and layers of a picture's findings."""
-    findings = lint_record(PictureRecord("a.png", "pictures/a.png", *SHAPE, state=state, layers=layers))
-    assert all(finding.picture == "a.png" and finding.text for finding in findings) and findings == sorted(findings)
-    return [(finding.kind, finding.layers) for finding in findings]
+def found(*annotations: Annotation, state: Any = "accepted") -> list[tuple[str, tuple[str, ...]]]:
+    """Kinds and annotations of a picture's findings."""
+    findings = lint_record(AnnotatedImage("a.png", "images/a.png", *SHAPE, state=state, annotations=annotations))
+    assert all(finding.image == "a.png" and finding.text for finding in findings) and findings == sorted(findings)
+    return [(finding.kind, finding.annotations) for finding in findings]
 
 
 LEFT, RIGHT, TOP_LEFT = box(10, 60), box(240, 290), box(10, 60, 0, 40)
@@ -52,46 +52,55 @@ def specked(count: int, size: int) -> BoolMask:
     return mask
 
 
-CLEAN: dict[str, tuple[Layer, ...]] = {
-    "two dogs": (layer("1", LEFT, "the dog on the left", "left dog"), layer("2", RIGHT, "the dog on the right", "Right dog!")),
-    "something absent": (layer("1", LEFT, "dog"), layer("2", None, "the cat", absent=True)),
-    "an absent thing that was emptied": (layer("1", LEFT, "dog"), layer("2", np.zeros(SHAPE, bool), "the cat", absent=True)),
-    "a thing within another": (layer("1", box(10, 200), "the man"), layer("2", box(20, 180), "his coat")),
-    "nearly but not quite the same": (layer("1", box(0, 100), "one"), layer("2", box(12, 100), "two")),
-    "as large, elsewhere": (layer("1", LEFT, "one"), layer("2", TOP_LEFT | box(10, 60, 90, 150), "two")),
-    "few specks": (layer("1", specked(4, 2), "dog"),),
-    "many pieces that are no specks": (layer("1", specked(8, 3), "birds"),),
-    "small things alone": (layer("1", specked(8, 2) & ~box(100, 200), "stars"),),
+CLEAN: dict[str, tuple[Annotation, ...]] = {
+    "two dogs": (annotation("1", LEFT, "the dog on the left", "left dog"), annotation("2", RIGHT, "the dog on the right", "Right dog!")),
+    "something absent": (annotation("1", LEFT, "dog"), annotation("2", None, "the cat", no_target=True)),
+    "a no-target object that was emptied": (
+        annotation("1", LEFT, "dog"),
+        annotation("2", np.zeros(SHAPE, bool), "the cat", no_target=True),
+    ),
+    "a thing within another": (annotation("1", box(10, 200), "the man"), annotation("2", box(20, 180), "his coat")),
+    "nearly but not quite the same": (annotation("1", box(0, 100), "one"), annotation("2", box(12, 100), "two")),
+    "as large, elsewhere": (annotation("1", LEFT, "one"), annotation("2", TOP_LEFT | box(10, 60, 90, 150), "two")),
+    "few specks": (annotation("1", specked(4, 2), "dog"),),
+    "many pieces that are no specks": (annotation("1", specked(8, 3), "birds"),),
+    "small things alone": (annotation("1", specked(8, 2) & ~box(100, 200), "stars"),),
     "a hand of its own": (
-        layer("1", RIGHT, "the left hand", "his left hand", category="hand"),
-        layer("2", LEFT, "right hand", category="hand"),
+        annotation("1", RIGHT, "the left hand", "his left hand", category="hand"),
+        annotation("2", LEFT, "right hand", category="hand"),
     ),
-    "left of another": (layer("1", RIGHT, "left side of the man", "the dog left of the tree"), layer("2", LEFT, "dog 2")),
-    "beside one on the left": (layer("1", RIGHT, "dog next to the cat on the left"), layer("2", LEFT, "dog 2")),
-    "left of those on the right": (layer("1", box(170, 200), "left dog"), layer("2", RIGHT, "right dog")),
-    "the left one of several not drawn": (layer("1", RIGHT, "left dog", "leftmost dog"),),
-    "left and nearly as far left": (layer("1", box(160, 200), "dog on the left"), layer("2", box(150, 190, 0, 40), "dog 2")),
-    "a cat on the right": (layer("1", box(140, 190), "dog on the left"), layer("2", LEFT, "cat", category="cat")),
+    "left of another": (annotation("1", RIGHT, "left side of the man", "the dog left of the tree"), annotation("2", LEFT, "dog 2")),
+    "beside one on the left": (annotation("1", RIGHT, "dog next to the cat on the left"), annotation("2", LEFT, "dog 2")),
+    "left of those on the right": (annotation("1", box(170, 200), "left dog"), annotation("2", RIGHT, "right dog")),
+    "the left one of several not drawn": (annotation("1", RIGHT, "left dog", "leftmost dog"),),
+    "left and nearly as far left": (annotation("1", box(160, 200), "dog on the left"), annotation("2", box(150, 190, 0, 40), "dog 2")),
+    "a cat on the right": (annotation("1", box(140, 190), "dog on the left"), annotation("2", LEFT, "cat", category="cat")),
 }
-ODD: dict[str, tuple[tuple[Layer, ...], list[tuple[Kind, tuple[str, ...]]]]] = {
-    "same words": ((layer("1", LEFT, "The dog!"), layer("2", RIGHT, "a cat", "the  dog")), [("same sentence", ("1", "2"))]),
-    "the same thing": ((layer("1", box(0, 100), "one"), layer("2", box(5, 100), "two")), [("drawn twice", ("1", "2"))]),
-    "the same thing and words": ((layer("1", LEFT, "dog"), layer("2", LEFT, "dog")), [("drawn twice", ("1", "2"))]),
-    "no mask": ((layer("1", None, "dog"),), [("empty mask", ("1",))]),
-    "no pixel": ((layer("1", np.zeros(SHAPE, bool), "dog"),), [("empty mask", ("1",))]),
-    "absent, drawn": ((layer("1", LEFT, "dog", absent=True),), [("absent with mask", ("1",))]),
-    "absent and there": (
-        (layer("1", LEFT, "the dog"), layer("2", RIGHT, "cat"), layer("3", None, "The dog.", absent=True)),
-        [("absent and present", ("3", "1"))],
+ODD: dict[str, tuple[tuple[Annotation, ...], list[tuple[Kind, tuple[str, ...]]]]] = {
+    "same words": (
+        (annotation("1", LEFT, "The dog!"), annotation("2", RIGHT, "a cat", "the  dog")),
+        [("ambiguous expression", ("1", "2"))],
     ),
-    "nothing said": ((layer("1", LEFT), layer("2", None, absent=True)), [("no sentence", ("1",)), ("no sentence", ("2",))]),
-    "no word": ((layer("1", LEFT, "dog", " ", "?!"),), [("empty sentence", ("1",)), ("empty sentence", ("1",))]),
-    "many specks": ((layer("1", specked(5, 2), "dog"),), [("crumbs", ("1",))]),
+    "the same thing": ((annotation("1", box(0, 100), "one"), annotation("2", box(5, 100), "two")), [("duplicate mask", ("1", "2"))]),
+    "the same thing and words": ((annotation("1", LEFT, "dog"), annotation("2", LEFT, "dog")), [("duplicate mask", ("1", "2"))]),
+    "no mask": ((annotation("1", None, "dog"),), [("empty mask", ("1",))]),
+    "no pixel": ((annotation("1", np.zeros(SHAPE, bool), "dog"),), [("empty mask", ("1",))]),
+    "absent, drawn": ((annotation("1", LEFT, "dog", no_target=True),), [("no-target with mask", ("1",))]),
+    "absent and there": (
+        (annotation("1", LEFT, "the dog"), annotation("2", RIGHT, "cat"), annotation("3", None, "The dog.", no_target=True)),
+        [("no-target and present", ("3", "1"))],
+    ),
+    "nothing said": (
+        (annotation("1", LEFT), annotation("2", None, no_target=True)),
+        [("no expression", ("1",)), ("no expression", ("2",))],
+    ),
+    "no word": ((annotation("1", LEFT, "dog", " ", "?!"),), [("empty expression", ("1",)), ("empty expression", ("1",))]),
+    "many specks": ((annotation("1", specked(5, 2), "dog"),), [("specks", ("1",))]),
     "swapped": (
-        (layer("1", RIGHT, "the dog on the left wearing a hat", "left dog", "the brown dog"), layer("2", LEFT, "rightmost dog")),
+        (annotation("1", RIGHT, "the dog on the left wearing a hat", "left dog", "the brown dog"), annotation("2", LEFT, "rightmost dog")),
         [("wrong side", ("1",)), ("wrong side", ("1",)), ("wrong side", ("2",))],
     ),
-    "alone, on the other side": ((layer("1", RIGHT, "the dog on the left"),), [("wrong side", ("1",))]),
+    "alone, on the other side": ((annotation("1", RIGHT, "the dog on the left"),), [("wrong side", ("1",))]),
 }
 
 
@@ -102,30 +111,30 @@ def test_nothing_is_said_of_what_is_right(name: str) -> None:
 
 @pytest.mark.parametrize("name", ODD)
 def test_what_is_odd_is_told(name: str) -> None:
-    layers, expected = ODD[name]
-    assert found(*layers) == expected
+    annotations, expected = ODD[name]
+    assert found(*annotations) == expected
 
 
 def test_every_kind_has_its_words_and_a_case_here() -> None:
-    elsewhere = {"not looked at", "same picture", "unreadable"}
+    elsewhere = {"not reviewed", "duplicate image", "unreadable"}
     assert set(get_args(Kind)) == set(KINDS) == elsewhere | {kind for _, expected in ODD.values() for kind, _ in expected}
 
 
 @pytest.mark.parametrize(("state", "told"), [("new", True), ("model", True), ("corrected", False), ("accepted", False)])
 def test_pictures_nobody_looked_at(state: str, told: bool) -> None:
-    assert found(layer("1", LEFT, "dog"), state=state) == ([("not looked at", ())] if told else [])
+    assert found(annotation("1", LEFT, "dog"), state=state) == ([("not reviewed", ())] if told else [])
 
 
 def test_a_damaged_mask_is_told_and_the_others_are_looked_at() -> None:
-    damaged = replace(layer("1", LEFT, "dog"), mask={"size": list(SHAPE), "counts": "\x7f"})
-    assert found(damaged, layer("2", None, "cat")) == [("empty mask", ("2",)), ("unreadable", ("1",))]
+    damaged = replace(annotation("1", LEFT, "dog"), mask={"size": list(SHAPE), "counts": "\x7f"})
+    assert found(damaged, annotation("2", None, "cat")) == [("empty mask", ("2",)), ("unreadable", ("1",))]
 
 
 @given(st.lists(st.tuples(st.integers(0, 290), st.integers(1, 60)), min_size=1, max_size=5), st.randoms())
 def test_the_order_of_layers_changes_nothing(places: list[tuple[int, int]], random: Any) -> None:
-    layers = [layer(str(n), box(left, left + width), "dog on the left", f"dog {n % 2}") for n, (left, width) in enumerate(places)]
-    shuffled = random.sample(layers, len(layers))
-    assert [kind for kind, _ in found(*layers)] == [kind for kind, _ in found(*shuffled)]
+    annotations = [annotation(str(n), box(left, left + width), "dog on the left", f"dog {n % 2}") for n, (left, width) in enumerate(places)]
+    shuffled = random.sample(annotations, len(annotations))
+    assert [kind for kind, _ in found(*annotations)] == [kind for kind, _ in found(*shuffled)]
 
 
 @pytest.mark.parametrize(
@@ -142,8 +151,8 @@ def test_the_order_of_layers_changes_nothing(places: list[tuple[int, int]], rand
     ],
 )
 def test_a_side_is_read_and_mirrored(sentence: str, side: Any, plainly: bool) -> None:
-    assert said_side(sentence) == SaidSide(side, plainly)
-    assert said_side(mirror_text(sentence)) == SaidSide("right" if side == "left" else "left", plainly)
+    assert stated_side(sentence) == StatedSide(side, plainly)
+    assert stated_side(mirror_text(sentence)) == StatedSide("right" if side == "left" else "left", plainly)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +181,7 @@ def test_a_side_is_read_and_mirrored(sentence: str, side: Any, plainly: bool) ->
     ],
 )
 def test_where_a_side_is_not_surely_the_things_own_nothing_is_read(sentence: str) -> None:
-    assert said_side(sentence) is None
+    assert stated_side(sentence) is None
 
 
 extents = st.tuples(*[st.floats(0, 1)] * 3).map(sorted).map(lambda ends: Extent(*ends))
@@ -180,11 +189,11 @@ extents = st.tuples(*[st.floats(0, 1)] * 3).map(sorted).map(lambda ends: Extent(
 
 @given(st.sampled_from(["left", "right"]), st.booleans(), extents, st.lists(extents, max_size=3))
 def test_a_mirrored_contradiction_is_one(side: Any, plainly: bool, thing: Extent, alike: list[Extent]) -> None:
-    told = contradicts(SaidSide(side, plainly), thing, alike)
-    other = SaidSide("right" if side == "left" else "left", plainly)
+    told = contradicts(StatedSide(side, plainly), thing, alike)
+    other = StatedSide("right" if side == "left" else "left", plainly)
     again = contradicts(other, thing.mirrored(), [one.mirrored() for one in alike])
     # 1 - (1 - x) rounds, so only what is not on the brink is compared
-    near = [thing.left, thing.centre, *(thing.centre - one.centre for one in alike)]
+    near = [thing.left, thing.center, *(thing.center - one.center for one in alike)]
     if all(abs(abs(value) - limit) > 1e-9 for value in near for limit in (0.1, 1 / 3, 0.5, 2 / 3)):
         assert told == again
     assert not (told and contradicts(other, thing, alike))
@@ -199,10 +208,10 @@ def project(tmp_path: Path) -> Callable[..., Project]:
         for name, pixels in pictures:
             path = tmp_path / name
             path.write_bytes(cv2.imencode(path.suffix, pixels)[1].tobytes())
-            record = made.add_picture(path)
+            record = made.add_image(path)
             mask = np.zeros(pixels.shape[:2], bool)
             mask[:4, :4] = True
-            made.save(replace(record, state="accepted", layers=(Layer("1", ("dog",), mask=encode_rle(mask)),)))
+            made.save(replace(record, state="accepted", annotations=(Annotation("1", ("dog",), mask=encode_rle(mask)),)))
         return made
 
     return make
@@ -216,7 +225,7 @@ def test_the_same_picture_under_another_name_and_in_another_format(project: Call
     same = [("a.png", noise(0)), ("b.png", noise(0)), ("c.bmp", noise(0))]
     made = project(*same, ("d.png", noise(1)), ("e.png", noise(2, (30, 20))))
     told = lint(made)
-    assert [(finding.picture, finding.kind) for finding in told] == [("b.png", "same picture"), ("c.bmp", "same picture")]
+    assert [(finding.image, finding.kind) for finding in told] == [("b.png", "duplicate image"), ("c.bmp", "duplicate image")]
     assert all("a.png" in finding.text for finding in told)
     for name in ("b.png", "c.bmp"):
         made.save(replace(made.record(name), state="skipped"))
@@ -225,9 +234,9 @@ def test_the_same_picture_under_another_name_and_in_another_format(project: Call
 
 def test_a_picture_that_is_gone_or_damaged_is_told(project: Callable[..., Project]) -> None:
     made = project(("a.png", noise(0)), ("b.png", noise(1)), ("c.png", noise(2)))
-    made.picture_path(made.record("b.png")).unlink()
-    made.picture_path(made.record("c.png")).write_bytes(b"no picture")
-    assert [(finding.picture, finding.kind) for finding in lint(made)] == [("b.png", "unreadable"), ("c.png", "unreadable")]
+    made.image_path(made.record("b.png")).unlink()
+    made.image_path(made.record("c.png")).write_bytes(b"no picture")
+    assert [(finding.image, finding.kind) for finding in lint(made)] == [("b.png", "unreadable"), ("c.png", "unreadable")]
 
 
 def test_progress_is_told_and_may_end_the_search(project: Callable[..., Project]) -> None:
@@ -244,19 +253,20 @@ def test_progress_is_told_and_may_end_the_search(project: Callable[..., Project]
 
 def test_the_summary_has_a_line_for_each_kind() -> None:
     findings = [
-        Finding("a.png", "crumbs", ("1",), "A"),
-        Finding("b.png", "crumbs", ("2",), "B"),
+        Finding("a.png", "specks", ("1",), "A"),
+        Finding("b.png", "specks", ("2",), "B"),
         Finding("b.png", "empty mask", ("1",), "C"),
     ]
-    assert summary(findings) == ["1 x without a mask, not marked absent, first b.png: C", "2 x tiny specks in a mask, first a.png: A"]
-    assert summary([]) == []
+    assert summarize(findings) == [
+        "1 x object without a mask that is not marked as no-target, first b.png: C",
+        "2 x mask with small specks, first a.png: A",
+    ]
+    assert summarize([]) == []
 
 
 def test_an_export_tells_and_goes_on(project: Callable[..., Project], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = project(("a.png", noise(0)), ("b.png", noise(0)))
     assert main(["export", "--project", str(made.folder), "--format", "coco", "--output", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr()
-    assert printed.err.splitlines() == [
-        "refseg: 1 x a picture that comes twice, first b.png: it is the same picture as a.png: skip or remove one"
-    ]
+    assert printed.err.splitlines() == ["refseg: 1 x duplicate image, first b.png: The image equals a.png. Skip or remove one."]
     assert (tmp_path / "out" / "annotations" / "instances_train.json").is_file() and "exported 2 objects in 2 images" in printed.out

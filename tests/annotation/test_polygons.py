@@ -117,9 +117,9 @@ def ellipses(seed: int, size: tuple[int, int] = (240, 320)) -> np.ndarray:
     rng = np.random.default_rng(seed)
     canvas = np.zeros(size, np.uint8)
     for _ in range(3):
-        centre, axes = rng.integers(40, (size[1] - 40, size[0] - 40)), rng.integers(16, 60, 2)
-        cv2.ellipse(canvas, tuple(map(int, centre)), tuple(map(int, axes)), int(rng.integers(180)), 0, 360, 1, -1)
-        cv2.ellipse(canvas, tuple(map(int, centre)), tuple(map(int, axes // 2)), 0, 0, 360, 0, -1)
+        center, axes = rng.integers(40, (size[1] - 40, size[0] - 40)), rng.integers(16, 60, 2)
+        cv2.ellipse(canvas, tuple(map(int, center)), tuple(map(int, axes)), int(rng.integers(180)), 0, 360, 1, -1)
+        cv2.ellipse(canvas, tuple(map(int, center)), tuple(map(int, axes // 2)), 0, 0, 360, 0, -1)
     return canvas > 0
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from refseg.annotation.records import PictureRecord
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import AnnotatedImage
 from tests.browser.visitor import Site, Visitor
 
 ASKED = re.compile("/component_server")  # where the page's script sends requests
@@ -107,12 +107,12 @@ class Annotator(Visitor):
         self.page.mouse.down()
         self.done(self.page.mouse.up)
 
-    def record(self, name: str | None = None) -> PictureRecord:
+    def record(self, name: str | None = None) -> AnnotatedImage:
         """The record on disk."""
         project = Project.open(self.site.projects / self.project)
         return project.record(name or self.noted("image"))
 
-    def pixels(self) -> np.ndarray:
+    def decode_mask(self) -> np.ndarray:
         """The masks as drawn, RGBA (H, W, 4)."""
         uri = self.page.evaluate("document.querySelector('.rs-masks').toDataURL()")
         return np.asarray(Image.open(BytesIO(base64.b64decode(uri.split(",", 1)[1]))).convert("RGBA"))

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
 from tests.browser.annotator import Annotator, Sit
 from tests.browser.visitor import Site
 
@@ -77,8 +77,8 @@ def test_what_runs_stays_in_its_project_and_stops_when_it_is_closed(sit: Sit, ph
     person.project += "2"
     person.create()
     person.ready()
-    assert [entry.name for entry in Project.open(site.projects / first).entries] == ["small.png"]
-    assert not Project.open(site.projects / person.project).entries
+    assert [entry.name for entry in Project.open(site.projects / first).summaries] == ["small.png"]
+    assert not Project.open(site.projects / person.project).summaries
     person.add(*photos[1:])
     let_go = person.hold("continue_batch")
     page.click('[data-open="batch"]')
@@ -95,7 +95,7 @@ def test_what_runs_stays_in_its_project_and_stops_when_it_is_closed(sit: Sit, ph
     assert {request["project"] for what in ("continue_batch", "stop_batch") for request in person.requests_for(what)} == {asked["project"]}
     assert person.noted("image") == "small.png"
     person.project = first
-    assert not person.record("small.png").layers
+    assert not person.record("small.png").annotations
     assert not person.errors
 
 
@@ -126,14 +126,14 @@ def test_strokes_on_a_slow_connection_change_one_mask(sit: Sit, photos: list[Pat
     page.mouse.up()
     stroke(0.8)
     person.done(let_go)
-    shown = person.pixels()[..., 3] > 0
+    shown = person.decode_mask()[..., 3] > 0
     rows = [int(y * shown.shape[0]) for y in (0.2, 0.5, 0.8)]
     assert shown[rows, int(0.4 * shown.shape[1])].all(), "the third is still being drawn, the others are answered"
     person.done(page.mouse.up)
-    (layer,) = person.record().layers
-    assert layer.pixels()[[24, 60, 96], 64].all()
+    (annotation,) = person.record().annotations
+    assert annotation.decode_mask()[[24, 60, 96], 64].all()
     sent = person.requests_for("brush")
-    assert {request["object"] for request in sent} == {layer.id} and [request.get("is_new") for request in sent] == [True, True, None]
+    assert {request["object"] for request in sent} == {annotation.id} and [request.get("is_new") for request in sent] == [True, True, None]
     assert not person.errors
 
 
@@ -151,7 +151,7 @@ def test_an_answer_keeps_what_is_being_painted_and_typed(sit: Sit, photos: list[
     page.keyboard.type("ession")
     assert field.input_value() == "half an expression" and page.input_value(".rs-predict-expression") == "the next expression"
     person.done(lambda: page.keyboard.press("Enter"))
-    assert person.record().layers[0].expressions == ("the red ball", "half an expression")
+    assert person.record().annotations[0].expressions == ("the red ball", "half an expression")
     person.press("b")
     let_go = person.hold("predict")
     person.say("the green ball")
@@ -160,7 +160,7 @@ def test_an_answer_keeps_what_is_being_painted_and_typed(sit: Sit, photos: list[
     page.mouse.move(*person.place(0.9, 0.9), steps=3)
     person.done(let_go)
     person.done(page.mouse.up)
-    assert len(person.record().layers) == 3 and person.requests_for("brush")[0]["object"] == person.record().layers[0].id
+    assert len(person.record().annotations) == 3 and person.requests_for("brush")[0]["object"] == person.record().annotations[0].id
     assert person.page.locator(".rs-object:first-child.rs-open").count() == 1, "the object that was drawn stays active"
     assert not person.errors
 
@@ -171,14 +171,14 @@ def test_the_keyboard_alone(sit: Sit, photos: list[Path]) -> None:
     person.ask("the red ball")
     page.focus('[data-name="hide"]')
     person.done(lambda: page.keyboard.press("Space"))
-    assert person.record().layers[0].hidden and focused(person) == "hide"
+    assert person.record().annotations[0].hidden and focused(person) == "hide"
     page.focus('[data-name="predict-again"]')
     person.done(lambda: page.keyboard.press("Enter"))
     page.wait_for_selector(".rs-object:nth-child(2).rs-open")
     assert focused(person) == "title"
     page.get_by_label("Category of object 2").fill("ball")
     person.done(lambda: page.keyboard.press("Enter"))
-    assert person.record().layers[1].category == "ball" and focused(person) == "category"
+    assert person.record().annotations[1].category == "ball" and focused(person) == "category"
     page.focus(".rs-brush-size")
     size = page.input_value(".rs-brush-size")
     page.keyboard.press("ArrowRight")
@@ -207,7 +207,7 @@ def test_a_lost_connection_is_reported_and_the_author_stays(sit: Sit, photos: li
     assert [request["author"] for request in person.requests_for("open_project")] == ["Ann", "Ann"]
     person.intercept("predict", lambda route: route.continue_())
     person.ask("the red ball")
-    assert person.record().layers[0].author == "Ann"
+    assert person.record().annotations[0].author == "Ann"
 
 
 def test_an_image_that_cannot_be_shown_says_why(sit: Sit, photos: list[Path]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
 from refseg.data.refcoco import read_refcoco
 from tests.browser.annotator import Sit
 from tests.browser.visitor import Site
@@ -22,40 +22,40 @@ def test_from_two_expressions_to_a_data_set(sit: Sit, photos: list[Path], tmp_pa
     person.add(photos[1])
     person.ask("the red ball")
     person.ask("the dog on the left")
-    first, second = person.record().layers
+    first, second = person.record().annotations
     assert [first.expressions, second.expressions] == [("the red ball",), ("the dog on the left",)]
 
     assert first.author == "Ann"
-    model = second.pixels() if not second.absent else np.zeros((1300, 2000), bool)
+    model = second.decode_mask() if not second.absent else np.zeros((1300, 2000), bool)
     add = bool(model.mean() < 0.5)
     person.press("b" if add else "e")
     person.drag((0.3, 0.3), (0.6, 0.3), (0.6, 0.6))
-    drawn = person.record().layers[1]
-    assert drawn.pixels()[780, 1200] == add and (drawn.pixels() != model).any() and drawn.model_mask is not None
+    drawn = person.record().annotations[1]
+    assert drawn.decode_mask()[780, 1200] == add and (drawn.decode_mask() != model).any() and drawn.model_mask is not None
     assert person.record().state == "corrected"
     assert "model vs. you" in person.page.inner_text(".rs-agreement")
-    np.testing.assert_array_equal(person.record().layers[0].pixels(), first.pixels())
+    np.testing.assert_array_equal(person.record().annotations[0].decode_mask(), first.decode_mask())
 
     person.done(lambda: person.press("Control+z"))
-    back = person.record().layers[1]
-    assert back.absent == second.absent and ((back.pixels() == second.pixels()).all() if second.mask else back.mask is None)
+    back = person.record().annotations[1]
+    assert back.absent == second.absent and ((back.decode_mask() == second.decode_mask()).all() if second.mask else back.mask is None)
     person.done(lambda: person.press("Control+y"))
-    np.testing.assert_array_equal(person.record().layers[1].pixels(), drawn.pixels())
+    np.testing.assert_array_equal(person.record().annotations[1].decode_mask(), drawn.decode_mask())
 
-    before = person.pixels()
+    before = person.decode_mask()
     person.page.reload()
     person.enter_tab()
     person.ready()
     person.page.wait_for_selector(".rs-object")
     assert person.page.locator(".rs-object").count() == 2
-    np.testing.assert_array_equal(person.pixels(), before)
+    np.testing.assert_array_equal(person.decode_mask(), before)
 
     with zipfile.ZipFile(io.BytesIO(person.export("coco"))) as archive:
         archive.extractall(tmp_path / "coco")
     from pycocotools.coco import COCO
 
     coco = COCO(str(tmp_path / "coco" / "annotations" / "instances_train.json"))
-    masks = [layer.pixels() for layer in person.record().layers if layer.mask is not None]
+    masks = [annotation.decode_mask() for annotation in person.record().annotations if annotation.mask is not None]
     annotations = coco.loadAnns(coco.getAnnIds())
     assert len(annotations) == sum(mask.any() for mask in masks)
     for annotation, mask in zip(annotations, [mask for mask in masks if mask.any()], strict=True):
@@ -74,24 +74,24 @@ def test_a_mask_by_hand_alone_with_points_a_box_and_repairs(sit: Sit, photos: li
     person.add(photos[0])
     person.press("b")
     person.drag((0.2, 0.2), (0.2, 0.6), (0.5, 0.6), (0.5, 0.2), (0.2, 0.2))
-    (layer,) = person.record().layers
-    ring = layer.pixels()
-    assert layer.origin.model is None and ring.any() and not ring[int(0.4 * 120), int(0.35 * 160)]
+    (annotation,) = person.record().annotations
+    ring = annotation.decode_mask()
+    assert annotation.origin.model is None and ring.any() and not ring[int(0.4 * 120), int(0.35 * 160)]
     person.done(lambda: person.page.click('[data-repair="fill"]'))
-    assert person.record().layers[0].pixels()[int(0.4 * 120), int(0.35 * 160)]
+    assert person.record().annotations[0].decode_mask()[int(0.4 * 120), int(0.35 * 160)]
     person.press("m")
     person.click(0.35, 0.4)
-    assert not person.record().layers[0].pixels()[int(0.4 * 120), int(0.35 * 160)]
+    assert not person.record().annotations[0].decode_mask()[int(0.4 * 120), int(0.35 * 160)]
     person.press("p")
     person.click(0.8, 0.8)
-    assert person.record().layers[0].pixels()[int(0.8 * 120), int(0.8 * 160)]
+    assert person.record().annotations[0].decode_mask()[int(0.8 * 120), int(0.8 * 160)]
     person.done(lambda: person.press("n"))
     person.press("x")
     person.drag((0.5, 0.5), (0.9, 0.95))
-    boxed = person.record().layers[1].pixels()
+    boxed = person.record().annotations[1].decode_mask()
     assert not boxed[: int(0.48 * 120)].any() and not boxed[:, : int(0.48 * 160)].any()
     person.done(lambda: person.press("Delete"))
-    assert len(person.record().layers) == 1
+    assert len(person.record().annotations) == 1
     assert not person.errors
 
 
@@ -108,7 +108,7 @@ def test_zooming_shows_details_and_tools_stay_exact(sit: Sit, photos: list[Path]
     person.press("b")
     x, y = 0.065, 0.5
     person.click(x, y)
-    mask = person.record().layers[0].pixels()
+    mask = person.record().annotations[0].decode_mask()
     ys, xs = np.nonzero(mask)
     assert abs(xs.mean() - x * 2000) < 8 and abs(ys.mean() - y * 1300) < 8 and xs.max() - xs.min() < 40
     person.press("f")
@@ -123,7 +123,7 @@ def test_two_fingers_zoom_and_cancel_the_stroke_of_the_first(sit: Sit, photos: l
     person.add(photos[0])
     person.press("b")
     person.drag((0.2, 0.2), (0.3, 0.3))
-    before, revision = person.pixels(), person.record().revision
+    before, revision = person.decode_mask(), person.record().revision
     touch = person.page.context.new_cdp_session(person.page)
     touch.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
 
@@ -141,16 +141,16 @@ def test_two_fingers_zoom_and_cancel_the_stroke_of_the_first(sit: Sit, photos: l
     fingers("touchEnd")
     assert float(person.noted("zoom")) == pytest.approx(2 * zoom, rel=0.02)
     assert person.place(0.5, 0.5) == pytest.approx(middle, abs=2), "the point between the fingers stays there"
-    np.testing.assert_array_equal(person.pixels(), before)
+    np.testing.assert_array_equal(person.decode_mask(), before)
     assert person.record().revision == revision
     person.press("f")
     person.page.mouse.move(*person.place(0.5, 0.5))
     person.page.mouse.down()
     person.page.mouse.move(*person.place(0.7, 0.7), steps=3)
-    assert (person.pixels() != before).any()
+    assert (person.decode_mask() != before).any()
     person.page.keyboard.press("Escape")
     person.page.mouse.up()
-    np.testing.assert_array_equal(person.pixels(), before)
+    np.testing.assert_array_equal(person.decode_mask(), before)
     assert person.record().revision == revision and not person.errors
 
 
@@ -188,8 +188,12 @@ def test_expressions_are_stored_and_shown_as_text(sit: Sit, photos: list[Path]) 
     category.fill("ball")
     person.done(lambda: category.press("Enter"))
     person.done(lambda: person.page.click("[data-no-target]"))
-    (layer,) = person.record().layers
-    assert layer.expressions == ("<img src=x onerror=alert(1)> ball", "another expression") and layer.category == "ball" and layer.absent
+    (annotation,) = person.record().annotations
+    assert (
+        annotation.expressions == ("<img src=x onerror=alert(1)> ball", "another expression")
+        and annotation.category == "ball"
+        and annotation.no_target
+    )
     assert "<img src=x" in person.page.inner_text(".rs-title") and person.page.locator(".rs-object-rows img").count() == 0
     assert not person.errors
 
@@ -209,10 +213,10 @@ def test_the_list_the_keys_and_a_batch(sit: Sit, photos: list[Path], site: Site)
     person.page.fill(".rs-batch-expressions", "the red ball\nthe dog")
     person.page.click('[data-pane="batch"] button[type="submit"]')
     person.hears("6 objects in 3 of 3 images")
-    assert [len(person.record(name).layers) for name in ("small.png", "large.png", "tall.png")] == [2, 2, 2]
+    assert [len(person.record(name).annotations) for name in ("small.png", "large.png", "tall.png")] == [2, 2, 2]
     person.ready()
     person.done(lambda: person.press("Control+z"))
-    assert [len(person.record(name).layers) for name in ("small.png", "large.png", "tall.png")] == [0, 0, 0]
+    assert [len(person.record(name).annotations) for name in ("small.png", "large.png", "tall.png")] == [0, 0, 0]
     person.press("?")
     assert "redo" in person.page.inner_text("dialog.rs-shortcuts")
     person.page.keyboard.press("Escape")
@@ -233,9 +237,9 @@ def test_two_windows_notice_each_other(sit: Sit, photos: list[Path]) -> None:
     two.page.press(".rs-predict-expression", "Enter")
     two.hears("another window")
     two.page.wait_for_selector(".rs-object")  # the change of the first is shown now
-    assert [layer.expressions for layer in one.record().layers] == [("the red ball",)]
+    assert [annotation.expressions for annotation in one.record().annotations] == [("the red ball",)]
     two.ask("the dog")
-    assert len(one.record().layers) == 2
+    assert len(one.record().annotations) == 2
 
 
 def test_a_zip_is_imported_and_files_that_are_not_images_are_refused(sit: Sit, photos: list[Path], tmp_path: Path, site: Site) -> None:
@@ -244,16 +248,16 @@ def test_a_zip_is_imported_and_files_that_are_not_images_are_refused(sit: Sit, p
     person.add(photos[0])
     person.press("b")
     person.drag((0.3, 0.3), (0.6, 0.6))
-    mask = person.record().layers[0].pixels()
+    mask = person.record().annotations[0].decode_mask()
     path = tmp_path / "out.zip"
     path.write_bytes(person.export("labelme"))
     person.page.click('[data-open="import"]')
     person.page.select_option(".rs-import-format", "labelme")
     person.page.set_input_files(".rs-import-file", str(path))
     person.hears("Imported 1 object in 1 image")
-    names = [entry.name for entry in Project.open(site.projects / person.project).entries]
+    names = [entry.name for entry in Project.open(site.projects / person.project).summaries]
     assert names == ["small.png", "small-2.png"]
-    np.testing.assert_array_equal(person.record("small-2.png").layers[0].pixels(), mask)
+    np.testing.assert_array_equal(person.record("small-2.png").annotations[0].decode_mask(), mask)
     (tmp_path / "broken.png").write_text("no picture")
     person.page.set_input_files(".rs-add-images", str(tmp_path / "broken.png"))
     person.hears("1 of 1 files were not added", "broken.png")
@@ -282,6 +286,6 @@ def test_a_frame_of_a_video_is_annotated(sit: Sit, site: Site, tmp_path: Path) -
     person.enter_tab()
     page.wait_for_selector(".rs-entry")
     project = Project.open(site.projects / person.project)
-    record = project.record(project.entries[0].name)
-    assert record.frame == 2 and record.layers[0].expressions == ("the ball",)
+    record = project.record(project.summaries[0].name)
+    assert record.frame == 2 and record.annotations[0].expressions == ("the ball",)
     assert json.dumps(person.errors) == "[]"

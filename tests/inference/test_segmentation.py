@@ -82,7 +82,7 @@ def test_response_runs_from_0_to_1_within_the_picture() -> None:
     assert not flat.any()
 
 
-def test_word_maps_at_picture_size() -> None:
+def test_word_maps_at_read_image_size() -> None:
     np.testing.assert_allclose(made().word_map(2, 1), np.full((40, 80), 0.75), atol=1e-6)
     with pytest.raises(IndexError):
         made().word_map(3, 0)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from refseg.annotation.exporters import export_to
-from refseg.annotation.records import Layer
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import Annotation
 from refseg.data.masks import encode_rle
 
 HEIGHT, WIDTH = 80, 120
@@ -49,14 +49,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     color.transpose(Image.Transpose.ROTATE_90).save(folder / "猫の写真 1.jpg", exif=turned)
     color.save(folder / "loop.gif", save_all=True, append_images=[Image.new("RGB", color.size)])
     for name in ("dog.jpg", "deep.png", "print.jpg", "猫の写真 1.jpg", "loop.gif"):
-        record = made.add_picture(folder / name)
-        layers = [
-            Layer(str(number), (f"the object {number}", f"größtes Ding {number}"), category, mask=encode_rle(mask))
+        record = made.add_image(folder / name)
+        annotations = [
+            Annotation(str(number), (f"the object {number}", f"größtes Ding {number}"), category, mask=encode_rle(mask))
             for number, (category, mask) in enumerate(zip(CATEGORIES, objects(), strict=True))
         ]
-        layers.append(Layer("absent", ("the elephant",), absent=True))
+        annotations.append(Annotation("absent", ("the elephant",), no_target=True))
         split = "val" if name in ("print.jpg", "loop.gif") else "train"
-        made.save(replace(record, layers=tuple(layers), split=split, state="accepted"))
+        made.save(replace(record, annotations=tuple(annotations), split=split, state="accepted"))
     return made
 
 

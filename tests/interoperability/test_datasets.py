@@ -12,8 +12,8 @@ from PIL import Image
 
 from refseg.annotation.exporters import export_to
 from refseg.annotation.importers import import_from
-from refseg.annotation.records import Layer
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import Annotation
 from refseg.data.masks import decode_rle, encode_rle
 from tests.interoperability.conftest import Export, objects
 
@@ -41,19 +41,19 @@ def square(left: int) -> Any:
     return encode_rle(mask)
 
 
-def made(tmp_path: Path, images: Sequence[tuple[str, str, Sequence[Layer]]]) -> Project:
-    """A project with images of these names, splits and layers."""
+def made(tmp_path: Path, images: Sequence[tuple[str, str, Sequence[Annotation]]]) -> Project:
+    """A project with images of these names, splits and annotations."""
     project = Project.create(tmp_path / "project")
-    for number, (name, split, layers) in enumerate(images):
+    for number, (name, split, annotations) in enumerate(images):
         path = tmp_path / f"{number}{Path(name).suffix or '.png'}"
         Image.fromarray(np.full((40, 60, 3), number, np.uint8)).save(path, "JPEG" if path.suffix == ".jpg" else "PNG")
-        record = project.add_picture(path, name=name)
-        project.save(replace(record, split=split, layers=tuple(layers), state="accepted"))
+        record = project.add_image(path, name=name)
+        project.save(replace(record, split=split, annotations=tuple(annotations), state="accepted"))
     return project
 
 
-SAID, UNSAID = Layer("1", ("the cup",), "cup", mask=square(5)), Layer("2", (), "cup", mask=square(30))
-ABSENT = Layer("3", ("a whale",), absent=True)
+SAID, UNSAID = Annotation("1", ("the cup",), "cup", mask=square(5)), Annotation("2", (), "cup", mask=square(30))
+ABSENT = Annotation("3", ("a whale",), no_target=True)
 
 
 @pytest.mark.parametrize("installed", [True, False])
@@ -70,9 +70,9 @@ ABSENT = Layer("3", ("a whale",), absent=True)
     ],
 )
 def test_splits_load_whatever_columns_are_empty_in_them(
-    splits: dict[str, list[Layer]], installed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    splits: dict[str, list[Annotation]], installed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = made(tmp_path, [(f"{split}.png", split, layers) for split, layers in splits.items()])
+    project = made(tmp_path, [(f"{split}.png", split, annotations) for split, annotations in splits.items()])
     with monkeypatch.context() as patch:
         if not installed:
             patch.setitem(sys.modules, "pyarrow", None)
@@ -81,11 +81,11 @@ def test_splits_load_whatever_columns_are_empty_in_them(
     assert {split: len(rows) for split, rows in data.items()} == dict.fromkeys(splits, 1)
     features = [rows.features for rows in data.values()]
     assert all(one == features[0] for one in features) and "null" not in str(features[0])
-    for split, layers in splits.items():
+    for split, annotations in splits.items():
         [row] = data[split]
         if installed:
-            assert row["absent"] == [list(one.expressions) for one in layers if one.absent]
-            assert row["objects"]["expressions"] == [list(one.expressions) for one in layers if not one.absent]
+            assert row["absent"] == [list(one.expressions) for one in annotations if one.no_target]
+            assert row["objects"]["expressions"] == [list(one.expressions) for one in annotations if not one.no_target]
     streamed = datasets.load_dataset(str(tmp_path / "out"), streaming=True, cache_dir=str(tmp_path / "streamed"))
     assert [row["image"].size for rows in streamed.values() for row in rows] == [(60, 40)] * len(splits)
 
@@ -196,12 +196,12 @@ def test_what_the_library_writes_is_imported(how: str, tmp_path: Path) -> None:
         {},
         {},
     )
-    records = [project.record(entry.name) for entry in project.entries]
+    records = [project.record(entry.name) for entry in project.summaries]
     expected = {"dictionary": ["test", "train", "train", "train"], "parquet": ["train"] * 4}.get(how, [""] * 4)
     assert sorted(record.split for record in records) == expected
     assert sorted(record.original_id for record in records) == [0, 1, 2, 3]
     for record in records:
-        [one] = record.layers
+        [one] = record.annotations
         assert (one.expressions, one.category, one.category_id) == (("the cup", "a cup"), "größter Hund", 1)
         assert one.mask == square(5)
 
@@ -212,6 +212,6 @@ def test_masks_as_images_are_imported(tmp_path: Path) -> None:
     datasets.Dataset.from_list(rows, features=features).save_to_disk(tmp_path / "out")
     project = Project.create(tmp_path / "project")
     import_from(None, tmp_path / "out", project)
-    [entry] = project.entries
-    [one] = project.record(entry.name).layers
+    [entry] = project.summaries
+    [one] = project.record(entry.name).annotations
     assert one.expressions == ("the cup", "a cup") and one.mask == square(5)

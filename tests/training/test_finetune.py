@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from refseg.annotation.records import Layer
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import Annotation
 from refseg.cli import main
 from refseg.data.masks import encode_rle
 from refseg.errors import DataError
@@ -30,16 +30,16 @@ def project(tmp_path: Path) -> Path:
     """Eight accepted pictures with a red ball ("the zyx", a new word) left and a blue one right."""
     made, rng = Project.create(tmp_path / "project"), np.random.default_rng(0)
     for number in range(8):
-        picture, layers = np.full((60, 80, 3), 128, np.uint8), []
+        picture, annotations = np.full((60, 80, 3), 128, np.uint8), []
         for x, colour, said in ((2, (0, 0, 220), "the zyx"), (42, (220, 0, 0), "the blue ball on the right")):
             left, top, mask = x + int(rng.integers(12)), int(rng.integers(5, 30)), np.zeros((60, 80), bool)
             mask[top : top + 20, left : left + 20] = True
             picture[mask] = colour
-            layers.append(Layer(str(x), (said,), "sports ball", mask=encode_rle(mask)))
-        layers.append(Layer("absent", ("the green dog",), absent=True))
+            annotations.append(Annotation(str(x), (said,), "sports ball", mask=encode_rle(mask)))
+        annotations.append(Annotation("absent", ("the green dog",), no_target=True))
         path = tmp_path / f"{number}.png"
         path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
-        made.save(replace(made.add_picture(path), layers=tuple(layers), state="accepted"))
+        made.save(replace(made.add_image(path), annotations=tuple(annotations), state="accepted"))
     return made.folder
 
 
@@ -86,7 +86,7 @@ def test_a_stopped_run_goes_on_exactly(project: Path, model: Path, tmp_path: Pat
 
 def test_a_project_with_too_little(project: Path, model: Path, tmp_path: Path, capsys: Capture) -> None:
     opened = Project.open(project)
-    for entry in opened.entries[:4]:
+    for entry in opened.summaries[:4]:
         opened.save(replace(opened.record(entry.name), state="corrected"))
     assert finetune(project, model, tmp_path / "run") == 2
     assert "has 4 accepted pictures with a mask and a sentence, expected at least 5" in capsys.readouterr().err

@@ -43,7 +43,7 @@ def test_an_unlisted_project_has_limits(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("refseg.ui.project_directory.MIN_FREE_BYTES", 0)
     shared, own = ProjectDirectory(tmp_path / "shared", listed=False), ProjectDirectory(tmp_path / "own", listed=True)
     project, mine = shared.open(shared.create("a")), own.open(own.create("a"))
-    (project.folder / "pictures" / "a.png").write_bytes(b"x" * 1_500_000)
+    (project.folder / "images" / "a.png").write_bytes(b"x" * 1_500_000)
     shared.check_space(project, 500_000)
     with pytest.raises(ProjectError, match=r"would have 4 MB of images\. A shared page allows 2 MB"):
         shared.check_space(project, 2_500_000)
@@ -58,7 +58,7 @@ def test_unlisted_projects_expire(tmp_path: Path) -> None:
     projects = ProjectDirectory(tmp_path, listed=False)
     old, new = projects.create("old"), projects.create("new")
     (tmp_path / "else").mkdir()
-    for part in ("annotations", "pictures"):
+    for part in ("annotations", "images"):
         os.utime(tmp_path / old / part, (time.time() - UNLISTED_LIFETIME_SECONDS - 60,) * 2)
     projects.delete_expired()
     assert {path.name for path in tmp_path.iterdir()} == {new, "else"}

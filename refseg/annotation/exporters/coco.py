@@ -14,13 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from refseg.annotation.export_output import write_json
 from refseg.annotation.exporters.ids import category_ids, unique_ids
-from refseg.annotation.exporters.images import Pictures, category_of, image_keys, portable
-from refseg.annotation.exporters.session import ExportSession, said
+from refseg.annotation.exporters.images import ImageWriter, category_of, image_keys, portable
+from refseg.annotation.exporters.session import ExportSession, expressions_of
 from refseg.annotation.layouts import COCO_ANNOTATIONS, DEFAULT_SPLIT, UNNAMED_KEY
 from refseg.annotation.polygons import INSET, outlines_of
-from refseg.annotation.records import Id, Layer, PictureRecord
-from refseg.annotation.sinks import write_json
+from refseg.annotation.records import AnnotatedImage, Annotation, Id
 from refseg.data.masks import BoolMask, box_of, encode_rle
 
 Encode = Callable[[BoolMask], Any]
@@ -28,15 +28,15 @@ Encode = Callable[[BoolMask], Any]
 
 
 @dataclass(frozen=True)
-class Annotated:
+class CocoImage:
     """An image of an export with its objects; the ids are set by `CocoWriter.number`.
 
-    image: its COCO entry.  objects: the layer and the COCO annotation of each object.
+    image: its COCO entry.  objects: the annotation and the COCO annotation of each object.
     """
 
-    record: PictureRecord
+    record: AnnotatedImage
     image: dict[str, Any]
-    objects: list[tuple[Layer, dict[str, Any]]]
+    objects: list[tuple[Annotation, dict[str, Any]]]
 
 
 @dataclass
@@ -45,37 +45,39 @@ class CocoWriter:
 
     session: ExportSession
     segmentation: Encode
-    entries: list[Annotated] = field(default_factory=list)
+    entries: list[CocoImage] = field(default_factory=list)
     categories: dict[str, int] = field(default_factory=dict)
 
-    def add(self, record: PictureRecord, file_name: str, no_target: list[list[str]] | None = None) -> None:
+    def add(self, record: AnnotatedImage, file_name: str, no_target: list[list[str]] | None = None) -> None:
         """Add an image with its objects; no_target: the expressions of its no-target entries, for formats that keep
         them here."""
         image = {"id": 0, "file_name": file_name, "width": record.width, "height": record.height, **image_keys(record)}
         image |= {"no_target": no_target} if no_target else {}
         self.entries.append(
-            Annotated(record, image, [(layer, self._annotation(layer, mask)) for layer, mask in self.session.objects(record)])
+            CocoImage(
+                record, image, [(annotation, self._annotation(annotation, mask)) for annotation, mask in self.session.objects(record)]
+            )
         )
 
     def number(self) -> None:
         """Set all ids: those of the data set that the project was imported from, where they are unique. Others are
         counted as altered."""
-        layers = [layer for entry in self.entries for layer, _ in entry.objects]
+        annotations = [annotation for entry in self.entries for annotation, _ in entry.objects]
         images = unique_ids([entry.record.original_id for entry in self.entries])
-        annotations = iter(unique_ids([layer.original_id for layer in layers]))
+        ids = iter(unique_ids([annotation.original_id for annotation in annotations]))
         # Only a data set that numbers images has COCO's ids: class numbers of YOLO begin at 0, which COCO's tools take for the background.
         self.categories = category_ids(
-            (category_of(layer), None if entry.record.original_id is None else layer.category_id)
+            (category_of(annotation), None if entry.record.original_id is None else annotation.category_id)
             for entry in self.entries
-            for layer, _ in entry.objects
+            for annotation, _ in entry.objects
         )
         for entry, image_id in zip(self.entries, images, strict=True):
             self._compare("image", entry.record.original_id, image_id, entry.record.name)
             entry.image["id"] = image_id
-            for layer, annotation in entry.objects:
-                number = next(annotations)
-                self._compare("object", layer.original_id, number, f"{entry.record.name}: {layer.original_id}")
-                annotation |= {"id": number, "image_id": image_id, "category_id": self.categories[category_of(layer)]}
+            for annotation, coco_annotation in entry.objects:
+                number = next(ids)
+                self._compare("object", annotation.original_id, number, f"{entry.record.name}: {annotation.original_id}")
+                coco_annotation |= {"id": number, "image_id": image_id, "category_id": self.categories[category_of(annotation)]}
 
     def to_json(self, split: str | None = None) -> dict[str, Any]:
         """JSON types; split: the name of a folder of images (see `split_of`), None for all."""
@@ -84,11 +86,11 @@ class CocoWriter:
             "info": {"description": self.session.project.name},
             "licenses": [],
             "images": [entry.image for entry in entries],
-            "annotations": [annotation for entry in entries for _, annotation in entry.objects],
+            "annotations": [coco_annotation for entry in entries for _, coco_annotation in entry.objects],
             "categories": [{"id": number, "name": name, "supercategory": ""} for name, number in self.categories.items()],
         }
 
-    def _annotation(self, layer: Layer, mask: BoolMask) -> dict[str, Any]:
+    def _annotation(self, annotation: Annotation, mask: BoolMask) -> dict[str, Any]:
         left, top, right, bottom = box_of(mask) or (0, 0, 0, 0)
         return {
             "id": 0,
@@ -98,8 +100,8 @@ class CocoWriter:
             "area": int(mask.sum()),
             "bbox": [left, top, right - left, bottom - top],
             "iscrowd": 0,
-            "expressions": said(layer),
-            **({} if layer.category else {UNNAMED_KEY: True}),
+            "expressions": expressions_of(annotation),
+            **({} if annotation.category else {UNNAMED_KEY: True}),
         }
 
     def _compare(self, noun: str, original: Id | None, number: int, where: str) -> None:
@@ -118,13 +120,13 @@ def export_coco_polygons(session: ExportSession) -> None:
 
 
 def _export(session: ExportSession, segmentation: Encode) -> None:
-    pictures = Pictures(session)
+    image_writer = ImageWriter(session)
     writer = CocoWriter(session, segmentation)
     for record in session.records():
-        writer.add(record, pictures.put(record, f"images/{split_of(record.split)}/"), session.no_target(record))
+        writer.add(record, image_writer.put(record, f"images/{split_of(record.split)}/"), session.no_target(record))
     writer.number()
     for split in dict.fromkeys(split_of(entry.record.split) for entry in writer.entries) or [DEFAULT_SPLIT]:
-        write_json(session.sink, f"{COCO_ANNOTATIONS}/instances_{split}.json", writer.to_json(split))
+        write_json(session.output, f"{COCO_ANNOTATIONS}/instances_{split}.json", writer.to_json(split))
 
 
 def split_of(split: str) -> str:

@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from refseg.annotation.exporters.dataset_card import dataset_card
-from refseg.annotation.exporters.images import Pictures, category_of
+from refseg.annotation.exporters.images import ImageWriter, category_of
 from refseg.annotation.exporters.metadata_files import JsonlMetadata, MetadataFile, ParquetMetadata, pyarrow_or_none
-from refseg.annotation.exporters.session import ExportSession, said
+from refseg.annotation.exporters.session import ExportSession, expressions_of
 from refseg.annotation.layouts import DATASETS_PARQUET, DATASETS_ROWS, DEFAULT_SPLIT
-from refseg.annotation.records import PictureRecord
+from refseg.annotation.records import AnnotatedImage
 from refseg.data.masks import box_of, encode_rle
 
 SPLIT_LETTERS = 60
@@ -42,7 +42,7 @@ _MISLEADING = frozenset(
 
 def export_datasets(session: ExportSession) -> None:
     """All images with everything that the project knows of them but what only the editor needs."""
-    pictures, splits, pa = Pictures(session), _Splits(), pyarrow_or_none()
+    image_writer, splits, pa = ImageWriter(session), _Splits(), pyarrow_or_none()
     counts: dict[str, int] = {}
     files: dict[str, MetadataFile] = {}
     file_name = DATASETS_ROWS if pa is None else DATASETS_PARQUET
@@ -56,30 +56,30 @@ def export_datasets(session: ExportSession) -> None:
                     stack.callback(files[split].close)
                 part = counts.get(split, 0) // FILES_PER_FOLDER
                 inner = f"part_{part}/" if part else ""
-                name = pictures.put(record, f"data/{split}/{inner}", _loadable(record.name))
+                name = image_writer.put(record, f"data/{split}/{inner}", _loadable(record.name))
                 files[split].add(_row(session, record, inner + name))
                 counts[split] = counts.get(split, 0) + 1
         for number, split in enumerate(files):
-            session.sink.copy(f"data/{split}/{file_name}", Path(folder) / str(number))
+            session.output.copy(f"data/{split}/{file_name}", Path(folder) / str(number))
     if pa is None:
         session.report.alter("image", "objects written as JSON texts, because pyarrow is not installed", count=sum(counts.values()))
     for original, name in splits.renamed.items():
         session.report.alter("split", "renamed, because the library only takes letters, digits and _", f"{original} -> {name}")
     card = dataset_card(session.project.name, counts, session.report.objects, typed=pa is not None)
-    session.sink.write("README.md", card.encode("utf-8"))
+    session.output.write("README.md", card.encode("utf-8"))
 
 
-def _row(session: ExportSession, record: PictureRecord, name: str) -> dict[str, Any]:
+def _row(session: ExportSession, record: AnnotatedImage, name: str) -> dict[str, Any]:
     columns = ("id", "expressions", "category", "category_id", "unnamed", "bbox", "segmentation")
     objects: dict[str, list[Any]] = {column: [] for column in columns}
-    for layer, mask in session.objects(record):
+    for annotation, mask in session.objects(record):
         left, top, right, bottom = box_of(mask) or (0, 0, 0, 0)
         values = {
-            "id": str(layer.id if layer.original_id is None else layer.original_id),
-            "expressions": said(layer),
-            "category": category_of(layer),
-            "category_id": None if layer.category_id is None else str(layer.category_id),
-            "unnamed": not layer.category,
+            "id": str(annotation.id if annotation.original_id is None else annotation.original_id),
+            "expressions": expressions_of(annotation),
+            "category": category_of(annotation),
+            "category_id": None if annotation.category_id is None else str(annotation.category_id),
+            "unnamed": not annotation.category,
             "bbox": [left, top, right - left, bottom - top],
             "segmentation": encode_rle(mask),
         }
@@ -134,7 +134,7 @@ def _loadable(name: str) -> str:
     """A file name that the library takes for that of an image and does not ignore: no "." or "__" at its start, no
     misleading suffix inside.
 
-    Without a suffix, for `Pictures.put` to add the right one, if that of the name is not an image's.
+    Without a suffix, for `ImageWriter.put` to add the right one, if that of the name is not an image's.
     """
     stem, suffix = Path(name).stem, Path(name).suffix
     if suffix.casefold() not in _LOADED:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from refseg.annotation.exporters.coco import Annotated, CocoWriter, polygons_of_coco
-from refseg.annotation.exporters.images import Pictures
+from refseg.annotation.export_output import write_json
+from refseg.annotation.exporters.coco import CocoImage, CocoWriter, polygons_of_coco
+from refseg.annotation.exporters.images import ImageWriter
 from refseg.annotation.exporters.refcoco import SentenceNumbers
-from refseg.annotation.exporters.session import ExportSession, said
+from refseg.annotation.exporters.session import ExportSession, expressions_of
 from refseg.annotation.layouts import DEFAULT_SPLIT, NO_TARGET, REFCOCO_INSTANCES, REFS
-from refseg.annotation.sinks import write_json
 
 README = """This folder is read by the G_REFER API of gRefCOCO. Name it "grefcoco"; its images are in "images":
 
@@ -30,10 +30,10 @@ def export_grefcoco(session: ExportSession) -> None:
     A ref holds the expressions that mean the same objects of an image. An expression that is a no-target entry and also
     means an object means the object.
     """
-    pictures = Pictures(session, plain=True)
+    image_writer = ImageWriter(session, plain=True)
     writer = CocoWriter(session, polygons_of_coco)
     for record in session.records():
-        writer.add(record, pictures.put(record, "images/"))
+        writer.add(record, image_writer.put(record, "images/"))
     writer.number()
     numbers = SentenceNumbers()
     refs: list[dict[str, Any]] = []
@@ -43,9 +43,9 @@ def export_grefcoco(session: ExportSession) -> None:
             refs.append(
                 {
                     "ref_id": len(refs) + 1,
-                    "ann_id": [annotation["id"] for annotation in targets] or [NO_TARGET],
+                    "ann_id": [coco_annotation["id"] for coco_annotation in targets] or [NO_TARGET],
                     "image_id": entry.image["id"],
-                    "category_id": [annotation["category_id"] for annotation in targets] or [NO_TARGET],
+                    "category_id": [coco_annotation["category_id"] for coco_annotation in targets] or [NO_TARGET],
                     "file_name": entry.image["file_name"],
                     "split": entry.record.split or DEFAULT_SPLIT,
                     "no_target": not targets,
@@ -53,17 +53,17 @@ def export_grefcoco(session: ExportSession) -> None:
                     "sentences": sentences,
                 }
             )
-    write_json(session.sink, REFCOCO_INSTANCES, writer.to_json())
-    write_json(session.sink, REFS, refs)
-    session.sink.write("README.txt", README.encode("utf-8"))
+    write_json(session.output, REFCOCO_INSTANCES, writer.to_json())
+    write_json(session.output, REFS, refs)
+    session.output.write("README.txt", README.encode("utf-8"))
 
 
-def _by_meaning(session: ExportSession, entry: Annotated) -> list[tuple[list[dict[str, Any]], list[str]]]:
+def _by_meaning(session: ExportSession, entry: CocoImage) -> list[tuple[list[dict[str, Any]], list[str]]]:
     """The annotations and the expressions of each ref of an image: one ref for each set of objects that some
     expressions mean, and one for each no-target entry."""
     meant: dict[str, list[int]] = {}
-    for position, (layer, _) in enumerate(entry.objects):
-        for text in dict.fromkeys(said(layer)):
+    for position, (annotation, _) in enumerate(entry.objects):
+        for text in dict.fromkeys(expressions_of(annotation)):
             meant.setdefault(text, []).append(position)
     groups: dict[tuple[int, ...], list[str]] = {}
     for text, positions in meant.items():

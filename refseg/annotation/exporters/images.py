@@ -12,7 +12,7 @@ from PIL import Image
 from refseg.annotation.exporters.session import ExportSession
 from refseg.annotation.layouts import UNNAMED
 from refseg.annotation.names import file_name, name_key
-from refseg.annotation.records import Layer, PictureRecord
+from refseg.annotation.records import AnnotatedImage, Annotation
 from refseg.errors import ProjectError
 from refseg.images import ImageHeader, load_image, opened_image, read_image_header
 from refseg.png_chunks import without_large_metadata
@@ -26,7 +26,7 @@ COMMON = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 PLAIN_MODES = ("1", "L", "LA", "RGB", "RGBA")
 
 
-def image_keys(record: PictureRecord) -> dict[str, Any]:
+def image_keys(record: AnnotatedImage) -> dict[str, Any]:
     """What this project knows of an image beside its size, as keys that other tools ignore: split, state, clip and
     frame (only for frames)."""
     keys: dict[str, Any] = {"split": record.split, "state": record.state}
@@ -35,9 +35,9 @@ def image_keys(record: PictureRecord) -> dict[str, Any]:
     return keys
 
 
-def category_of(layer: Layer) -> str:
+def category_of(annotation: Annotation) -> str:
     """The category of an object; for one without, the name that stands for it in formats that require one."""
-    return layer.category or UNNAMED
+    return annotation.category or UNNAMED
 
 
 def portable(name: str) -> str:
@@ -45,7 +45,7 @@ def portable(name: str) -> str:
     return file_name("".join(character if character.isprintable() else "_" for character in name)).strip(" .") or "_"
 
 
-class Pictures:
+class ImageWriter:
     """Writes the images of one export under names that do not clash, and reports those that are not copied as they are.
 
     An image whose EXIF data turn or mirror it is written upright and without EXIF, because half of the tools ignore the
@@ -59,13 +59,13 @@ class Pictures:
         self._session, self._stems, self._jpeg, self._plain = session, stems or jpeg, jpeg, plain or jpeg
         self._taken: set[str] = set()
 
-    def put(self, record: PictureRecord, folder: str = "", name: str = "") -> str:
+    def put(self, record: AnnotatedImage, folder: str = "", name: str = "") -> str:
         """Write an image to a folder ("" or ending with "/") under its own or the given name; returns its file's name
         there.
 
         Raises ImageError, or ProjectError if the image has another size than its masks.
         """
-        path = self._session.project.picture_path(record)
+        path = self._session.project.image_path(record)
         header = read_image_header(path)
         if (header.height, header.width) != (record.height, record.width):
             raise ProjectError(
@@ -78,14 +78,14 @@ class Pictures:
         if reasons:
             kept = jpeg and not self._jpeg and name.lower().endswith(SUFFIXES["JPEG"])
             name = self._free(folder, name, "" if kept else ".jpg" if jpeg else ".png")
-            self._session.sink.write(folder + name, _encoded(path, "JPEG" if jpeg else "PNG"))
+            self._session.output.write(folder + name, _encoded(path, "JPEG" if jpeg else "PNG"))
         else:
             name = self._free(folder, *_with_suffix(name, ".jpg" if self._jpeg else "", header.format))
             smaller = _without_large_metadata(path)
             if smaller is None:
-                self._session.sink.copy(folder + name, path)
+                self._session.output.copy(folder + name, path)
             else:
-                self._session.sink.write(folder + name, smaller)
+                self._session.output.write(folder + name, smaller)
                 reasons = ["metadata that are too large for most readers left out"]
         if reasons:
             self._session.report.alter("image", "; ".join(reasons), f"{record.name} -> {folder}{name}")

@@ -17,11 +17,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from refseg.annotation.exporters.images import Pictures, category_of, image_keys
-from refseg.annotation.exporters.session import DrawnObject, ExportSession, said
+from refseg.annotation.export_output import write_json
+from refseg.annotation.exporters.images import ImageWriter, category_of, image_keys
+from refseg.annotation.exporters.session import DrawnObject, ExportSession, expressions_of
 from refseg.annotation.layouts import UNNAMED_KEY
 from refseg.annotation.polygons import INSET, outlines_of
-from refseg.annotation.sinks import write_json
 from refseg.data.masks import BoolMask, box_of
 
 VERSION = "5.5.0"  # of LabelMe, whose files are like these
@@ -41,11 +41,11 @@ def export_labelme_polygons(session: ExportSession) -> None:
 
 
 def _export(session: ExportSession, shapes_of: Shapes) -> None:
-    pictures = Pictures(session, stems=True, plain=True)
+    image_writer = ImageWriter(session, stems=True, plain=True)
     for record in session.records():
-        name = pictures.put(record)
+        name = image_writer.put(record)
         objects = session.objects(record)
-        for text in (" ".join(text.split("\n")) for one in objects for text in said(one.layer) if "\n" in text):
+        for text in (" ".join(text.split("\n")) for one in objects for text in expressions_of(one.annotation) if "\n" in text):
             session.report.alter("expression", "line breaks became spaces", f"{record.name}: {text}")
         values: dict[str, Any] = {
             "version": VERSION,
@@ -58,15 +58,15 @@ def _export(session: ExportSession, shapes_of: Shapes) -> None:
             **image_keys(record),
             "absent": session.no_target(record),
         }
-        write_json(session.sink, Path(name).with_suffix(".json").name, values)
+        write_json(session.output, Path(name).with_suffix(".json").name, values)
 
 
 def _shapes(one: DrawnObject, number: int, shapes_of: Shapes) -> list[dict[str, Any]]:
     known = {
-        "label": category_of(one.layer),
-        "description": "\n".join(text.replace("\n", " ") for text in said(one.layer)),
+        "label": category_of(one.annotation),
+        "description": "\n".join(text.replace("\n", " ") for text in expressions_of(one.annotation)),
         "flags": {},
-        **({} if one.layer.category else {UNNAMED_KEY: True}),
+        **({} if one.annotation.category else {UNNAMED_KEY: True}),
     }
     return [known | shape for shape in shapes_of(one.mask, number)]
 

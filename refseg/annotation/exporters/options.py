@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from refseg.annotation.records import PictureRecord
+from refseg.annotation.records import AnnotatedImage
 from refseg.errors import InputError
 
 
@@ -46,13 +46,13 @@ def parse_splits(text: str) -> dict[str, float]:
     return dict(ExportOptions(splits=splits).splits)
 
 
-def group_of(record: PictureRecord) -> tuple[str, str]:
+def group_of(record: AnnotatedImage) -> tuple[str, str]:
     """What an image must share its split with: the other frames of its video, which hardly differ from it; itself if it
     is not a frame."""
     return ("clip", record.clip) if record.clip else ("image", record.name)
 
 
-def splits_by_share(records: Iterable[PictureRecord], shares: Mapping[str, float]) -> dict[tuple[str, str], str]:
+def splits_by_share(records: Iterable[AnnotatedImage], shares: Mapping[str, float]) -> dict[tuple[str, str], str]:
     """The split of each group (see `group_of`).
 
     A group keeps the split that one of its images has. Of the others, each goes where a hash of its name falls, so it

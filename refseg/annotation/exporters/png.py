@@ -13,11 +13,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from refseg.annotation.exporters.images import Pictures, image_keys
-from refseg.annotation.exporters.session import ExportSession, said
+from refseg.annotation.export_output import write_json
+from refseg.annotation.exporters.images import ImageWriter, image_keys
+from refseg.annotation.exporters.session import ExportSession, expressions_of
 from refseg.annotation.layouts import PNG_IMAGES, PNG_LIST
-from refseg.annotation.records import PictureRecord
-from refseg.annotation.sinks import write_json
+from refseg.annotation.records import AnnotatedImage
 from refseg.errors import DataError
 
 
@@ -25,30 +25,35 @@ def export_png(session: ExportSession) -> None:
     """Everything: the format also holds empty masks and objects that have no mask yet."""
     rows: list[dict[str, Any]] = []
     images: list[dict[str, Any]] = []
-    pictures = Pictures(session)
+    image_writer = ImageWriter(session)
     for record in session.records():
-        name = pictures.put(record, "images/")
+        name = image_writer.put(record, "images/")
         images.append({"image": f"images/{name}", **image_keys(record)})
         rows += [{"image": f"images/{name}", **row, "split": record.split} for row in _rows(session, record, name)]
-    write_json(session.sink, PNG_LIST, rows)
-    write_json(session.sink, PNG_IMAGES, images)
+    write_json(session.output, PNG_LIST, rows)
+    write_json(session.output, PNG_IMAGES, images)
 
 
-def _rows(session: ExportSession, record: PictureRecord, name: str) -> list[dict[str, Any]]:
+def _rows(session: ExportSession, record: AnnotatedImage, name: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for number, layer in enumerate(record.layers):
-        row: dict[str, Any] = {"mask": None, "category": layer.category, "absent": layer.absent, "expressions": list(layer.expressions)}
+    for number, annotation in enumerate(record.annotations):
+        row: dict[str, Any] = {
+            "mask": None,
+            "category": annotation.category,
+            "absent": annotation.no_target,
+            "expressions": list(annotation.expressions),
+        }
         try:
-            mask = None if layer.absent else layer.pixels()
+            mask = None if annotation.no_target else annotation.decode_mask()
         except DataError as error:
-            session.report.skip("object", "its mask is damaged", f"{record.name}: {layer.id}: {error}")
+            session.report.skip("object", "its mask is damaged", f"{record.name}: {annotation.id}: {error}")
             continue
         if mask is not None:
             row["mask"] = f"masks/{name}/{number:03d}.png"
             _, data = cv2.imencode(".png", mask.astype(np.uint8) * 255)
-            session.sink.write(row["mask"], data.tobytes())
+            session.output.write(row["mask"], data.tobytes())
             session.report.objects += 1
-        session.report.no_target += layer.absent
-        session.report.expressions += len(said(layer))
+        session.report.no_target += annotation.no_target
+        session.report.expressions += len(expressions_of(annotation))
         rows.append(row)
     return rows

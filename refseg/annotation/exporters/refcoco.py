@@ -16,11 +16,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from refseg.annotation.export_output import write_json
 from refseg.annotation.exporters.coco import CocoWriter, polygons_of_coco
-from refseg.annotation.exporters.images import Pictures
-from refseg.annotation.exporters.session import ExportSession, said
+from refseg.annotation.exporters.images import ImageWriter
+from refseg.annotation.exporters.session import ExportSession, expressions_of
 from refseg.annotation.layouts import DEFAULT_SPLIT, REFCOCO_EXPRESSIONS, REFCOCO_INSTANCES, REFCOCO_PICKLE
-from refseg.annotation.sinks import write_json
 from refseg.language import words_of
 
 PROTOCOL = 2  # of the pickle: the REFER API is old
@@ -33,19 +33,19 @@ README = """This folder is read by the REFER API of RefCOCO. Name it "refcoco"; 
 
 def export_refcoco(session: ExportSession) -> None:
     """All images and objects; refs for the objects that have expressions. No-target entries do not fit the format."""
-    pictures = Pictures(session, plain=True)
+    image_writer = ImageWriter(session, plain=True)
     writer = CocoWriter(session, polygons_of_coco)
     for record in session.records():
-        writer.add(record, pictures.put(record, "images/"))
+        writer.add(record, image_writer.put(record, "images/"))
         session.lose_no_target(record)
     writer.number()
     refs = _refs(session, writer)
     for entry in writer.entries:
         entry.image["split"] = entry.record.split or DEFAULT_SPLIT
-    write_json(session.sink, REFCOCO_INSTANCES, writer.to_json())
-    write_json(session.sink, REFCOCO_EXPRESSIONS, refs)
-    session.sink.write(REFCOCO_PICKLE, pickle.dumps(refs, protocol=PROTOCOL))
-    session.sink.write("README.txt", README.encode("utf-8"))
+    write_json(session.output, REFCOCO_INSTANCES, writer.to_json())
+    write_json(session.output, REFCOCO_EXPRESSIONS, refs)
+    session.output.write(REFCOCO_PICKLE, pickle.dumps(refs, protocol=PROTOCOL))
+    session.output.write("README.txt", README.encode("utf-8"))
 
 
 class SentenceNumbers:
@@ -69,21 +69,21 @@ def _refs(session: ExportSession, writer: CocoWriter) -> list[dict[str, Any]]:
     refs: list[dict[str, Any]] = []
     numbers = SentenceNumbers()
     for entry in writer.entries:
-        meant = Counter(text for layer, _ in entry.objects for text in set(said(layer)))
+        meant = Counter(text for annotation, _ in entry.objects for text in set(expressions_of(annotation)))
         for text in [text for text, count in meant.items() if count > 1]:
             session.report.alter(
                 "expression", "means several objects; written once for each, as if it meant it alone", f"{entry.record.name}: {text}"
             )
-        for layer, annotation in entry.objects:
-            if not said(layer):
+        for annotation, coco_annotation in entry.objects:
+            if not expressions_of(annotation):
                 continue
-            sentences = numbers.sentences(said(layer))
+            sentences = numbers.sentences(expressions_of(annotation))
             refs.append(
                 {
                     "ref_id": len(refs) + 1,
-                    "ann_id": annotation["id"],
-                    "image_id": annotation["image_id"],
-                    "category_id": annotation["category_id"],
+                    "ann_id": coco_annotation["id"],
+                    "image_id": coco_annotation["image_id"],
+                    "category_id": coco_annotation["category_id"],
                     "file_name": entry.image["file_name"],
                     "split": entry.record.split or DEFAULT_SPLIT,
                     "sent_ids": [sentence["sent_id"] for sentence in sentences],

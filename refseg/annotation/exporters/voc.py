@@ -20,10 +20,10 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.annotation.exporters.images import Pictures, category_of, portable
-from refseg.annotation.exporters.session import DrawnObject, ExportSession, said
+from refseg.annotation.exporters.images import ImageWriter, category_of, portable
+from refseg.annotation.exporters.session import DrawnObject, ExportSession, expressions_of
 from refseg.annotation.layouts import DEFAULT_SPLIT, UNNAMED_KEY, VOC_CLASSES, VOC_ROOT, VOC_VOID, label_map_name
-from refseg.annotation.records import PictureRecord
+from refseg.annotation.records import AnnotatedImage
 from refseg.data.masks import BoolMask, box_of
 from refseg.video.formats import davis_palette, palette_png
 
@@ -32,32 +32,32 @@ _UNWRITABLE = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def export_voc(session: ExportSession) -> None:
     """All images as JPEGs. Objects and classes beyond the 254 numbers of a PNG are in the XML alone, and reported."""
-    pictures = Pictures(session, jpeg=True)
+    image_writer = ImageWriter(session, jpeg=True)
     classes = {name: number for number, name in enumerate(VOC_CLASSES, start=1)}
     splits: dict[str, list[str]] = {}
     for record in session.records():
-        name = pictures.put(record, f"{VOC_ROOT}JPEGImages/")
+        name = image_writer.put(record, f"{VOC_ROOT}JPEGImages/")
         stem = name.removesuffix(".jpg")
         objects = session.objects(record)
-        kinds = [classes.setdefault(category_of(layer), len(classes) + 1) for layer, _ in objects]
+        kinds = [classes.setdefault(category_of(annotation), len(classes) + 1) for annotation, _ in objects]
         numbers = paint(session, record, objects)
         table = np.array([0, *(min(kind, VOC_VOID) for kind in kinds)], dtype=np.uint8)  # object number -> class number
-        session.sink.write(f"{VOC_ROOT}SegmentationObject/{stem}.png", palette_png(numbers))
-        session.sink.write(f"{VOC_ROOT}SegmentationClass/{stem}.png", palette_png(table[numbers]))
-        session.sink.write(f"{VOC_ROOT}Annotations/{stem}.xml", _xml(session, record, name, objects))
+        session.output.write(f"{VOC_ROOT}SegmentationObject/{stem}.png", palette_png(numbers))
+        session.output.write(f"{VOC_ROOT}SegmentationClass/{stem}.png", palette_png(table[numbers]))
+        session.output.write(f"{VOC_ROOT}Annotations/{stem}.xml", _xml(session, record, name, objects))
         splits.setdefault(portable(record.split or DEFAULT_SPLIT), []).append(f"{stem}\n")
     for name in [name for name, number in classes.items() if number >= VOC_VOID]:
         session.report.lose("category", f"the format has {VOC_VOID - 1} class numbers; its objects are border in SegmentationClass", name)
     for split, names in splits.items():
         for task in ("Main", "Segmentation"):
-            session.sink.write(f"{VOC_ROOT}ImageSets/{task}/{split}.txt", "".join(names).encode("utf-8"))
-    session.sink.write(f"{VOC_ROOT}labelmap.txt", _label_map(classes).encode("utf-8"))
+            session.output.write(f"{VOC_ROOT}ImageSets/{task}/{split}.txt", "".join(names).encode("utf-8"))
+    session.output.write(f"{VOC_ROOT}labelmap.txt", _label_map(classes).encode("utf-8"))
     for name in classes:
         if label_map_name(name) != name:
             session.report.alter("category", "written without colons in labelmap.txt; the XML has its full name", name)
 
 
-def paint(session: ExportSession, record: PictureRecord, objects: Sequence[DrawnObject], limit: int = VOC_VOID - 1) -> NDArray[np.uint8]:
+def paint(session: ExportSession, record: AnnotatedImage, objects: Sequence[DrawnObject], limit: int = VOC_VOID - 1) -> NDArray[np.uint8]:
     """One number a pixel (H, W): 0 for background, else the position of its object from 1. Smaller objects cover larger
     ones.
 
@@ -69,8 +69,8 @@ def paint(session: ExportSession, record: PictureRecord, objects: Sequence[Drawn
     for position in sorted(range(min(len(objects), limit)), key=lambda position: -areas[position]):
         numbers[objects[position].mask] = position + 1
     left = np.bincount(numbers.ravel(), minlength=limit + 1)
-    for position, ((layer, _), area) in enumerate(zip(objects, areas, strict=True)):
-        where = f"{record.name}: {(said(layer) or [category_of(layer)])[0]}"
+    for position, ((annotation, _), area) in enumerate(zip(objects, areas, strict=True)):
+        where = f"{record.name}: {(expressions_of(annotation) or [category_of(annotation)])[0]}"
         if position >= limit:
             session.report.lose("mask", f"the format has {limit} numbers for the objects of an image", where)
         elif left[position + 1] == 0:
@@ -80,7 +80,7 @@ def paint(session: ExportSession, record: PictureRecord, objects: Sequence[Drawn
     return numbers
 
 
-def _xml(session: ExportSession, record: PictureRecord, name: str, objects: Sequence[DrawnObject]) -> bytes:
+def _xml(session: ExportSession, record: AnnotatedImage, name: str, objects: Sequence[DrawnObject]) -> bytes:
     xml = _Xml(session, record.name)
     root = Element("annotation")
     xml.add(root, "folder", "JPEGImages")
@@ -94,14 +94,14 @@ def _xml(session: ExportSession, record: PictureRecord, name: str, objects: Sequ
     if record.clip:
         xml.add(root, "clip", record.clip)
         xml.add(root, "frame", "" if record.frame is None else str(record.frame))
-    for layer, mask in objects:
+    for annotation, mask in objects:
         entry = SubElement(root, "object")
-        for key, text in (("name", category_of(layer)), ("pose", "Unspecified"), ("truncated", "0"), ("difficult", "0")):
+        for key, text in (("name", category_of(annotation)), ("pose", "Unspecified"), ("truncated", "0"), ("difficult", "0")):
             xml.add(entry, key, text)
         _box(xml, entry, mask)
-        if not layer.category:
+        if not annotation.category:
             xml.add(entry, UNNAMED_KEY, "1")
-        for text in said(layer):
+        for text in expressions_of(annotation):
             xml.add(entry, "expression", text)
     for texts in session.no_target(record):
         absent = SubElement(root, "absent")

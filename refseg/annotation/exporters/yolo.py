@@ -23,13 +23,13 @@ import cv2
 import numpy as np
 import yaml
 
+from refseg.annotation.export_output import write_json
 from refseg.annotation.exporters.ids import class_numbers
-from refseg.annotation.exporters.images import Pictures, category_of, image_keys, portable
-from refseg.annotation.exporters.session import ExportSession, said
+from refseg.annotation.exporters.images import ImageWriter, category_of, image_keys, portable
+from refseg.annotation.exporters.session import ExportSession, expressions_of
 from refseg.annotation.layouts import DEFAULT_SPLIT, YOLO_EXPRESSIONS, YOLO_LIST, YOLO_OTHER_KEYS
 from refseg.annotation.polygons import INSET, Ring, outline_of
-from refseg.annotation.records import Id, PictureRecord
-from refseg.annotation.sinks import write_json
+from refseg.annotation.records import AnnotatedImage, Id
 from refseg.data.masks import BoolMask
 
 ULTRALYTICS_CORNERS = 1000  # it samples longer outlines anew
@@ -38,7 +38,7 @@ ULTRALYTICS_CORNERS = 1000  # it samples longer outlines anew
 def export_yolo(session: ExportSession) -> None:
     """All images; folders of splits if an image has a split. Class numbers are those of the YOLO data set that the
     project was imported from, if any."""
-    pictures = Pictures(session, stems=True, plain=True)
+    image_writer = ImageWriter(session, stems=True, plain=True)
     divided = session.has_splits()
     folders: dict[str, str] = {}
     labels: list[tuple[str, list[_Line]]] = []
@@ -46,15 +46,15 @@ def export_yolo(session: ExportSession) -> None:
     for record in session.records():
         split = _folder(record.split) if divided else ""
         folders[split] = f"images/{split}".rstrip("/")
-        name = pictures.put(record, f"{folders[split]}/")
+        name = image_writer.put(record, f"{folders[split]}/")
         lines, row = _lines(session, record)
         labels.append((Path("labels", split, name).with_suffix(".txt").as_posix(), lines))
         rows.append({"image": f"{folders[split]}/{name}", **row, **image_keys(record)})
     classes = class_numbers((line.category, line.number) for _, lines in labels for line in lines)
     for path, lines in labels:
-        session.sink.write(path, "".join(f"{classes.index(line.category)} {line.shares}\n" for line in lines).encode("ascii"))
-    session.sink.write(YOLO_LIST, _list(folders, classes).encode("utf-8"))
-    write_json(session.sink, YOLO_EXPRESSIONS, rows)
+        session.output.write(path, "".join(f"{classes.index(line.category)} {line.shares}\n" for line in lines).encode("ascii"))
+    session.output.write(YOLO_LIST, _list(folders, classes).encode("utf-8"))
+    write_json(session.output, YOLO_EXPRESSIONS, rows)
 
 
 class _Line(NamedTuple):
@@ -72,15 +72,15 @@ def _folder(split: str) -> str:
     return f"{name}_" if name in YOLO_OTHER_KEYS else name
 
 
-def _lines(session: ExportSession, record: PictureRecord) -> tuple[list[_Line], dict[str, Any]]:
+def _lines(session: ExportSession, record: AnnotatedImage) -> tuple[list[_Line], dict[str, Any]]:
     """The lines of an image's label file, and what expressions.json says of it."""
     lines: list[_Line] = []
     objects = session.objects(record)
-    for layer, mask in objects:
+    for annotation, mask in objects:
         ring = outline_of(mask, INSET)
         # A data set that numbers images, as COCO does, has other numbers than class numbers.
-        number = layer.category_id if record.original_id is None else None
-        lines.append(_Line(category_of(layer), number, _shares(ring, mask.shape)))
+        number = annotation.category_id if record.original_id is None else None
+        lines.append(_Line(category_of(annotation), number, _shares(ring, mask.shape)))
         if len(ring) > ULTRALYTICS_CORNERS:
             session.report.alter(
                 "mask", f"more than {ULTRALYTICS_CORNERS} corners, of which Ultralytics reads {ULTRALYTICS_CORNERS}", record.name
@@ -88,9 +88,9 @@ def _lines(session: ExportSession, record: PictureRecord) -> tuple[list[_Line], 
         if not np.array_equal(_with_outline(ring, mask.shape), mask):
             session.report.alter("mask", "its pieces are joined by lines, which some readers fill one pixel wide", record.name)
     return lines, {
-        "objects": [said(layer) for layer, _ in objects],
+        "objects": [expressions_of(annotation) for annotation, _ in objects],
         "absent": session.no_target(record),
-        "unnamed": [position for position, (layer, _) in enumerate(objects) if not layer.category],
+        "unnamed": [position for position, (annotation, _) in enumerate(objects) if not annotation.category],
     }
 
 

@@ -20,7 +20,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from refseg.annotation.exporters.images import Pictures, portable
+from refseg.annotation.export_output import write_json
+from refseg.annotation.exporters.images import ImageWriter, portable
 from refseg.annotation.exporters.session import ExportSession
 from refseg.annotation.exporters.ytvos_video import Video
 from refseg.annotation.layouts import (
@@ -31,14 +32,13 @@ from refseg.annotation.layouts import (
     YTVOS_OBJECTS,
     YTVOS_SPLITS,
 )
-from refseg.annotation.sinks import write_json
 from refseg.errors import ProjectError
 from refseg.video.formats import frame_names, palette_png
 
 
 def export_ytvos(session: ExportSession) -> None:
     """All images as JPEGs. A video is in the split of its first frame."""
-    pictures = Pictures(session, jpeg=True)
+    image_writer = ImageWriter(session, jpeg=True)
     places = _places(session)
     splits: dict[str, _Split] = {}
     with tempfile.TemporaryDirectory(prefix="refseg-") as folder, ExitStack() as stack:
@@ -56,9 +56,9 @@ def export_ytvos(session: ExportSession) -> None:
             elif (record.split or DEFAULT_SPLIT) != video.split:
                 session.report.alter("image", "in the split of the first frame of its video", record.name)
             root = _split_of(video, splits).folder
-            pictures.put(record, f"{root}/JPEGImages/{place.video}/", f"{place.frame}.jpg")
+            image_writer.put(record, f"{root}/JPEGImages/{place.video}/", f"{place.frame}.jpg")
             numbers = video.add(place.frame, record)
-            session.sink.write(f"{root}/Annotations/{place.video}/{place.frame}.png", palette_png(numbers))
+            session.output.write(f"{root}/Annotations/{place.video}/{place.frame}.png", palette_png(numbers))
         if video is not None:
             _split_of(video, splits).add(video)
         for split in splits.values():
@@ -96,17 +96,17 @@ class _Split:
             self._next_id += 1
 
     def write(self, session: ExportSession) -> None:
-        """Write the files to the sink."""
+        """Write the files to the output."""
         self._file.write("}\n" if self._next_id else "{}\n")
         self._file.close()
         write_json(
-            session.sink,
+            session.output,
             f"{YTVOS_EXPRESSIONS_FOLDER}/{self.folder}/{YTVOS_EXPRESSIONS}",
             {"videos": self._expressions},
         )
-        write_json(session.sink, f"{self.folder}/{YTVOS_OBJECTS}", {"videos": self._meta})
-        write_json(session.sink, f"{self.folder}/{YTVOS_EXPRESSIONS}", {"videos": self._mevis})
-        session.sink.copy(f"{self.folder}/{MEVIS_MASKS}", self._spool)
+        write_json(session.output, f"{self.folder}/{YTVOS_OBJECTS}", {"videos": self._meta})
+        write_json(session.output, f"{self.folder}/{YTVOS_EXPRESSIONS}", {"videos": self._mevis})
+        session.output.copy(f"{self.folder}/{MEVIS_MASKS}", self._spool)
 
     def close(self) -> None:
         """Close the temporary file."""

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.annotation.exporters.images import category_of
-from refseg.annotation.exporters.session import DrawnObject, ExportSession, said
+from refseg.annotation.exporters.session import DrawnObject, ExportSession, expressions_of
 from refseg.annotation.layouts import UNNAMED, YTVOS_ANNOTATION_IDS, YTVOS_IMAGES
-from refseg.annotation.records import Layer, PictureRecord
+from refseg.annotation.records import AnnotatedImage, Annotation
 from refseg.data.masks import encode_rle
 
 MAX_NUMBER = 255  # of an object in a PNG of 8 bits
@@ -46,15 +46,15 @@ class Video:
         self._exact: dict[tuple[str, ...], TrackedObject] = {}
         self._similar: dict[str, list[TrackedObject]] = {}
 
-    def add(self, frame: str, record: PictureRecord) -> NDArray[np.uint8]:
+    def add(self, frame: str, record: AnnotatedImage) -> NDArray[np.uint8]:
         """Add a frame; returns the number of the object at each pixel, (H, W), 0 for background. Smaller objects
         cover larger ones.
         """
         drawn = self._session.objects(record)
-        tracked = self._track([layer for layer, _ in drawn])
-        for (layer, mask), one in zip(drawn, tracked, strict=True):
-            one.category = one.category or layer.category
-            one.expressions.update(dict.fromkeys(said(layer)))
+        tracked = self._track([annotation for annotation, _ in drawn])
+        for (annotation, mask), one in zip(drawn, tracked, strict=True):
+            one.category = one.category or annotation.category
+            one.expressions.update(dict.fromkeys(expressions_of(annotation)))
             one.masks[frame] = encode_rle(mask)
         self.frames.append(frame)
         self._images[frame] = self._describe(record, drawn, tracked)
@@ -122,39 +122,39 @@ class Video:
             if any(entry["category"] != one.category for entry in own):
                 report.alter("object", "categories of single frames replaced by that of the first frame", where)
 
-    def _track(self, layers: Sequence[Layer]) -> list[TrackedObject]:
+    def _track(self, annotations: Sequence[Annotation]) -> list[TrackedObject]:
         """The tracked object of each object of a frame."""
         found: dict[int, TrackedObject] = {}
-        for position, layer in enumerate(layers):
-            known = self._exact.get(_exact_key(layer))
+        for position, annotation in enumerate(annotations):
+            known = self._exact.get(_exact_key(annotation))
             if known is not None and all(known is not one for one in found.values()):
                 found[position] = known
-        for position, layer in enumerate(layers):
+        for position, annotation in enumerate(annotations):
             if position not in found:
                 used = {one.number for one in found.values()}
-                similar = self._similar.get(said(layer)[0], []) if said(layer) else []
-                found[position] = next((one for one in similar if one.number not in used), None) or self._new(layer)
-        for position, layer in enumerate(layers):
-            self._exact.setdefault(_exact_key(layer), found[position])
-        return [found[position] for position in range(len(layers))]
+                similar = self._similar.get(expressions_of(annotation)[0], []) if expressions_of(annotation) else []
+                found[position] = next((one for one in similar if one.number not in used), None) or self._new(annotation)
+        for position, annotation in enumerate(annotations):
+            self._exact.setdefault(_exact_key(annotation), found[position])
+        return [found[position] for position in range(len(annotations))]
 
-    def _new(self, layer: Layer) -> TrackedObject:
+    def _new(self, annotation: Annotation) -> TrackedObject:
         one = TrackedObject(len(self.objects) + 1)
         self.objects.append(one)
-        if said(layer):
-            self._similar.setdefault(said(layer)[0], []).append(one)
+        if expressions_of(annotation):
+            self._similar.setdefault(expressions_of(annotation)[0], []).append(one)
         return one
 
-    def _describe(self, record: PictureRecord, drawn: Sequence[DrawnObject], tracked: Sequence[TrackedObject]) -> dict[str, Any]:
+    def _describe(self, record: AnnotatedImage, drawn: Sequence[DrawnObject], tracked: Sequence[TrackedObject]) -> dict[str, Any]:
         """What this project knows of a frame, for its own importer."""
         objects = {
             str(one.number): {
-                "id": layer.id if layer.original_id is None else layer.original_id,
-                "category_id": layer.category_id,
-                "expressions": said(layer),
-                "category": layer.category,
+                "id": annotation.id if annotation.original_id is None else annotation.original_id,
+                "category_id": annotation.category_id,
+                "expressions": expressions_of(annotation),
+                "category": annotation.category,
             }
-            for (layer, _), one in zip(drawn, tracked, strict=True)
+            for (annotation, _), one in zip(drawn, tracked, strict=True)
         }
         no_target = self._session.no_target(record)
         if no_target:
@@ -171,7 +171,7 @@ class Video:
         return {**image, "objects": objects, "no_target": no_target}
 
     def _paint(
-        self, frame: str, record: PictureRecord, drawn: Sequence[DrawnObject], tracked: Sequence[TrackedObject]
+        self, frame: str, record: AnnotatedImage, drawn: Sequence[DrawnObject], tracked: Sequence[TrackedObject]
     ) -> NDArray[np.uint8]:
         report = self._session.report
         numbers = np.zeros((record.height, record.width), dtype=np.uint8)
@@ -180,8 +180,8 @@ class Video:
             if tracked[position].number <= MAX_NUMBER:
                 numbers[drawn[position].mask] = tracked[position].number
         left = np.bincount(numbers.ravel(), minlength=MAX_NUMBER + 1)
-        for (layer, _), one, area in zip(drawn, tracked, areas, strict=True):
-            where = f"{record.name}: {(said(layer) or [category_of(layer)])[0]}"
+        for (annotation, _), one, area in zip(drawn, tracked, areas, strict=True):
+            where = f"{record.name}: {(expressions_of(annotation) or [category_of(annotation)])[0]}"
             if one.number > MAX_NUMBER:
                 report.lose("mask", f"a PNG has {MAX_NUMBER} numbers, so only mask_dict.json has it", where)
                 continue
@@ -197,6 +197,6 @@ class Video:
         return numbers
 
 
-def _exact_key(layer: Layer) -> tuple[str, ...]:
-    texts = said(layer)
-    return ("expression", layer.id, texts[0]) if texts else ("category", layer.id, layer.category)
+def _exact_key(annotation: Annotation) -> tuple[str, ...]:
+    texts = expressions_of(annotation)
+    return ("expression", annotation.id, texts[0]) if texts else ("category", annotation.id, annotation.category)

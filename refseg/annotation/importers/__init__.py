@@ -10,8 +10,8 @@ from refseg.annotation.importers import coco, datasets, grefcoco, labelme, png, 
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.session import ImportSession
 from refseg.annotation.importers.source import Source
-from refseg.annotation.progress import Progress, silent
-from refseg.annotation.store import Project
+from refseg.annotation.progress import ProgressCallback, no_progress
+from refseg.annotation.project import Project
 from refseg.errors import DataError
 
 
@@ -49,13 +49,13 @@ def detect_format(source: Source) -> str:
     raise DataError(f"the format of the data set was not recognized: name one of {', '.join(sorted(IMPORTERS))}")
 
 
-def import_from(name: str | None, folder: Path, project: Project, progress: Progress = silent) -> ImportReport:
+def import_from(name: str | None, folder: Path, project: Project, progress: ProgressCallback = no_progress) -> ImportReport:
     """Read a folder into a project; what is wrong in single entries is skipped and counted.
 
     name: of the format; None guesses it.  Raises DataError, with the project as it was before, if the folder is not of the format or no image of it
     can be used, ImageError or ProjectError if the project cannot be written.
     """
-    before = {entry.name for entry in project.entries}
+    before = {entry.name for entry in project.summaries}
     try:
         source = Source(folder)
         name = name or detect_format(source)
@@ -67,7 +67,7 @@ def import_from(name: str | None, folder: Path, project: Project, progress: Prog
             reasons = "; ".join(session.report.summary()[1:4]) or "it has no images"
             raise DataError(f"nothing was imported as {name}: {reasons}. Fix the data set or choose another format")
     except BaseException:
-        project.remove_pictures([entry.name for entry in project.entries if entry.name not in before])
+        project.remove_images([entry.name for entry in project.summaries if entry.name not in before])
         raise
     finally:
         project.write_index()

@@ -16,7 +16,7 @@ from refseg.annotation.importers.session import ImportSession
 from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.values import id_key, numbers, text, texts, whole
 from refseg.annotation.layouts import UNNAMED_KEY
-from refseg.annotation.progress import followed
+from refseg.annotation.progress import with_progress
 from refseg.annotation.records import Id
 from refseg.data.masks import BoolMask, decode_rle
 from refseg.errors import DataError
@@ -139,7 +139,7 @@ def add_images(source: Source, session: ImportSession, instances: Instances, exp
         if len(entries) > 1:
             session.report.alter("image", "listed twice, used once", instances.where_image(entries[0]), len(entries) - 1)
         by_file.setdefault(found, []).append(key)
-    for file, keys in followed(list(by_file.items()), session.progress):
+    for file, keys in with_progress(list(by_file.items()), session.progress):
         if len(keys) > 1:
             session.report.alter("image", "listed twice, its objects are joined", f"{instances.file}: {file}", len(keys) - 1)
         _add_image(source, session, instances, expressions, file, keys)

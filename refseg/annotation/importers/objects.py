@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.sizes import SizeFit
 from refseg.annotation.importers.values import numbers, original_id
-from refseg.annotation.records import MAX_LAYERS, MAX_TEXT, Id, Layer, is_text, now
+from refseg.annotation.record_json import is_text
+from refseg.annotation.records import MAX_ANNOTATIONS, MAX_TEXT, Annotation, Id, utc_now
 from refseg.data.masks import BoolMask, encode_rle, polygons_to_mask
 from refseg.errors import DataError
 from refseg.images import ImageHeader
@@ -54,7 +55,7 @@ class ImportedObject:
 
 @dataclass
 class ObjectReader:
-    """Objects of one image -> layers of its record. Counts in the report what is left out or altered.
+    """Objects of one image -> annotations of its record. Counts in the report what is left out or altered.
 
     is_complete: whether every object came with a mask of its own, so that no person has to look at the image again.
     """
@@ -65,26 +66,26 @@ class ObjectReader:
     where: str
     is_complete: bool = True
 
-    def read(self, objects: Callable[[int, int], Iterable[ImportedObject]]) -> tuple[Layer, ...]:
-        """At most MAX_LAYERS; the rest is counted.
+    def read(self, objects: Callable[[int, int], Iterable[ImportedObject]]) -> tuple[Annotation, ...]:
+        """At most MAX_ANNOTATIONS; the rest is counted.
 
         objects: called with the height and width of the image as it was annotated.
         """
         fit = self.fit
         self._report_fit(fit)
         found = iter(objects(*fit.annotated))
-        layers: list[Layer] = []
+        annotations: list[Annotation] = []
         used: set[str] = set()
         for one in found:
-            if len(layers) == MAX_LAYERS:
+            if len(annotations) == MAX_ANNOTATIONS:
                 left_out = 1 + sum(1 for _ in found)
-                self._skip(f"more than {MAX_LAYERS} in an image", self.where, left_out)
+                self._skip(f"more than {MAX_ANNOTATIONS} in an image", self.where, left_out)
                 break
-            if (layer := self._layer(one, fit, used)) is not None:
-                layers.append(layer)
-        return tuple(layers)
+            if (annotation := self._annotation(one, fit, used)) is not None:
+                annotations.append(annotation)
+        return tuple(annotations)
 
-    def _layer(self, one: ImportedObject, fit: SizeFit, used: set[str]) -> Layer | None:
+    def _annotation(self, one: ImportedObject, fit: SizeFit, used: set[str]) -> Annotation | None:
         if one.problem:
             self._skip(one.problem, one.where)
             return None
@@ -98,13 +99,13 @@ class ObjectReader:
             return None
         known_id = original_id(one.original_id)
         id_ = _free_id("no-target" if one.no_target and known_id is None else known_id, used)
-        return Layer(
+        return Annotation(
             id_,
             expressions,
             self._category(one),
-            absent=one.no_target,
+            no_target=one.no_target,
             mask=None if mask is None else encode_rle(mask),
-            created=now(),
+            created=utc_now(),
             original_id=known_id,
             category_id=original_id(one.category_id),
         )

@@ -13,9 +13,10 @@ from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.sizes import SizeFit
 from refseg.annotation.importers.values import original_id as kept_id
 from refseg.annotation.names import file_name
-from refseg.annotation.progress import Progress, silent
-from refseg.annotation.records import MAX_TEXT, STATES, PictureRecord, State, is_text
-from refseg.annotation.store import Project
+from refseg.annotation.progress import ProgressCallback, no_progress
+from refseg.annotation.project import Project
+from refseg.annotation.record_json import is_text
+from refseg.annotation.records import MAX_TEXT, STATES, AnnotatedImage, State
 from refseg.errors import DataError, ImageError
 from refseg.images import check_whole, read_image_header
 
@@ -32,7 +33,7 @@ class ImportSession:
 
     project: Project
     report: ImportReport = field(default_factory=ImportReport)
-    progress: Progress = silent
+    progress: ProgressCallback = no_progress
     files: set[str] = field(default_factory=set)
 
     def add_image(
@@ -77,12 +78,12 @@ class ImportSession:
             return self._skip(f"with a split or clip of more than {MAX_TEXT} characters", where)
         reader = ObjectReader(header, fit, self.report, where)
 
-        def filled(record: PictureRecord) -> PictureRecord:
+        def filled(record: AnnotatedImage) -> AnnotatedImage:
             known = reader.read(objects)
             said: State = next((one for one in STATES if one == state), "accepted" if complete and known else "new")
             return replace(
                 record,
-                layers=known,
+                annotations=known,
                 split=split,
                 clip=clip,
                 frame=frame,
@@ -93,7 +94,7 @@ class ImportSession:
 
         wanted = name or self._free_name(original_name or path.name)
         try:
-            record = self.project.add_picture(path, name=wanted, filled=filled)
+            record = self.project.add_image(path, name=wanted, filled=filled)
         except (DataError, ImageError) as error:
             return self._skip("whose objects cannot be read", where, error)
         self._count(record, name or _base_name(original_name or path.name), where)
@@ -111,11 +112,11 @@ class ImportSession:
         names = [file_name("-".join(parts[-size:])) for size in range(1, len(parts) + 1)]
         return next((one for one in names if not self.project.is_taken(one)), names[0])
 
-    def _count(self, record: PictureRecord, wanted: str, where: str) -> None:
+    def _count(self, record: AnnotatedImage, wanted: str, where: str) -> None:
         self.report.images += 1
-        for one in record.layers:
+        for one in record.annotations:
             self.report.objects += one.mask is not None
-            self.report.no_target += one.absent
+            self.report.no_target += one.no_target
             self.report.expressions += len(one.expressions)
         if record.name == file_name(wanted) and record.name != unicodedata.normalize("NFC", wanted):
             self.report.alter("image", "renamed because not every file system takes its name", f"{where}: {record.name}")

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from refseg.annotation.litter import is_litter
+from refseg.annotation.system_files import is_system_file
 from refseg.errors import DataError
 
 IMAGE_SUFFIXES = frozenset(
@@ -79,10 +79,10 @@ class Source:
     def _walk(self) -> Iterator[str]:
         root = self.root.resolve()
         for folder, folders, files in os.walk(self.root):
-            folders[:] = sorted(name for name in folders if not is_litter(name))
+            folders[:] = sorted(name for name in folders if not is_system_file(name))
             for name in files:
                 path = Path(folder) / name
-                if is_litter(name):
+                if is_system_file(name):
                     continue
                 if path.is_symlink() and not path.resolve().is_relative_to(root):
                     self.outside += 1

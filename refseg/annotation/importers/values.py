@@ -7,7 +7,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from refseg.annotation.records import Id, is_id
+from refseg.annotation.record_json import is_id
+from refseg.annotation.records import Id
 
 
 def whole(value: Any) -> int | None:

@@ -39,7 +39,7 @@ from refseg.annotation.importers.ytvos_videos import (
     read_videos,
 )
 from refseg.annotation.layouts import MEVIS_MASKS, VOC_VOID, YTVOS_EXPRESSIONS
-from refseg.annotation.progress import followed
+from refseg.annotation.progress import with_progress
 from refseg.annotation.records import Id
 from refseg.data.masks import BoolMask, decode_rle
 from refseg.errors import DataError
@@ -70,7 +70,7 @@ def read(source: Source, session: ImportSession) -> None:
         report.skip("file", "cannot be read", str(problem))
     masks: dict[str, IndexedJson | None] = {}
     reader: _Frames | None = None
-    for part, video, position in followed(_frames_of(found), session.progress):
+    for part, video, position in with_progress(_frames_of(found), session.progress):
         if reader is None or reader.video is not video:
             if reader is not None:
                 reader.finish()

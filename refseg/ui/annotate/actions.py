@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from refseg.annotation.batch import find_everywhere
-from refseg.annotation.records import STATES, Layer
-from refseg.annotation.targets import Fresh, Target
+from refseg.annotation.annotation_ref import AnnotationRef, NewAnnotation
+from refseg.annotation.batch import predict_batch
+from refseg.annotation.records import STATES, Annotation
 from refseg.errors import InputError
 from refseg.image_encoding import jpeg_uri, reduced_image
 from refseg.ui import request_values as values
@@ -31,8 +31,8 @@ def _open_project(session: EditorSession, request: Request) -> dict[str, Any]:
         editor.author = values.text(request, "author", MAX_AUTHOR)
     session.state.reset()
     editor.project.refresh()
-    names = [entry.name for entry in editor.project.entries]
-    current = editor.here
+    names = [entry.name for entry in editor.project.summaries]
+    current = editor.image_name
     if current not in names:
         editor.close()  # another window has removed it
     if names:
@@ -45,7 +45,7 @@ def _open_project(session: EditorSession, request: Request) -> dict[str, Any]:
 def _list_images(session: EditorSession, request: Request) -> dict[str, Any]:
     wanted = values.texts(request, "states", len(STATES)) if request.get("states") else STATES
     states = tuple(state for state in STATES if state in wanted)
-    session.editor.listing.sort(states or STATES, values.flag(request, "by_uncertainty"))
+    session.editor.image_list.sort(states or STATES, values.flag(request, "by_uncertainty"))
     return _entries(session)
 
 
@@ -54,18 +54,18 @@ def _open_image(session: EditorSession, request: Request) -> None:
 
 
 def _step(session: EditorSession, request: Request) -> None:
-    session.editor.move(values.integer(request, "by"))
+    session.editor.open_relative(values.integer(request, "by"))
 
 
 def _set_state(session: EditorSession, request: Request) -> None:
-    session.editor.mark(values.text(request, "state"))
+    session.editor.set_state(values.text(request, "state"))
     if values.flag(request, "then_next"):
-        session.editor.move(1)
+        session.editor.open_relative(1)
 
 
 def _add_image(session: EditorSession, request: Request) -> dict[str, Any]:
     record = session.files.add_image(values.uploaded_file(request), values.text(request, "name"))
-    if session.editor.here is None:
+    if session.editor.image_name is None:
         session.editor.open(record.name)
     return {"added": record.name}
 
@@ -73,14 +73,14 @@ def _add_image(session: EditorSession, request: Request) -> dict[str, Any]:
 def _remove_image(session: EditorSession, request: Request) -> dict[str, Any]:
     if values.text(request, "name") != session.editor.record.name:
         raise InputError("The request names another image than the open one. Open the image first.")
-    session.editor.remove()
+    session.editor.remove_image()
     return _entries(session)
 
 
 def _crop(session: EditorSession, request: Request) -> dict[str, Any]:
     """A part of the image in more detail. points: two corners [[left, top], [right, bottom]] in image pixels."""
     (left, top), (right, bottom) = values.points(request, "points", 2)
-    with session.editor.turn:
+    with session.editor.lock:
         name, image = session.editor.record.name, session.editor.image
     height, width = image.shape[:2]
     box = max(0, int(left)), max(0, int(top)), min(width, int(right) + 1), min(height, int(bottom) + 1)
@@ -94,7 +94,7 @@ def _crop(session: EditorSession, request: Request) -> dict[str, Any]:
 
 
 def _predict(session: EditorSession, request: Request) -> dict[str, Any]:
-    return _object(session.editor.find(values.text(request, "expression")))
+    return _object(session.editor.predict(values.text(request, "expression")))
 
 
 def _set_threshold(session: EditorSession, request: Request) -> None:
@@ -104,7 +104,7 @@ def _set_threshold(session: EditorSession, request: Request) -> None:
 def _brush(session: EditorSession, request: Request) -> dict[str, Any]:
     points = np.asarray(values.points(request, "points"), dtype=np.float64)
     radius, add = values.number(request, "radius"), values.flag(request, "add")
-    return _object(session.editor.draw(_target(request), points, radius, add))
+    return _object(session.editor.brush(_target(request), points, radius, add))
 
 
 def _click(session: EditorSession, request: Request) -> dict[str, Any]:
@@ -126,14 +126,14 @@ def _update_object(session: EditorSession, request: Request) -> dict[str, Any]:
     # What the script calls it -> what the record calls it.
     fields: dict[str, tuple[type, str]] = {
         "category": (str, "category"),
-        "color": (str, "colour"),
+        "color": (str, "color"),
         "hidden": (bool, "hidden"),
-        "no_target": (bool, "absent"),
+        "no_target": (bool, "no_target"),
     }
     changed = {field: request[name] for name, (type_, field) in fields.items() if isinstance(request.get(name), type_)}
     if "expressions" in request:
         changed["expressions"] = tuple(values.texts(request, "expressions", MAX_EXPRESSIONS))
-    return _object(session.editor.describe(_target(request), **changed))
+    return _object(session.editor.update(_target(request), **changed))
 
 
 def _delete_object(session: EditorSession, request: Request) -> None:
@@ -156,14 +156,14 @@ def _start_batch(session: EditorSession, request: Request) -> dict[str, Any]:
     if not expressions:
         raise InputError("There is no expression. Type at least one, one a line.")
     session.end_batch()
-    session.batch = find_everywhere(session.editor, session.batch_client, session.editor.listing.names(), expressions)
+    session.batch = predict_batch(session.editor, session.batch_client, session.editor.image_list.names(), expressions)
     return _continue_batch(session, request)
 
 
 def _continue_batch(session: EditorSession, request: Request) -> dict[str, Any]:
     progress = next(session.batch, None) if session.batch is not None else None
     if progress is None:
-        with session.editor.turn:
+        with session.editor.lock:
             return _stop_batch(session, request)
     batch = {
         "done": progress.done,
@@ -177,7 +177,7 @@ def _continue_batch(session: EditorSession, request: Request) -> dict[str, Any]:
 def _stop_batch(session: EditorSession, request: Request) -> dict[str, Any]:
     """Ends a batch. The list is sorted again, by what is known of the images now."""
     session.end_batch()
-    session.editor.listing.sort_again()
+    session.editor.image_list.sort_again()
     return {"batch": None, **_entries(session)}
 
 
@@ -222,11 +222,11 @@ ACTIONS: dict[str, Action] = {
 }
 
 
-def _target(request: Request) -> Target:
+def _target(request: Request) -> AnnotationRef:
     """The object that a request changes: an existing one, one that the script has named and that may not exist yet, or
     None for a new one."""
     if values.flag(request, "is_new"):
-        return Fresh(values.text(request, "object"))
+        return NewAnnotation(values.text(request, "object"))
     return values.optional_text(request, "object")
 
 
@@ -240,10 +240,10 @@ def _shares(request: Request) -> dict[str, float] | None:
     return {name: values.number(shares, name) for name in shares}
 
 
-def _object(layer: Layer) -> dict[str, Any]:
+def _object(annotation: Annotation) -> dict[str, Any]:
     """The object of a request, for the script to select."""
-    return {"object": layer.id}
+    return {"object": annotation.id}
 
 
 def _entries(session: EditorSession) -> dict[str, Any]:
-    return {"entries": entries_json(session.editor.listing.entries(session.editor.here))}
+    return {"entries": entries_json(session.editor.image_list.summaries(session.editor.image_name))}

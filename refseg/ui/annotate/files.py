@@ -11,9 +11,9 @@ from refseg.annotation.archives import unpacked
 from refseg.annotation.exporters import EXPORTERS, export_to
 from refseg.annotation.exporters.options import ExportOptions
 from refseg.annotation.importers import IMPORTERS, import_from
-from refseg.annotation.lint import lint, summary
-from refseg.annotation.records import PictureRecord
-from refseg.annotation.store import Project
+from refseg.annotation.lint import lint, summarize
+from refseg.annotation.project import Project
+from refseg.annotation.records import AnnotatedImage
 from refseg.errors import InputError, RefsegError
 from refseg.ui.project_directory import ProjectDirectory
 from refseg.ui.session import SessionFolder
@@ -37,10 +37,10 @@ class ProjectFiles:
         self._folder: SessionFolder | None = None
         self._done = self._total = 0
 
-    def add_image(self, path: Path, name: str) -> PictureRecord:
+    def add_image(self, path: Path, name: str) -> AnnotatedImage:
         """Adds an uploaded image to the project."""
         self._projects.check_space(self._project, path.stat().st_size)
-        return self._project.add_picture(path, name=name)
+        return self._project.add_image(path, name=name)
 
     def import_archive(self, format_: str | None, path: Path) -> dict[str, Any]:
         """Imports an uploaded zip. Returns the report: what was imported, skipped and altered.
@@ -75,7 +75,7 @@ class ProjectFiles:
         self._folder = SessionFolder(Path(get_upload_folder()))
         path = self._folder.file(f"{_file_name(project.name)}-{format_}.zip")
         report = export_to(format_, project, path, self._set_progress, options).to_json()
-        report["lint"] = summary(lint(project, self._set_progress))
+        report["lint"] = summarize(lint(project, self._set_progress))
         report["summary"] = [*report["summary"], *report["lint"]]
         return {"path": str(path), "name": path.name, "report": report}
 

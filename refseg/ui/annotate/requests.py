@@ -57,10 +57,10 @@ class EditorRequests:
         session = self._sessions.get(values.text(request, "project"), values.text(request, "window"))
         if name in WITHOUT_LOCK:
             return action(session, request) or {}
-        with session.editor.turn:
+        with session.editor.lock:
             if name in IMAGE_CHANGES:
                 _check_image(session, request)
-            before = session.editor.here
+            before = session.editor.image_name
             answer = action(session, request) or {}
             return {**session.state.describe(session.editor), "left": _left_entry(session, before), **answer}
 
@@ -77,5 +77,5 @@ def _check_image(session: EditorSession, request: Request) -> None:
 
 def _left_entry(session: EditorSession, before: str | None) -> dict[str, Any] | None:
     """The list's entry of the image that the request has left; None if it left none, or if the image is removed."""
-    entry = None if before is None or before == session.editor.here else session.editor.project.entry(before)
+    entry = None if before is None or before == session.editor.image_name else session.editor.project.summary(before)
     return None if entry is None else entry_json(entry)

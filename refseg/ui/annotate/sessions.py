@@ -4,9 +4,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from refseg.annotation.batch import Progress
-from refseg.annotation.desk import Desk, Refine
-from refseg.annotation.store import Project
+from refseg.annotation.batch import BatchProgress
+from refseg.annotation.editor import Editor, Refine
+from refseg.annotation.project import Project
 from refseg.inference import crf
 from refseg.ui.annotate.files import ProjectFiles
 from refseg.ui.annotate.state import EditorState
@@ -25,17 +25,17 @@ class EditorSession:
         # A batch predicts other images than the open one.
         self.client, self.batch_client = PredictionClient(runner), PredictionClient(runner)
         refine: Refine | None = crf.refine_mask if crf.available() else None
-        self.editor = Desk(project, self.client, refine)
+        self.editor = Editor(project, self.client, refine)
         self.state, self.files = EditorState(), ProjectFiles(project, projects)
-        self.batch: Iterator[Progress] | None = None
+        self.batch: Iterator[BatchProgress] | None = None
 
     def release_memory(self) -> None:
         """Frees images and features of a session that is not in use. Its history stays."""
-        if self.editor.turn.acquire(blocking=False):
-            self.editor.rest()
+        if self.editor.lock.acquire(blocking=False):
+            self.editor.release_memory()
             self.client.release()
             self.batch_client.release()
-            self.editor.turn.release()
+            self.editor.lock.release()
 
     def end_batch(self) -> None:
         """Ends the batch, if one runs. Its predictions stay, as one step of the history."""

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from refseg.annotation.desk import Desk
-from refseg.annotation.records import Layer
-from refseg.annotation.store import Entry, Project
+from refseg.annotation.editor import Editor
+from refseg.annotation.project import ImageSummary, Project
+from refseg.annotation.records import Annotation
 from refseg.data.masks import decode_rle
 from refseg.errors import DataError, RefsegError
 from refseg.image_encoding import gray_uri, jpeg_uri, reduced_image, reduced_map, view_size
@@ -23,7 +23,7 @@ class EditorState:
         """The script was reloaded: send everything again."""
         self._image, self._masks = "", {}
 
-    def describe(self, editor: Desk) -> dict[str, Any]:
+    def describe(self, editor: Editor) -> dict[str, Any]:
         """The session. An image that cannot be shown has "problem", a sentence, instead of "uri"."""
         iou, count = editor.agreement
         state: dict[str, Any] = {
@@ -33,16 +33,16 @@ class EditorState:
             "notes": list(editor.notes),
             "image": None,
         }
-        if editor.here is None:
+        if editor.image_name is None:
             self.reset()
             return state
         state["image"] = self._describe_image(editor)
-        state["objects"] = [_object_json(layer, editor) for layer in editor.record.layers]
-        state["masks"], problems = self._changed_masks(editor.record.layers)
+        state["objects"] = [_object_json(annotation, editor) for annotation in editor.record.annotations]
+        state["masks"], problems = self._changed_masks(editor.record.annotations)
         state["notes"] += problems
         return state
 
-    def _describe_image(self, editor: Desk) -> dict[str, Any]:
+    def _describe_image(self, editor: Editor) -> dict[str, Any]:
         record = editor.record
         height, width = view_size(record.height, record.width)
         image: dict[str, Any] = {
@@ -52,7 +52,7 @@ class EditorState:
             "view": [width, height],
             "state": record.state,
             "split": record.split,
-            "uncertainty": round(record.doubt, 3),
+            "uncertainty": round(record.uncertainty, 3),
         }
         if self._image != record.name:
             self.reset()
@@ -63,33 +63,33 @@ class EditorState:
                 image["problem"] = str(error)
         return image
 
-    def _changed_masks(self, layers: tuple[Layer, ...]) -> tuple[dict[str, str | None], list[str]]:
+    def _changed_masks(self, annotations: tuple[Annotation, ...]) -> tuple[dict[str, str | None], list[str]]:
         """Masks that the script does not have, as gray PNGs of the view's size, and problems with damaged ones."""
         changed: dict[str, str | None] = {}
         problems = []
-        for number, layer in enumerate(layers, start=1):
-            if layer.id not in self._masks or self._masks[layer.id] is not layer.mask:
-                changed[layer.id] = None
+        for number, annotation in enumerate(annotations, start=1):
+            if annotation.id not in self._masks or self._masks[annotation.id] is not annotation.mask:
+                changed[annotation.id] = None
                 try:
-                    if layer.mask is not None:
-                        changed[layer.id] = gray_uri(reduced_map(decode_rle(layer.mask)))
+                    if annotation.mask is not None:
+                        changed[annotation.id] = gray_uri(reduced_map(decode_rle(annotation.mask)))
                 except DataError as error:
                     problems.append(
                         f"The mask of object {number} is damaged and not shown ({error})."
                         " Delete the object, or restore the image's record from a backup."
                     )
-        self._masks = {layer.id: layer.mask for layer in layers}
+        self._masks = {annotation.id: annotation.mask for annotation in annotations}
         return changed, problems
 
 
-def entries_json(entries: list[Entry]) -> list[dict[str, Any]]:
+def entries_json(entries: list[ImageSummary]) -> list[dict[str, Any]]:
     """The image list."""
     return [entry_json(entry) for entry in entries]
 
 
-def entry_json(entry: Entry) -> dict[str, Any]:
+def entry_json(entry: ImageSummary) -> dict[str, Any]:
     """One image of the list."""
-    return {"name": entry.name, "state": entry.state, "objects": entry.layers, "uncertainty": round(entry.doubt, 3)}
+    return {"name": entry.name, "state": entry.state, "objects": entry.annotations, "uncertainty": round(entry.uncertainty, 3)}
 
 
 def damage_notes(project: Project) -> tuple[str, ...]:
@@ -100,18 +100,18 @@ def damage_notes(project: Project) -> tuple[str, ...]:
     return (*notes[:MAX_REPORTED], f"{len(notes) - MAX_REPORTED} more records are damaged.")
 
 
-def _object_json(layer: Layer, editor: Desk) -> dict[str, Any]:
+def _object_json(annotation: Annotation, editor: Editor) -> dict[str, Any]:
     return {
-        "id": layer.id,
-        "expressions": list(layer.expressions),
-        "category": layer.category,
-        "color": layer.colour,
-        "hidden": layer.hidden,
-        "no_target": layer.absent,
-        "changed": round(layer.changed, 6),
-        "uncertainty": None if layer.doubt is None else round(layer.doubt, 3),
-        "model": layer.origin.model,
-        "threshold": layer.origin.threshold,
-        "corrected": layer.model_mask is not None,
-        "adjustable": editor.probability(layer.id) is not None and layer.model_mask is None,
+        "id": annotation.id,
+        "expressions": list(annotation.expressions),
+        "category": annotation.category,
+        "color": annotation.color,
+        "hidden": annotation.hidden,
+        "no_target": annotation.no_target,
+        "changed": round(annotation.changed, 6),
+        "uncertainty": None if annotation.uncertainty is None else round(annotation.uncertainty, 3),
+        "model": annotation.origin.model,
+        "threshold": annotation.origin.threshold,
+        "corrected": annotation.model_mask is not None,
+        "adjustable": editor.probability(annotation.id) is not None and annotation.model_mask is None,
     }

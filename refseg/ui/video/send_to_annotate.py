@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from secrets import token_hex
 from typing import NamedTuple
 
-from refseg.annotation.clips import take_frames
-from refseg.annotation.records import Layer, now
-from refseg.annotation.store import Project
+from refseg.annotation.clips import add_frames
+from refseg.annotation.project import Project
+from refseg.annotation.records import Annotation, utc_now
 from refseg.data.masks import encode_rle
 from refseg.errors import ProjectError
 from refseg.ui.messages import NO_RESULT, Message, error_message, messages_html
@@ -48,7 +48,7 @@ class FrameSender:
             key, project = self._open_project(key, run.name)
             info = run.clip.info
             self._projects.check_space(project, total * info.width * info.height)  # a PNG has about a byte per pixel
-            frames = take_frames(project, run.clip, run.name, numbers, lambda number: frame_object(run, number, float(threshold), color))
+            frames = add_frames(project, run.clip, run.name, numbers, lambda number: frame_object(run, number, float(threshold), color))
             for _ in frames:
                 sent += 1
                 if total > 1:
@@ -70,17 +70,17 @@ class FrameSender:
             return created, self._projects.open(created)
 
 
-def frame_object(run: VideoRun, number: int, threshold: float, color: str) -> Layer:
+def frame_object(run: VideoRun, number: int, threshold: float, color: str) -> Annotation:
     """The mask of a frame as an object of a project. A frame without a target becomes an object without a target."""
     moment = run.timeline.moments[number]
-    return Layer(
+    return Annotation(
         token_hex(4),
         (run.expression,),
-        colour=color,
-        absent=moment.absent,
+        color=color,
+        no_target=moment.absent,
         mask=None if moment.absent else encode_rle(run.mask(number, threshold)),
-        doubt=run.uncertainty(number, threshold),
+        uncertainty=run.uncertainty(number, threshold),
         origin=origin_of(run.model, threshold),
-        created=now(),
-        updated=now(),
+        created=utc_now(),
+        updated=utc_now(),
     )

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from refseg.annotation.records import Layer, State
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import Annotation, State
 from refseg.data.masks import encode_rle
 from tests.annotation.exporters.shapes import masks
 
@@ -25,11 +25,11 @@ def project(tmp_path: Path, photos: list[Path]) -> Project:
     """Two finished images, one of each split, with five masks and a no-target entry each; and a skipped one."""
     made = Project.create(tmp_path / "project", "ours")
     for number, path in enumerate(photos):
-        record = made.add_picture(path)
+        record = made.add_image(path)
         for position, mask in enumerate(masks()):
             said = (f"thing {position}", f"größtes Ding, {position}")
-            record = record.with_layer(Layer(str(position), said, "hound" if position % 2 else "", mask=encode_rle(mask)))
-        record = record.with_layer(Layer("absent", ("the elephant", "Dumbo"), absent=True))
+            record = record.with_annotation(Annotation(str(position), said, "hound" if position % 2 else "", mask=encode_rle(mask)))
+        record = record.with_annotation(Annotation("absent", ("the elephant", "Dumbo"), no_target=True))
         state: State = "skipped" if number == 2 else "corrected" if number else "accepted"
         made.save(replace(record, state=state, split="val" if number else "train"))
     return made
@@ -40,16 +40,16 @@ def videos(tmp_path: Path, photos: list[Path]) -> Project:
     """Frames 0, 5 and 10 of the video "Straße", the last first, with three objects and a no-target entry, and an image of no video."""
     project = Project.create(tmp_path / "videos")
     for frame in (10, 0, 5):
-        record = project.add_picture(photos[2], name=f"frame {frame}.jpg")
-        layers = [
-            Layer("1", ("the left car", f"car of frame {frame}"), "car", mask=box(frame)),
-            Layer("7", mask=box(frame + 20)),
-            Layer("9", ("the left car",), "object", mask=box(45)),
-            Layer("8", ("a whale",), absent=True),
+        record = project.add_image(photos[2], name=f"frame {frame}.jpg")
+        annotations = [
+            Annotation("1", ("the left car", f"car of frame {frame}"), "car", mask=box(frame)),
+            Annotation("7", mask=box(frame + 20)),
+            Annotation("9", ("the left car",), "object", mask=box(45)),
+            Annotation("8", ("a whale",), no_target=True),
         ]
         state = "corrected" if frame == 5 else "accepted"
-        layers = layers[1:] if frame == 5 else layers
-        project.save(replace(record, layers=tuple(layers), split="val", clip="Straße", frame=frame, state=state))
-    record = project.add_picture(photos[0])
-    project.save(record.with_layer(Layer("1", ("the left car",), "car", mask=box(3))))
+        annotations = annotations[1:] if frame == 5 else annotations
+        project.save(replace(record, annotations=tuple(annotations), split="val", clip="Straße", frame=frame, state=state))
+    record = project.add_image(photos[0])
+    project.save(record.with_annotation(Annotation("1", ("the left car",), "car", mask=box(3))))
     return project

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from refseg.annotation.exporters import export_to
-from refseg.annotation.records import Layer
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import Annotation
 from refseg.data.masks import encode_rle
 from tests.annotation.exporters.shapes import SHAPE, masks
 
@@ -51,8 +51,8 @@ def test_polygons_are_the_mask_for_readers_that_truncate_positions(project: Proj
 
 def test_what_other_readers_ignore(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    named = replace(record.layers[0], category="object")
-    project.save(replace(record, layers=(named, *record.layers[1:]), clip="walk", frame=7))
+    named = replace(record.annotations[0], category="object")
+    project.save(replace(record, annotations=(named, *record.annotations[1:]), clip="walk", frame=7))
     export_to("coco", project, tmp_path / "out")
     values = instances(tmp_path / "out")
     [image] = values["images"]
@@ -67,9 +67,11 @@ def test_what_other_readers_ignore(project: Project, tmp_path: Path) -> None:
 
 def test_ids_of_the_original_data_set(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    layers = [replace(layer, original_id=900 - n, category_id=18 if n % 2 else 3) for n, layer in enumerate(record.layers)]
-    layers[4] = replace(layers[4], original_id="text")
-    project.save(replace(record, layers=tuple(layers), original_id=42))
+    annotations = [
+        replace(annotation, original_id=900 - n, category_id=18 if n % 2 else 3) for n, annotation in enumerate(record.annotations)
+    ]
+    annotations[4] = replace(annotations[4], original_id="text")
+    project.save(replace(record, annotations=tuple(annotations), original_id=42))
     project.save(replace(project.record("dog-2.png"), original_id=42))
     report = export_to("coco", project, tmp_path / "out")
     values = instances(tmp_path / "out")
@@ -85,7 +87,7 @@ def test_ids_of_the_original_data_set(project: Project, tmp_path: Path) -> None:
 
 def test_class_numbers_of_yolo_are_no_category_ids(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    project.save(replace(record, layers=tuple(replace(layer, category_id=0) for layer in record.layers)))
+    project.save(replace(record, annotations=tuple(replace(annotation, category_id=0) for annotation in record.annotations)))
     export_to("coco", project, tmp_path / "out")
     assert sorted(category["id"] for category in instances(tmp_path / "out")["categories"]) == [1, 2]
 
@@ -98,8 +100,8 @@ def test_a_project_without_images(tmp_path: Path) -> None:
 def test_names_of_every_script(photos: list[Path], tmp_path: Path) -> None:
     project = Project.create(tmp_path / "project")
     for name in ("猫の写真.png", "Hündin 1.png", "собака.png"):
-        record = project.add_picture(photos[0], name=name)
-        project.save(record.with_layer(Layer("1", ("it",), "猫", mask=encode_rle(np.ones(SHAPE, bool)))))
+        record = project.add_image(photos[0], name=name)
+        project.save(record.with_annotation(Annotation("1", ("it",), "猫", mask=encode_rle(np.ones(SHAPE, bool)))))
     export_to("coco", project, tmp_path / "out")
     assert [image["file_name"] for image in instances(tmp_path / "out")["images"]] == ["猫の写真.png", "Hündin 1.png", "собака.png"]
     assert instances(tmp_path / "out")["categories"][0]["name"] == "猫"

@@ -19,8 +19,8 @@ from pycocotools import mask as coco
 from refseg.annotation.exporters import datasets, export_to
 from refseg.annotation.exporters.datasets import _loadable, _Splits
 from refseg.annotation.importers import import_from
-from refseg.annotation.records import Layer
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import Annotation
 from tests.annotation.exporters.shapes import masks
 
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -39,10 +39,10 @@ def head_of(path: Path) -> Any:
 def content_of(project: Project) -> list[Any]:
     """All that an export must keep, without the order of the images."""
     found = []
-    for entry in project.entries:
+    for entry in project.summaries:
         record = project.record(entry.name)
-        layers = sorted(record.layers, key=lambda one: one.absent)  # no-target entries come last
-        objects = [(one.expressions, one.category, one.absent, one.mask) for one in layers]
+        annotations = sorted(record.annotations, key=lambda one: one.no_target)  # no-target entries come last
+        objects = [(one.expressions, one.category, one.no_target, one.mask) for one in annotations]
         found.append((record.name, record.state, record.split, record.clip, record.frame, objects))
     return sorted(found, key=lambda one: one[0])
 
@@ -71,10 +71,10 @@ def test_the_layout(project: Project, tmp_path: Path) -> None:
 
 def test_types_are_those_of_every_split_whatever_its_rows_hold(project: Project, tmp_path: Path) -> None:
     """One split without a no-target entry, one without an object, one without an expression."""
-    project.save(replace(project.record("dog.png"), layers=project.record("dog.png").layers[:1]))
-    project.save(replace(project.record("dog-2.png"), layers=()))
+    project.save(replace(project.record("dog.png"), annotations=project.record("dog.png").annotations[:1]))
+    project.save(replace(project.record("dog-2.png"), annotations=()))
     skipped = project.record("häuser & co.jpg")
-    project.save(replace(skipped, state="new", split="test", layers=(replace(skipped.layers[0], expressions=()),)))
+    project.save(replace(skipped, state="new", split="test", annotations=(replace(skipped.annotations[0], expressions=()),)))
     export_to("datasets", project, tmp_path / "out")
     schemas = [parquet.read_schema(tmp_path / f"out/data/{split}/metadata.parquet") for split in ("train", "val", "test")]
     assert schemas[0] == schemas[1] == schemas[2]
@@ -85,12 +85,12 @@ def test_types_are_those_of_every_split_whatever_its_rows_hold(project: Project,
 def test_what_is_exported_is_read_again(installed: bool, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With pyarrow and without it; a category "object" and none, states, video and frame, several no-target entries."""
     record = project.record("dog.png")
-    layers = (
-        *record.layers,
-        replace(record.layers[0], id="named", category="object"),
-        Layer("gone", ("a whale",), absent=True),
+    annotations = (
+        *record.annotations,
+        replace(record.annotations[0], id="named", category="object"),
+        Annotation("gone", ("a whale",), no_target=True),
     )
-    project.save(replace(record, layers=layers, state="corrected", clip="Straße", frame=7))
+    project.save(replace(record, annotations=annotations, state="corrected", clip="Straße", frame=7))
     project.save(replace(project.record("dog-2.png"), split="test-A/größe"))
     if not installed:
         monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -105,7 +105,7 @@ def test_what_is_exported_is_read_again(installed: bool, project: Project, tmp_p
 
 def test_rows_without_pyarrow_have_one_type_whatever_they_hold(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    project.save(replace(project.record("dog-2.png"), layers=()))
+    project.save(replace(project.record("dog-2.png"), annotations=()))
     export_to("datasets", project, tmp_path / "out")
     rows = [json.loads(line) for path in (tmp_path / "out").rglob("*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
     assert [{name: type(value) for name, value in row.items()} for row in rows] == [
@@ -115,14 +115,14 @@ def test_rows_without_pyarrow_have_one_type_whatever_they_hold(project: Project,
 
 def test_ids_and_names_of_the_data_set_that_it_came_from(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    layer = replace(record.layers[0], original_id=417, category_id=18)
-    project.save(replace(record, layers=(layer,), original_name="val2017/hünd.png", original_id=9))
+    annotation = replace(record.annotations[0], original_id=417, category_id=18)
+    project.save(replace(record, annotations=(annotation,), original_name="val2017/hünd.png", original_id=9))
     export_to("datasets", project, tmp_path / "out")
     again = Project.create(tmp_path / "again")
     import_from("datasets", tmp_path / "out", again)
     read = again.record("hünd.png")
     assert (read.original_name, read.original_id) == ("val2017/hünd.png", 9)
-    assert (read.layers[0].original_id, read.layers[0].category_id) == (417, 18)
+    assert (read.annotations[0].original_id, read.annotations[0].category_id) == (417, 18)
 
 
 def test_rows_are_written_in_groups_and_images_to_several_folders(
@@ -131,7 +131,7 @@ def test_rows_are_written_in_groups_and_images_to_several_folders(
     """The Hub takes 10,000 files per folder, and memory must not grow with the data set."""
     monkeypatch.setattr("refseg.annotation.exporters.metadata_files.ROWS_PER_GROUP", 2)
     monkeypatch.setattr(datasets, "FILES_PER_FOLDER", 2)
-    for entry in project.entries:
+    for entry in project.summaries:
         project.save(replace(project.record(entry.name), split="train", state="accepted"))
     export_to("datasets", project, tmp_path / "out")
     opened = parquet.ParquetFile(tmp_path / "out/data/train/metadata.parquet")
@@ -149,7 +149,7 @@ def test_rows_are_written_in_groups_and_images_to_several_folders(
 @pytest.mark.parametrize("name", ["---\nx: y", "<script>alert(1)</script>", "[a](javascript:b)", "größer 😀 'x\": #"])
 def test_names_do_not_leave_their_place_in_the_card(name: str, tmp_path: Path, photos: list[Path]) -> None:
     project = Project.create(tmp_path / "project", name)
-    project.add_picture(photos[0])
+    project.add_image(photos[0])
     export_to("datasets", project, tmp_path / "out")
     assert head_of(tmp_path / "out" / "README.md")["pretty_name"] == " ".join(name.split())
     body = (tmp_path / "out" / "README.md").read_text(encoding="utf-8").rpartition("---\n\n# ")[2]
@@ -184,7 +184,7 @@ def test_names_of_files_are_such_as_the_library_loads(name: str, loadable: str) 
 
 
 def test_an_export_that_fails_leaves_nothing(project: Project, tmp_path: Path) -> None:
-    project.picture_path(project.record("dog-2.png")).unlink()
-    with pytest.raises(Exception, match="gone"):
+    project.image_path(project.record("dog-2.png")).unlink()
+    with pytest.raises(Exception, match="missing"):
         export_to("datasets", project, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
 
-from refseg.annotation.exporters.images import Pictures
+from refseg.annotation.exporters.images import ImageWriter
 from refseg.annotation.exporters.report import ExportReport
 from refseg.annotation.exporters.session import ExportSession
-from refseg.annotation.records import PictureRecord
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import AnnotatedImage
 from refseg.errors import ProjectError
 from refseg.images import load_image
 
 
 class Kept:
-    """A sink that keeps what it is given."""
+    """A output that keeps what it is given."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -33,9 +33,9 @@ class Kept:
 
 
 def put(project: Project, path: Path, **options: bool) -> tuple[str, bytes]:
-    sink = Kept()
-    name = Pictures(ExportSession(project, sink), **options).put(project.add_picture(path), "images/")
-    return name, sink.files[f"images/{name}"]
+    output = Kept()
+    name = ImageWriter(ExportSession(project, output), **options).put(project.add_image(path), "images/")
+    return name, output.files[f"images/{name}"]
 
 
 @pytest.fixture
@@ -97,21 +97,21 @@ def test_all_become_jpegs_where_the_format_has_no_others(project: Project, tmp_p
 
 
 def test_names_do_not_meet(project: Project, photos: list[Path]) -> None:
-    record = project.add_picture(photos[0])
+    record = project.add_image(photos[0])
     names = ["a.png", "a.jpg", "A.png", "a-2.png", "ä b.png", 'c:\\d"?\n.png', "a.b.png"]
     for options, expected in (
         ({}, ["a.png", "a.jpg", "A-2.png", "a-2-2.png", "ä b.png", "c__d___.png", "a.b.png"]),
         ({"stems": True}, ["a.png", "a-2.jpg", "A-3.png", "a-2-2.png", "ä b.png", "c__d___.png", "a.b.png"]),
         ({"jpeg": True}, ["a.jpg", "a-2.jpg", "A-3.jpg", "a-2-2.jpg", "ä b.jpg", "c__d___.jpg", "a.b.jpg"]),
     ):
-        pictures = Pictures(ExportSession(project, Kept()), **options)
+        pictures = ImageWriter(ExportSession(project, Kept()), **options)
         assert [pictures.put(replace(record, name=name)) for name in names] == expected
 
 
 def test_a_picture_that_is_another_one_by_now(project: Project, photos: list[Path]) -> None:
-    record = project.add_picture(photos[0])
+    record = project.add_image(photos[0])
     with pytest.raises(ProjectError, match="has 60 x 40 pixels, expected the 40 x 60 of its masks"):
-        Pictures(ExportSession(project, Kept())).put(PictureRecord(record.name, record.file, 60, 40))
+        ImageWriter(ExportSession(project, Kept())).put(AnnotatedImage(record.name, record.file, 60, 40))
 
 
 def sixteen_bits(path: Path) -> None:
@@ -154,12 +154,12 @@ def test_what_other_tools_do_not_open_is_converted_and_reported(
     write: Callable[[Path], None], name: str, written: str, reason: str, project: Project, tmp_path: Path
 ) -> None:
     write(tmp_path / name)
-    record = project.add_picture(tmp_path / name)
-    sink, report = Kept(), ExportReport()
-    session = ExportSession(project, sink, report=report)
-    assert Pictures(session, plain=True).put(record) == written
+    record = project.add_image(tmp_path / name)
+    output, report = Kept(), ExportReport()
+    session = ExportSession(project, output, report=report)
+    assert ImageWriter(session, plain=True).put(record) == written
     assert list(report.altered) == [("image", reason)] and report.altered["image", reason].examples == [f"{name} -> {written}"]
-    with Image.open(io.BytesIO(sink.files[written])) as image:
+    with Image.open(io.BytesIO(output.files[written])) as image:
         assert image.mode == "RGB" and getattr(image, "n_frames", 1) == 1
         np.testing.assert_allclose(np.asarray(image).astype(int), load_image(tmp_path / name), atol=12 if written.endswith("jpg") else 0)
 
@@ -175,10 +175,10 @@ def test_text_that_pillow_refuses_is_left_out(project: Project, tmp_path: Path) 
     text.add_text("notes", "x" * 2_000_000, zip=True)
     pixels = np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png", pnginfo=text)
-    record = project.add_picture(tmp_path / "a.png")
-    sink, report = Kept(), ExportReport()
-    Pictures(ExportSession(project, sink, report=report)).put(record)
-    with Image.open(io.BytesIO(sink.files["a.png"])) as image:
+    record = project.add_image(tmp_path / "a.png")
+    output, report = Kept(), ExportReport()
+    ImageWriter(ExportSession(project, output, report=report)).put(record)
+    with Image.open(io.BytesIO(output.files["a.png"])) as image:
         np.testing.assert_array_equal(np.asarray(image), pixels)
     assert list(report.altered) == [("image", "metadata that are too large for most readers left out")]
 
@@ -187,5 +187,5 @@ def test_text_that_pillow_refuses_is_left_out(project: Project, tmp_path: Path) 
     ("name", "written"), [("a.jfif", "a.jpg"), ("a.v2", "a.v2.jpg"), ("a", "a.jpg"), ("a.JPEG", "a.JPEG"), ("a.png", "a.png")]
 )
 def test_suffixes_that_no_tool_lists(name: str, written: str, project: Project, photos: list[Path]) -> None:
-    record = project.add_picture(photos[2], name=name)
-    assert Pictures(ExportSession(project, Kept())).put(record) == written
+    record = project.add_image(photos[2], name=name)
+    assert ImageWriter(ExportSession(project, Kept())).put(record) == written

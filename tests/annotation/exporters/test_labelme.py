@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from refseg.annotation.exporters import export_to
 from refseg.annotation.importers import import_from
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
 from tests.annotation.exporters.shapes import SHAPE, masks
 
 
@@ -61,7 +61,7 @@ def test_pieces_of_an_object_are_one_group(project: Project, tmp_path: Path) -> 
 
 def test_an_object_that_is_called_object(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    project.save(replace(record, layers=(replace(record.layers[0], category="object"), record.layers[2])))
+    project.save(replace(record, annotations=(replace(record.annotations[0], category="object"), record.annotations[2])))
     export_to("labelme", project, tmp_path / "out")
     assert [(one["label"], one.get("unnamed")) for one in read(tmp_path / "out" / "dog.json")["shapes"]] == [
         ("object", None),
@@ -71,9 +71,9 @@ def test_an_object_that_is_called_object(project: Project, tmp_path: Path) -> No
 
 def test_expressions_of_several_lines_become_one(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    project.save(replace(record, layers=(replace(record.layers[0], expressions=("two\nlines", "one line")),)))
+    project.save(replace(record, annotations=(replace(record.annotations[0], expressions=("two\nlines", "one line")),)))
     report = export_to("labelme", project, tmp_path / "out")
     again = Project.create(tmp_path / "again")
     import_from("labelme", tmp_path / "out", again)
-    assert again.record("dog.png").layers[0].expressions == ("two lines", "one line")
+    assert again.record("dog.png").annotations[0].expressions == ("two lines", "one line")
     assert report.altered["expression", "line breaks became spaces"].examples == ["dog.png: two lines"]

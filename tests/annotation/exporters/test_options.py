@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refseg.annotation.exporters.options import ExportOptions, group_of, parse_splits, splits_by_share
-from refseg.annotation.records import PictureRecord
+from refseg.annotation.records import AnnotatedImage
 from refseg.errors import InputError
 
 SHARES = {"train": 0.7, "val": 0.2, "test": 0.1}
 
 
-def image(name: str, split: str = "", clip: str = "") -> PictureRecord:
-    return PictureRecord(name, name, 4, 4, split=split, clip=clip)
+def image(name: str, split: str = "", clip: str = "") -> AnnotatedImage:
+    return AnnotatedImage(name, name, 4, 4, split=split, clip=clip)
 
 
 names = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=30, unique=True)

@@ -8,17 +8,21 @@ import numpy as np
 from PIL import Image
 
 from refseg.annotation.exporters import export_to
-from refseg.annotation.records import Layer
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import Annotation
 from refseg.data.masks import encode_rle
 from tests.annotation.exporters.shapes import SHAPE, masks
 
 
 def test_the_layout(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    layers = (*record.layers, Layer("e", ("empty",), mask=encode_rle(np.zeros(SHAPE, bool))), Layer("n", ("not drawn",)))
-    project.save(replace(record, layers=layers, clip="walk", frame=0))
-    project.save(replace(project.record("dog-2.png"), layers=()))
+    annotations = (
+        *record.annotations,
+        Annotation("e", ("empty",), mask=encode_rle(np.zeros(SHAPE, bool))),
+        Annotation("n", ("not drawn",)),
+    )
+    project.save(replace(record, annotations=annotations, clip="walk", frame=0))
+    project.save(replace(project.record("dog-2.png"), annotations=()))
     report = export_to("png", project, tmp_path / "out")
     assert (report.objects, report.no_target, report.images) == (6, 1, 2)
     rows = json.loads((tmp_path / "out" / "masks.json").read_text(encoding="utf-8"))

@@ -10,8 +10,8 @@ import pytest
 
 from refseg.annotation.exporters import export_to
 from refseg.annotation.importers import import_from
-from refseg.annotation.records import Layer
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import Annotation
 from refseg.data.refcoco import read_refcoco
 from tests.annotation.exporters.refer_api import GRefer, Refer
 from tests.annotation.exporters.shapes import SHAPE, masks
@@ -43,8 +43,8 @@ def test_the_refer_api_reads_every_mask(project: Project, tmp_path: Path) -> Non
 
 def test_the_g_refer_api_reads_every_mask(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    both = [replace(record.layer(id_), expressions=("both things",)) for id_ in ("0", "2")]
-    project.save(record.with_layer(both[0]).with_layer(both[1]))
+    both = [replace(record.annotation(id_), expressions=("both things",)) for id_ in ("0", "2")]
+    project.save(record.with_annotation(both[0]).with_annotation(both[1]))
     export_to("grefcoco", project, tmp_path / "grefcoco")
     refer = GRefer(tmp_path, "grefcoco", "refseg")
     found = {sentence["raw"]: refer.mask_of(ref) for ref in refer.refs if ref["image_id"] == 1 for sentence in ref["sentences"]}
@@ -63,12 +63,14 @@ def test_run_lengths_are_what_these_apis_cannot_read(project: Project, tmp_path:
 
 @pytest.mark.parametrize("name", ["refcoco", "grefcoco"])
 def test_ids_of_the_original_data_set(name: str, project: Project, tmp_path: Path) -> None:
-    for number, entry in enumerate(project.entries[:2]):
+    for number, entry in enumerate(project.summaries[:2]):
         record = project.record(entry.name)
-        layers = tuple(
-            replace(layer, original_id=100 * number + int(layer.id), category_id=1) for layer in record.layers if not layer.absent
+        annotations = tuple(
+            replace(annotation, original_id=100 * number + int(annotation.id), category_id=1)
+            for annotation in record.annotations
+            if not annotation.no_target
         )
-        project.save(replace(record, layers=layers, original_id=7000 + number))
+        project.save(replace(record, annotations=annotations, original_id=7000 + number))
     export_to(name, project, tmp_path / name)
     refer = (Refer if name == "refcoco" else GRefer)(tmp_path, name, "refseg")
     assert set(refer.images) == {7000, 7001} and set(refer.annotations) == {*range(5), *range(100, 105)}
@@ -77,7 +79,7 @@ def test_ids_of_the_original_data_set(name: str, project: Project, tmp_path: Pat
 
 def test_an_expression_of_several_objects_is_reported_for_refcoco(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    project.save(record.with_layer(replace(record.layers[1], expressions=("thing 0",))))
+    project.save(record.with_annotation(replace(record.annotations[1], expressions=("thing 0",))))
     report = export_to("refcoco", project, tmp_path / "out")
     [(key, tally)] = [(key, tally) for key, tally in report.altered.items() if key[0] == "expression"]
     assert "several objects" in key[1] and tally.examples == ["dog.png: thing 0"]
@@ -85,19 +87,19 @@ def test_an_expression_of_several_objects_is_reported_for_refcoco(project: Proje
 
 def test_blank_and_wordless_expressions(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    project.save(replace(record, layers=(replace(record.layers[0], expressions=(" ", "😀")),)))
+    project.save(replace(record, annotations=(replace(record.annotations[0], expressions=(" ", "😀")),)))
     for name in ("refcoco", "grefcoco"):
         export_to(name, project, tmp_path / name)
         again = Project.create(tmp_path / f"{name} again")
         import_from(name, tmp_path / name, again)
-        assert again.record("dog.png").layers[0].expressions == ("😀",)
+        assert again.record("dog.png").annotations[0].expressions == ("😀",)
 
 
 def test_grefcoco_knows_several_targets_and_none(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
     for id_ in ("0", "2"):
-        record = record.with_layer(replace(record.layer(id_), expressions=("both things",)))
-    record = record.with_layer(Layer("more", ("thing 1", "the elephant", "a whale"), absent=True))
+        record = record.with_annotation(replace(record.annotation(id_), expressions=("both things",)))
+    record = record.with_annotation(Annotation("more", ("thing 1", "the elephant", "a whale"), no_target=True))
     project.save(record)
     report = export_to("grefcoco", project, tmp_path / "out")
     refs = json.loads((tmp_path / "out" / GREFS).read_text(encoding="utf-8"))
@@ -112,7 +114,11 @@ def test_grefcoco_knows_several_targets_and_none(project: Project, tmp_path: Pat
 
     again = Project.create(tmp_path / "again")
     import_from("grefcoco", tmp_path / "out", again)
-    layers = again.record("dog.png").layers
-    assert [layer.expressions for layer in layers[:3]] == [("both things",), ("thing 1", "größtes Ding, 1"), ("both things",)]
-    assert [layer.expressions for layer in layers if layer.absent] == [("the elephant", "Dumbo"), ("a whale",)]
-    assert len({layer.id for layer in layers}) == len(layers)
+    annotations = again.record("dog.png").annotations
+    assert [annotation.expressions for annotation in annotations[:3]] == [
+        ("both things",),
+        ("thing 1", "größtes Ding, 1"),
+        ("both things",),
+    ]
+    assert [annotation.expressions for annotation in annotations if annotation.no_target] == [("the elephant", "Dumbo"), ("a whale",)]
+    assert len({annotation.id for annotation in annotations}) == len(annotations)

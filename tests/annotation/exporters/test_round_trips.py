@@ -10,8 +10,8 @@ from PIL import ExifTags, Image
 
 from refseg.annotation.exporters import EXPORTERS, export_to
 from refseg.annotation.importers import IMPORTERS, import_from
-from refseg.annotation.records import Layer
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import Annotation
 from refseg.cli import main
 from refseg.commands import export, import_
 from refseg.data.masks import encode_rle
@@ -46,69 +46,76 @@ def round_trip(name: str, project: Project, tmp_path: Path) -> Project:
 def test_what_is_written_and_read_again_is_the_same_bit_by_bit(name: str, project: Project, tmp_path: Path) -> None:
     again = round_trip(name, project, tmp_path)
     suffix = ".jpg" if name in JPEG else ".png"
-    assert [entry.name for entry in again.entries] == ["dog" + suffix, "dog-2" + suffix]
+    assert [entry.name for entry in again.summaries] == ["dog" + suffix, "dog-2" + suffix]
     seen = visible(masks()) if name in ONE_NUMBER else masks()
-    for entry in again.entries:
+    for entry in again.summaries:
         before, after = project.record(Path(entry.name).stem + ".png"), again.record(entry.name)
-        assert name in JPEG or project.picture_path(before).read_bytes() == again.picture_path(after).read_bytes()
+        assert name in JPEG or project.image_path(before).read_bytes() == again.image_path(after).read_bytes()
         assert (after.split, after.state) == (before.split, before.state)
-        drawn = [layer for layer in after.layers if layer.mask is not None]
-        for mask, layer, original in zip(seen, drawn, before.layers, strict=False):
-            np.testing.assert_array_equal(layer.pixels(), mask)
-            assert layer.category == original.category
-            assert layer.expressions == original.expressions
-        no_target = [layer.expressions for layer in after.layers if layer.absent]
+        drawn = [annotation for annotation in after.annotations if annotation.mask is not None]
+        for mask, annotation, original in zip(seen, drawn, before.annotations, strict=False):
+            np.testing.assert_array_equal(annotation.decode_mask(), mask)
+            assert annotation.category == original.category
+            assert annotation.expressions == original.expressions
+        no_target = [annotation.expressions for annotation in after.annotations if annotation.no_target]
         assert no_target == ([] if name in WITHOUT_NO_TARGET else [("the elephant", "Dumbo")])
 
 
 @pytest.mark.parametrize("name", sorted(EXPORTERS))
 def test_an_object_that_is_called_object_is_not_one_without_a_category(name: str, project: Project, tmp_path: Path) -> None:
-    for entry in project.entries:
+    for entry in project.summaries:
         record = project.record(entry.name)
-        layers = tuple(replace(layer, category="object" if layer.id == "0" else layer.category) for layer in record.layers)
-        project.save(replace(record, layers=layers))
+        annotations = tuple(
+            replace(annotation, category="object" if annotation.id == "0" else annotation.category) for annotation in record.annotations
+        )
+        project.save(replace(record, annotations=annotations))
     again = round_trip(name, project, tmp_path)
-    for entry in again.entries:
-        drawn = [layer for layer in again.record(entry.name).layers if layer.mask is not None]
-        assert [layer.category for layer in drawn] == ["object", "hound", "", "hound", ""]
+    for entry in again.summaries:
+        drawn = [annotation for annotation in again.record(entry.name).annotations if annotation.mask is not None]
+        assert [annotation.category for annotation in drawn] == ["object", "hound", "", "hound", ""]
 
 
 @pytest.mark.parametrize("name", sorted(EXPORTERS))
 def test_which_video_and_frame_an_image_came_from(name: str, project: Project, tmp_path: Path) -> None:
-    for number, entry in enumerate(project.entries):
+    for number, entry in enumerate(project.summaries):
         project.save(replace(project.record(entry.name), clip="Straße 1", frame=7 * number, split="val"))
     again = round_trip(name, project, tmp_path)
-    records = [again.record(entry.name) for entry in again.entries]
+    records = [again.record(entry.name) for entry in again.summaries]
     assert sorted((record.clip, record.frame) for record in records) == [("Straße 1", 0), ("Straße 1", 7)]
 
 
 @pytest.mark.parametrize("name", ["coco", "coco-polygons", "refcoco", "grefcoco"])
 def test_ids_stay(name: str, project: Project, tmp_path: Path) -> None:
-    for number, entry in enumerate(project.entries[:2]):
+    for number, entry in enumerate(project.summaries[:2]):
         record = project.record(entry.name)
         numbered = [
-            replace(layer, original_id=500 + 10 * number + n, category_id=90 if n % 2 else 5) for n, layer in enumerate(record.layers[:5])
+            replace(annotation, original_id=500 + 10 * number + n, category_id=90 if n % 2 else 5)
+            for n, annotation in enumerate(record.annotations[:5])
         ]
-        project.save(replace(record, layers=(*numbered, *record.layers[5:]), original_id=1000 + number))
+        project.save(replace(record, annotations=(*numbered, *record.annotations[5:]), original_id=1000 + number))
     again = round_trip(name, project, tmp_path)
-    for number, entry in enumerate(again.entries):
+    for number, entry in enumerate(again.summaries):
         record = again.record(entry.name)
-        drawn = [layer for layer in record.layers if layer.mask is not None]
+        drawn = [annotation for annotation in record.annotations if annotation.mask is not None]
         assert record.original_id == 1000 + number
-        assert [layer.original_id for layer in drawn] == [500 + 10 * number + n for n in range(5)]
-        assert [layer.category_id for layer in drawn] == [5, 90, 5, 90, 5]
+        assert [annotation.original_id for annotation in drawn] == [500 + 10 * number + n for n in range(5)]
+        assert [annotation.category_id for annotation in drawn] == [5, 90, 5, 90, 5]
 
 
 def test_class_numbers_stay(project: Project, tmp_path: Path) -> None:
-    for entry in project.entries[:2]:
+    for entry in project.summaries[:2]:
         record = project.record(entry.name)
         classes = [("cat", 4), ("hound", 2)]
-        layers = tuple(
-            replace(layer, category=classes[n % 2][0], category_id=classes[n % 2][1]) for n, layer in enumerate(record.layers[:5])
+        annotations = tuple(
+            replace(annotation, category=classes[n % 2][0], category_id=classes[n % 2][1])
+            for n, annotation in enumerate(record.annotations[:5])
         )
-        project.save(replace(record, layers=layers))
+        project.save(replace(record, annotations=annotations))
     again = round_trip("yolo", project, tmp_path)
-    assert [(layer.category, layer.category_id) for layer in again.record("dog.png").layers[:2]] == [("cat", 4), ("hound", 2)]
+    assert [(annotation.category, annotation.category_id) for annotation in again.record("dog.png").annotations[:2]] == [
+        ("cat", 4),
+        ("hound", 2),
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(EXPORTERS))
@@ -116,16 +123,18 @@ def test_names_of_every_script(name: str, photos: list[Path], tmp_path: Path) ->
     project = Project.create(tmp_path / "project")
     names = ["Hündin 1.jpg", "собака (2).jpg", "猫の写真.jpg"]
     for one in names:
-        project.save(project.add_picture(photos[2], name=one).with_layer(Layer("1", ("it",), "猫", mask=encode_rle(np.ones(SHAPE, bool)))))
+        project.save(
+            project.add_image(photos[2], name=one).with_annotation(Annotation("1", ("it",), "猫", mask=encode_rle(np.ones(SHAPE, bool))))
+        )
     again = round_trip(name, project, tmp_path)
-    assert sorted(entry.name for entry in again.entries) == names
+    assert sorted(entry.name for entry in again.summaries) == names
 
 
 @pytest.mark.parametrize("name", sorted(EXPORTERS))
 def test_an_image_without_masks(name: str, project: Project, tmp_path: Path) -> None:
-    project.save(replace(project.record("dog.png"), layers=(), state="new"))
+    project.save(replace(project.record("dog.png"), annotations=(), state="new"))
     again = round_trip(name, project, tmp_path)
-    assert {Path(entry.name).stem: entry.state for entry in again.entries} == {"dog": "new", "dog-2": "corrected"}
+    assert {Path(entry.name).stem: entry.state for entry in again.summaries} == {"dog": "new", "dog-2": "corrected"}
 
 
 @pytest.mark.parametrize("name", sorted(EXPORTERS))
@@ -140,18 +149,18 @@ def test_images_that_only_exif_turns_are_written_upright(name: str, orientation:
     stored = Image.fromarray(shown).transpose(STORED[orientation])
     stored.save(tmp_path / "turned.jpg", exif=exif, quality=95, subsampling=0)
     project = Project.create(tmp_path / "project")
-    record = project.add_picture(tmp_path / "turned.jpg")
+    record = project.add_image(tmp_path / "turned.jpg")
     assert (record.height, record.width) == (40, 60)
     red = np.zeros((40, 60), bool)
     red[:20, :30] = True
-    project.save(record.with_layer(Layer("1", ("red",), "square", mask=encode_rle(red))))
+    project.save(record.with_annotation(Annotation("1", ("red",), "square", mask=encode_rle(red))))
     again = round_trip(name, project, tmp_path)
-    read = again.record(again.entries[0].name)
-    with Image.open(again.picture_path(read)) as image:
+    read = again.record(again.summaries[0].name)
+    with Image.open(again.image_path(read)) as image:
         assert image.getexif().get(ExifTags.Base.Orientation, 1) == 1 and image.format == "JPEG"
         pixels = np.asarray(image.convert("RGB")).astype(int)
     assert np.abs(pixels - shown).mean() < 5
-    np.testing.assert_array_equal(read.layers[0].pixels(), red)
+    np.testing.assert_array_equal(read.annotations[0].decode_mask(), red)
 
 
 @pytest.mark.parametrize("name", sorted(EXPORTERS))
@@ -167,9 +176,9 @@ def test_a_zip_holds_what_the_folder_holds(name: str, project: Project, tmp_path
 
 @pytest.mark.parametrize("name", sorted(EXPORTERS))
 def test_an_export_that_fails_leaves_nothing(name: str, project: Project, tmp_path: Path) -> None:
-    project.picture_path(project.record("dog-2.png")).unlink()
+    project.image_path(project.record("dog-2.png")).unlink()
     for target in (tmp_path / "out", tmp_path / "out.zip"):
-        with pytest.raises(InputError, match="is gone"):
+        with pytest.raises(InputError, match="is missing"):
             export_to(name, project, target)
     assert not [path.name for path in tmp_path.iterdir() if "out" in path.name]
     (tmp_path / "full").mkdir()
@@ -203,11 +212,11 @@ def test_an_import_is_followed_and_stopped(name: str, project: Project, tmp_path
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
-    before = {entry.name for entry in project.entries}
+    before = {entry.name for entry in project.summaries}
     with pytest.raises(KeyboardInterrupt):
         import_from(IMPORTER[name], tmp_path / "out", project, stop)
-    assert {entry.name for entry in project.entries} == before == {entry.name for entry in Project.open(project.folder).entries}
-    assert {path.name for path in (project.folder / "pictures").iterdir()} == before
+    assert {entry.name for entry in project.summaries} == before == {entry.name for entry in Project.open(project.folder).summaries}
+    assert {path.name for path in (project.folder / "images").iterdir()} == before
 
 
 def test_the_commands(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

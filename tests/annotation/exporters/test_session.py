@@ -10,8 +10,8 @@ import pytest
 from refseg.annotation.exporters import EXPORTERS, export_to
 from refseg.annotation.exporters.options import ExportOptions
 from refseg.annotation.exporters.report import ExportReport
-from refseg.annotation.records import Layer
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import Annotation
 from refseg.cli import main
 from refseg.data.masks import encode_rle
 
@@ -52,9 +52,9 @@ def test_accepted_only(name: str, project: Project, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", EVERYWHERE)
 def test_masks_that_are_damaged_empty_or_missing(name: str, project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    damaged = replace(record.layers[0], mask={"size": [40, 60], "counts": "0"})
-    layers = (damaged, *record.layers[1:], Layer("e", ("empty",), mask=EMPTY), Layer("n", ("not drawn yet",)))
-    project.save(replace(record, layers=layers))
+    damaged = replace(record.annotations[0], mask={"size": [40, 60], "counts": "0"})
+    annotations = (damaged, *record.annotations[1:], Annotation("e", ("empty",), mask=EMPTY), Annotation("n", ("not drawn yet",)))
+    project.save(replace(record, annotations=annotations))
     report = export_to(name, project, tmp_path / "out")
     assert report.skipped["object", "its mask is damaged"].count == 1
     if name == "png":
@@ -65,12 +65,12 @@ def test_masks_that_are_damaged_empty_or_missing(name: str, project: Project, tm
 
 
 def test_splits_by_share_are_written(project: Project, tmp_path: Path) -> None:
-    for entry in project.entries:
+    for entry in project.summaries:
         project.save(replace(project.record(entry.name), split=""))
     report = export_to("coco", project, tmp_path / "out", options=ExportOptions(splits={"train": 0.5, "val": 0.5}))
     assert report.images == 2
     assert {path.name for path in (tmp_path / "out" / "annotations").iterdir()} == {"instances_train.json", "instances_val.json"}
-    assert {project.record(entry.name).split for entry in project.entries} == {""}
+    assert {project.record(entry.name).split for entry in project.summaries} == {""}
 
 
 @pytest.mark.parametrize("name", EVERYWHERE)

@@ -14,8 +14,8 @@ from PIL import Image
 from refseg.annotation.exporters import export_to
 from refseg.annotation.importers import import_from
 from refseg.annotation.layouts import VOC_CLASSES as CLASSES
-from refseg.annotation.records import Layer
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import Annotation
 from refseg.data.masks import encode_rle
 from refseg.video.formats import davis_palette
 from tests.annotation.exporters.conftest import box
@@ -39,7 +39,7 @@ def xml_of(path: Path) -> ElementTree.Element:
 
 def test_the_layout(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    project.save(record.with_layer(replace(record.layer("0"), category="person")))
+    project.save(record.with_annotation(replace(record.annotation("0"), category="person")))
     assert export_to("voc", project, tmp_path / "out").objects == 10
     out = root_of(tmp_path)
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
@@ -65,8 +65,8 @@ def test_the_layout(project: Project, tmp_path: Path) -> None:
 def test_a_small_object_that_comes_first_is_not_covered(tmp_path: Path, photos: list[Path]) -> None:
     """In the order of the records, the later and larger one would hide it."""
     project = Project.create(tmp_path / "project")
-    layers = (Layer("1", ("the cup",), mask=box(20)), Layer("2", ("the table",), mask=box(10, 5, 50, 35)))
-    project.save(replace(project.add_picture(photos[0]), layers=layers))
+    annotations = (Annotation("1", ("the cup",), mask=box(20)), Annotation("2", ("the table",), mask=box(10, 5, 50, 35)))
+    project.save(replace(project.add_image(photos[0]), annotations=annotations))
     report = export_to("voc", project, tmp_path / "out")
     objects = numbers(root_of(tmp_path) / "SegmentationObject/dog.png")
     assert (objects == 1).sum() == 100 and (objects == 2).sum() == 40 * 30 - 100
@@ -76,8 +76,12 @@ def test_a_small_object_that_comes_first_is_not_covered(tmp_path: Path, photos: 
 
 def test_an_object_without_a_pixel_left_is_named_and_keeps_its_box(tmp_path: Path, photos: list[Path]) -> None:
     project = Project.create(tmp_path / "project")
-    layers = (Layer("1", ("the couple",), mask=box(10, right=30)), Layer("2", ("her",), mask=box(10)), Layer("3", ("him",), mask=box(20)))
-    project.save(replace(project.add_picture(photos[0]), layers=layers))
+    annotations = (
+        Annotation("1", ("the couple",), mask=box(10, right=30)),
+        Annotation("2", ("her",), mask=box(10)),
+        Annotation("3", ("him",), mask=box(20)),
+    )
+    project.save(replace(project.add_image(photos[0]), annotations=annotations))
     report = export_to("voc", project, tmp_path / "out")
     assert report.objects == 3
     assert report.lost["mask", "covered by smaller objects, has no pixel left"].examples == ["dog.png: the couple"]
@@ -88,8 +92,8 @@ def test_an_object_without_a_pixel_left_is_named_and_keeps_its_box(tmp_path: Pat
 
 def test_more_than_eight_bits_hold_is_reported(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    layers = tuple(Layer(str(n), (f"dot {n}",), mask=box(n % 60, n // 60, n % 60 + 1, n // 60 + 1)) for n in range(256))
-    project.save(replace(record, layers=layers))
+    annotations = tuple(Annotation(str(n), (f"dot {n}",), mask=box(n % 60, n // 60, n % 60 + 1, n // 60 + 1)) for n in range(256))
+    project.save(replace(record, annotations=annotations))
     report = export_to("voc", project, tmp_path / "out")
     objects = numbers(root_of(tmp_path) / "SegmentationObject/dog.png")
     assert objects.max() == 254 and objects[0, 0] == 1
@@ -104,7 +108,8 @@ def test_more_classes_than_eight_bits_hold_are_reported(project: Project, tmp_pa
     record = project.record("dog.png")
     project.save(
         replace(
-            record, layers=tuple(Layer(str(n), (), f"kind {n}", mask=box(n % 60, n // 60, n % 60 + 1, n // 60 + 1)) for n in range(235))
+            record,
+            annotations=tuple(Annotation(str(n), (), f"kind {n}", mask=box(n % 60, n // 60, n % 60 + 1, n // 60 + 1)) for n in range(235)),
         )
     )
     report = export_to("voc", project, tmp_path / "out")
@@ -120,12 +125,12 @@ def test_any_text_comes_back_less_what_xml_cannot_hold(tmp_path_factory: pytest.
     tmp_path = tmp_path_factory.mktemp("voc")
     Image.new("RGB", (60, 40)).save(tmp_path / "a.jpg")
     project = Project.create(tmp_path / "project", "<&>\x00]]>")
-    project.save(project.add_picture(tmp_path / "a.jpg").with_layer(Layer("1", tuple(said), mask=encode_rle(np.ones(SHAPE, bool)))))
+    project.save(project.add_image(tmp_path / "a.jpg").with_annotation(Annotation("1", tuple(said), mask=encode_rle(np.ones(SHAPE, bool)))))
     report = export_to("voc", project, tmp_path / "out")
     again = Project.create(tmp_path / "again")
     import_from("voc", tmp_path / "out", again)
     writable = ["".join(c if c in "\t\n" or (c >= " " and c not in "\ufffe\uffff") else " " for c in text) for text in said]
-    assert list(again.record("a.jpg").layers[0].expressions) == [text for text in writable if text.strip()]
+    assert list(again.record("a.jpg").annotations[0].expressions) == [text for text in writable if text.strip()]
     [altered] = [tally.count for (noun, _), tally in report.altered.items() if noun == "text"]  # the project's name is one, too
     assert altered == 1 + sum(one != other for one, other in zip(said, writable, strict=True))
 
@@ -133,7 +138,7 @@ def test_any_text_comes_back_less_what_xml_cannot_hold(tmp_path_factory: pytest.
 @pytest.mark.skipif(os.name == "nt", reason="no such names there")
 def test_names_of_every_script(tmp_path: Path, photos: list[Path]) -> None:
     project = Project.create(tmp_path / "project")
-    project.save(project.add_picture(photos[2], name="猫 & 犬.jpg").with_layer(Layer("1", mask=box(3))))
+    project.save(project.add_image(photos[2], name="猫 & 犬.jpg").with_annotation(Annotation("1", mask=box(3))))
     export_to("voc", project, tmp_path / "out")
     assert (root_of(tmp_path) / "ImageSets/Main/train.txt").read_text(encoding="utf-8") == "猫 & 犬\n"
     assert (root_of(tmp_path) / "JPEGImages/猫 & 犬.jpg").is_file()

@@ -11,8 +11,8 @@ import yaml
 
 from refseg.annotation.exporters import export_to
 from refseg.annotation.importers import import_from
-from refseg.annotation.records import Layer
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import Annotation
 from refseg.data.masks import encode_rle
 from tests.annotation.exporters.shapes import masks
 from tests.annotation.test_polygons import ellipses
@@ -56,7 +56,7 @@ def test_what_ultralytics_sees(seed: int, tmp_path: Path) -> None:
     mask = labels == np.bincount(labels.ravel())[1:].argmax() + 1
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros(mask.shape, np.uint8))
     project = Project.create(tmp_path / "project")
-    project.save(project.add_picture(tmp_path / "a.png").with_layer(Layer("1", mask=encode_rle(mask))))
+    project.save(project.add_image(tmp_path / "a.png").with_annotation(Annotation("1", mask=encode_rle(mask))))
     report = export_to("yolo", project, tmp_path / "out")
     [(_, ring)] = lines_of(tmp_path / "out" / "labels" / "a.txt")
     canvas = np.zeros(mask.shape, np.uint8)
@@ -75,7 +75,7 @@ def test_pieces_that_are_joined_are_reported(project: Project, tmp_path: Path) -
 
 
 def test_without_splits_there_are_no_folders_of_them(project: Project, tmp_path: Path) -> None:
-    for entry in project.entries:
+    for entry in project.summaries:
         project.save(replace(project.record(entry.name), split=""))
     export_to("yolo", project, tmp_path / "out")
     assert yaml.safe_load((tmp_path / "out" / "data.yaml").read_text())["val"] == "images"
@@ -84,32 +84,32 @@ def test_without_splits_there_are_no_folders_of_them(project: Project, tmp_path:
 
 @pytest.mark.parametrize("split", ["testA", "names", "größer", "yes", "a/b"])
 def test_splits_of_any_name(split: str, project: Project, tmp_path: Path) -> None:
-    for entry in project.entries:
+    for entry in project.summaries:
         project.save(replace(project.record(entry.name), split=split))
     export_to("yolo", project, tmp_path / "out")
     again = Project.create(tmp_path / "again")
     assert import_from("yolo", tmp_path / "out", again).objects == 10
-    assert {again.record(entry.name).split for entry in again.entries} == {split}
+    assert {again.record(entry.name).split for entry in again.summaries} == {split}
 
 
 @pytest.mark.parametrize("name", ["Hündin", "a: b # c", "'\"", "- x", "null", "1.0", "😀", "a\u2028b\x7f", "line\nbreak", " x "])
 def test_classes_of_any_name(name: str, project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    project.save(replace(record, layers=(replace(record.layers[0], category=name, expressions=(name,)),)))
+    project.save(replace(record, annotations=(replace(record.annotations[0], category=name, expressions=(name,)),)))
     export_to("yolo", project, tmp_path / "out")
     again = Project.create(tmp_path / "again")
     import_from("yolo", tmp_path / "out", again)
-    layer = again.record("dog.png").layers[0]
-    assert (layer.category, layer.expressions) == (name, (name,))
+    annotation = again.record("dog.png").annotations[0]
+    assert (annotation.category, annotation.expressions) == (name, (name,))
 
 
 def test_class_numbers_of_the_original_data_set(project: Project, tmp_path: Path) -> None:
-    for entry in project.entries[:2]:
+    for entry in project.summaries[:2]:
         record = project.record(entry.name)
         classes = [("cat", 1), ("hound", 3)]
-        named = [(layer, classes[int(layer.id) % 2]) for layer in record.layers[:5]]
-        layers = tuple(replace(layer, category=name, category_id=number) for layer, (name, number) in named)
-        project.save(replace(record, layers=layers))
+        named = [(annotation, classes[int(annotation.id) % 2]) for annotation in record.annotations[:5]]
+        annotations = tuple(replace(annotation, category=name, category_id=number) for annotation, (name, number) in named)
+        project.save(replace(record, annotations=annotations))
     export_to("yolo", project, tmp_path / "out")
     names = yaml.safe_load((tmp_path / "out" / "data.yaml").read_text())["names"]
     assert names == {0: "unused 0", 1: "cat", 2: "unused 2", 3: "hound"}
@@ -117,16 +117,20 @@ def test_class_numbers_of_the_original_data_set(project: Project, tmp_path: Path
 
 
 def test_category_ids_of_coco_are_no_class_numbers(project: Project, tmp_path: Path) -> None:
-    for entry in project.entries[:2]:
+    for entry in project.summaries[:2]:
         record = project.record(entry.name)
-        project.save(replace(record, original_id=5, layers=tuple(replace(layer, category_id=90) for layer in record.layers)))
+        project.save(
+            replace(record, original_id=5, annotations=tuple(replace(annotation, category_id=90) for annotation in record.annotations))
+        )
     export_to("yolo", project, tmp_path / "out")
     assert yaml.safe_load((tmp_path / "out" / "data.yaml").read_text())["names"] == {0: "object", 1: "hound"}
 
 
 def test_what_the_labels_do_not_hold(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    project.save(replace(record, clip="walk", frame=3, layers=(replace(record.layers[0], category="object"), *record.layers[1:])))
+    project.save(
+        replace(record, clip="walk", frame=3, annotations=(replace(record.annotations[0], category="object"), *record.annotations[1:]))
+    )
     export_to("yolo", project, tmp_path / "out")
     row, _ = json.loads((tmp_path / "out" / "expressions.json").read_text(encoding="utf-8"))
     assert row == {

@@ -13,8 +13,8 @@ from pycocotools import mask as coco
 
 from refseg.annotation.exporters import export_to
 from refseg.annotation.importers import import_from
-from refseg.annotation.records import Layer
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import Annotation
 from refseg.video.formats import davis_palette
 from tests.annotation.exporters.conftest import box
 
@@ -86,13 +86,13 @@ def test_mevis_finds_all_objects_of_an_expression(videos: Project, tmp_path: Pat
 
 def test_smaller_objects_cover_larger_ones_and_what_is_lost_is_counted(tmp_path: Path, photos: list[Path]) -> None:
     project = Project.create(tmp_path / "project")
-    layers = (
-        Layer("small", ("small",), mask=box(5, 5, 8, 8)),  # drawn first, then covered, if the order of the project decided
-        Layer("large", ("large",), mask=box(0, 0, 40, 40)),
-        Layer("twin", ("twin",), mask=box(5, 5, 8, 8)),
-        Layer("half", ("half",), mask=box(0, 0, 45, 40)),
+    annotations = (
+        Annotation("small", ("small",), mask=box(5, 5, 8, 8)),  # drawn first, then covered, if the order of the project decided
+        Annotation("large", ("large",), mask=box(0, 0, 40, 40)),
+        Annotation("twin", ("twin",), mask=box(5, 5, 8, 8)),
+        Annotation("half", ("half",), mask=box(0, 0, 45, 40)),
     )
-    project.save(replace(project.add_picture(photos[0]), layers=layers, state="accepted"))
+    project.save(replace(project.add_image(photos[0]), annotations=annotations, state="accepted"))
     report = export_to("ytvos", project, tmp_path / "out")
     sizes = {text: int(masks.sum()) for _, text, _, masks in load_ref_youtube_vos(tmp_path / "out", "train")}
     assert sizes == {"large": 1600 - 9, "twin": 9, "half": 200}
@@ -106,7 +106,7 @@ def test_smaller_objects_cover_larger_ones_and_what_is_lost_is_counted(tmp_path:
     }
     again = Project.create(tmp_path / "again")
     assert import_from("ytvos", tmp_path / "out", again).objects == 4
-    assert [int(layer.pixels().sum()) for layer in again.record("dog.jpg").layers] == [9, 1600, 9, 1800]
+    assert [int(annotation.decode_mask().sum()) for annotation in again.record("dog.jpg").annotations] == [9, 1600, 9, 1800]
 
 
 def test_videos_are_read_again_as_they_were(videos: Project, tmp_path: Path) -> None:
@@ -115,16 +115,16 @@ def test_videos_are_read_again_as_they_were(videos: Project, tmp_path: Path) -> 
     again = Project.create(tmp_path / "again")
     imported = import_from("ytvos", tmp_path / "out", again)
     assert (imported.images, imported.objects, imported.no_target, imported.skipped) == (4, 9, 3, {})
-    before = {record.name: record for record in map(videos.record, [entry.name for entry in videos.entries])}
-    for entry in again.entries:
+    before = {record.name: record for record in map(videos.record, [entry.name for entry in videos.summaries])}
+    for entry in again.summaries:
         after = again.record(entry.name)
         original = before["dog.png" if entry.name == "dog.jpg" else entry.name]
         assert (after.clip, after.frame, after.split) == (original.clip, original.frame, original.split)
         assert after.state == original.state
-        assert [(one.expressions, one.category, one.mask) for one in after.layers] == [
-            (one.expressions, one.category, one.mask) for one in original.layers
+        assert [(one.expressions, one.category, one.mask) for one in after.annotations] == [
+            (one.expressions, one.category, one.mask) for one in original.annotations
         ]
-        assert [one.id for one in after.layers if not one.absent] == [one.id for one in original.layers if not one.absent]
+        assert [one.id for one in after.annotations if not one.no_target] == [one.id for one in original.annotations if not one.no_target]
     export_to("ytvos", again, tmp_path / "out2")
     assert read(tmp_path / "out" / "valid" / "mask_dict.json") == read(tmp_path / "out2" / "valid" / "mask_dict.json")
 
@@ -153,13 +153,13 @@ def test_frames_without_numbers_and_videos_of_one_name(tmp_path: Path, photos: l
     for clip, frame in (("dog", None), ("dog", 3), ("dog", None), ("DOG", 0), ("..", None), ("meta_expressions", 0)):
         project.save(
             replace(
-                project.add_picture(photos[2]),
+                project.add_image(photos[2]),
                 clip=clip,
                 frame=frame,
                 split="meta_expressions" if clip == "DOG" else "",
             )
         )
-    project.add_picture(photos[0])
+    project.add_image(photos[0])
     export_to("ytvos", project, tmp_path / "out")
     videos = read(tmp_path / "out/meta_expressions/train/meta_expressions.json")["videos"]
     assert {name: video["frames"] for name, video in videos.items()} == {
@@ -171,7 +171,7 @@ def test_frames_without_numbers_and_videos_of_one_name(tmp_path: Path, photos: l
     assert (tmp_path / "out/meta_expressions_/JPEGImages/DOG-2/00000.jpg").is_file()
     again = Project.create(tmp_path / "again")
     assert import_from("ytvos", tmp_path / "out", again).images == 7
-    found = [again.record(entry.name) for entry in again.entries]
+    found = [again.record(entry.name) for entry in again.summaries]
     assert sorted((record.clip, str(record.frame)) for record in found if record.clip) == [
         ("..", "None"),
         ("DOG", "0"),
@@ -185,8 +185,8 @@ def test_frames_without_numbers_and_videos_of_one_name(tmp_path: Path, photos: l
 def test_more_objects_than_a_png_has_numbers(tmp_path: Path, photos: list[Path]) -> None:
     project = Project.create(tmp_path / "project")
     for number in range(2):
-        record = replace(project.add_picture(photos[0]), clip="c", frame=number)
-        project.save(replace(record, layers=tuple(Layer(f"{number} {n}", (f"{number} {n}",), mask=box(0)) for n in range(130))))
+        record = replace(project.add_image(photos[0]), clip="c", frame=number)
+        project.save(replace(record, annotations=tuple(Annotation(f"{number} {n}", (f"{number} {n}",), mask=box(0)) for n in range(130))))
     report = export_to("ytvos", project, tmp_path / "out")
     assert report.lost["mask", "a PNG has 255 numbers, so only mask_dict.json has it"].count == 5
     assert len(list(load_mevis(tmp_path / "out", "train"))) == 260
@@ -198,8 +198,8 @@ def test_an_object_is_followed_by_its_id_before_its_expression(tmp_path: Path, p
     """Two objects of one expression, of which the first is gone in the second frame."""
     project = Project.create(tmp_path / "project")
     for frame, ids in enumerate(("ab", "b", "ba")):
-        layers = tuple(Layer(id_, ("a car",), mask=box(0 if id_ == "a" else 30)) for id_ in ids)
-        project.save(replace(project.add_picture(photos[0]), clip="c", frame=frame, layers=layers))
+        annotations = tuple(Annotation(id_, ("a car",), mask=box(0 if id_ == "a" else 30)) for id_ in ids)
+        project.save(replace(project.add_image(photos[0]), clip="c", frame=frame, annotations=annotations))
     export_to("ytvos", project, tmp_path / "out")
     sides = [masks[:, 10, 30].tolist() for _, _, _, masks in load_ref_youtube_vos(tmp_path / "out", "train")]
     assert sides == [[False, False, False], [True, True, True]]
@@ -208,7 +208,7 @@ def test_an_object_is_followed_by_its_id_before_its_expression(tmp_path: Path, p
 @pytest.mark.parametrize("split", ["val", "Validation", "dev", "test", "größe", ""])
 def test_splits_keep_their_name_beside_the_folder_that_loaders_expect(split: str, tmp_path: Path, photos: list[Path]) -> None:
     project = Project.create(tmp_path / "project")
-    project.save(replace(project.add_picture(photos[0]), split=split).with_layer(Layer("1", ("x",), mask=box(0))))
+    project.save(replace(project.add_image(photos[0]), split=split).with_annotation(Annotation("1", ("x",), mask=box(0))))
     export_to("ytvos", project, tmp_path / "out")
     folder = {"": "train", "test": "test", "größe": "größe"}.get(split, "valid")
     assert len(list(load_ref_youtube_vos(tmp_path / "out", folder))) == 1

@@ -12,8 +12,8 @@ from PIL import Image
 
 from refseg.annotation.importers import import_from
 from refseg.annotation.importers.report import ImportReport
-from refseg.annotation.records import PictureRecord
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import AnnotatedImage
 
 SIZE = (80, 120)  # height, width
 MUG = [30, 20, 70, 20, 70, 40, 30, 40]  # a polygon of 800 pixels
@@ -79,14 +79,14 @@ def imported(name: str | None, folder: Path) -> tuple[Project, ImportReport]:
     return project, import_from(name, folder, project)
 
 
-def records(project: Project) -> dict[str, PictureRecord]:
+def records(project: Project) -> dict[str, AnnotatedImage]:
     """All records by name."""
-    return {entry.name: project.record(entry.name) for entry in project.entries}
+    return {entry.name: project.record(entry.name) for entry in project.summaries}
 
 
-def areas(record: PictureRecord) -> list[int]:
+def areas(record: AnnotatedImage) -> list[int]:
     """Pixels of each mask."""
-    return [int(mask.sum()) for layer in record.layers if (mask := layer.pixels()) is not None]
+    return [int(mask.sum()) for annotation in record.annotations if (mask := annotation.decode_mask()) is not None]
 
 
 def reasons(report: ImportReport) -> dict[tuple[str, str], int]:

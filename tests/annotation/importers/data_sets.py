@@ -15,8 +15,8 @@ from PIL import Image
 
 from refseg.annotation.importers import import_from
 from refseg.annotation.importers.report import ImportReport
-from refseg.annotation.records import Layer, PictureRecord
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import AnnotatedImage, Annotation
 
 HEIGHT, WIDTH = 80, 120
 MUG, SPOON = (slice(20, 40), slice(30, 70)), (slice(50, 70), slice(80, 110))  # 800 and 600 pixels
@@ -71,22 +71,24 @@ def png_base64(array: np.ndarray) -> str:
 @dataclass(frozen=True)
 class Imported:
     report: ImportReport
-    records: Mapping[str, PictureRecord]
+    records: Mapping[str, AnnotatedImage]
 
     @property
-    def record(self) -> PictureRecord:
+    def record(self) -> AnnotatedImage:
         """The only image."""
         (record,) = self.records.values()
         return record
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
-        return self.record.layers
+    def annotations(self) -> tuple[Annotation, ...]:
+        return self.record.annotations
 
     @property
     def areas(self) -> list[tuple[str, int]]:
         """Category and number of pixels of each object of the only image."""
-        return [(layer.category, 0 if (mask := layer.pixels()) is None else int(mask.sum())) for layer in self.layers]
+        return [
+            (annotation.category, 0 if (mask := annotation.decode_mask()) is None else int(mask.sum())) for annotation in self.annotations
+        ]
 
     def skipped(self) -> dict[str, int]:
         return {f"{noun} {reason}": tally.count for (noun, reason), tally in self.report.skipped.items()}
@@ -98,10 +100,10 @@ class Imported:
 def read_data_set(name: str | None, root: Path) -> Imported:
     project = Project.create(root.parent / f"project of {root.name}")
     report = import_from(name, root, project)
-    records = {entry.name: project.record(entry.name) for entry in project.entries}
+    records = {entry.name: project.record(entry.name) for entry in project.summaries}
     assert report.images == len(records)
-    assert report.objects == sum(layer.mask is not None for record in records.values() for layer in record.layers)
+    assert report.objects == sum(annotation.mask is not None for record in records.values() for annotation in record.annotations)
     for record in records.values():
-        for layer in record.layers:
-            assert layer.absent or layer.pixels().any(), "an object without a pixel was imported"
+        for annotation in record.annotations:
+            assert annotation.no_target or annotation.decode_mask().any(), "an object without a pixel was imported"
     return Imported(report, records)

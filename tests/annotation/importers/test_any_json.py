@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from refseg.annotation.importers import import_from
 from refseg.annotation.importers.report import ImportReport
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
 from refseg.data.masks import encode_rle
 from refseg.errors import DataError
 from tests.annotation.importers.coco_sets import coco, mug_mask, ref, write_image
@@ -73,15 +73,15 @@ def test_any_value_in_any_place(name: str, folder: Path, data: st.DataObject) ->
         report = import_from(name, folder, project)
         check(project, report)
     except DataError as error:
-        assert str(folder) not in str(error) and not project.entries  # noqa: PT017
+        assert str(folder) not in str(error) and not project.summaries  # noqa: PT017
     finally:
         project.delete()
 
 
 def check(project: Project, report: ImportReport) -> None:
     """What was counted is what is there, every mask has pixels, and nothing incomplete is accepted."""
-    layers = [layer for entry in Project.open(project.folder).entries for layer in project.record(entry.name).layers]
-    masks = [mask for layer in layers if (mask := layer.pixels()) is not None]
+    annotations = [annotation for entry in Project.open(project.folder).summaries for annotation in project.record(entry.name).annotations]
+    masks = [mask for annotation in annotations if (mask := annotation.decode_mask()) is not None]
     assert all(mask.any() for mask in masks)
-    assert (report.objects, report.no_target, report.images) == (len(masks), len(layers) - len(masks), len(project.entries))
-    assert report.expressions == sum(len(layer.expressions) for layer in layers)
+    assert (report.objects, report.no_target, report.images) == (len(masks), len(annotations) - len(masks), len(project.summaries))
+    assert report.expressions == sum(len(annotation.expressions) for annotation in annotations)

@@ -36,7 +36,7 @@ LAYOUTS = {
     "Label Studio": ("result.json", "images/0f3-a.jpg", "images/0f3-a.jpg", ""),
     "Label Studio on Windows": ("result.json", "images/0f3-a.jpg", "images\\0f3-a.jpg", ""),
     "FiftyOne": ("labels.json", "data/a.jpg", "a.jpg", ""),
-    "supervision": ("train.json", "pictures/a.jpg", "a.jpg", "train"),
+    "supervision": ("train.json", "images/a.jpg", "a.jpg", "train"),
     "absolute name": ("instances.json", "images/a.jpg", "/home/somebody/data/a.jpg", ""),
     "absolute name of Windows": ("x.json", "images/a.jpg", "C:\\data\\images\\a.jpg", ""),
     "URL": ("x.json", "images/a b.jpg", "http://images.example.org/train/a%20b.jpg?size=large", ""),
@@ -57,7 +57,7 @@ def test_layouts(layout: str, tmp_path: Path) -> None:
     assert report.format == "coco"
     assert (record.name, record.state, record.split, areas(record)) == (Path(image).name, "accepted", split, [MUG_AREA])
     assert (record.original_name, record.original_id) == (image, 1)
-    assert (record.layers[0].category, record.layers[0].original_id, record.layers[0].category_id) == ("mug", 1, 1)
+    assert (record.annotations[0].category, record.annotations[0].original_id, record.annotations[0].category_id) == ("mug", 1, 1)
     assert not report.altered and set(report.skipped) == {("file", "with captions instead of objects")}
 
 
@@ -77,7 +77,7 @@ def test_an_image_in_two_files_is_read_once(tmp_path: Path) -> None:
     for name in ("instances_a.json", "instances_b.json"):
         write_json(root / "annotations" / name, coco())
     project, report = imported("coco", root)
-    assert len(project.entries) == 1
+    assert len(project.summaries) == 1
     assert reasons(report) == {
         ("image", "listed in another file already"): 1,
         ("object", "of an image that is listed in another file already"): 1,
@@ -94,7 +94,7 @@ def test_a_list_of_images_alone_takes_no_image_from_the_instances(tmp_path: Path
     )
     write_json(root / "annotations" / "instances_train.json", coco())
     project, report = imported("coco", root)
-    assert {name: (len(record.layers), record.state) for name, record in records(project).items()} == {
+    assert {name: (len(record.annotations), record.state) for name, record in records(project).items()} == {
         "a.jpg": (1, "accepted"),
         "b.jpg": (0, "new"),
     }
@@ -184,8 +184,8 @@ def test_run_lengths_of_another_size_are_scaled_or_skipped(tmp_path: Path) -> No
     rows = [coco(annotation={"id": n, "segmentation": s})["annotations"][0] for n, s in enumerate((encode_rle(half), turned), 1)]
     write_json(root / "instances.json", coco(annotations=rows))
     project, report = imported("coco", root)
-    (layer,) = records(project)["a.jpg"].layers
-    np.testing.assert_array_equal(layer.pixels(), mug_mask())
+    (annotation,) = records(project)["a.jpg"].annotations
+    np.testing.assert_array_equal(annotation.decode_mask(), mug_mask())
     assert reasons(report) == {
         ("object", "mask scaled to the size of the image"): 1,
         ("object", "with a mask of another shape than the image"): 1,
@@ -223,7 +223,7 @@ def test_ids_and_numbers_as_text_and_float(tmp_path: Path) -> None:
     project, report = imported("coco", root)
     record = records(project)["a.jpg"]
     assert areas(record) == [MUG_AREA] and record.original_id == "000017"
-    assert (record.layers[0].id, record.layers[0].category, record.layers[0].category_id) == ("x1", "mug", 3)
+    assert (record.annotations[0].id, record.annotations[0].category, record.annotations[0].category_id) == ("x1", "mug", 3)
     assert not reasons(report)
 
 
@@ -247,7 +247,12 @@ def test_bad_entries_are_counted_and_the_rest_is_read(tmp_path: Path) -> None:
     write_json(root / "instances.json", values)
     project, report = imported("coco", root)
     record = records(project)["a.jpg"]
-    assert [(layer.id, layer.category) for layer in record.layers] == [("1", "mug"), ("5", ""), ("1-2", "mug"), ("6", "mug")]
+    assert [(annotation.id, annotation.category) for annotation in record.annotations] == [
+        ("1", "mug"),
+        ("5", ""),
+        ("1-2", "mug"),
+        ("6", "mug"),
+    ]
     assert reasons(report) == {
         ("image", "that is no JSON object"): 1,
         ("image", "without an id"): 1,
@@ -280,7 +285,7 @@ def test_keys_that_this_project_writes_are_read_again(tmp_path: Path) -> None:
     project, report = imported("coco", root)
     record = records(project)["a.jpg"]
     assert (record.split, record.state, record.clip, record.frame) == ("val", "corrected", "street", 7)
-    assert [(layer.expressions, layer.absent, layer.category) for layer in record.layers] == [
+    assert [(annotation.expressions, annotation.no_target, annotation.category) for annotation in record.annotations] == [
         (("the mug", "кружка"), False, ""),
         (("a sofa", "the couch"), True, ""),
     ]
@@ -300,7 +305,7 @@ def test_encodings(encoding: str, tmp_path: Path) -> None:
     write_image(root / "杯子.jpg")
     write_json(root / "x.json", coco(image={"file_name": "杯子.jpg"}, categories=[{"id": 1, "name": "杯子"}]), encoding)
     project, report = imported(None, root)
-    assert records(project)["杯子.jpg"].layers[0].category == "杯子"
+    assert records(project)["杯子.jpg"].annotations[0].category == "杯子"
     assert bool(report.altered) == (encoding == "gbk")
 
 
@@ -331,7 +336,7 @@ def test_what_is_not_coco_is_refused_and_leaves_the_project_as_it_was(values: An
     with pytest.raises(DataError, match=r"COCO|nothing was imported") as caught:
         imported("coco", root)
     assert str(tmp_path) not in str(caught.value)
-    assert not list((tmp_path / "project of data" / "pictures").iterdir())
+    assert not list((tmp_path / "project of data" / "images").iterdir())
 
 
 def test_a_file_is_not_taken_for_coco_by_its_name(tmp_path: Path) -> None:
@@ -346,7 +351,7 @@ def test_more_objects_than_a_record_holds(tmp_path: Path) -> None:
     annotation = coco()["annotations"][0]
     write_json(root / "instances.json", coco(annotations=[{**annotation, "id": number} for number in range(503)]))
     project, report = imported("coco", root)
-    assert len(records(project)["a.jpg"].layers) == 500 and reasons(report) == {("object", "more than 500 in an image"): 3}
+    assert len(records(project)["a.jpg"].annotations) == 500 and reasons(report) == {("object", "more than 500 in an image"): 3}
     assert records(project)["a.jpg"].state == "new"
 
 
@@ -356,8 +361,8 @@ def test_texts_that_are_too_long_or_no_unicode(tmp_path: Path) -> None:
     values = coco(annotation={"expressions": ["x" * 1001, "\ud800", " ", "mug", "mug"]}, categories=[{"id": 1, "name": "y" * 1001}])
     root.joinpath("instances.json").write_text(json.dumps(values))
     project, report = imported("coco", root)
-    (layer,) = records(project)["a.jpg"].layers
-    assert (layer.expressions, layer.category) == (("mug",), "")
+    (annotation,) = records(project)["a.jpg"].annotations
+    assert (annotation.expressions, annotation.category) == (("mug",), "")
     assert sum(reasons(report).values()) == 5
 
 
@@ -370,7 +375,7 @@ def test_annotations_of_images_that_were_not_turned_upright(orientation: int, tu
     project, report = imported("coco", root)
     record = records(project)["a.jpg"]
     assert (record.height, record.width, record.state) == (120, 80, "accepted")
-    np.testing.assert_array_equal(record.layers[0].pixels(), turned(mug_mask()))
+    np.testing.assert_array_equal(record.annotations[0].decode_mask(), turned(mug_mask()))
     assert reasons(report) == {("image", "masks turned like the image, by its EXIF orientation"): 1}
 
 
@@ -380,7 +385,7 @@ def test_annotations_of_images_that_were_turned_upright(tmp_path: Path) -> None:
     upright = [20, 30, 40, 30, 40, 70, 20, 70]
     write_json(root / "instances.json", coco(image={"width": 80, "height": 120}, annotation={"segmentation": [upright]}))
     project, report = imported("coco", root)
-    np.testing.assert_array_equal(records(project)["a.jpg"].layers[0].pixels(), mug_mask().T)
+    np.testing.assert_array_equal(records(project)["a.jpg"].annotations[0].decode_mask(), mug_mask().T)
     assert not reasons(report)
 
 

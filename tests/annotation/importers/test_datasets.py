@@ -15,8 +15,8 @@ from PIL import Image
 
 from refseg.annotation.importers import import_from
 from refseg.annotation.importers.report import ImportReport
-from refseg.annotation.records import PictureRecord
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import AnnotatedImage
 from refseg.data.masks import encode_rle
 from refseg.errors import DataError, UnavailableError
 
@@ -70,15 +70,15 @@ def write_saved(folder: Path, rows: Sequence[Mapping[str, Any]], features: Any =
     (folder / "dataset_info.json").write_text(json.dumps({"features": features or {}}))
 
 
-def read(root: Path, tmp_path: Path, name: str | None = None) -> tuple[ImportReport, list[PictureRecord]]:
+def read(root: Path, tmp_path: Path, name: str | None = None) -> tuple[ImportReport, list[AnnotatedImage]]:
     project = Project.create(tmp_path / "project")
     report = import_from(name, root, project)
     assert str(tmp_path) not in json.dumps(report.to_json())
-    return report, [project.record(entry.name) for entry in project.entries]
+    return report, [project.record(entry.name) for entry in project.summaries]
 
 
-def content(record: PictureRecord) -> list[tuple[Any, ...]]:
-    return [(one.expressions, one.category, None if one.mask is None else int(one.pixels().sum())) for one in record.layers]
+def content(record: AnnotatedImage) -> list[tuple[Any, ...]]:
+    return [(one.expressions, one.category, None if one.mask is None else int(one.decode_mask().sum())) for one in record.annotations]
 
 
 def skipped(report: ImportReport) -> dict[tuple[str, str], int]:
@@ -117,7 +117,7 @@ def test_embedded_images_with_columns_of_objects(form: str, tmp_path: Path) -> N
     assert (report.format, report.images, report.objects) == ("datasets", 2, 4)
     assert skipped(report) == {("column", "of an unknown name, not read"): 1} and not report.altered
     assert content(records[0]) == [((), "cat", 100), ((), "größer Hund", 100)]
-    assert [(one.original_id, one.category_id) for one in records[1].layers] == [(10, 0), (20, 1)]
+    assert [(one.original_id, one.category_id) for one in records[1].annotations] == [(10, 0), (20, 1)]
     split = "" if form == "saved" else "test"
     assert [(one.original_id, one.split, one.state) for one in records] == [
         (3, split, "accepted"),
@@ -188,7 +188,7 @@ def test_images_named_by_paths_and_refs_with_sentences(tmp_path: Path) -> None:
     (tmp_path / "data/imgs").mkdir()
     (tmp_path / "data/imgs/b.png").write_bytes(photo())
     _, [record] = read(tmp_path / "data", tmp_path)
-    assert (record.name, record.original_name, record.split, record.layers[0].original_id) == (
+    assert (record.name, record.original_name, record.split, record.annotations[0].original_id) == (
         "b.png",
         "imgs/b.png",
         "testB",
@@ -269,7 +269,7 @@ def test_every_form_of_a_mask(tmp_path: Path) -> None:
     report, records = read(root, tmp_path)
     assert report.skipped == {} and len(records) == len(forms)
     for record in records:
-        np.testing.assert_array_equal(record.layers[0].pixels(), mask(5) > 0)
+        np.testing.assert_array_equal(record.annotations[0].decode_mask(), mask(5) > 0)
 
 
 def test_a_mask_image_with_several_numbers(tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_a_mask_image_with_several_numbers(tmp_path: Path) -> None:
     report, records = read(tmp_path / "data", tmp_path)
     assert [content(record) for record in records] == [[((), "", 100), ((), "", 100)], [], []]
     assert [record.state for record in records] == ["accepted", "new", "new"]
-    assert [one.original_id for one in records[0].layers] == [1, 2]
+    assert [one.original_id for one in records[0].annotations] == [1, 2]
     assert report.skipped_count == 3
 
 
@@ -431,7 +431,7 @@ def test_annotations_of_another_size_are_scaled(tmp_path: Path) -> None:
     }
     write_parquet(tmp_path / "data/train.parquet", [row], image=IMAGE)
     report, [record] = read(tmp_path / "data", tmp_path)
-    np.testing.assert_array_equal(record.layers[0].pixels(), mask(5) > 0)
+    np.testing.assert_array_equal(record.annotations[0].decode_mask(), mask(5) > 0)
     assert ("image", "masks scaled to the size of the image") in report.altered
 
 
@@ -453,4 +453,4 @@ def test_an_import_is_followed_and_stopped(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "two")
     with pytest.raises(KeyboardInterrupt):
         import_from("datasets", tmp_path / "data", project, stop)
-    assert not project.entries
+    assert not project.summaries

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from refseg.annotation.importers import detect_format, import_from
 from refseg.annotation.importers.source import Source
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
 from refseg.errors import DataError
 from tests.annotation.importers.data_sets import (
     HEIGHT,
@@ -89,7 +89,7 @@ def read(root: Path, *shapes: Any, **values: Any) -> Imported:
 )
 def test_shapes_of_one_rectangle(one: dict[str, Any], root: Path) -> None:
     found = read(root, one)
-    np.testing.assert_array_equal(found.layers[0].pixels(), area_mask(MUG))
+    np.testing.assert_array_equal(found.annotations[0].decode_mask(), area_mask(MUG))
     assert found.record.state == "accepted" and not found.report.skipped
 
 
@@ -101,10 +101,10 @@ def test_circles_and_rotated_rectangles(root: Path) -> None:
         *(shape("rectangle", [diamond[n] for n in order]) for order in ("0123", "0213") for order in [list(map(int, order))]),
     )
     y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
-    np.testing.assert_array_equal(found.layers[0].pixels(), np.hypot(x - 50, y - 40) <= 20)
-    for layer in found.layers[1:]:
+    np.testing.assert_array_equal(found.annotations[0].decode_mask(), np.hypot(x - 50, y - 40) <= 20)
+    for annotation in found.annotations[1:]:
         inside = np.abs(x - 50) + np.abs(y - 40)
-        assert layer.pixels()[inside < 19.9].all() and not layer.pixels()[inside > 20.1].any()
+        assert annotation.decode_mask()[inside < 19.9].all() and not annotation.decode_mask()[inside > 20.1].any()
 
 
 BAD_SHAPES: list[tuple[Any, str]] = [
@@ -180,7 +180,7 @@ def test_groups_and_expressions(root: Path) -> None:
         shape("rectangle", CORNERS, label=None),
     )
     assert found.areas == [("mug", 200), ("mug", 100), ("other", 100), ("mug", 200), ("7", 800), ("", 800)]
-    assert [layer.expressions for layer in found.layers] == [
+    assert [annotation.expressions for annotation in found.annotations] == [
         ("the left one", "the big one", "the old one"),
         ("another",),
         (),
@@ -194,7 +194,7 @@ def test_groups_and_expressions(root: Path) -> None:
 
 def test_the_category_object_is_a_name_unless_the_file_says_otherwise(root: Path) -> None:
     found = read(root, shape("rectangle", BOX, label="object"), shape("rectangle", BOX, label="object", unnamed=True))
-    assert [layer.category for layer in found.layers] == ["object", ""]
+    assert [annotation.category for annotation in found.annotations] == ["object", ""]
 
 
 def test_our_own_keys(root: Path) -> None:
@@ -209,7 +209,7 @@ def test_our_own_keys(root: Path) -> None:
     )
     record = found.record
     assert (record.split, record.clip, record.frame, record.state) == ("val", "video", 3, "corrected")
-    assert [layer.expressions for layer in record.layers if layer.absent] == [("the cat",)]
+    assert [annotation.expressions for annotation in record.annotations if annotation.no_target] == [("the cat",)]
     assert found.skipped() == {
         "no-target entry that is not a list of texts": 1,
         "no-target entry without an expression": 1,
@@ -230,7 +230,7 @@ def test_sizes_that_fit(stated: tuple[Any, Any], state: str, root: Path) -> None
     factor = 2 if stated == (160, 240) else 1
     points = (np.array(BOX) * factor).tolist()
     found = read(root, shape("rectangle", points), imageHeight=stated[0], imageWidth=stated[1])
-    np.testing.assert_array_equal(found.layers[0].pixels(), area_mask(MUG))
+    np.testing.assert_array_equal(found.annotations[0].decode_mask(), area_mask(MUG))
     assert ("image masks scaled to the size of the image" in found.altered()) == (factor == 2)
 
 
@@ -300,7 +300,7 @@ def test_encodings(encoding: str, root: Path) -> None:
     (root / "a.jpg").unlink()
     write_text(root / "a.json", text.encode(encoding))
     found = read_data_set(None, root)
-    assert list(found.records) == ["杯子.jpg"] and found.areas == [("杯子", 800)] and found.layers[0].expressions == ("左边的杯子",)
+    assert list(found.records) == ["杯子.jpg"] and found.areas == [("杯子", 800)] and found.annotations[0].expressions == ("左边的杯子",)
     assert found.altered() == ({"file read as GBK because it is not UTF-8": 1} if encoding == "gbk" else {})
 
 
@@ -365,7 +365,7 @@ def test_rectangles_of_two_and_four_corners_agree(tmp_path_factory: pytest.TempP
         """Pixels whose centers are inside by more than a margin; polygons are filled as pycocotools does, which rounds corners to 0.2 pixels."""
         return (min(x0, x1) + margin < x) & (x < max(x0, x1) - margin) & (min(y0, y1) + margin < y) & (y < max(y0, y1) - margin)
 
-    masks = [layer.pixels() for layer in found.layers]
+    masks = [annotation.decode_mask() for annotation in found.annotations]
     assert len(masks) == 3 - found.report.skipped_count and len(masks) in (0, 3)
     assert masks or not inside(0.3).any()
     for mask in masks:
@@ -382,5 +382,5 @@ def test_circles(tmp_path_factory: pytest.TempPathFactory, x: float, y: float, r
     found = read_data_set("labelme", root)
     rows, columns = np.mgrid[:HEIGHT, :WIDTH] + 0.5
     distance = np.hypot(columns - x, rows - y)
-    mask = found.layers[0].pixels() if found.layers else np.zeros((HEIGHT, WIDTH), bool)
+    mask = found.annotations[0].decode_mask() if found.annotations else np.zeros((HEIGHT, WIDTH), bool)
     assert mask[distance < radius - 1e-6].all() and not mask[distance > radius + 1e-6].any()

@@ -8,7 +8,7 @@ import pytest
 
 from refseg.annotation.importers import detect_format, import_from
 from refseg.annotation.importers.source import Source
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
 from refseg.errors import DataError
 from refseg.video.formats import davis_palette
 from tests.annotation.importers.data_sets import (
@@ -64,8 +64,8 @@ def read(root: Path, *rows: Any) -> Imported:
 def test_kinds_of_masks(array: np.ndarray, palette: list[int] | None, root: Path) -> None:
     write_array(root / "masks/a.jpg/000.png", array, palette)
     found = read(root, row())
-    np.testing.assert_array_equal(found.layers[0].pixels(), MASK)
-    assert (found.areas, found.layers[0].expressions, found.record.state) == ([("mug", 800)], ("the mug",), "accepted")
+    np.testing.assert_array_equal(found.annotations[0].decode_mask(), MASK)
+    assert (found.areas, found.annotations[0].expressions, found.record.state) == ([("mug", 800)], ("the mug",), "accepted")
     assert list(found.altered()) == (
         ["object mask scaled to the size of the image"]
         if len(array) > 80
@@ -107,7 +107,7 @@ def test_one_bad_entry_is_counted_and_the_rest_imported(bad: Any, reason: str, r
 def test_a_full_mask_is_imported_and_told(root: Path) -> None:
     write_array(root / "masks/a.jpg/000.png", np.full(MASK.shape, 255, np.uint8))
     found = read(root, row())
-    assert found.layers[0].pixels().all() and found.altered() == {"object with a mask: covers every pixel of the image": 1}
+    assert found.annotations[0].decode_mask().all() and found.altered() == {"object with a mask: covers every pixel of the image": 1}
 
 
 def test_no_target_entries_splits_states_and_images_without_masks(root: Path) -> None:
@@ -125,8 +125,8 @@ def test_no_target_entries_splits_states_and_images_without_masks(root: Path) ->
     )
     found = read(root, row(split="train"), row(mask=None, absent=True, expressions=["the cat"], category=""))
     a, b = found.records["a.jpg"], found.records["b.jpg"] if "b.jpg" in found.records else found.records["b.JPG"]
-    assert [(layer.absent, layer.expressions) for layer in a.layers] == [(False, ("the mug",)), (True, ("the cat",))]
-    assert (a.split, a.state, a.clip, a.frame) == ("val", "corrected", "v", 2) and (b.state, b.layers) == ("new", ())
+    assert [(annotation.no_target, annotation.expressions) for annotation in a.annotations] == [(False, ("the mug",)), (True, ("the cat",))]
+    assert (a.split, a.state, a.clip, a.frame) == ("val", "corrected", "v", 2) and (b.state, b.annotations) == ("new", ())
     assert found.skipped() == {"entry that names no image": 1}
 
 
@@ -146,10 +146,10 @@ def test_a_mask_for_each_image(folder: str, ending: str, root: Path) -> None:
     write_image(root / "preview/grid.png")
     assert detect_format(Source(root)) == "png"
     found = read_data_set(None, root)
-    np.testing.assert_array_equal(found.records["a.jpg"].layers[0].pixels(), MASK)
-    numbered = found.records["b.jpg"].layers
-    assert [layer.original_id for layer in numbered] == [1, 2]
-    np.testing.assert_array_equal(numbered[1].pixels(), area_mask(SPOON))
+    np.testing.assert_array_equal(found.records["a.jpg"].annotations[0].decode_mask(), MASK)
+    numbered = found.records["b.jpg"].annotations
+    assert [annotation.original_id for annotation in numbered] == [1, 2]
+    np.testing.assert_array_equal(numbered[1].decode_mask(), area_mask(SPOON))
     assert found.records["new.jpg"].state == "new"
     assert found.altered() == {"mask file read as one object for each of its values": 1}
     assert found.skipped() == {"mask file that no image of images/ belongs to": 1, "image outside images/": 1}
@@ -171,7 +171,7 @@ def test_a_folder_for_each_image_and_its_masks(tmp_path: Path) -> None:
         for number, area in enumerate((MUG, SPOON)):
             write_array(root / "stage1_train" / name / "masks" / f"{number}ff.png", area_mask(area).astype(np.uint8) * 255)
     found = read_data_set(None, root)
-    assert {name: len(record.layers) for name, record in found.records.items()} == {"0a1b.png": 2, "2c3d.png": 2}
+    assert {name: len(record.annotations) for name, record in found.records.items()} == {"0a1b.png": 2, "2c3d.png": 2}
     assert not found.report.skipped
 
 
@@ -189,7 +189,7 @@ def test_masks_that_cannot_be_read_are_counted(root: Path) -> None:
     write_image(root / "images/b.jpg")
     write_array(root / "masks/b.png", np.random.default_rng(0).integers(0, 256, (*MASK.shape, 3), dtype=np.uint8))
     found = read_data_set("png", root)
-    assert all(not record.layers for record in found.records.values())
+    assert all(not record.annotations for record in found.records.values())
     assert found.skipped() == {
         "object with a mask that is not an image that can be read": 1,
         "object with a mask that has colors other than one on black": 1,

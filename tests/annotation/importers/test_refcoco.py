@@ -36,14 +36,17 @@ def test_the_published_layout(images: str, tmp_path: Path) -> None:
     project, report = imported(None, root)
     record = records(project)[NAME]
     assert report.format == "refcoco" and record.split == "train"
-    assert [(layer.expressions, layer.original_id) for layer in record.layers] == [(("The left mug",), 1719310), (("right mug",), 1719311)]
+    assert [(annotation.expressions, annotation.original_id) for annotation in record.annotations] == [
+        (("The left mug",), 1719310),
+        (("right mug",), 1719311),
+    ]
     assert not reasons(report)
 
 
 def test_one_of_several_refs_files_is_read_and_the_others_are_named(tmp_path: Path) -> None:
     refs = {f"refs({name}).p": [published_ref(0, name)] for name in ("google", "umd", "unc", "other")}
     project, report = imported("refcoco", published(tmp_path / "refcoco", refs))
-    assert records(project)[NAME].layers[0].expressions == ("unc",)
+    assert records(project)[NAME].annotations[0].expressions == ("unc",)
     ((key, tally),) = report.skipped.items()
     assert key == ("file", "because the refs of refs(unc).p were read instead")
     assert sorted(tally.examples) == ["refs(google).p", "refs(other).p", "refs(umd).p"]
@@ -59,7 +62,7 @@ def test_pickles_of_python_2(tmp_path: Path) -> None:
     project, _ = imported(None, root)
     record = records(project)[NAME]
     # One byte of the third text is no UTF-8, so that all are Latin-1.
-    assert record.split == "val" and record.layers[0].expressions == ("mug é", "cup é")
+    assert record.split == "val" and record.annotations[0].expressions == ("mug é", "cup é")
 
 
 def test_our_own_json_comes_before_our_pickle(tmp_path: Path) -> None:
@@ -69,8 +72,8 @@ def test_our_own_json_comes_before_our_pickle(tmp_path: Path) -> None:
     write_json(root / "expressions.json", [ref(sentences=["mug"]), ref(2, -1, ["a sofa"], no_target=True)])
     (root / "refs(refseg).p").write_bytes(pickle.dumps([]))
     project, report = imported(None, root)
-    layers = records(project)["a.jpg"].layers
-    assert [(layer.expressions, layer.absent) for layer in layers] == [(("mug",), False), (("a sofa",), True)]
+    annotations = records(project)["a.jpg"].annotations
+    assert [(annotation.expressions, annotation.no_target) for annotation in annotations] == [(("mug",), False), (("a sofa",), True)]
     assert not reasons(report) and (report.expressions, report.no_target) == (2, 1)
 
 
@@ -107,7 +110,7 @@ def test_refs_that_cannot_be_used_are_counted(name: str, bad: Any, reason: str, 
     write_json(root / ("expressions.json" if name == "refcoco" else "grefs(unc).json"), [bad, ref()])
     project, report = imported(name, root)
     assert reasons(report) == {("ref", reason): 1}
-    assert records(project)["a.jpg"].layers[0].expressions == ("the white mug",) and report.objects == 2
+    assert records(project)["a.jpg"].annotations[0].expressions == ("the white mug",) and report.objects == 2
 
 
 def test_single_sentences_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
@@ -117,7 +120,7 @@ def test_single_sentences_that_cannot_be_used_are_counted(tmp_path: Path) -> Non
     sentences = [{"sent": 5}, "plain text", {"sent": " "}, {"raw": "", "sent": "mug"}, {"sent": "mug"}, None]
     write_json(root / "expressions.json", [{**ref(), "sentences": sentences}])
     project, report = imported("refcoco", root)
-    assert records(project)["a.jpg"].layers[0].expressions == ("plain text", "mug")
+    assert records(project)["a.jpg"].annotations[0].expressions == ("plain text", "mug")
     assert reasons(report) == {("expression", "without text"): 3, ("expression", "repeated for its object, kept once"): 1}
 
 
@@ -126,7 +129,7 @@ def test_ids_as_text(tmp_path: Path) -> None:
     write_image(root / "images" / "a.jpg")
     write_json(root / "instances.json", coco(image={"id": "1"}, annotation={"id": "1"}))
     write_json(root / "grefs(unc).json", [ref(ann_id=["1"], image_id="1"), ref(2, [1.0], ["cup"])])
-    assert records(imported(None, root)[0])["a.jpg"].layers[0].expressions == ("the white mug", "cup")
+    assert records(imported(None, root)[0])["a.jpg"].annotations[0].expressions == ("the white mug", "cup")
 
 
 @pytest.mark.parametrize("none", [[-1], -1, None, [], ["-1"]])
@@ -139,7 +142,9 @@ def test_no_target_refs_of_grefcoco(none: Any, tmp_path: Path) -> None:
     project, report = imported(None, root)
     record = records(project)["a.jpg"]
     assert report.format == "grefcoco" and record.split == "testA"
-    assert [(layer.expressions, layer.absent) for layer in record.layers] == [(("both mugs",), False)] * 2 + [(("a sofa",), True)]
+    assert [(annotation.expressions, annotation.no_target) for annotation in record.annotations] == [(("both mugs",), False)] * 2 + [
+        (("a sofa",), True)
+    ]
     assert (report.expressions, report.no_target) == (3, 1)
     assert set(reasons(report)) == {("ref", "of another split than those before it about its image, which has one split")}
 

@@ -11,7 +11,7 @@ from refseg.annotation.importers import detect_format, import_from
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.voc.xml import read_xml
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
 from refseg.errors import DataError
 from refseg.video.formats import davis_palette
 from tests.annotation.importers.data_sets import (
@@ -71,9 +71,9 @@ def check(found: Imported, *names: str, state: str = "accepted") -> None:
     """Every image has the mug and the spoon."""
     assert list(found.records) == list(names)
     for record in found.records.values():
-        assert [layer.category for layer in record.layers] == ["mug", "spoon"] and record.state == state
-        np.testing.assert_array_equal(record.layers[0].pixels(), area_mask(MUG))
-        np.testing.assert_array_equal(record.layers[1].pixels(), area_mask(SPOON))
+        assert [annotation.category for annotation in record.annotations] == ["mug", "spoon"] and record.state == state
+        np.testing.assert_array_equal(record.annotations[0].decode_mask(), area_mask(MUG))
+        np.testing.assert_array_equal(record.annotations[1].decode_mask(), area_mask(SPOON))
 
 
 def test_the_official_layout(root: Path) -> None:
@@ -102,8 +102,8 @@ def test_the_official_layout(root: Path) -> None:
         "2007_000039.jpg": "val",
     }
     for record in found.records.values():
-        assert [layer.category for layer in record.layers] == ["bottle", "cow"] and record.state == "accepted"
-        np.testing.assert_array_equal(record.layers[0].pixels(), area_mask(MUG))
+        assert [annotation.category for annotation in record.annotations] == ["bottle", "cow"] and record.state == "accepted"
+        np.testing.assert_array_equal(record.annotations[0].decode_mask(), area_mask(MUG))
     assert found.skipped() == {
         "image that is not in the data set": 1,
         "image without annotations that is in no list of a split": 1,
@@ -175,7 +175,7 @@ def test_datumaro(root: Path) -> None:
     found = read_data_set("voc", root)
     check(found, "a.jpg", "b c.jpg")
     assert {record.split for record in found.records.values()} == {"train", "val"}
-    assert [layer.expressions for layer in found.records["a.jpg"].layers] == [(), ("the spoon",)]
+    assert [annotation.expressions for annotation in found.records["a.jpg"].annotations] == [(), ("the spoon",)]
     assert found.report.skipped == {} and found.altered() == {}
 
 
@@ -206,8 +206,8 @@ def test_polygons_of_fractions(root: Path) -> None:
     nested = "<polygon>" + "".join(f"<pt><x>{x}</x><y>{y}</y></pt>" for x, y in points) + "</polygon>"
     write_text(root / "a.xml", xml(xml_object("mug", None, polygon(*points)), xml_object("mug", None, nested)))
     found = read_data_set("voc", root)
-    for layer in found.layers:
-        np.testing.assert_array_equal(layer.pixels(), area_mask(MUG))
+    for annotation in found.annotations:
+        np.testing.assert_array_equal(annotation.decode_mask(), area_mask(MUG))
 
 
 def test_roboflow(root: Path) -> None:
@@ -230,7 +230,7 @@ def test_boxes_from_one_and_from_zero(box: Any, root: Path) -> None:
     """VOC counts pixels from 1; fractions are positions."""
     write_image(root / "JPEGImages/a.jpg")
     write_text(root / "Annotations/a.xml", xml(xml_object("mug", box)))
-    np.testing.assert_array_equal(read_data_set("voc", root).layers[0].pixels(), area_mask(MUG))
+    np.testing.assert_array_equal(read_data_set("voc", root).annotations[0].decode_mask(), area_mask(MUG))
 
 
 def test_a_zero_in_any_file_tells_that_all_count_from_zero(root: Path) -> None:
@@ -238,8 +238,8 @@ def test_a_zero_in_any_file_tells_that_all_count_from_zero(root: Path) -> None:
         write_image(root / f"JPEGImages/{name}.jpg")
         write_text(root / f"Annotations/{name}.xml", xml(xml_object("mug", box)))
     records = read_data_set("voc", root).records
-    np.testing.assert_array_equal(records["a.jpg"].layers[0].pixels(), area_mask(MUG))
-    assert records["b.jpg"].layers[0].pixels().all()
+    np.testing.assert_array_equal(records["a.jpg"].annotations[0].decode_mask(), area_mask(MUG))
+    assert records["b.jpg"].annotations[0].decode_mask().all()
 
 
 @pytest.mark.parametrize(
@@ -262,9 +262,9 @@ def test_kinds_of_object_masks(labels: np.ndarray, palette: list[int] | None, ex
     found = read_data_set("voc", root)
     both = labels.dtype == bool or (len(expected) == 1 and palette != davis_palette() and labels.ndim == 2 and (labels[SPOON] == 255).all())
     areas = {"mug": area_mask(MUG, SPOON) if both else area_mask(MUG), "spoon": area_mask(SPOON)}
-    assert len(found.layers) == len(expected)
-    for layer, name in zip(found.layers, expected, strict=True):
-        np.testing.assert_array_equal(layer.pixels(), areas[name])
+    assert len(found.annotations) == len(expected)
+    for annotation, name in zip(found.annotations, expected, strict=True):
+        np.testing.assert_array_equal(annotation.decode_mask(), areas[name])
     assert found.altered() == (
         {"object without a category: neither SegmentationClass nor the XML has one": len(expected)} if expected else {}
     )
@@ -279,7 +279,7 @@ def test_class_masks_alone(root: Path) -> None:
         xml(xml_object("mug", MUG_BOX, "<expression>it</expression>"), xml_object("fork", SPOON_BOX)),
     )
     found = read_data_set("voc", root)
-    assert [(layer.category, layer.expressions) for layer in found.layers] == [("mug", ("it",)), ("77", ())]
+    assert [(annotation.category, annotation.expressions) for annotation in found.annotations] == [("mug", ("it",)), ("77", ())]
     assert found.altered() == {
         "object of all pixels of a class, because no SegmentationObject separates them": 2,
         "object of a class without a name, named by its number or color": 1,
@@ -329,7 +329,7 @@ def test_sizes_in_the_xml(size: tuple[int, int], is_read: bool, root: Path) -> N
     assert ("a.jpg" in found.records) == is_read and "b.jpg" in found.records
     assert found.skipped() == ({} if is_read else {"image of another shape than its annotations": 1})
     if is_read:
-        np.testing.assert_array_equal(found.records["a.jpg"].layers[0].pixels(), area_mask(MUG))
+        np.testing.assert_array_equal(found.records["a.jpg"].annotations[0].decode_mask(), area_mask(MUG))
 
 
 def test_masks_of_another_size(root: Path) -> None:
@@ -340,8 +340,8 @@ def test_masks_of_another_size(root: Path) -> None:
             np.kron(label_array(spoon=0), np.ones((2, 2), np.uint8))[: shape[0], : shape[1]],
         )
     found = read_data_set("voc", root)
-    np.testing.assert_array_equal(found.records["a.jpg"].layers[0].pixels(), area_mask(MUG))
-    assert found.records["b.jpg"].layers == () and found.skipped() == {"object with a mask of another shape than the image": 1}
+    np.testing.assert_array_equal(found.records["a.jpg"].annotations[0].decode_mask(), area_mask(MUG))
+    assert found.records["b.jpg"].annotations == () and found.skipped() == {"object with a mask of another shape than the image": 1}
     assert found.altered()["object mask scaled to the size of the image"] == 1
 
 
@@ -370,7 +370,9 @@ def test_a_bad_xml_is_counted_and_the_rest_imported(content: bytes, reason: str,
         write_image(root / f"JPEGImages/{name}.jpg")
         write_text(root / f"Annotations/{name}.xml", content if name == "a" else xml(*BOTH_BOXES))
     found = read_data_set("voc", root)
-    assert found.records["a.jpg"].layers == () and found.records["a.jpg"].state == "new" and len(found.records["b.jpg"].layers) == 2
+    assert (
+        found.records["a.jpg"].annotations == () and found.records["a.jpg"].state == "new" and len(found.records["b.jpg"].annotations) == 2
+    )
     assert found.skipped() == {f"file {reason}": 1}
 
 
@@ -382,7 +384,7 @@ def test_a_bad_mask_is_counted_and_the_rest_imported(root: Path) -> None:
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)).save(root / "SegmentationObject/c.png")
     write_image(root / "JPEGImages/c.jpg")
     found = read_data_set("voc", root)
-    assert {name: len(record.layers) for name, record in found.records.items()} == {"a.jpg": 0, "b.jpg": 2, "c.jpg": 0}
+    assert {name: len(record.annotations) for name, record in found.records.items()} == {"a.jpg": 0, "b.jpg": 2, "c.jpg": 0}
     assert sorted(found.skipped()) == [
         "mask file that has too many colors to be one for each object",
         "mask file that is not an image that can be read",
@@ -440,7 +442,7 @@ def test_our_own_elements(root: Path) -> None:
     extra = "<absent><expression>the cat</expression></absent><state>corrected</state><clip>video</clip><frame>3</frame>"
     write_text(root / "Annotations/a.xml", xml(*objects, extra=extra))
     record = read_data_set("voc", root).record
-    assert [(layer.category, layer.expressions) for layer in record.layers] == [
+    assert [(annotation.category, annotation.expressions) for annotation in record.annotations] == [
         ("", ("the mug",)),
         ("object", ()),
         ("", ("the cat",)),
@@ -490,7 +492,7 @@ def test_jpeg_masks_are_refused_by_name(root: Path) -> None:
         write_image(root / f"JPEGImages/{name}.jpg")
         write_array(root / f"SegmentationObject/{name}.{'jpg' if name == 'a' else 'png'}", label_array())
     found = read_data_set("voc", root)
-    assert found.records["a.jpg"].layers == () and len(found.records["b.jpg"].layers) == 2
+    assert found.records["a.jpg"].annotations == () and len(found.records["b.jpg"].annotations) == 2
     assert found.skipped() == {"mask file that is a JPEG, which changes the numbers": 1}
 
 
@@ -500,7 +502,7 @@ def test_colors_of_classes_without_a_label_map_are_not_guessed(root: Path) -> No
     write_array(root / "SegmentationClass/a.png", colored(label_array(), list(COLORS.values())))
     write_array(root / "SegmentationObject/a.png", standard(label_array()))
     found = read_data_set("voc", root)
-    assert [layer.category for layer in found.layers] == ["#fa3253", "#33ddff"]
+    assert [annotation.category for annotation in found.annotations] == ["#fa3253", "#33ddff"]
     assert found.altered() == {"object of a class without a name, named by its number or color": 2}
 
 
@@ -508,7 +510,7 @@ def test_a_standard_color_that_is_not_in_the_label_map_is_not_named_by_it(root: 
     write_image(root / "JPEGImages/a.jpg")
     write_array(root / "SegmentationClass/a.png", standard(label_array()))
     write_text(root / "labelmap.txt", LABEL_MAP)
-    assert [layer.category for layer in read_data_set("voc", root).layers] == ["1", "2"]
+    assert [annotation.category for annotation in read_data_set("voc", root).annotations] == ["1", "2"]
 
 
 def write_masks(root: Path, names: tuple[str, str] | None, classes: tuple[int, int], label_map: str = "") -> Imported:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from refseg.annotation.importers import detect_format, import_from
 from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.yolo.lines import parse_line, pose_shape
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
 from refseg.data.masks import polygons_to_mask
 from refseg.errors import DataError
 from tests.annotation.importers.data_sets import (
@@ -191,9 +191,9 @@ def test_layouts_of_tools(name: str, tmp_path: Path) -> None:
     found = read_data_set("yolo", root)
     assert {known: record.split for known, record in found.records.items()} == splits
     for record in found.records.values():
-        assert [(layer.category, layer.category_id) for layer in record.layers] == [("mug", 0), ("spoon", 1)]
-        np.testing.assert_array_equal(record.layers[0].pixels(), area_mask(MUG))
-        np.testing.assert_array_equal(record.layers[1].pixels(), area_mask(SPOON))
+        assert [(annotation.category, annotation.category_id) for annotation in record.annotations] == [("mug", 0), ("spoon", 1)]
+        np.testing.assert_array_equal(record.annotations[0].decode_mask(), area_mask(MUG))
+        np.testing.assert_array_equal(record.annotations[1].decode_mask(), area_mask(SPOON))
         assert record.original_name in files and record.state == "new", "boxes are no masks: a person should look at them"
     assert found.report.skipped == {} and found.altered() == {"object without a mask, its box was filled": 4}
 
@@ -222,7 +222,7 @@ def read(tmp_path: Path, lines: str, yaml: str = "names: [mug, spoon]\n", **file
 )
 def test_polygons(line: str, notes: list[str], tmp_path: Path) -> None:
     found = read(tmp_path, line)
-    mask = found.layers[0].pixels()
+    mask = found.annotations[0].decode_mask()
     rows = MUG[0] if "-0" not in line else slice(0, 40)
     np.testing.assert_array_equal(mask, area_mask((rows, MUG[1])))
     assert list(found.altered()) == notes and found.record.state == "accepted"
@@ -241,7 +241,7 @@ def test_polygons(line: str, notes: list[str], tmp_path: Path) -> None:
 )
 def test_boxes_and_what_detectors_append(line: str, note: str | None, tmp_path: Path) -> None:
     found = read(tmp_path, line)
-    np.testing.assert_array_equal(found.layers[0].pixels(), area_mask(MUG))
+    np.testing.assert_array_equal(found.annotations[0].decode_mask(), area_mask(MUG))
     assert found.altered().pop("object without a mask, its box was filled") == 1
     assert note is None or note in found.altered()
     assert found.record.state == "new"
@@ -276,7 +276,7 @@ def test_one_bad_line_is_counted_and_the_rest_imported(line: str, reason: str, t
 
 def test_classes_without_a_name_keep_their_number(tmp_path: Path) -> None:
     found = read(tmp_path, f"7 {MUG_POLYGON}\n0 {MUG_POLYGON}")
-    assert [(layer.category, layer.category_id) for layer in found.layers] == [("7", 7), ("mug", 0)]
+    assert [(annotation.category, annotation.category_id) for annotation in found.annotations] == [("7", 7), ("mug", 0)]
     assert found.altered() == {"object of a class without a name, named by its number": 1}
 
 
@@ -293,7 +293,7 @@ def test_classes_without_a_name_keep_their_number(tmp_path: Path) -> None:
     ],
 )
 def test_names_are_the_text_of_the_file(yaml: str, name: str, tmp_path: Path) -> None:
-    assert read(tmp_path, f"0 {MUG_POLYGON}", yaml).layers[0].category == name
+    assert read(tmp_path, f"0 {MUG_POLYGON}", yaml).annotations[0].category == name
 
 
 @pytest.mark.parametrize(
@@ -332,8 +332,8 @@ POSE_2 = f"0 {MUG_BOX} 0.3 0.3 0.5 0.4 0.55 0.3 0.3 0.45"
 )
 def test_pose_labels_give_boxes(lines: str, yaml: str, tmp_path: Path) -> None:
     found = read(tmp_path, lines, yaml)
-    for layer in found.layers:
-        np.testing.assert_array_equal(layer.pixels(), area_mask(MUG))
+    for annotation in found.annotations:
+        np.testing.assert_array_equal(annotation.decode_mask(), area_mask(MUG))
     count = len(lines.splitlines())
     assert found.altered() == {
         "data set of pose labels, from which the boxes are imported": 1,
@@ -344,12 +344,12 @@ def test_pose_labels_give_boxes(lines: str, yaml: str, tmp_path: Path) -> None:
 
 def test_poses_beside_boxes(tmp_path: Path) -> None:
     found = read(tmp_path, f"{POSE_3}\n0 {MUG_BOX}", "names: [mug]")
-    assert [int(layer.pixels().sum()) for layer in found.layers] == [800, 800]
+    assert [int(annotation.decode_mask().sum()) for annotation in found.annotations] == [800, 800]
 
 
 def test_lines_that_do_not_fit_the_keypoints_are_counted(tmp_path: Path) -> None:
     found = read(tmp_path, f"{POSE_3}\n0 {MUG_BOX} 0.3 0.3 2\n0 {MUG_BOX}", "names: [mug]\nkpt_shape: [3, 3]")
-    assert len(found.layers) == 2
+    assert len(found.annotations) == 2
     assert found.skipped() == {"object with 7 numbers after the class, expected the 13 of a box and its keypoints": 1}
 
 
@@ -358,7 +358,7 @@ def test_polygons_and_oriented_boxes_are_not_taken_for_poses(tmp_path: Path) -> 
     assert pose_shape([line.split() for line in [oriented, f"0 {MUG_POLYGON}"]]) is None
     found = read(tmp_path, oriented)
     corners = np.array([[0.4, 0.2], [0.6, 0.4], [0.5, 0.5], [0.3, 0.3]]) * (WIDTH, HEIGHT)
-    np.testing.assert_array_equal(found.layers[0].pixels(), polygons_to_mask([corners.ravel().tolist()], HEIGHT, WIDTH))
+    np.testing.assert_array_equal(found.annotations[0].decode_mask(), polygons_to_mask([corners.ravel().tolist()], HEIGHT, WIDTH))
 
 
 @settings(max_examples=200, deadline=None)
@@ -435,7 +435,9 @@ def test_several_pieces_in_one_line(tmp_path: Path) -> None:
     ring = [*pieces[0], pieces[0][0], *pieces[1], pieces[1][0], pieces[0][0]]
     line = " ".join(f"{x / WIDTH:.6f} {y / HEIGHT:.6f}" for x, y in ring)
     found = read(tmp_path, f"0 {line}")
-    np.testing.assert_array_equal(found.layers[0].pixels(), area_mask((slice(10, 20), slice(10, 20)), (slice(30, 40), slice(50, 60))))
+    np.testing.assert_array_equal(
+        found.annotations[0].decode_mask(), area_mask((slice(10, 20), slice(10, 20)), (slice(30, 40), slice(50, 60)))
+    )
 
 
 def test_our_own_expressions(tmp_path: Path) -> None:
@@ -455,13 +457,13 @@ def test_our_own_expressions(tmp_path: Path) -> None:
     }
     found = read(tmp_path, f"0 {MUG_POLYGON}\n1 {MUG_POLYGON}", **files)
     a, b = found.records["a.jpg"], found.records["b.jpg"]
-    assert [(layer.category, layer.expressions) for layer in a.layers] == [
+    assert [(annotation.category, annotation.expressions) for annotation in a.annotations] == [
         ("mug", ("the mug",)),
         ("", ()),
         ("", ("the cat",)),
     ]
     assert (a.split, a.state) == ("val", "accepted")
-    assert [layer.expressions for layer in b.layers] == [(), ()]
+    assert [annotation.expressions for annotation in b.annotations] == [(), ()]
     assert found.skipped() == {
         "expression list that does not name an image with lists for its objects": 2,
         "expression list for another number of objects than its label file has": 1,

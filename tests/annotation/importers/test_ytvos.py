@@ -10,8 +10,8 @@ from PIL import Image
 
 from refseg.annotation.importers import import_from
 from refseg.annotation.importers.report import ImportReport
-from refseg.annotation.records import PictureRecord
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import AnnotatedImage
 from refseg.data.masks import encode_rle
 from refseg.errors import DataError
 from refseg.video.formats import palette_png
@@ -99,16 +99,17 @@ def mevis(tmp_path: Path) -> Path:
     return root.parent
 
 
-def read(root: Path, tmp_path: Path, name: str | None = None) -> tuple[ImportReport, dict[str, PictureRecord]]:
+def read(root: Path, tmp_path: Path, name: str | None = None) -> tuple[ImportReport, dict[str, AnnotatedImage]]:
     project = Project.create(tmp_path / "project")
     report = import_from(name, root, project)
     assert str(tmp_path) not in json.dumps(report.to_json())
-    return report, {entry.name: project.record(entry.name) for entry in project.entries}
+    return report, {entry.name: project.record(entry.name) for entry in project.summaries}
 
 
-def content(record: PictureRecord) -> list[tuple[Any, ...]]:
+def content(record: AnnotatedImage) -> list[tuple[Any, ...]]:
     return [
-        (one.original_id, one.expressions, one.category, None if one.mask is None else int(one.pixels().sum())) for one in record.layers
+        (one.original_id, one.expressions, one.category, None if one.mask is None else int(one.decode_mask().sum()))
+        for one in record.annotations
     ]
 
 
@@ -127,7 +128,7 @@ def test_ref_youtube_vos_as_published(ref_youtube_vos: Path, tmp_path: Path) -> 
     assert (second.clip, second.frame, second.split, second.state) == ("003234408d", 5, "train", "accepted")
     assert second.original_name == "train/JPEGImages/003234408d/00005.jpg"
     test = records["0062f687f1-00005.jpg"]
-    assert (test.split, test.state, test.layers) == ("valid", "new", ())
+    assert (test.split, test.state, test.annotations) == ("valid", "new", ())
 
 
 def test_mevis_as_published(mevis: Path, tmp_path: Path) -> None:
@@ -156,7 +157,7 @@ def test_ref_davis_names_frames_by_their_place(tmp_path: Path) -> None:
     )
     report, records = read(root, tmp_path)
     assert (report.objects, report.expressions) == (2, 8)
-    assert records["blackswan-00001.JPG"].layers[0].expressions == tuple(f"swan {number}" for number in range(4))
+    assert records["blackswan-00001.JPG"].annotations[0].expressions == tuple(f"swan {number}" for number in range(4))
 
 
 def test_the_former_layout_of_this_project(tmp_path: Path) -> None:
@@ -203,14 +204,14 @@ def test_masks_of_another_size_are_scaled_or_left_out(ref_youtube_vos: Path, tmp
     report, records = read(ref_youtube_vos, tmp_path)
     assert [pixels for *_, pixels in content(records["003234408d-00000.jpg"])] == [100, 100]
     assert report.altered["object", "mask scaled to the size of the image"].count == 2
-    assert records["003234408d-00005.jpg"].layers == () and records["003234408d-00005.jpg"].state == "new"
+    assert records["003234408d-00005.jpg"].annotations == () and records["003234408d-00005.jpg"].state == "new"
     assert skipped(report)["object", "with a mask of another shape than the image"] == 1
 
 
 def test_the_border_of_objects_is_no_object(ref_youtube_vos: Path, tmp_path: Path) -> None:
     write_numbers(ref_youtube_vos / "train/Annotations/003234408d/00005.png", numbers((0, 1), (30, 255)))
     report, records = read(ref_youtube_vos, tmp_path)
-    assert len(records["003234408d-00005.jpg"].layers) == 1
+    assert len(records["003234408d-00005.jpg"].annotations) == 1
     assert skipped(report)["object", "number 255, the border of other objects"] == 1
 
 
@@ -260,14 +261,14 @@ def test_ids_of_objects_in_every_form(obj_id: Any, ref_youtube_vos: Path, tmp_pa
     values["videos"]["003234408d"]["expressions"] = [{"exp": "it", "obj_id": obj_id}]
     write_json(file, values)
     _, records = read(ref_youtube_vos, tmp_path)
-    assert records["003234408d-00000.jpg"].layers[0].expressions == ("it",)
+    assert records["003234408d-00000.jpg"].annotations[0].expressions == ("it",)
 
 
 @pytest.mark.parametrize("meta", ["[", {"videos": 5}, {"videos": {"003234408d": 5}}, {"videos": {"003234408d": {"objects": [1]}}}])
 def test_categories_that_cannot_be_read_leave_the_rest(meta: Any, ref_youtube_vos: Path, tmp_path: Path) -> None:
     write_json(ref_youtube_vos / "train/meta.json", meta)
     report, records = read(ref_youtube_vos, tmp_path)
-    assert report.objects == 3 and records["003234408d-00000.jpg"].layers[0].category == ""
+    assert report.objects == 3 and records["003234408d-00000.jpg"].annotations[0].category == ""
 
 
 @pytest.mark.parametrize("values", ["[", [], {"videos": []}, {}, "\ufeff[]"])
@@ -276,7 +277,7 @@ def test_only_a_file_that_is_none_refuses_the_import(values: Any, tmp_path: Path
     project = Project.create(tmp_path / "project")
     with pytest.raises(DataError, match=r"meta_expressions\.json|nothing was imported"):
         import_from("ytvos", tmp_path / "data", project)
-    assert not project.entries
+    assert not project.summaries
 
 
 @pytest.mark.parametrize(
@@ -309,7 +310,7 @@ def test_an_empty_mask_of_a_frame_is_an_object_that_is_not_seen(mevis: Path, tmp
     report, records = read(mevis, tmp_path)
     assert report.objects == 2 and ("object", "with an empty mask") not in report.skipped
     assert [records[f"0a1f-0000{frame}.jpg"].state for frame in (0, 1)] == ["accepted", "accepted"]
-    assert all(one.mask is None or one.pixels().any() for record in records.values() for one in record.layers)
+    assert all(one.mask is None or one.decode_mask().any() for record in records.values() for one in record.annotations)
 
 
 def test_both_layouts_of_one_split_are_read_once(ref_youtube_vos: Path, tmp_path: Path) -> None:
@@ -323,4 +324,4 @@ def test_both_layouts_of_one_split_are_read_once(ref_youtube_vos: Path, tmp_path
     write_json(ref_youtube_vos / "train/mask_dict.json", {"0": [run_lengths(0)] * 2, "1": [run_lengths(20), None]})
     report, records = read(ref_youtube_vos, tmp_path)
     assert (report.images, report.objects) == (4, 3)
-    assert [one.expressions for one in records["003234408d-00000.jpg"].layers] == [("both",), ("both",)]
+    assert [one.expressions for one in records["003234408d-00000.jpg"].annotations] == [("both",), ("both",)]

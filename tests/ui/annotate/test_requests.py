@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 import pytest
 
-from refseg.annotation.records import Layer
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
+from refseg.annotation.records import Annotation
 from refseg.data.masks import encode_rle
 from refseg.ui.annotate.requests import EditorRequests
 from refseg.ui.annotate.sessions import MAX_ACTIVE
@@ -78,22 +78,24 @@ def decode_mask(uri: str) -> np.ndarray:
 
 def test_predict_correct_undo_redo(client: Client, tmp_path: Path) -> None:
     found = client("predict", expression="the red ball")
-    (layer,) = found["objects"]
+    (annotation,) = found["objects"]
     wanted = np.zeros((80, 120), bool)
     wanted[RED] = True
     np.testing.assert_array_equal(decode_mask(found["masks"][found["object"]]), wanted)
-    assert layer["expressions"] == ["the red ball"] and layer["adjustable"] and found["image"]["state"] == "model"
-    corrected = client("brush", object=layer["id"], points=[[60, 60], [90, 60]], radius=5, add=True)
+    assert annotation["expressions"] == ["the red ball"] and annotation["adjustable"] and found["image"]["state"] == "model"
+    corrected = client("brush", object=annotation["id"], points=[[60, 60], [90, 60]], radius=5, add=True)
     assert (
-        decode_mask(corrected["masks"][layer["id"]])[60, 75]
+        decode_mask(corrected["masks"][annotation["id"]])[60, 75]
         and corrected["objects"][0]["corrected"]
         and corrected["agreement"]["count"] == 1
     )
     assert corrected["undo_steps"] == 2 and client("undo")["undo_steps"] == 1
     saved = Project.open(tmp_path / "projects" / "dogs").record("photo.png")
-    np.testing.assert_array_equal(saved.layers[0].pixels(), wanted)
+    np.testing.assert_array_equal(saved.annotations[0].decode_mask(), wanted)
     assert client("redo")["redo_steps"] == 0
-    assert client("update_object", object=layer["id"], expressions=["a ball ", "", "a ball"])["objects"][0]["expressions"] == ["a ball"]
+    assert client("update_object", object=annotation["id"], expressions=["a ball ", "", "a ball"])["objects"][0]["expressions"] == [
+        "a ball"
+    ]
 
 
 def test_images_and_masks_are_sent_once(client: Client) -> None:
@@ -131,7 +133,7 @@ def test_a_second_window_overwrites_nothing(client: Client, page: EditorRequests
     mine = client("predict", expression="the red ball")
     refused = other("predict", expression="the green ball")
     assert "another window" in refused["error"]
-    assert [layer["id"] for layer in other("open_project")["objects"]] == [mine["object"]]
+    assert [annotation["id"] for annotation in other("open_project")["objects"]] == [mine["object"]]
 
 
 def test_only_the_open_image_can_be_removed(client: Client, page: EditorRequests, photo: Path) -> None:
@@ -145,7 +147,7 @@ def test_only_the_open_image_can_be_removed(client: Client, page: EditorRequests
         and "uri" in answer["image"]
         and [entry["name"] for entry in answer["entries"]] == ["second.png"]
     )
-    assert "no such picture" in other("predict", expression="the red ball")["error"]
+    assert "no such image" in other("predict", expression="the red ball")["error"]
     assert other("open_project", name="photo.png")["image"]["name"] == "second.png"
     answer = client("remove_image", name="second.png")
     assert answer["image"] is None and answer["entries"] == []
@@ -156,8 +158,8 @@ def test_only_the_open_image_can_be_removed(client: Client, page: EditorRequests
 
 def test_an_image_that_cannot_be_shown_has_a_problem_and_the_others_work(client: Client, photo: Path, tmp_path: Path) -> None:
     client("add_image", path=str(photo), name="second.png")
-    layer = client("predict", expression="the red ball")["object"]
-    copy = tmp_path / "projects" / "dogs" / "pictures" / "photo.png"
+    annotation = client("predict", expression="the red ball")["object"]
+    copy = tmp_path / "projects" / "dogs" / "images" / "photo.png"
     whole = copy.read_bytes()
     for content, said in (
         (None, "is gone"),
@@ -168,7 +170,7 @@ def test_an_image_that_cannot_be_shown_has_a_problem_and_the_others_work(client:
         other = Client(client.page, client.project, said)
         answer = other("open_project")
         assert answer["image"]["name"] == "photo.png" and "uri" not in answer["image"] and said in answer["image"]["problem"]
-        assert [entry["name"] for entry in answer["entries"]] == ["photo.png", "second.png"] and set(answer["masks"]) == {layer}
+        assert [entry["name"] for entry in answer["entries"]] == ["photo.png", "second.png"] and set(answer["masks"]) == {annotation}
         assert said in other("list_images")["image"]["problem"], "the problem is sent with every answer"
         answer = other("step", by=1)["image"]
         assert answer["name"] == "second.png" and "uri" in answer and "problem" not in answer
@@ -176,7 +178,7 @@ def test_an_image_that_cannot_be_shown_has_a_problem_and_the_others_work(client:
         assert said in other("predict", expression="the red ball")["error"]
     copy.write_bytes(whole)
     answer = other("list_images")
-    assert "uri" in answer["image"] and "problem" not in answer["image"] and set(answer["masks"]) == {layer}
+    assert "uri" in answer["image"] and "problem" not in answer["image"] and set(answer["masks"]) == {annotation}
     copy.unlink()
     answer = other("remove_image", name="photo.png")
     assert answer["image"]["name"] == "second.png" and [entry["name"] for entry in answer["entries"]] == ["second.png"]
@@ -185,19 +187,19 @@ def test_an_image_that_cannot_be_shown_has_a_problem_and_the_others_work(client:
 def test_a_damaged_mask_or_record_leaves_the_rest_usable(client: Client, photo: Path, tmp_path: Path) -> None:
     for number in range(8):
         client("add_image", path=str(photo), name=f"more {number}.png")
-    layer = client("predict", expression="the red ball")["object"]
+    annotation = client("predict", expression="the red ball")["object"]
     folder = tmp_path / "projects" / "dogs" / "annotations"
     values = json.loads((folder / "photo.png.json").read_text())
-    values["layers"][0]["mask"]["counts"] = "\x7f"
+    values["annotations"][0]["mask"]["counts"] = "\x7f"
     (folder / "photo.png.json").write_text(json.dumps(values))
     for number in range(7):
         (folder / f"more {number}.png.json").write_text("{")
     other = Client(client.page, client.project, "two")
     answer = other("open_project")
-    assert [entry["name"] for entry in answer["entries"]] == ["photo.png", "more 7.png"] and answer["masks"] == {layer: None}
+    assert [entry["name"] for entry in answer["entries"]] == ["photo.png", "more 7.png"] and answer["masks"] == {annotation: None}
     assert len(answer["notes"]) == 7 and "more 0.png is not listed" in answer["notes"][0] and "2 more" in answer["notes"][5]
     assert "mask of object 1 is damaged" in answer["notes"][6]
-    assert other("delete_object", object=layer)["objects"] == []
+    assert other("delete_object", object=annotation)["objects"] == []
 
 
 def test_the_entry_of_the_image_that_was_left_is_sent(client: Client, photo: Path) -> None:
@@ -214,38 +216,38 @@ def test_the_entry_of_the_image_that_was_left_is_sent(client: Client, photo: Pat
 
 def test_a_change_for_one_image_is_not_made_to_another(client: Client, photo: Path, tmp_path: Path) -> None:
     client("add_image", path=str(photo), name="second.png")
-    layer = client("box", image="photo.png", object=None, points=[[5, 15], [45, 55]])["object"]
+    annotation = client("box", image="photo.png", object=None, points=[[5, 15], [45, 55]])["object"]
     client("step", by=1)
     client("box", object=None, points=[[5, 15], [45, 55]])
     requests: list[dict[str, Any]] = [
         {"action": "predict", "expression": "the red ball"},
-        {"action": "set_threshold", "object": layer, "value": 0.3},
+        {"action": "set_threshold", "object": annotation, "value": 0.3},
         {"action": "brush", "object": None, "points": [[1, 2]], "radius": 2, "add": True},
         {"action": "click", "object": None, "points": [[20, 30]], "add": True},
         {"action": "box", "object": None, "points": [[5, 15], [45, 55]]},
-        {"action": "repair", "object": layer, "method": "fill"},
-        {"action": "update_object", "object": layer, "category": "ball"},
-        {"action": "delete_object", "object": layer},
+        {"action": "repair", "object": annotation, "method": "fill"},
+        {"action": "update_object", "object": annotation, "category": "ball"},
+        {"action": "delete_object", "object": annotation},
         {"action": "set_state", "state": "accepted", "then_next": True},
     ]
     for request in requests:
         assert "The change was for photo.png, but the open image is second.png" in client(**request, image="photo.png")["error"]
     assert "error" in client("set_state", state="accepted", image=3)
     project = Project.open(tmp_path / "projects" / "dogs")
-    assert [(entry.layers, project.record(entry.name).revision) for entry in project.entries] == [(1, 2), (1, 2)]
+    assert [(entry.annotations, project.record(entry.name).revision) for entry in project.summaries] == [(1, 2), (1, 2)]
     assert client("set_state", state="accepted", image="second.png")["image"]["state"] == "accepted"
 
 
 def test_two_strokes_of_a_new_object_change_one_mask(client: Client) -> None:
     for place in (20, 60):
         answer = client("brush", object="0a1b2c3d", is_new=True, points=[[place, 20]], radius=4, add=True)
-    assert [layer["id"] for layer in answer["objects"]] == ["0a1b2c3d"] == [answer["object"]]
+    assert [annotation["id"] for annotation in answer["objects"]] == ["0a1b2c3d"] == [answer["object"]]
     mask = decode_mask(answer["masks"]["0a1b2c3d"])
     assert mask[20, 20] and mask[20, 60]
     client("update_object", object="0a1b2c3d", is_new=True, category="ball")
     client("click", object="00000001", is_new=True, points=[[20, 30]], add=True)
     answer = client("box", object="00000002", is_new=True, points=[[5, 15], [45, 55]])
-    assert [layer["category"] for layer in answer["objects"]] == ["ball", "", ""]
+    assert [annotation["category"] for annotation in answer["objects"]] == ["ball", "", ""]
     assert "8 hexadecimal digits" in client("brush", object="<b>", is_new=True, points=[[1, 1]], radius=4, add=True)["error"]
     assert "no mask" in client("brush", object="00000003", points=[[1, 1]], radius=4, add=True)["error"]
 
@@ -270,7 +272,7 @@ def test_undoing_a_batch_keeps_what_was_drawn_during_it(client: Client, photo: P
     client("stop_batch")
     client("undo")
     project = Project.open(tmp_path / "projects" / "dogs")
-    assert [len(project.record(name).layers) for name in ("photo.png", "second.png")] == [2, 0]
+    assert [len(project.record(name).annotations) for name in ("photo.png", "second.png")] == [2, 0]
 
 
 def test_a_batch_runs_image_by_image_and_can_be_stopped(client: Client, photo: Path) -> None:
@@ -295,7 +297,7 @@ def test_an_export_is_fetched_from_the_upload_folder_and_imported_again(client: 
     assert path.is_relative_to(uploads) and answer["name"] == "dogs-labelme.zip"
     report = answer["report"]
     assert report["objects"] == 1 and report["summary"][0].startswith("exported 1 object in 1 image")
-    assert any("not been looked at" in line for line in report["lint"]) and set(report["lint"]) <= set(report["summary"])
+    assert any("not reviewed" in line for line in report["lint"]) and set(report["lint"]) <= set(report["summary"])
     with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
         assert any(name.endswith("photo.png") for name in archive.namelist())
     again = Client(page, page.edit({"action": "create_project", "name": "again"})["key"])
@@ -392,10 +394,10 @@ def test_idle_sessions_keep_their_image_and_history(client: Client, page: Editor
     for number in range(MAX_ACTIVE):
         Client(page, client.project, f"other {number}")("open_project")
     (session,) = [one for (_, window), one in page._sessions._sessions.items() if window == "one"]
-    assert session.editor._image is None and not session.editor._proposals
+    assert session.editor._image is None and not session.editor._predictions
     assert session.client._last is None and session.batch_client._last is None and session.batch is not None
-    layer = Project.open(tmp_path / "projects" / "dogs").record("photo.png").layers[-1].id
-    assert "no longer at hand" in client("set_threshold", object=layer, value=0.3)["error"]
+    annotation = Project.open(tmp_path / "projects" / "dogs").record("photo.png").annotations[-1].id
+    assert "no longer in memory" in client("set_threshold", object=annotation, value=0.3)["error"]
     assert client("predict", expression="the red ball on the left")["undo_steps"] == 2
 
 
@@ -438,11 +440,11 @@ def test_two_thousand_images_open_and_step_quickly(tmp_path: Path, page: EditorR
     small = encode_rle(cv2.blur(rng.random((480, 640)).astype(np.float32), (31, 31)) > 0.5)
     source = tmp_path / "large.jpg"
     cv2.imwrite(str(source), rng.integers(0, 255, (480, 640, 3), dtype=np.uint8))
-    layers = tuple(Layer(str(number), (f"thing {number}",), mask=small) for number in range(5))
+    annotations = tuple(Annotation(str(number), (f"thing {number}",), mask=small) for number in range(5))
     with monkeypatch.context() as quick:
         quick.setattr("os.fsync", lambda _: None)  # creating the project is not timed
         for number in range(2000):
-            project.add_picture(source, copy=False, name=f"{number:04d}.jpg", filled=lambda record: replace(record, layers=layers))
+            project.add_image(source, copy=False, name=f"{number:04d}.jpg", filled=lambda record: replace(record, annotations=annotations))
     project.write_index()
     client = Client(page, "large")
     start = perf_counter()

@@ -21,7 +21,7 @@ from refseg.annotation.importers.reasons import reason_of
 from refseg.annotation.importers.session import ImportSession
 from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.texts import head, read_json
-from refseg.annotation.progress import followed
+from refseg.annotation.progress import with_progress
 from refseg.errors import DataError
 
 _PROBED_FILES, _PROBED_BYTES = 20, 4_000_000
@@ -45,7 +45,7 @@ def read(source: Source, session: ImportSession) -> None:
         raise DataError("the data set has no JSON file of LabelMe, expected one for each image: choose another format")
     named: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="refseg-", ignore_cleanup_errors=True) as folder:
-        for file, values in followed(annotations.items(), session.progress):
+        for file, values in with_progress(annotations.items(), session.progress):
             _add(file, values, source, session, named, Path(folder))
     for file in source.images():
         if file not in named:

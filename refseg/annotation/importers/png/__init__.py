@@ -22,7 +22,7 @@ from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.texts import read_json
 from refseg.annotation.importers.values import text, texts
 from refseg.annotation.layouts import PNG_IMAGES, PNG_LIST
-from refseg.annotation.progress import followed
+from refseg.annotation.progress import with_progress
 from refseg.errors import DataError
 
 
@@ -51,7 +51,7 @@ def read(source: Source, session: ImportSession) -> None:
         for image in source.images((PurePosixPath(file).parent / "images").as_posix().removeprefix("./")):
             rows.setdefault(image, [])
         keys.update(_image_keys(file, source, session))
-    for image, entries in followed(rows.items(), session.progress):
+    for image, entries in with_progress(rows.items(), session.progress):
         _add(image, entries, keys.get(image, {}), source, session)
 
 

@@ -13,7 +13,7 @@ from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.session import ImportSession
 from refseg.annotation.importers.source import Source
 from refseg.annotation.layouts import VOC_VOID
-from refseg.annotation.progress import followed
+from refseg.annotation.progress import with_progress
 from refseg.errors import DataError
 
 MASK_FOLDERS = ("masks", "mask", "masks_png", "groundtruth", "ground_truth", "gt")
@@ -74,7 +74,7 @@ def find_pairs(source: Source) -> list[Pair]:
 
 def read_pairs(pairs: list[Pair], source: Source, session: ImportSession) -> None:
     """Add the images with the objects of their masks; masks without an image are counted."""
-    for pair in followed(pairs, session.progress):
+    for pair in with_progress(pairs, session.progress):
         _add(pair, source, session)
     used = {mask for pair in pairs for mask in pair.masks} | {pair.image for pair in pairs}
     for file in source.images():

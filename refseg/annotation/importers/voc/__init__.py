@@ -27,7 +27,7 @@ from refseg.annotation.importers.voc.label_map import LabelMap, read_label_map
 from refseg.annotation.importers.voc.layout import VocImage, find_images, find_roots
 from refseg.annotation.importers.voc.masks import mask_objects
 from refseg.annotation.importers.voc.xml import VocAnnotation, parse_annotation, read_xml
-from refseg.annotation.progress import followed
+from refseg.annotation.progress import with_progress
 from refseg.errors import DataError
 
 _PROBED_FILES = 20
@@ -54,7 +54,7 @@ def read(source: Source, session: ImportSession) -> None:
     edges = any(one.has_edges for one in annotations.values() if one is not None)
     categories = {one.name for annotation in annotations.values() if annotation for one in annotation.objects if one.name}
     label_maps = {root.folder: read_label_map(source, root.folder, session.report).checked(categories) for root in roots}
-    for root, image in followed(images, session.progress):
+    for root, image in with_progress(images, session.progress):
         annotation = annotations.get(image.xml) or VocAnnotation()
         _add(source, session, image, replace(annotation, has_edges=edges), label_maps[root.folder])
 

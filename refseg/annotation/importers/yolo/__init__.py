@@ -26,7 +26,7 @@ from refseg.annotation.importers.yolo.classes import ClassNames, read_class_name
 from refseg.annotation.importers.yolo.images import LabeledImage, find_images, has_label_lines, label_files, names_splits
 from refseg.annotation.importers.yolo.lines import KeypointShape, parse_line, pose_shape
 from refseg.annotation.layouts import UNNAMED_KEY, YOLO_EXPRESSIONS
-from refseg.annotation.progress import followed
+from refseg.annotation.progress import with_progress
 from refseg.errors import DataError
 
 _PROBED_LABELS = 200  # many images of a data set can be without objects: their files are empty
@@ -55,7 +55,7 @@ def read(source: Source, session: ImportSession) -> None:
     if shape is not None:
         session.report.alter("data set", "of pose labels, from which the boxes are imported", names.file)
     extras = _extras(source, session)
-    for image in followed(images, session.progress):
+    for image in with_progress(images, session.progress):
         _add(image, source, session, lines.get(image.labels, []), names, shape, extras.get(image.file, {}))
 
 

@@ -5,7 +5,7 @@ from time import perf_counter
 import numpy as np
 import pytest
 
-from refseg.annotation.grabcut import cut_out, refine_with_clicks
+from refseg.annotation.interactive import refine_with_clicks, segment_box
 from refseg.errors import ProjectError
 from refseg.mask_iou import iou
 
@@ -61,23 +61,23 @@ def test_the_same_click_gives_the_same_mask() -> None:
 @pytest.mark.parametrize("box", [(14, 30, 77, 91), (77, 91, 14, 30)])
 def test_a_box_cuts_out_what_fills_it(box: tuple[float, float, float, float]) -> None:
     image, disc, _ = scene()
-    found = cut_out(image, box)
+    found = segment_box(image, box)
     assert iou(found, disc) > 0.93 and not found[:, 78:].any()
 
 
 def test_large_pictures_are_worked_on_reduced_but_keep_their_size() -> None:
     image, disc, _ = scene(scale=12)  # 2.8 megapixels
     start = perf_counter()
-    found = cut_out(image, (14 * 12, 30 * 12, 77 * 12, 91 * 12))
+    found = segment_box(image, (14 * 12, 30 * 12, 77 * 12, 91 * 12))
     assert found.shape == disc.shape and iou(found, disc) > 0.95
     assert perf_counter() - start < 20
 
 
 def test_unusable_clicks_and_boxes_are_refused() -> None:
     image, disc, _ = scene()
-    with pytest.raises(ProjectError, match="no click"):
+    with pytest.raises(ProjectError, match="There is no click"):
         refine_with_clicks(image, disc, [], [])
-    with pytest.raises(ProjectError, match="inside the picture"):
+    with pytest.raises(ProjectError, match="inside the image"):
         refine_with_clicks(image, disc, [(160, 3)], [])
     with pytest.raises(ProjectError, match="at least 4 x 4"):
-        cut_out(image, (158, 0, 900, 60))
+        segment_box(image, (158, 0, 900, 60))
