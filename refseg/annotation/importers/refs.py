@@ -32,8 +32,8 @@ class Ref:
 def parse_refs(values: list[Any], file: str, report: ImportReport, empty_is_no_target: bool) -> list[Ref]:
     """Refs of a list of JSON objects; what cannot be used is skipped and counted.
 
-    empty_is_no_target: whether a ref without annotations says that nothing is meant, as in gRefCOCO; otherwise it has
-    to say "no_target": true.
+    empty_is_no_target: whether an `ann_id` of -1, [-1] or [] says that nothing is meant, as in gRefCOCO; otherwise, and
+    where it is missing, the ref has to say "no_target": true.
     """
     refs: list[Ref] = []
     read = 0
@@ -54,7 +54,9 @@ def parse_refs(values: list[Any], file: str, report: ImportReport, empty_is_no_t
             report.skip("ref", "with an ann_id that is no id or list of ids", where)
         elif meant and value.get("no_target") is True:
             report.skip("ref", "that names objects and is marked as no-target", where)
-        elif not meant and not (empty_is_no_target or value.get("no_target") is True):
+        elif not meant and not (
+            value.get("no_target") is True or (empty_is_no_target and value.get("ann_id", value.get("ann_ids")) is not None)
+        ):
             report.skip("ref", "without an object", where)
         else:
             split = value.get("split")

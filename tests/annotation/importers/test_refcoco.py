@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from refseg.annotation.importers.refs import parse_refs
+from refseg.annotation.importers.report import ImportReport
 from refseg.errors import DataError
 from tests.annotation.importers.coco_sets import MUG, areas, coco, imported, reasons, records, ref, write_image, write_json
 
@@ -202,3 +204,12 @@ def test_polygons_of_two_points_keep_their_image_out_of_the_finished_ones(tmp_pa
     project, report = imported("refcoco", root)
     assert records(project)["a.jpg"].state == "new" and (report.objects, report.expressions) == (1, 1)
     assert reasons(report) == {("object", "with a polygon of fewer than three points"): 1}
+
+
+def test_an_id_that_is_missing_does_not_say_that_nothing_is_meant() -> None:
+    report = ImportReport()
+    sentences = [{"sent": "the cat"}]
+    ids = ({"ann_id": None}, {}, {"ann_id": [-1]}, {"ann_id": -1}, {"ann_id": []}, {"no_target": True})
+    refs = parse_refs([{"image_id": 1, "sentences": sentences, **one} for one in ids], "grefs.json", report, empty_is_no_target=True)
+    assert [one.where for one in refs] == [f"grefs.json: refs[{number}]" for number in (2, 3, 4, 5)]
+    assert report.skipped["ref", "without an object"].count == 2
