@@ -37,7 +37,7 @@ def test_a_frame_and_all_frames_reach_the_visitors_project(listed: bool, run: Vi
     record = project.record(entry.name)
     assert record.frame == 2 and record.annotations[0].expressions == ("the red ball",) and record.annotations[0].origin.threshold == 0.4
     np.testing.assert_array_equal(record.annotations[0].decode_mask(), run.mask(2, 0.4))
-    assert record.annotations[0].doubt == run.uncertainty(2, 0.4)
+    assert record.annotations[0].uncertainty == run.uncertainty(2, 0.4)
     *_, last = sender.send_all_frames(sent.project_key, 0.5, run)
     project.refresh()
     assert last.project_key == sent.project_key and [project.record(one.name).frame for one in project.summaries] == [2, 0, 1, 3]
