@@ -24,14 +24,16 @@ CHUNK = 1 << 20
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 UTF8_NAME, ENCRYPTED = 0x800, 0x1  # bits of a member's flags
 UNICODE_PATH = 0x7075  # the extra field in which Info-ZIP puts the name in UTF-8
-# A folder with such a name says what is in it, so that it is not entered.
+# A folder with such a name is part of the data set, not a wrapper around it.
 SPLITS = frozenset(("train", "val", "valid", "validation", "test", "testing", "training", "trainval", "minival"))
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Of an archive: files in it; bytes unpacked, in all and of a single file; bytes unpacked for each byte of the
-    archive, which counts from `floor` on.
+    """Limits of an archive.
+
+    files: number of files.  size: bytes unpacked.  largest: bytes of one file.
+    ratio: bytes unpacked for each byte of the archive, where at least `floor` bytes are allowed.
     """
 
     files: int = 200_000
@@ -52,7 +54,7 @@ def unpacked(path: Path, progress: ProgressCallback = no_progress, limits: Limit
     """The folder of a data set: `path` itself, or what is in a zip, in a temporary folder that lasts as long as the block.
 
     If everything lies in one folder, it is that folder. What operating systems leave in archives is not unpacked.
-    Raises ProjectError for what is neither, for names that lead out of the folder, links, names that come twice and
+    Raises ProjectError for what is neither, for names that lead out of the folder, links, duplicate names and
     encrypted files, and for more files or bytes than the limits allow: bytes are counted as they are read, whatever
     the archive says of itself.
     """
@@ -60,10 +62,10 @@ def unpacked(path: Path, progress: ProgressCallback = no_progress, limits: Limit
         yield _entered(path)
         return
     if not path.is_file():
-        raise ProjectError(f"there is no data set {path}: expected a folder or a .zip")
+        raise ProjectError(f"{path} does not exist. Expected a folder or a .zip. Check the path.")
     with tempfile.TemporaryDirectory(prefix="refseg-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        with _explained(path):
+        with _reported_errors(path):
             archive = zipfile.ZipFile(path)
         with archive:
             _unpack(archive, folder, path, progress, limits)
@@ -73,22 +75,22 @@ def unpacked(path: Path, progress: ProgressCallback = no_progress, limits: Limit
 def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path, progress: ProgressCallback, limits: Limits) -> None:
     members = archive.infolist()
     if len(members) > limits.files:
-        raise ProjectError(f"{path.name} holds {len(members)} files, expected at most {limits.files}: split it")
+        raise ProjectError(f"{path.name} has {len(members)} files. Expected at most {limits.files}. Split it.")
     names = _names(members)
     placed = [(member, _place(member, name, path)) for member, name in zip(members, names, strict=True)]
     placed = [(member, parts) for member, parts in placed if not any(is_system_file(part) for part in parts)]
     allowed = min(limits.size, max(limits.floor, int(limits.ratio * path.stat().st_size)))
     left = allowed
     for member, parts in with_progress(placed, progress):
-        with _explained(path):
+        with _reported_errors(path):
             written = _copy(archive, member, folder.joinpath(*parts), min(left, limits.largest))
         if written > limits.largest:
             raise ProjectError(
-                f"{path.name} holds {'/'.join(parts)[:200]!r} of more than {limits.largest:,} bytes, expected smaller files: split the data set"
+                f"{path.name} has the file {'/'.join(parts)[:200]!r} of more than {limits.largest:,} bytes. Expected smaller files. Split the data set."
             )
         left -= written
         if left < 0:
-            raise ProjectError(f"{path.name} unpacks to more than {allowed:,} bytes, expected a data set: unpack it by hand if it is one")
+            raise ProjectError(f"{path.name} unpacks to more than {allowed:,} bytes. Expected a data set. Unpack it yourself if it is one.")
 
 
 def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path, left: int) -> int:
@@ -107,20 +109,22 @@ def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path, left: 
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """What zipfile raises for archives that are damaged or that it does not know, and the system for names and full
-    disks, as ProjectError.
-    """
+def _reported_errors(path: Path) -> Iterator[None]:
+    """Turns errors of zipfile and of the file system into ProjectErrors that name the archive."""
     try:
         yield
     except FileExistsError as error:
-        raise ProjectError(f"{path.name} holds {Path(error.filename).name!r} twice: pack it again") from None
+        raise ProjectError(
+            f"{path.name} has the file {Path(error.filename).name!r} twice. Expected each once. Create the archive again."
+        ) from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise ProjectError(f"{path.name} cannot be unpacked ({reason}): expected a folder or a .zip that is whole") from error
+        raise ProjectError(
+            f"{path.name} cannot be unpacked ({reason}). Expected a folder or an intact .zip. Create the archive again."
+        ) from error
     except OSError as error:
         raise ProjectError(
-            f"{path.name} cannot be unpacked ({error.strerror or error}): make room, or unpack it by hand and give the folder"
+            f"{path.name} cannot be unpacked ({error.strerror or error}). Free disk space, or unpack it yourself and choose the folder."
         ) from error
 
 
@@ -134,7 +138,7 @@ def _place(member: zipfile.ZipInfo, name: str, path: Path) -> list[str]:
     kind = stat.S_IFMT(member.external_attr >> 16)
     # `filename` is what zipfile makes of a name; the original may go on after a zero.
     if "\0" in member.orig_filename or "\0" in name or re.match("[A-Za-z]:", name) or any(part in ("", ".", "..") for part in parts):
-        raise ProjectError(f"{path.name} holds the name {name[:200]!r}, expected names inside one folder: pack it again")
+        raise ProjectError(f"{path.name} has the name {name[:200]!r}. Expected names inside one folder. Create the archive again.")
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise ProjectError(f"{path.name} holds {name[:200]!r}, which is a link or no file at all: pack the file itself")
     if member.flag_bits & ENCRYPTED:

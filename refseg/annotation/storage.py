@@ -32,7 +32,7 @@ def load_json(path: Path, missing: str) -> Any:
             raise ProjectError(f"{path.name} is too large. The record of an image has at most {limit} MB. Restore it from a backup.")
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ProjectError(f"{missing} Expected {path}.") from None
+        raise ProjectError(f"{missing} Expected {path}. Check the name.") from None
     except (OSError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:120]
         raise ProjectError(f"{path} cannot be read ({reason}). Restore it from a backup.") from error

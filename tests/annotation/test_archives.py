@@ -72,8 +72,8 @@ def test_the_ending_of_a_name_says_nothing(tmp_path: Path) -> None:
     with unpacked(packed(tmp_path / "data.bin", {"a": b"x", "b": b""})) as folder:
         assert contents(folder) == {"a": b"x", "b": b""}
     (tmp_path / "text.zip").write_text("no zip")
-    refused(tmp_path / "text.zip", "expected a folder or a .zip that is whole")
-    refused(tmp_path / "missing.zip", "there is no data set")
+    refused(tmp_path / "text.zip", "Expected a folder or an intact .zip")
+    refused(tmp_path / "missing.zip", "does not exist")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_bomb_goes_off_early(tmp_path: Path) -> None:
     refused(packed(tmp_path / "many.zip", {f"{n}": bytes(1_000_000) for n in range(50)}), "unpacks to more than", limits)
     refused(packed(tmp_path / "large.zip", {"a": b"x" * 2000}, zipfile.ZIP_STORED), "more than 1,000 bytes", Limits(size=1000))
     refused(packed(tmp_path / "file.zip", {"a": b"x" * 900, "b": b"x" * 901}), "'b' of more than 900 bytes", Limits(largest=900))
-    refused(packed(tmp_path / "files.zip", {f"{n}": b"" for n in range(11)}), "expected at most 10", Limits(files=10))
+    refused(packed(tmp_path / "files.zip", {f"{n}": b"" for n in range(11)}), "Expected at most 10", Limits(files=10))
     with unpacked(one, limits=Limits(size=100_000_000, ratio=2000)) as folder:
         assert (folder / "a").stat().st_size == 100_000_000
 

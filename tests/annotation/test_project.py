@@ -210,7 +210,7 @@ def test_damaged_records_are_one_sentence(change: dict[str, Any], reason: str | 
         with pytest.raises(ProjectError, match=reason):
             project.record(record.name)
     else:
-        with pytest.raises(ProjectError, match="outside the project"):
+        with pytest.raises(ProjectError, match="a file inside the project"):
             project.image_path(project.record(record.name))
 
 

@@ -228,7 +228,7 @@ def test_the_commands(project: Project, tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["export", "--project", again, "--format", "coco", "--output", str(tmp_path)]) == 2
     assert "is not empty" in capsys.readouterr().err
     assert main(["export", "--project", str(tmp_path), "--format", "coco", "--output", out + "2"]) == 2
-    assert "is no project" in capsys.readouterr().err
+    assert "is not a project" in capsys.readouterr().err
 
 
 def test_the_commands_know_all_formats() -> None:

@@ -162,7 +162,7 @@ def test_an_image_that_cannot_be_shown_has_a_problem_and_the_others_work(client:
     copy = tmp_path / "projects" / "dogs" / "images" / "photo.png"
     whole = copy.read_bytes()
     for content, said in (
-        (None, "is gone"),
+        (None, "is missing"),
         (b"no image", "not an image"),
         (cv2.imencode(".png", np.zeros((3, 3), np.uint8))[1].tobytes(), "3 x 3"),
     ):

@@ -33,15 +33,15 @@ def test_a_frame_and_all_frames_reach_the_visitors_project(listed: bool, run: Vi
     (sent,) = sender.send_frame(2, "", 0.4, run)
     assert "1 frame was added to the project" in sent.messages and "<b>" not in sent.messages
     project = projects.open(sent.project_key)
-    (entry,) = project.entries
+    (entry,) = project.summaries
     record = project.record(entry.name)
-    assert record.frame == 2 and record.layers[0].expressions == ("the red ball",) and record.layers[0].origin.threshold == 0.4
-    np.testing.assert_array_equal(record.layers[0].pixels(), run.mask(2, 0.4))
-    assert record.layers[0].doubt == run.uncertainty(2, 0.4)
+    assert record.frame == 2 and record.annotations[0].expressions == ("the red ball",) and record.annotations[0].origin.threshold == 0.4
+    np.testing.assert_array_equal(record.annotations[0].decode_mask(), run.mask(2, 0.4))
+    assert record.annotations[0].uncertainty == run.uncertainty(2, 0.4)
     *_, last = sender.send_all_frames(sent.project_key, 0.5, run)
     project.refresh()
-    assert last.project_key == sent.project_key and [project.record(one.name).frame for one in project.entries] == [2, 0, 1, 3]
-    assert len(project.record(entry.name).layers) == 2
+    assert last.project_key == sent.project_key and [project.record(one.name).frame for one in project.summaries] == [2, 0, 1, 3]
+    assert len(project.record(entry.name).annotations) == 2
 
 
 def test_frames_have_the_same_uncertainty_as_images(tiny_predictor: Predictor, tmp_path: Path) -> None:
