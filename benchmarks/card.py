@@ -108,7 +108,7 @@ def answered(predictor: Predictor, dataset: RefCocoDataset) -> list[Sample]:
     """Every expression of a data set with the mask that the model answers."""
     samples = []
     for image in dataset.images:
-        said = [(referent, sentence) for referent in dataset.referents_of(image) for sentence in referent.sentences]
+        said = [(referent, sentence) for referent in dataset.referents_of(image) for sentence in referent.expressions]
         if not said:
             continue
         path = dataset.path_of(image)

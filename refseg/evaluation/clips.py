@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.data.sequences import LabelledClip
+from refseg.data.sequences import LabeledClip
 from refseg.errors import DataError
 from refseg.evaluation.boundary import TOLERANCE, boundary_f
 from refseg.evaluation.metrics import Score
@@ -40,14 +40,14 @@ class MeasuredFrame(Protocol):
 class MeasuredVideoPredictor(Protocol):
     """What the protocol needs of a predictor of clips."""
 
-    def run(self, clip: LabelledClip, expression: str) -> Iterator[MeasuredFrame]:
+    def run(self, clip: LabeledClip, expression: str) -> Iterator[MeasuredFrame]:
         """One result for each frame, in order."""
         ...
 
 
 def evaluate_sequences(
     predictor: MeasuredVideoPredictor,
-    clips: Sequence[LabelledClip],
+    clips: Sequence[LabeledClip],
     refine: str = "none",
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,

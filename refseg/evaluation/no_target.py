@@ -53,7 +53,7 @@ def no_target_expressions(dataset: RefCocoDataset, image: ImageRecord, count: in
         sentence
         for referent in dataset.referents
         if referent.instance.image_id != image.id and not confusable_with(referent.instance.category) & present
-        for sentence in referent.sentences
+        for sentence in referent.expressions
     ]
     return [free[int(index)] for index in rng.permutation(len(free))[:count]]
 
@@ -75,7 +75,7 @@ def presence_samples(
     rng = np.random.default_rng(seed)
     rows: list[tuple[float, bool, bool, int]] = []
     for done, image in enumerate(images, start=1):
-        own = [sentence for referent in dataset.referents_of(image) for sentence in referent.sentences]
+        own = [sentence for referent in dataset.referents_of(image) for sentence in referent.expressions]
         foreign = no_target_expressions(dataset, image, per_picture, rng)
         answers = ask(predictor, predictor.encode(load_image(dataset.path_of(image))), own + foreign)
         for number, answer in enumerate(answers):

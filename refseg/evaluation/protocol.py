@@ -56,7 +56,7 @@ def evaluate_refcoco(
     for done, image in enumerate(images, start=1):
         picture = load_image(dataset.path_of(image))
         _check_size(dataset, image, picture)
-        texts = [sentence for referent in dataset.referents_of(image) for sentence in referent.sentences]
+        texts = [sentence for referent in dataset.referents_of(image) for sentence in referent.expressions]
         # The answers, which hold maps of the image's size, are let go of at once.
         masks = [
             None if answer is None else answer.mask(threshold=threshold, refine=refine)
@@ -68,7 +68,7 @@ def evaluate_refcoco(
         for referent in dataset.referents_of(image):
             target = referent.instance.mask(image.height, image.width)
             rivals = _rivals(dataset, image, referent.instance.id, referent.instance.category, target)
-            for sentence in referent.sentences:
+            for sentence in referent.expressions:
                 prediction = next(predictions)
                 total.add(prediction, target)
                 choice.add(prediction, target, rivals)

@@ -17,7 +17,7 @@ from refseg.data.expression_mix import ExpressionChooser, Offer
 from refseg.data.object_attributes import measure
 from refseg.data.sources import TrainingSource
 from refseg.data.templates import Template
-from refseg.data.wording import mirror_text, reads_writing
+from refseg.data.wording import mirror_text, mentions_writing
 from refseg.errors import DataError
 from refseg.language import Tokenizer
 from refseg.models.regions.proposals import Regions, pairwise_iou
@@ -140,7 +140,7 @@ class RegionCache:
         samples = [
             _sample(mirror_text(one.text) if view.mirrored else one.text, one.objects, view.overlap.float(), picture.categories)
             for one in chosen
-            if not (view.mirrored and reads_writing(one.text))
+            if not (view.mirrored and mentions_writing(one.text))
         ]
         return view.regions, samples
 

@@ -100,7 +100,7 @@ def gate_samples(system: System, vocabulary: Vocabulary, datasets: Sequence[tupl
     parts: list[GateSamples] = []
     for dataset, weight in datasets:
         images = [image for image in dataset.images if dataset.referents_of(image)]
-        expressions = sum(len(referent.sentences) for image in images for referent in dataset.referents_of(image))
+        expressions = sum(len(referent.expressions) for image in images for referent in dataset.referents_of(image))
         share = weight / whole / max(1, expressions)
         parts += [_of_image(predictor, dataset, image, number, share, cells) for number, image in enumerate(images, start=len(parts))]
     system.train(training)
@@ -112,7 +112,7 @@ def gate_samples(system: System, vocabulary: Vocabulary, datasets: Sequence[tupl
 def _of_image(predictor: Predictor, dataset: RefCocoDataset, image: ImageRecord, number: int, weight: float, cells: int) -> GateSamples:
     """All expressions about one image, which gets this number; weight: of each of them."""
     referents = dataset.referents_of(image)
-    texts = [text for referent in referents for text in referent.sentences]
+    texts = [text for referent in referents for text in referent.expressions]
     encoded = predictor.encode(load_image(dataset.path_of(image)))
     tokenizer, device = predictor.tokenizer, predictor.device
     tokens, valid = (torch.from_numpy(array).to(device) for array in tokenizer.batch([tokenizer.encode(text) for text in texts]))
@@ -126,7 +126,7 @@ def _of_image(predictor: Predictor, dataset: RefCocoDataset, image: ImageRecord,
         region = system.branch.evidence(features.regions, internals.selected, index)[:, 0]
     shape = image.height, image.width
     covered = [_covered(encoded.letterbox, referent.instance.mask(*shape), cells) for referent in referents]
-    target = torch.cat([cover.expand(len(referent.sentences), -1, -1) for cover, referent in zip(covered, referents, strict=True)])
+    target = torch.cat([cover.expand(len(referent.expressions), -1, -1) for cover, referent in zip(covered, referents, strict=True)])
     inside = _covered(encoded.letterbox, np.ones(shape, dtype=bool), cells) >= 0.5
     return GateSamples(
         cues=gate_cues(internals.selected, internals.dense, region).float().cpu(),

@@ -19,7 +19,7 @@ from refseg.data.scenes import Scene
 from refseg.data.templates import Template, make_templates
 from refseg.models.regions.proposals import Regions, describe_geometry, pairwise_iou
 
-KINDS = ("category", "side", "order", "size", "relation", "several", "absent")
+KINDS = ("category", "side", "order", "size", "relation", "several", "no_target")
 MATCH = 0.7  # IoU with a label from which a region may represent the object
 CLUTTER = 0.15  # best class probability below which a region that overlaps no label counts as clutter
 _NO_COLORS = np.zeros(0, dtype=np.float32)
