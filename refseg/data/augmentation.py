@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.data.masks import BoolMask, box_of
-from refseg.data.wording import mirror_text, mentions_writing, names_color, depends_on_position
+from refseg.data.wording import depends_on_position, mentions_writing, mirror_text, names_color
 
 UintImage = NDArray[np.uint8]
 

@@ -77,7 +77,7 @@ def measure(scene: Scene) -> SceneAttributes:
                 y=float(y / height),
                 box=(left / width, top / height, right / width, bottom / height),
                 area=area / (height * width),
-                colors=color_shares(scene.image, coloured),
+                colors=color_shares(scene.image, color_mask),
             )
         )
     return SceneAttributes.of(objects, overall)

@@ -54,7 +54,9 @@ def read_sequences(root: str | Path) -> list[LabeledClip]:
         sequences = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {file} ({error}): expected a JSON object of sequences and their lists of expressions") from error
-    if not isinstance(sequences, dict) or not all(isinstance(v, list) and v and all(isinstance(s, str) for s in v) for v in sequences.values()):
+    if not isinstance(sequences, dict) or not all(
+        isinstance(v, list) and v and all(isinstance(s, str) for s in v) for v in sequences.values()
+    ):
         raise DataError(f"{file} is not what was expected: a JSON object of sequences and their lists of expressions")
     if not sequences:
         raise DataError(f"{file} names no sequence, expected at least one: check the file: check the file")

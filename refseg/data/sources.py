@@ -95,7 +95,9 @@ def open_source(root: Path, spec: SourceSpec) -> TrainingSource:
     try:
         scenes, expressions, names = READERS[spec.layout](root / spec.folder, **spec.options)
     except TypeError as error:
-        raise DataError(f"the source {spec.folder!r} has options that the reader {spec.layout!r} does not accept ({error}): fix the recipe") from error
+        raise DataError(
+            f"the source {spec.folder!r} has options that the reader {spec.layout!r} does not accept ({error}): fix the recipe"
+        ) from error
     return TrainingSource(SceneCache(scenes), spec.share, expressions, names)
 
 

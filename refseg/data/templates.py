@@ -214,7 +214,9 @@ def _relation(w: ExpressionWriter) -> Iterator[Template]:
     if not w.scene.flippable:
         return
     countable = [(category, members) for category, members in w.countable_categories() if category not in WORN]
-    anchors = [(category, members[0]) for category, members in countable if len(members) == 1 and w.attributes.objects[members[0]].area > 0.003]
+    anchors = [
+        (category, members[0]) for category, members in countable if len(members) == 1 and w.attributes.objects[members[0]].area > 0.003
+    ]
     for category, members in countable:
         if len(members) > 8:
             continue

@@ -114,7 +114,11 @@ def test_what_people_say_is_absent_means_nothing(tokenizer):
     scene = dataclasses.replace(scenes()[1], no_target=("the cat on the left", "a zebra"), complete=False)
     batch = next(TrainingSampler([([scene], 1.0)], tokenizer, image_size=64, mix={"natural": 1.0, "no_target": 1.0}, images_per_batch=20))
     kinds = np.array(batch.kinds)
-    assert set(batch.kinds) == {"natural", "no_target"} and not batch.masks[kinds == "no_target"].any() and batch.masks[kinds == "natural"].any()
+    assert (
+        set(batch.kinds) == {"natural", "no_target"}
+        and not batch.masks[kinds == "no_target"].any()
+        and batch.masks[kinds == "natural"].any()
+    )
     assert {batch.texts[k] for k in np.flatnonzero(kinds == "no_target")} == {"the cat on the left", "the cat on the right", "a zebra"}
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refseg.data.wording import mirror_text, mentions_writing, names_color, depends_on_position
+from refseg.data.wording import depends_on_position, mentions_writing, mirror_text, names_color
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from refseg.data.expression_mix import ExpressionChooser, Offer
 from refseg.data.object_attributes import measure
 from refseg.data.sources import TrainingSource
 from refseg.data.templates import Template
-from refseg.data.wording import mirror_text, mentions_writing
+from refseg.data.wording import mentions_writing, mirror_text
 from refseg.errors import DataError
 from refseg.language import Tokenizer
 from refseg.models.regions.proposals import Regions, pairwise_iou
