@@ -116,7 +116,7 @@ def answered(predictor: Predictor, dataset: RefCocoDataset) -> list[Sample]:
         for (referent, sentence), answer in zip(said, answers, strict=True):
             mask = answer.mask()
             overlap = iou(mask, referent.instance.mask(image.height, image.width))
-            samples.append(Sample(path, sentence, mask, overlap, answer.absent, answer.uncertainty))
+            samples.append(Sample(path, sentence, mask, overlap, answer.no_target, answer.uncertainty))
     return samples
 
 
@@ -138,17 +138,17 @@ def several(predictor: Predictor, scenes: RefCocoScenes) -> Iterator[tuple[NDArr
 
 def crossed(raw: PresenceSamples) -> PresenceSamples:
     """Calibrated probabilities and verdicts of each half of the pictures by what was fitted on the other half."""
-    presence, absent = raw.presence.copy(), raw.absent.copy()
-    numbers = {picture: number for number, picture in enumerate(sorted(set(raw.pictures.tolist())))}
-    half = np.array([numbers[picture] % 2 for picture in raw.pictures.tolist()])
+    presence, absent = raw.presence.copy(), raw.no_target.copy()
+    numbers = {picture: number for number, picture in enumerate(sorted(set(raw.image_ids.tolist())))}
+    half = np.array([numbers[picture] % 2 for picture in raw.image_ids.tolist()])
     for judged in (0, 1):
         held = half != judged
-        calibration = fit(PresenceSamples(raw.presence[held], raw.absent[held], raw.there[held], raw.pictures[held]))
+        calibration = fit(PresenceSamples(raw.presence[held], raw.no_target[held], raw.present[held], raw.image_ids[held]))
         clipped = np.clip(raw.presence[half == judged], 1e-12, 1 - 1e-12)
         values = [calibration.probability(float(logit)) for logit in np.log(clipped / (1 - clipped))]
         presence[half == judged] = values
         absent[half == judged] = np.array(values) < calibration.threshold
-    return PresenceSamples(presence, absent, raw.there, raw.pictures)
+    return PresenceSamples(presence, absent, raw.present, raw.image_ids)
 
 
 def _uncalibrated(predictor: Predictor) -> Predictor:

@@ -81,7 +81,7 @@ def summary(found: dict[str, Any], answer: "Segmentation") -> str:
         notes.append(f"unknown word {word}" + (f" (near: {near})" if near else ""))
     if answer.dropped:
         notes.append(f"only the first {len(answer.tokens)} words were read")
-    if answer.absent and answer.presence is not None:
+    if answer.no_target and answer.presence is not None:
         notes.append(f"probably not in this picture (the model is {answer.presence:.0%} sure that it is)")
     elif found["peak"] < found["threshold"]:
         notes.append("nothing reaches the threshold")
@@ -132,7 +132,7 @@ def _write_explanations(
             folder,
             explanations,
             masks,
-            picture_name=arguments.image.name,
+            image_name=arguments.image.name,
             model=predictor.name,
             settings=settings,
             date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),

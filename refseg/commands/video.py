@@ -90,9 +90,9 @@ def _answer(predictor: "VideoPredictor", clip: "Clip", arguments: argparse.Names
                 save_png(folder / mask_name(result.frame.number), mask.astype(np.uint8) * 255)
                 writer.add(overlay(result.frame.image, mask), result.frame.time - clip.times[0])
                 if sys.stderr.isatty():
-                    _tell(len(timeline.moments), len(clip), time.perf_counter() - started)
+                    _tell(len(timeline.entries), len(clip), time.perf_counter() - started)
         except VideoError as error:
-            if not timeline.moments:
+            if not timeline.entries:
                 raise
             damage = str(error)
     return damage
@@ -108,13 +108,13 @@ def _tell(done: int, total: int, seconds: float) -> None:
 
 def summary(timeline: "Timeline", damage: str | None) -> str:
     """One line for the console."""
-    moments = timeline.moments
-    area = sum(moment.area for moment in moments) / len(moments)
-    doubtful = sum(moment.doubtful for moment in moments)
-    notes = [f"overlay.mp4: {len(moments)} frames, {area:.1%} of the frame on average"]
+    entries = timeline.entries
+    area = sum(entry.area for entry in entries) / len(entries)
+    doubtful = sum(entry.is_uncertain for entry in entries)
+    notes = [f"overlay.mp4: {len(entries)} frames, {area:.1%} of the frame on average"]
     if doubtful:
         notes.append(f"{doubtful} doubtful")
-    if all(moment.absent for moment in moments):
+    if all(entry.no_target for entry in entries):
         notes.append("probably not in this video")
     if damage is not None:
         notes.append(damage)

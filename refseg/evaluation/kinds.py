@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from refseg.language import words_of
 
-KINDS = ("position words", "colour words", "relation", "long", "short")
+KINDS = ("position words", "color words", "relation", "long", "short")
 LONG, SHORT = 6, 3
 
 _POSITION = frozenset(
     "left right leftmost rightmost top bottom upper lower middle center centre corner first second third fourth last front back "
     "foreground background nearest closest farthest furthest far near side end highest lowest topmost uppermost".split()
 )
-_COLOUR = frozenset(
+_COLOR = frozenset(
     "black white gray grey red orange yellow green blue purple pink brown blond blonde beige tan gold golden silver teal turquoise maroon "
     "navy khaki cream violet dark light bright pale ginger colored coloured colorful colourful reddish greenish bluish brownish yellowish "
     "greyish grayish whitish".split()
@@ -45,7 +45,7 @@ def kinds_of(expression: str) -> tuple[str, ...]:
     of = any(f" {side} of " in f" {' '.join(words)} " for side in ("left", "right", "front", "top", "back"))
     found = {
         "position words": bool(held & _POSITION),
-        "colour words": bool(held & _COLOUR),
+        "color words": bool(held & _COLOR),
         "relation": of or bool(set(text.split()) & _RELATION),
         "long": len(words) > LONG,
         "short": len(words) <= SHORT,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from refseg.data.nouns import confusable_with
 from refseg.data.refcoco import ImageRecord, RefCocoDataset
 from refseg.errors import DataError
-from refseg.evaluation.predictor_protocol import SegmentingPredictor, ask
+from refseg.evaluation.predictor_protocol import SegmentingPredictor, segment_each
 from refseg.images import load_image
 
 BINS = 10
@@ -61,12 +61,12 @@ def no_target_expressions(dataset: RefCocoDataset, image: ImageRecord, count: in
 def presence_samples(
     predictor: SegmentingPredictor[SegmentationWithPresence],
     dataset: RefCocoDataset,
-    per_picture: int = 6,
+    per_image: int = 6,
     seed: int = 0,
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PresenceSamples:
-    """Ask for everything people wrote about each image and for `per_picture` objects that are not there.
+    """Ask for everything people wrote about each image and for `per_image` objects that are not there.
 
     limit: so many images at most. Sentences without any word are left out. Raises DataError where there is nothing to
     ask or the model has no presence score.
@@ -76,14 +76,14 @@ def presence_samples(
     rows: list[tuple[float, bool, bool, int]] = []
     for done, image in enumerate(images, start=1):
         own = [sentence for referent in dataset.referents_of(image) for sentence in referent.expressions]
-        foreign = no_target_expressions(dataset, image, per_picture, rng)
-        answers = ask(predictor, predictor.encode(load_image(dataset.path_of(image))), own + foreign)
+        foreign = no_target_expressions(dataset, image, per_image, rng)
+        answers = segment_each(predictor, predictor.encode(load_image(dataset.path_of(image))), own + foreign)
         for number, answer in enumerate(answers):
             if answer is None:
                 continue
             if answer.presence is None:
                 raise DataError("the model has no presence score, expected one trained with `presence`: choose another model")
-            rows.append((answer.presence, answer.absent, number < len(own), image.id))
+            rows.append((answer.presence, answer.no_target, number < len(own), image.id))
         if progress is not None:
             progress(done, len(images))
     if not rows:
@@ -100,7 +100,7 @@ def summarize_no_target(samples: PresenceSamples) -> dict[str, Any]:
     one, "calibration": ten bins {"from", "to", "n", "mean", "there"} of the presence score, present and absent ones
     weighing the same, "error": mean distance of score and truth over the bins}.
     """
-    there = samples.there
+    there = samples.present
     weight = np.where(there, 0.5 / max(1, there.sum()), 0.5 / max(1, (~there).sum()))
     edges = np.linspace(0, 1, BINS + 1)
     bins, error = [], 0.0
@@ -114,8 +114,8 @@ def summarize_no_target(samples: PresenceSamples) -> dict[str, Any]:
     return {
         "present": int(there.sum()),
         "absent": int((~there).sum()),
-        "empty": float(samples.absent[~there].mean()) if (~there).any() else None,
-        "false_alarms": float(samples.absent[there].mean()) if there.any() else None,
+        "empty": float(samples.no_target[~there].mean()) if (~there).any() else None,
+        "false_alarms": float(samples.no_target[there].mean()) if there.any() else None,
         "ranking": _ranking(samples.presence[there], samples.presence[~there]),
         "calibration": bins,
         "error": error,

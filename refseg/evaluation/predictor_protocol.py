@@ -26,14 +26,14 @@ class SegmentingPredictor(Protocol[Answer_co]):
         ...
 
 
-def ask(predictor: SegmentingPredictor[Answer], encoded: Any, texts: Sequence[str]) -> list[Answer | None]:
+def segment_each(predictor: SegmentingPredictor[Answer], encoded: Any, texts: Sequence[str]) -> list[Answer | None]:
     """One answer for each text, None for a text that cannot be used: one without words does not take its neighbors
     along.
     """
     try:
         return list(predictor.segment(encoded, texts))
     except ExpressionError:
-        return [None] if len(texts) == 1 else [answer for text in texts for answer in ask(predictor, encoded, [text])]
+        return [None] if len(texts) == 1 else [answer for text in texts for answer in segment_each(predictor, encoded, [text])]
 
 
 def describe_verdict(threshold: float | None) -> str:

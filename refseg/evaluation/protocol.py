@@ -14,12 +14,12 @@ from refseg.data.refcoco import ImageRecord, RefCocoDataset
 from refseg.errors import DataError
 from refseg.evaluation.kinds import KINDS, kinds_of
 from refseg.evaluation.metrics import Score
-from refseg.evaluation.predictor_protocol import SegmentingPredictor, ask, describe_verdict
+from refseg.evaluation.predictor_protocol import SegmentingPredictor, segment_each, describe_verdict
 from refseg.images import load_image
 from refseg.mask_iou import iou
 
 # Another label of the same category that overlaps the meant one more than this is the same object labeled twice.
-SAME_THING = 0.7
+DUPLICATE_IOU = 0.7
 
 
 class MeasuredSegmentation(Protocol):
@@ -60,7 +60,7 @@ def evaluate_refcoco(
         # The answers, which hold maps of the image's size, are let go of at once.
         masks = [
             None if answer is None else answer.mask(threshold=threshold, refine=refine)
-            for answer in ask(predictor, predictor.encode(picture), texts)
+            for answer in segment_each(predictor, predictor.encode(picture), texts)
         ]
         unusable += sum(mask is None for mask in masks)
         empty = np.zeros(picture.shape[:2], dtype=bool)
@@ -105,7 +105,7 @@ def _rivals(dataset: RefCocoDataset, image: ImageRecord, meant: int, category: s
         if instance.id == meant or instance.category != category or instance.crowd:
             continue
         mask = instance.mask(image.height, image.width)
-        if mask.any() and all(iou(mask, other) < SAME_THING for other in distinct):
+        if mask.any() and all(iou(mask, other) < DUPLICATE_IOU for other in distinct):
             distinct.append(mask)
     return distinct[1:]
 

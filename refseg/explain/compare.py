@@ -48,7 +48,7 @@ def compare(first: Segmentation, second: Segmentation, threshold: float | None =
     """
     if first.image.shape != second.image.shape:
         sizes = " and ".join(f"{one.image.shape[1]} x {one.image.shape[0]}" for one in (first, second))
-        raise InputError(f"the answers are about pictures of {sizes}, expected answers about the same picture")
+        raise InputError(f"the answers are about images of {sizes}, expected answers about the same image")
     one, other = first.mask(threshold), second.mask(threshold)
     return Comparison(iou(one, other), one & other, one & ~other, other & ~one)
 

@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from refseg.errors import InputError
-from refseg.explain.sections import described
+from refseg.explain.sections import map_title
 from refseg.explain.view import reduced
 from refseg.explain.wording import level_names, signed
 from refseg.files import replacing
@@ -43,7 +43,7 @@ FORMATS: dict[str, dict[str, Any]] = {  # what each writes of itself: the progra
 }
 RESOLUTION = 200  # pixels an inch in PNG, and of images in the others
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f5f5f4", "#0f766e"])
-INK, SUBDUED, GREY, UNKNOWN = "#1c1917", "#57534e", "#d6d3d1", "#b45309"
+INK, SUBDUED, GRAY, UNKNOWN = "#1c1917", "#57534e", "#d6d3d1", "#b45309"
 MAP_SIZE = 320  # longest side, in pixels, of a map on the sheet: the network's grid has at most 64 cells
 UPRIGHT, MOST_LETTERS = 10, 24  # letters of a word that fits above its column, and of one that is not shortened
 
@@ -105,7 +105,7 @@ def left_out_figure(explanation: Explanation) -> Figure:
         axes.set_xlabel("1 \u2212 IoU of the masks with and without the word", color=SUBDUED)
         axes.tick_params(length=0)
         axes.spines[["top", "right", "bottom"]].set_visible(False)
-        axes.spines["left"].set_color(GREY)
+        axes.spines["left"].set_color(GRAY)
     return figure
 
 
@@ -117,25 +117,25 @@ def maps_figure(answer: Segmentation, threshold: float | None = None) -> Figure:
     threshold: of the mask, see `Segmentation.mask`. Maps that the model does not have are left out.
     """
     small = reduced(answer, MAP_SIZE)
-    picture, enlarge = small.image, small.letterbox.inverse
-    height, width = picture.shape[:2]
+    image, enlarge = small.image, small.letterbox.inverse
+    height, width = image.shape[:2]
     words, top = _word_maps(small)
     columns = [(_shortened(word), words[index] / top) for index, word in enumerate(answer.tokens)] if len(words) else []
     for name, levels in answer.maps.items():
-        columns.append((f"{described(answer, name)[0].lower()}, 0 to 1", np.array([enlarge(values) for values in levels])))
+        columns.append((f"{map_title(answer, name)[0].lower()}, 0 to 1", np.array([enlarge(values) for values in levels])))
     with _styled():
         sheet = _Sheet(max((len(maps) for _, maps in columns), default=0), len(columns), height / width)
         mask = small.mask(threshold)
-        _show(sheet.above[0], overlay(picture, mask), "mask" if mask.any() else "mask: empty")
-        _show(sheet.above[1], coloured(small.probability, picture), "probability")
+        _show(sheet.above[0], overlay(image, mask), "mask" if mask.any() else "mask: empty")
+        _show(sheet.above[1], coloured(small.probability, image), "probability")
         if small.response is None:
             sheet.above[2].remove()
         else:
-            _show(sheet.above[2], coloured(small.response, picture), "response")
+            _show(sheet.above[2], coloured(small.response, image), "response")
         for level, (row, name) in enumerate(zip(sheet.below, level_names(len(sheet.below)), strict=True)):
             for axes, (head, maps) in zip(row, columns, strict=True):
                 if level < len(maps):
-                    _show(axes, coloured(maps[level], picture), "" if level else head)
+                    _show(axes, coloured(maps[level], image), "" if level else head)
                 else:
                     axes.set_axis_off()
             row[0].set_ylabel(name, color=SUBDUED, fontsize=7)
@@ -231,8 +231,8 @@ def _shortened(word: str) -> str:
     return word if len(word) <= MOST_LETTERS else f"{word[: MOST_LETTERS - 1]}\u2026"
 
 
-def _show(axes: Axes, picture: NDArray[np.uint8], title: str) -> None:
-    axes.imshow(picture)
+def _show(axes: Axes, image: NDArray[np.uint8], title: str) -> None:
+    axes.imshow(image)
     axes.set(xticks=[], yticks=[])
     axes.set_title(title, fontsize=8, color=INK, parse_math=False)
     axes.spines[:].set_visible(False)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.explain.explanation import Explanation
-from refseg.explain.layers import mask_uri
+from refseg.explain.overlays import mask_uri
 from refseg.explain.report import decided_mask, page_html
 from refseg.explain.view import reduced
 from refseg.explain.wording import verdict
@@ -19,7 +19,7 @@ SIZE = 480  # longest side of the small images, in pixels
 
 
 def overview_html(
-    explanations: Sequence[Explanation], links: Sequence[str], *, picture_name: str, masks: Sequence[NDArray[np.bool_]] | None = None
+    explanations: Sequence[Explanation], links: Sequence[str], *, image_name: str, masks: Sequence[NDArray[np.bool_]] | None = None
 ) -> str:
     """A page that needs nothing else but the reports it leads to.
 
@@ -34,12 +34,12 @@ def overview_html(
         answer = explanation.segmentation
         view = reduced(answer, SIZE)
         decided = decided_mask(explanation, view, mask)
-        share = f"{float(decided.mean()):.1%} of the picture"
+        share = f"{float(decided.mean()):.1%} of the image"
         items.append(
-            f'<li><a href="{escape(link)}"><div class="picture"><img src="{mask_uri(decided)}" alt="The mask: {share}"></div>'
+            f'<li><a href="{escape(link)}"><div class="image"><img src="{mask_uri(decided)}" alt="The mask: {share}"></div>'
             f"<h2>{escape(answer.expression)}</h2><p>{share}. {escape(verdict(answer))}</p></a></li>"
         )
-    title = f"Why these masks: {picture_name}"
-    picture = jpeg_uri(reduced(explanations[0].segmentation, SIZE).image, 80)
-    body = f'<header><p class="kicker">Why these masks</p><h1>{escape(picture_name)}</h1></header><ul class="answers">{"".join(items)}</ul>'
-    return page_html(title, body, f":root{{--shown:url({picture})}}")
+    title = f"Why these masks: {image_name}"
+    image = jpeg_uri(reduced(explanations[0].segmentation, SIZE).image, 80)
+    body = f'<header><p class="kicker">Why these masks</p><h1>{escape(image_name)}</h1></header><ul class="answers">{"".join(items)}</ul>'
+    return page_html(title, body, f":root{{--shown:url({image})}}")

@@ -66,7 +66,7 @@ def write_explanation(
     folder: Path,
     explanation: Explanation,
     *,
-    picture_name: str,
+    image_name: str,
     model: str,
     settings: Mapping[str, str] | None = None,
     date: str = "",
@@ -80,7 +80,7 @@ def write_explanation(
     _made(folder / MAPS)
     for name, values in maps_of(explanation.segmentation):
         save_png(folder / MAPS / f"{name}.png", np.round(np.clip(values, 0, 1) * 255).astype(np.uint8))
-    page = report_html(explanation, picture_name=picture_name, model=model, settings=settings, date=date, mask=mask)
+    page = report_html(explanation, image_name=image_name, model=model, settings=settings, date=date, mask=mask)
     write_report(folder / REPORT, page)
     _write_json(folder / RECORD, explanation_entry(explanation))
 
@@ -90,7 +90,7 @@ def write_explanations(
     explanations: Sequence[Explanation],
     masks: Sequence[NDArray[np.bool_]],
     *,
-    picture_name: str,
+    image_name: str,
     model: str,
     settings: Mapping[str, str] | None = None,
     date: str = "",
@@ -102,7 +102,7 @@ def write_explanations(
 
     progress is called with done and total. Raises as `write_explanation`.
     """
-    about = {"picture_name": picture_name, "model": model, "date": date}
+    about = {"image_name": image_name, "model": model, "date": date}
     several = len(explanations) > 1
     places = [Path("explain", f"{number:03d}") if several else Path() for number in range(len(explanations))]
     for number, (place, explanation, mask) in enumerate(zip(places, explanations, masks, strict=True), start=1):
@@ -111,7 +111,7 @@ def write_explanations(
             progress(number, len(explanations))
     if several:
         links = [(place / REPORT).as_posix() for place in places]
-        write_report(folder / REPORT, overview_html(explanations, links, picture_name=picture_name, masks=masks))
+        write_report(folder / REPORT, overview_html(explanations, links, image_name=image_name, masks=masks))
         _write_json(folder / RECORD, {"explanations": [explanation_entry(explanation) for explanation in explanations]})
 
 

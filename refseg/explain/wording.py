@@ -19,9 +19,9 @@ def verdict(answer: Segmentation) -> str:
     """One expression about whether the object named is in the image; empty where the model does not say."""
     if answer.presence is None:
         return ""
-    if answer.absent:
-        return f"Maybe not in this picture: the model is only {answer.presence:.0%} sure that it is there."
-    return f"The model is {answer.presence:.0%} sure that it is in this picture."
+    if answer.no_target:
+        return f"Maybe not in this image: the model is only {answer.presence:.0%} sure that it is there."
+    return f"The model is {answer.presence:.0%} sure that it is in this image."
 
 
 def signed(change: float | None) -> str:

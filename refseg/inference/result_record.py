@@ -54,7 +54,7 @@ def segmentation_entry(
         "area_fraction": round(float(mask.mean()), 6),
         "word_attention": attention_rows(answer),
         "presence": _rounded(answer.presence),
-        "verdict": None if answer.presence is None else NO_TARGET if answer.absent else TARGET,
+        "verdict": None if answer.presence is None else NO_TARGET if answer.no_target else TARGET,
         "confidence": round(1 - answer.uncertainty, 6),
         "uncertainty": round(answer.uncertainty, 6),
         "refined": refine != "none" and not _emptied(answer, threshold),
@@ -74,7 +74,7 @@ def skipped_steps(answer: Segmentation, threshold: float | None, refine: str, pa
         steps.append(("words", f"the model reads at most {len(answer.tokens)} words; not read: {words}"))
     if refine != "none" and _emptied(answer, threshold):
         steps.append(("refinement", f"the verdict is {NO_TARGET}, so the mask is empty"))
-    if answer.absent and threshold is not None:
+    if answer.no_target and threshold is not None:
         steps.append(("verdict", f"the verdict is {NO_TARGET}, but the given threshold decides on the mask"))
     if part:
         steps.append(("parts", "one part of the mask was chosen; the others are left out"))
@@ -94,7 +94,7 @@ def encodable(text: str) -> str:
 
 def _emptied(answer: Segmentation, threshold: float | None) -> bool:
     """Whether the model's verdict made the mask empty."""
-    return answer.absent and threshold is None
+    return answer.no_target and threshold is None
 
 
 def _rounded(value: float | None) -> float | None:

@@ -29,7 +29,7 @@ class Segmentation:
     tokens: the T words used, in order.  unknown: those that the vocabulary lacks, with `suggestions` of known words of
     similar spelling.  dropped: words beyond the model's limit.  logits (h', w'): over the letterboxed square.
     presence: probability 0..1 that the image holds what the expression names; None if the model does not predict it;
-    below `presence_threshold` the verdict is `absent`.
+    below `presence_threshold` the verdict is `no_target`.
 
     What the model can show of itself, None or missing where it cannot: word_attention (L, T): how much each word counts
     on each of L levels, rows sum to 1 (Eq. 4 of CMSA).  word_maps (L, T, h, w): share of its attention that a position
@@ -64,7 +64,7 @@ class Segmentation:
         return bool(self.dropped)
 
     @property
-    def absent(self) -> bool:
+    def no_target(self) -> bool:
         """The verdict: the image holds nothing that the expression names (no-target)."""
         return self.presence is not None and self.presence < self.presence_threshold
 
@@ -119,12 +119,12 @@ class Segmentation:
     def mask(self, threshold: float | None = None, refine: str = "none") -> NDArray[np.bool_]:
         """Bool (H, W): where the probability is at least `threshold`, or DenseCRF's answer started from there.
 
-        Without a threshold the model decides: its own threshold, and an empty mask if its verdict is `absent`. A
+        Without a threshold the model decides: its own threshold, and an empty mask if its verdict is `no_target`. A
         threshold overrules the verdict. refine: "none" or "crf". Raises InputError for a threshold outside 0..1 or an
         unknown refinement, UnavailableError if the CRF is not installed.
         """
         if threshold is None:
-            if self.absent:
+            if self.no_target:
                 return np.zeros(self.image.shape[:2], dtype=np.bool_)
             threshold = self.threshold
         check_threshold(threshold)

@@ -17,8 +17,8 @@ SURE = 0.6  # peak below which it is
 
 
 @dataclass(frozen=True)
-class Moment:
-    """One frame of a timeline. area: of the mask, as a share of the frame.  steadiness: IoU with the mask before, or
+class TimelineEntry:
+    """One frame of a timeline. area: of the mask, as a share of the frame.  iou_with_previous: IoU with the mask before, or
     None.
     """
 
@@ -28,8 +28,8 @@ class Moment:
     area: float
     peak: float
     presence: float | None
-    absent: bool
-    steadiness: float | None
+    no_target: bool
+    iou_with_previous: float | None
     word_attention: tuple[tuple[float, ...], ...]
     window: tuple[int, int]
     weights: tuple[tuple[float, ...], ...]
@@ -37,47 +37,47 @@ class Moment:
     @property
     def has_weak_answer(self) -> bool:
         """Whether the frame's own answer is uncertain, whatever the frame before: a low peak, or no target."""
-        return self.peak < SURE or self.absent
+        return self.peak < SURE or self.no_target
 
     @property
-    def doubtful(self) -> bool:
+    def is_uncertain(self) -> bool:
         """Whether a user should check the frame: its answer is weak, or its mask differs from that of the frame before."""
-        return self.has_weak_answer or (self.steadiness is not None and self.steadiness < STEADY)
+        return self.has_weak_answer or (self.iou_with_previous is not None and self.iou_with_previous < STEADY)
 
 
 @dataclass
 class Timeline:
-    """Grows by one moment a frame; keeps the last mask only."""
+    """Grows by one entry a frame; keeps the last mask only."""
 
-    moments: list[Moment] = field(default_factory=list)
+    entries: list[TimelineEntry] = field(default_factory=list)
     _before: NDArray[np.bool_] | None = field(default=None, repr=False)
 
-    def add(self, result: FrameResult, mask: NDArray[np.bool_]) -> Moment:
+    def add(self, result: FrameResult, mask: NDArray[np.bool_]) -> TimelineEntry:
         """The next frame with the mask that is shown for it."""
         answer = result.segmentation
-        moment = Moment(
+        entry = TimelineEntry(
             number=result.frame.number,
             index=result.frame.index,
             time=result.frame.time,
             area=0.0,
             peak=answer.peak,
             presence=answer.presence,
-            absent=answer.absent,
-            steadiness=None,
+            no_target=answer.no_target,
+            iou_with_previous=None,
             word_attention=tuple(tuple(level) for level in attention_rows(answer)),
             window=result.window,
             weights=_rounded(result.weights),
         )
-        return self.append(moment, mask)
+        return self.append(entry, mask)
 
-    def append(self, moment: Moment, mask: NDArray[np.bool_]) -> Moment:
-        """The next frame, already described, with another mask: area and steadiness are those of `mask`."""
+    def append(self, entry: TimelineEntry, mask: NDArray[np.bool_]) -> TimelineEntry:
+        """The next frame, already described, with another mask: area and iou_with_previous are those of `mask`."""
         same_size = self._before is not None and self._before.shape == mask.shape
-        steadiness = iou(self._before, mask) if same_size and self._before is not None else None
+        iou_with_previous = iou(self._before, mask) if same_size and self._before is not None else None
         self._before = mask
-        moment = replace(moment, area=float(mask.mean()), steadiness=steadiness)
-        self.moments.append(moment)
-        return moment
+        entry = replace(entry, area=float(mask.mean()), iou_with_previous=iou_with_previous)
+        self.entries.append(entry)
+        return entry
 
 
 def timeline_record(
@@ -98,7 +98,7 @@ def timeline_record(
     damage: why the video ends early, None if it does not.
     masks: path of each frame's mask in the folder or zip; masks/NUMBER.png by default.
     """
-    masks = [mask_name(moment.number) for moment in timeline.moments] if masks is None else masks
+    masks = [mask_name(entry.number) for entry in timeline.entries] if masks is None else masks
     return {
         "input": encodable(source),
         "model": model,
@@ -108,23 +108,23 @@ def timeline_record(
         "rate": round(rate, 6),
         "pixel_aspect": f"{pixel_aspect.numerator}:{pixel_aspect.denominator}",
         "damage": damage,
-        "frames": [_entry(moment, mask) for moment, mask in zip(timeline.moments, masks, strict=True)],
+        "frames": [_entry(entry, mask) for entry, mask in zip(timeline.entries, masks, strict=True)],
     }
 
 
-def _entry(moment: Moment, mask: str) -> dict[str, Any]:
+def _entry(entry: TimelineEntry, mask: str) -> dict[str, Any]:
     return {
-        "frame": moment.index,
-        "time": round(moment.time, 6),
+        "frame": entry.index,
+        "time": round(entry.time, 6),
         "mask": mask,
-        "area_fraction": round(moment.area, 6),
-        "peak": round(moment.peak, 6),
-        "presence": None if moment.presence is None else round(moment.presence, 6),
-        "iou_with_previous": None if moment.steadiness is None else round(moment.steadiness, 6),
-        "doubtful": moment.doubtful,
-        "word_attention": [list(level) for level in moment.word_attention],
-        "window": list(moment.window),
-        "window_weights": [list(level) for level in moment.weights],
+        "area_fraction": round(entry.area, 6),
+        "peak": round(entry.peak, 6),
+        "presence": None if entry.presence is None else round(entry.presence, 6),
+        "iou_with_previous": None if entry.iou_with_previous is None else round(entry.iou_with_previous, 6),
+        "doubtful": entry.is_uncertain,
+        "word_attention": [list(level) for level in entry.word_attention],
+        "window": list(entry.window),
+        "window_weights": [list(level) for level in entry.weights],
     }
 
 

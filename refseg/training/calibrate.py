@@ -26,9 +26,9 @@ def fit(samples: PresenceSamples, false_alarms: float = FALSE_ALARMS) -> Presenc
     """
     probability = np.clip(samples.presence, 1e-12, 1 - 1e-12)
     logits = np.log(probability / (1 - probability))
-    scale, shift = logistic_fit(logits, samples.there)
+    scale, shift = logistic_fit(logits, samples.present)
     calibration = PresenceCalibration(scale, shift)
-    cut = float(np.quantile(logits[samples.there], false_alarms))
+    cut = float(np.quantile(logits[samples.present], false_alarms))
     return PresenceCalibration(round(scale, 6), round(shift, 6), round(min(calibration.probability(cut), 0.999999), 6))
 
 

@@ -64,7 +64,7 @@ def test_only_what_is_not_there_is_borrowed(dataset: RefCocoDataset) -> None:
 
 def test_samples_and_summary(dataset: RefCocoDataset) -> None:
     predictor = Predictor()
-    samples = presence_samples(predictor, dataset, per_picture=2)
+    samples = presence_samples(predictor, dataset, per_image=2)
     assert sorted(map(len, predictor.asked)) == [1, 2, 3]
     figures = summarize_no_target(samples)
     assert (figures["present"], figures["absent"]) == (3, 3)

@@ -111,7 +111,7 @@ def test_kinds_are_scored_apart(dataset):
     kinds = evaluate_refcoco(Predictor(), dataset)["kinds"]
     assert (kinds["position words"]["n"], kinds["position words"]["mean_iou"]) == (2, 1.0)
     assert (kinds["long"]["n"], kinds["long"]["mean_iou"]) == (1, 0.0)
-    assert kinds["colour words"]["n"] == 0 and kinds["colour words"]["overall_iou"] is None
+    assert kinds["color words"]["n"] == 0 and kinds["color words"]["overall_iou"] is None
 
 
 def test_threshold_and_refinement_are_passed_on_and_told(dataset):

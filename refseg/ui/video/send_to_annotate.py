@@ -72,13 +72,13 @@ class FrameSender:
 
 def frame_object(run: VideoRun, number: int, threshold: float, color: str) -> Layer:
     """The mask of a frame as an object of a project. A frame without a target becomes an object without a target."""
-    moment = run.timeline.moments[number]
+    entry = run.timeline.entries[number]
     return Layer(
         token_hex(4),
         (run.expression,),
         colour=color,
-        absent=moment.absent,
-        mask=None if moment.absent else encode_rle(run.mask(number, threshold)),
+        absent=entry.no_target,
+        mask=None if entry.no_target else encode_rle(run.mask(number, threshold)),
         doubt=run.uncertainty(number, threshold),
         origin=origin_of(run.model, threshold),
         created=now(),

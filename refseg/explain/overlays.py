@@ -20,18 +20,18 @@ from refseg.rendering import DEFAULT_COLOUR, edge, parse_colour
 Paint = tuple[int, int, int, int]
 """Red, green, blue and opacity, 0..255."""
 
-PICTURE_BYTES = 700_000  # of the image's data URI at most; photos stay far below at the first of the steps
-PICTURE_STEPS = ((1280, 85), (1280, 70), (960, 70), (800, 60), (640, 50), (480, 40))  # longest side in pixels, JPEG quality
+IMAGE_BYTES = 700_000  # of the image's data URI at most; photos stay far below at the first of the steps
+IMAGE_STEPS = ((1280, 85), (1280, 70), (960, 70), (800, 60), (640, 50), (480, 40))  # longest side in pixels, JPEG quality
 
 MASK = parse_colour(DEFAULT_COLOUR)
 KEPT, LOST, GAINED = (255, 255, 255), (245, 130, 32), (41, 151, 255)  # distinguished by those who see no red or green, too
 
 
-def picture_uri(image: NDArray[np.uint8], budget: int = PICTURE_BYTES) -> str:
+def image_uri(image: NDArray[np.uint8], budget: int = IMAGE_BYTES) -> str:
     """RGB uint8 (H, W, 3) as a JPEG of at most 1280 pixels a side, in at most `budget` bytes: images that do not
     compress become smaller, to 480.
     """
-    for limit, quality in PICTURE_STEPS:
+    for limit, quality in IMAGE_STEPS:
         image = reduced_image(image, limit)
         uri = jpeg_uri(image, quality)
         if len(uri) <= budget:
@@ -91,8 +91,8 @@ def small_mask(mask: NDArray[np.bool_], limit: int) -> NDArray[np.bool_]:
 
 def _painted_uri(codes: NDArray[np.uint8], paints: Sequence[Paint]) -> str:
     """Codes (H, W), each the place of its paint, as a PNG of just these colors."""
-    picture = Image.fromarray(codes).convert("P")
-    picture.putpalette([value for paint in paints for value in paint[:3]])
+    image = Image.fromarray(codes).convert("P")
+    image.putpalette([value for paint in paints for value in paint[:3]])
     file = io.BytesIO()
-    picture.save(file, format="PNG", optimize=True, bits=2, transparency=bytes(paint[3] for paint in paints))
+    image.save(file, format="PNG", optimize=True, bits=2, transparency=bytes(paint[3] for paint in paints))
     return f"data:image/png;base64,{b64encode(file.getvalue()).decode('ascii')}"
