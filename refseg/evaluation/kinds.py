@@ -1,4 +1,4 @@
-"""Kinds of expressions, told by their words, for figures by kind."""
+"""Kinds of expressions, recognized by their words, for results by kind."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _RELATION = frozenset(
 def kinds_of(expression: str) -> tuple[str, ...]:
     """The kinds of `KINDS` that an expression belongs to; it may be several or none.
 
-    "long" is more than 6 words, "short" at most 3; "relation" says how the object stands to another (behind, next to,
-    holding, on, in front of). "on the left" and the like alone make no relation.
+    "long" is more than 6 words, "short" at most 3; "relation" relates the object to another one (behind, next to,
+    holding, on, in front of). "on the left" and similar phrases are no relation.
     """
     words = words_of(expression)
-    held = set(words)
+    vocabulary = set(words)
     text = f" {' '.join(words)} "
     for phrase in (
         " on the left ",
@@ -44,8 +44,8 @@ def kinds_of(expression: str) -> tuple[str, ...]:
         text = text.replace(phrase, " ")
     of = any(f" {side} of " in f" {' '.join(words)} " for side in ("left", "right", "front", "top", "back"))
     found = {
-        "position words": bool(held & _POSITION),
-        "color words": bool(held & _COLOR),
+        "position words": bool(vocabulary & _POSITION),
+        "color words": bool(vocabulary & _COLOR),
         "relation": of or bool(set(text.split()) & _RELATION),
         "long": len(words) > LONG,
         "short": len(words) <= SHORT,

@@ -1,9 +1,9 @@
-"""A checkpoint is a folder: config.json, model.safetensors, vocabulary.txt (and a README.md that nothing here reads).
+"""A checkpoint is a folder: config.json, model.safetensors, vocabulary.txt (and a README.md, which is not read).
 
 config.json names the system ("system") and its settings ("network"). A file without "system" is from before there were
 several; its settings and the names of its tensors are translated by `refseg.models.registry`.
 
-Folders may come from strangers, so nothing in them is trusted: no pickle is ever opened, every setting has bounds
+Folders may come from anybody, so nothing in them is trusted: no pickle is opened, every setting has bounds
 (`refseg.models.config`), and the shapes that the configuration asks for are compared with those of the file before
 memory is allocated for them.
 """
@@ -119,7 +119,7 @@ def load_checkpoint(folder: Path | str) -> tuple[System, Vocabulary, dict[str, A
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """config.json with everything that is used from it checked. Raises CheckpointError."""
+    """config.json with all values checked that are used. Raises CheckpointError."""
     if path.stat().st_size > MAX_BYTES[CONFIG]:
         raise CheckpointError(f"{path} has {path.stat().st_size} bytes, expected at most {MAX_BYTES[CONFIG]}")
     try:
@@ -182,7 +182,7 @@ def _shapes(folder: Path, config: SystemConfig, words: int) -> dict[str, tuple[t
 
 def _read_weights(path: Path, shapes: Mapping[str, tuple[torch.Size, torch.dtype]], rename: Callable[[str], str]) -> dict[str, Tensor]:
     """The tensors of `path` in the types of `shapes`, after all names and shapes have been compared. rename: name in
-    the file -> name of today.
+    the file -> current name.
     """
     try:
         with safe_open(path, framework="pt") as handle:
@@ -212,7 +212,7 @@ def _read_weights(path: Path, shapes: Mapping[str, tuple[torch.Size, torch.dtype
 
 
 def _stored(name: str, value: Tensor) -> Tensor:
-    """A tensor as it is kept: float16 where that holds its range, else as it is."""
+    """A tensor as it is stored: float16 if its values are in that range, otherwise unchanged."""
     value = value.detach().cpu()
     if value.is_floating_point():
         if not bool(value.isfinite().all()):
@@ -231,7 +231,7 @@ def _digest_of_file(path: Path) -> str:
 
 
 def _digest_of_words(vocabulary: Vocabulary) -> str:
-    """Of the words, not of the file: its line ends may change on the way."""
+    """Digest of the words, not of the file, because line ends can change in transit."""
     return hashlib.sha256("\n".join(vocabulary.word(index) for index in range(len(vocabulary))).encode()).hexdigest()
 
 

@@ -34,7 +34,7 @@ def check_precision(precision: str, device: torch.device) -> None:
         raise DeviceError(f"the precision is {precision!r}, expected one of {', '.join(get_args(Precision))}")
     if precision == "float16" and device.type == "cpu":
         # Its convolutions exist there, and take about fifty times as long.
-        raise DeviceError("the precision is 'float16', which CPUs have no units for: use auto, float32 or bfloat16")
+        raise DeviceError("the precision is 'float16', which CPUs are slow in: use auto, float32 or bfloat16")
 
 
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
@@ -64,8 +64,8 @@ def trains_in_bfloat16(device: torch.device) -> bool:
 
 
 def _has_bfloat16(device: torch.device) -> bool:
-    """Whether this very GPU computes in bfloat16: AMD's all do, NVIDIA's from compute capability 8.0 on. Machines may
-    hold GPUs of several kinds.
+    """Whether this GPU computes in bfloat16: AMD's all do, NVIDIA's from compute capability 8.0 on. A machine may
+    have GPUs of several kinds.
     """
     return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
 

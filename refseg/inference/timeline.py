@@ -1,4 +1,4 @@
-"""What happens to the mask over a clip, frame by frame, as numbers: timeline.json, and where a person should look."""
+"""The timeline of a video: numbers about the mask of each frame, uncertain frames, and timeline.json."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,14 +12,16 @@ from refseg.inference.result_record import attention_rows, encodable
 from refseg.inference.video import FrameResult
 from refseg.mask_iou import iou
 
-STEADY = 0.5  # IoU with the frame before, below which a frame is doubtful
-SURE = 0.6  # peak below which it is
+LEAST_IOU = 0.5  # IoU with the mask of the frame before, below which a frame is uncertain
+LEAST_PEAK = 0.6  # peak below which it is
 
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """One frame of a timeline. area: of the mask, as a share of the frame.  iou_with_previous: IoU with the mask before, or
-    None.
+    """The numbers of one frame.
+
+    area: of the mask, as a share of the frame.  peak: highest probability.  no_target: the verdict.
+    iou_with_previous: of the mask with that of the frame before; None for the first.  window, weights: see `FrameResult`.
     """
 
     number: int
@@ -37,23 +39,23 @@ class TimelineEntry:
     @property
     def has_weak_answer(self) -> bool:
         """Whether the frame's own answer is uncertain, whatever the frame before: a low peak, or no target."""
-        return self.peak < SURE or self.no_target
+        return self.peak < LEAST_PEAK or self.no_target
 
     @property
     def is_uncertain(self) -> bool:
         """Whether a user should check the frame: its answer is weak, or its mask differs from that of the frame before."""
-        return self.has_weak_answer or (self.iou_with_previous is not None and self.iou_with_previous < STEADY)
+        return self.has_weak_answer or (self.iou_with_previous is not None and self.iou_with_previous < LEAST_IOU)
 
 
 @dataclass
 class Timeline:
-    """Grows by one entry a frame; keeps the last mask only."""
+    """The frames so far. It keeps the last mask only."""
 
     entries: list[TimelineEntry] = field(default_factory=list)
-    _before: NDArray[np.bool_] | None = field(default=None, repr=False)
+    _previous: NDArray[np.bool_] | None = field(default=None, repr=False)
 
     def add(self, result: FrameResult, mask: NDArray[np.bool_]) -> TimelineEntry:
-        """The next frame with the mask that is shown for it."""
+        """Add the next frame with the mask that is shown for it."""
         answer = result.segmentation
         entry = TimelineEntry(
             number=result.frame.number,
@@ -71,11 +73,11 @@ class Timeline:
         return self.append(entry, mask)
 
     def append(self, entry: TimelineEntry, mask: NDArray[np.bool_]) -> TimelineEntry:
-        """The next frame, already described, with another mask: area and iou_with_previous are those of `mask`."""
-        same_size = self._before is not None and self._before.shape == mask.shape
-        iou_with_previous = iou(self._before, mask) if same_size and self._before is not None else None
-        self._before = mask
-        entry = replace(entry, area=float(mask.mean()), iou_with_previous=iou_with_previous)
+        """Add an entry with another mask: area and iou_with_previous are computed for `mask`."""
+        same_size = self._previous is not None and self._previous.shape == mask.shape
+        overlap = iou(self._previous, mask) if same_size and self._previous is not None else None
+        self._previous = mask
+        entry = replace(entry, area=float(mask.mean()), iou_with_previous=overlap)
         self.entries.append(entry)
         return entry
 
@@ -121,7 +123,8 @@ def _entry(entry: TimelineEntry, mask: str) -> dict[str, Any]:
         "peak": round(entry.peak, 6),
         "presence": None if entry.presence is None else round(entry.presence, 6),
         "iou_with_previous": None if entry.iou_with_previous is None else round(entry.iou_with_previous, 6),
-        "doubtful": entry.is_uncertain,
+        "doubtful": entry.is_uncertain,  # a public key
+        "uncertain": entry.is_uncertain,
         "word_attention": [list(level) for level in entry.word_attention],
         "window": list(entry.window),
         "window_weights": [list(level) for level in entry.weights],

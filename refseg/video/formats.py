@@ -41,7 +41,7 @@ def palette_png(labels: NDArray[np.uint8]) -> bytes:
 
 
 def write_masks(path: Path, sequence: str, masks: Iterable[NDArray[np.bool_]], names: Iterable[str]) -> None:
-    """Writes a zip of Annotations/SEQUENCE/NAME.png, one per mask (H, W), each as soon as it is computed. The file is complete or absent."""
+    """Writes a zip of Annotations/SEQUENCE/NAME.png, one per mask (H, W), each as soon as it is computed. The file is complete or not written."""
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for mask, name in zip(masks, names, strict=True):
             archive.writestr(annotation_path(sequence, name), palette_png(mask.astype(np.uint8)))
@@ -59,7 +59,7 @@ def meta_expressions(sequence: str, expressions: Sequence[str], names: Sequence[
 
 
 def write_json(path: Path, record: dict[str, Any]) -> None:
-    """Writes JSON in UTF-8. The file is complete or absent."""
+    """Writes JSON in UTF-8. The file is complete or not written."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 

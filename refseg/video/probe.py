@@ -1,4 +1,4 @@
-"""What a file holds, before it is read: whether it is a video, its frame size, its duration and its orientation."""
+"""Checks a file before it is read: whether it is a video, its frame size, its duration and its orientation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -130,8 +130,8 @@ def _check_file(path: Path) -> None:
         raise VideoError(f"cannot read {path.name}: {error.strerror or error}; expected a video that exists and may be read") from error
     if size > MAX_BYTES:
         raise VideoError(f"{path.name} has {size / 1e9:.1f} GB, expected at most {MAX_BYTES / 1e9:.0f} GB: cut it")
-    known = any(head[place : place + len(magic)] == magic for place, magics in _MAGIC.items() for magic in magics)
-    if not known and not _is_transport_stream(head):
+    is_known = any(head[place : place + len(magic)] == magic for place, magics in _MAGIC.items() for magic in magics)
+    if not is_known and not _is_transport_stream(head):
         what = "an empty file" if not size else "no video"
         raise VideoError(
             f"{path.name} is {what}, whatever its name says; expected MP4, MOV, WebM, MKV, AVI, MPEG or GIF: choose another file"

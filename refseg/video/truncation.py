@@ -1,4 +1,4 @@
-"""Whether a file is shorter than its header says: FFmpeg reads such files to their end without a word."""
+"""Whether a file is shorter than its header says: FFmpeg reads such files to their end without an error."""
 
 from pathlib import Path
 

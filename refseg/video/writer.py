@@ -43,7 +43,7 @@ class ClipWriter:
         self.count += 1
 
     def finish(self) -> None:
-        """Writes the frames that the encoder still holds."""
+        """Writes the frames that the encoder has buffered."""
         if self._stream is not None:
             self._container.mux(self._stream.encode())
 
