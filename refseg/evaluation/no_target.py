@@ -89,9 +89,7 @@ def presence_samples(
     if not rows:
         raise DataError(f"{dataset.root}: got no image with expressions, expected at least one: choose another split")
     presence, no_target, present, image_ids = (np.array(column) for column in zip(*rows, strict=True))
-    return PresenceSamples(
-        presence.astype(np.float64), no_target.astype(np.bool_), present.astype(np.bool_), image_ids.astype(np.int64)
-    )
+    return PresenceSamples(presence.astype(np.float64), no_target.astype(np.bool_), present.astype(np.bool_), image_ids.astype(np.int64))
 
 
 def summarize_no_target(samples: PresenceSamples) -> dict[str, Any]:

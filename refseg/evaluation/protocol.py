@@ -14,7 +14,7 @@ from refseg.data.refcoco import ImageRecord, RefCocoDataset
 from refseg.errors import DataError
 from refseg.evaluation.kinds import KINDS, kinds_of
 from refseg.evaluation.metrics import Score
-from refseg.evaluation.predictor_protocol import SegmentingPredictor, segment_each, describe_verdict
+from refseg.evaluation.predictor_protocol import SegmentingPredictor, describe_verdict, segment_each
 from refseg.images import load_image
 from refseg.mask_iou import iou
 

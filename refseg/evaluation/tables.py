@@ -54,9 +54,7 @@ def report(result: Mapping[str, Any], style: Style = "plain") -> str:
     choice = result["disambiguation"]
     if choice["n"]:
         picked, chance = percent(choice["accuracy"]), percent(choice["chance"])
-        lines.append(
-            f"Referent found among several of its category: {picked} of {choice['n']} expressions (chance {chance}), in percent."
-        )
+        lines.append(f"Referent found among several of its category: {picked} of {choice['n']} expressions (chance {chance}), in percent.")
     if no_target := result.get("absence"):
         empty, alarms = percent(no_target["empty"]), percent(no_target["false_alarms"])
         lines.append(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from refseg.errors import InputError
 from refseg.explain.explanation import Explanation
-from refseg.explain.overlays import IMAGE_BYTES, mask_uri, image_uri, small_mask
+from refseg.explain.overlays import IMAGE_BYTES, image_uri, mask_uri, small_mask
 from refseg.explain.sections import (
     Overlay,
     attention_html,

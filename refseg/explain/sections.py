@@ -130,7 +130,8 @@ def system_maps_html(small: Segmentation) -> str:
     for name, levels in small.maps.items():
         title, text = map_title(small, name)
         overlays = [
-            map_overlay(f"{name}-{level}", f"{title}, {names[level]}", small.letterbox.inverse(values)) for level, values in enumerate(levels)
+            map_overlay(f"{name}-{level}", f"{title}, {names[level]}", small.letterbox.inverse(values))
+            for level, values in enumerate(levels)
         ]
         rows.append(f'<th scope="row">{escape(title.lower())}</th>{_cells(overlays)}')
         about.append(f"{title}: {text}")

@@ -15,7 +15,7 @@ from PIL import Image
 
 from refseg.errors import InputError
 from refseg.explain.explanation import Explanation
-from refseg.explain.overlays import IMAGE_BYTES, changes_uri, map_uri, mask_uri, image_uri, small_mask
+from refseg.explain.overlays import IMAGE_BYTES, changes_uri, image_uri, map_uri, mask_uri, small_mask
 from refseg.explain.overview import overview_html
 from refseg.explain.report import report_html, write_report
 from tests.explain.explained import answer, explanation

@@ -64,4 +64,8 @@ def test_names_are_safe_everywhere(name: str) -> None:
 
 
 def test_plain_names_stay() -> None:
-    assert sequence_folder("boy-on_bike2") == "boy-on_bike2" and sequence_folder("../../etc/passwd") == "etc_passwd" and sequence_folder("…") == "clip"
+    assert (
+        sequence_folder("boy-on_bike2") == "boy-on_bike2"
+        and sequence_folder("../../etc/passwd") == "etc_passwd"
+        and sequence_folder("…") == "clip"
+    )
