@@ -1,9 +1,9 @@
 """Figures for papers and slides: the words x levels heatmap of Eq. 4, leave-one-out, and a sheet of all maps; as PNG,
 SVG or PDF.
 
-Figures are built and saved with matplotlib's objects: pyplot, which keeps figures of its own and may want a screen, is
-never asked. The same values give the same file, byte for byte, on the same machine: files hold no date and no random
-name. Text stays text, and is never read as markup.
+Figures are built with matplotlib's objects, without pyplot, which keeps figures in memory and may need a display. The
+same values result in the same file, byte for byte, on the same machine: files have no date and no random name. Text is
+stored as text and never parsed as markup.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from refseg.explain.explanation import Explanation
     from refseg.inference.segmentation import Segmentation
 
-FORMATS: dict[str, dict[str, Any]] = {  # what each writes of itself: the program, and no date
+FORMATS: dict[str, dict[str, Any]] = {  # metadata of each: the program, and no date
     "png": {"Software": "refseg"},
     "svg": {"Creator": "refseg", "Date": None},
     "pdf": {"Creator": "refseg", "Producer": None, "CreationDate": None},
@@ -62,8 +62,8 @@ _STYLED = threading.Lock()  # settings belong to the process
 def attention_figure(words: Sequence[str], attention: NDArray[np.floating], unknown: Sequence[str] = ()) -> Figure:
     """The heatmap of Eq. 4 as the paper shows it: a row for each level, a column for each word, each row of sum 1.
 
-    words: the T tokens.  attention (L, T): a of Eq. 4.  unknown: words that the vocabulary lacks, set in another color
-    and underlined by a note. Shades run from 0 to the largest share in the table. Raises ValueError when the sizes
+    words: the T tokens.  attention (L, T): a of Eq. 4.  unknown: words that are not in the vocabulary, in another color
+    and with a note. Shades run from 0 to the largest share in the table. Raises ValueError when the sizes
     differ.
     """
     if attention.ndim != 2 or attention.shape[1] != len(words) or not attention.size:
@@ -81,8 +81,10 @@ def attention_figure(words: Sequence[str], attention: NDArray[np.floating], unkn
         for (row, column), share in np.ndenumerate(attention):
             axes.text(column, row, f"{share:.2f}", ha="center", va="center", color="white" if share > 0.6 * top else INK)
         _finish_bar(figure.colorbar(image, ax=axes, aspect=30, pad=0.015), "share of the attention")
-        if strangers := [word for word in dict.fromkeys(words) if word in unknown]:
-            figure.supxlabel(f"not in the vocabulary: {', '.join(map(_shortened, strangers))}", fontsize=8, color=UNKNOWN, parse_math=False)
+        if unknown_words := [word for word in dict.fromkeys(words) if word in unknown]:
+            figure.supxlabel(
+                f"not in the vocabulary: {', '.join(map(_shortened, unknown_words))}", fontsize=8, color=UNKNOWN, parse_math=False
+            )
     return figure
 
 
@@ -111,10 +113,10 @@ def left_out_figure(explanation: Explanation) -> Figure:
 
 def maps_figure(answer: Segmentation, threshold: float | None = None) -> Figure:
     """All maps of an answer on one sheet. Above: the image with the mask, the probability and the response (0..1).
-    Below: a row for each level with where each word is attended from (all on one scale, from 0 to the greatest share),
+    Below: a row for each level with the maps of each word (on one scale, from 0 to the largest share),
     and the model's other maps (0..1), such as gates.
 
-    threshold: of the mask, see `Segmentation.mask`. Maps that the model does not have are left out.
+    threshold: of the mask, see `Segmentation.mask`. Maps that the model does not have are omitted.
     """
     small = reduced(answer, MAP_SIZE)
     image, enlarge = small.image, small.letterbox.inverse
@@ -148,7 +150,7 @@ def maps_figure(answer: Segmentation, threshold: float | None = None) -> Figure:
 
 
 def _word_maps(small: Segmentation) -> tuple[NDArray[np.float32], float]:
-    """Where each word is attended from, (T, L, H, W), and the greatest share; (0,) for a model without word maps."""
+    """The share of each word in the attention, (T, L, H, W), and the largest share; (0,) for a model without word maps."""
     if small.word_maps is None:
         return np.zeros(0, np.float32), 1.0
     levels, words = small.word_maps.shape[:2]
@@ -157,9 +159,9 @@ def _word_maps(small: Segmentation) -> tuple[NDArray[np.float32], float]:
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure as PNG, SVG or PDF, as the name ends, atomically: the file is whole or not there.
+    """Write a figure as PNG, SVG or PDF, by its suffix, atomically: the file is complete or not written.
 
-    Raises InputError for another ending, or a place that cannot be written.
+    Raises InputError for another suffix, or a path that cannot be written.
     """
     path = Path(path)
     kind = path.suffix.lower().removeprefix(".")
@@ -167,7 +169,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         raise InputError(f"the figure is to be written to {path.name}, expected a name that ends in .png, .svg or .pdf")
     try:
         with _styled(), replacing(path) as temporary, warnings.catch_warnings():
-            # The font lacks some scripts; viewers of SVG bring their own.
+            # The font lacks some scripts; viewers of SVG have their own fonts.
             warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
             figure.savefig(temporary, format=kind, dpi=RESOLUTION, metadata=FORMATS[kind], facecolor="white")
     except OSError as error:
@@ -176,7 +178,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
 
 @contextmanager
 def _styled() -> Iterator[None]:
-    """The settings that these figures need, for the block; one thread at a time."""
+    """Applies the settings of these figures within the block, one thread at a time."""
     with _STYLED, mpl.rc_context(_STYLE):
         yield
 
@@ -197,17 +199,17 @@ def _table_axes(axes: Axes, words: Sequence[str], levels: Sequence[str], slanted
 
 
 class _Sheet:
-    """Where the maps stand, in inches: `above` three axes half as high again as the levels x columns `below`; `scale`
+    """Positions of the maps, in inches: three axes `above`, 1.5 times as high as the levels x columns `below`; `scale`
     beside these for the colors.
 
-    Placed by hand, as automatic layout takes seconds for so many axes.
+    Positions are computed here, because automatic layout takes seconds for so many axes.
     """
 
     LEFT, RIGHT, HEAD, GAP, CELL = 0.25, 0.75, 0.25, 0.06, 1.3
 
     def __init__(self, levels: int, columns: int, aspect: float) -> None:
         """aspect: height of a map divided by its width."""
-        wide = min(self.CELL, 2 * self.CELL / aspect)  # a strip on end must not make the sheet endless
+        wide = min(self.CELL, 2 * self.CELL / aspect)  # a tall, narrow image must not make the sheet too long
         high = wide * aspect
         body = levels * (high + self.GAP)
         self._size = (self.LEFT + max(columns, 5) * (wide + self.GAP) + self.RIGHT, body + 1.5 * high + 2 * self.HEAD + self.GAP)

@@ -1,6 +1,4 @@
-"""An explanation as one HTML file that needs nothing else: it opens from the disk, asks no network, and can be sent to
-anyone.
-"""
+"""An explanation as one self-contained HTML file, which needs no network."""
 
 from __future__ import annotations
 
@@ -39,14 +37,13 @@ from refseg.inference.segmentation import Segmentation
 from refseg.version import __version__
 
 STATIC = Path(__file__).parent / "static"
-MOST_BYTES = 1_900_000  # of a page, but for its style and script
+MOST_BYTES = 1_900_000  # of a page without its style and script
 MASK_SIZE = 960  # longest side, in pixels, of the mask, of
 CHANGES_SIZE = 480  # what changes without a word, and of
 MAP_SIZE = 240  # a map, whose cells are four to ten pixels then
 HINT = '<p class="hint">Click any small image to enlarge it.</p>'
 WORD_HINT = (
-    '<p class="hint">Words are shaded by the attention they receive. Click one to see where it is attended from; click any '
-    "small image to enlarge it.</p>"
+    '<p class="hint">Words are shaded by their attention. Click a word to show its attention map; click any small image to enlarge it.</p>'
 )
 
 
@@ -62,29 +59,28 @@ def report_html(
     """The report: image with mask, words, presence, the heatmap of Eq. 4, all maps, gates, words left out,
     candidates, and how it was made.
 
-    image_name, model: as they are to be named.  settings: further facts, such as "Device": "cpu".  date: as it is to
-    be shown; none without one. mask: bool (H, W) that was decided for, e.g. a refined one; the answer's own at the
-    explanation's threshold without it. All texts are escaped. Images are reduced: under 2 MB whatever the image's
-    size. Raises ValueError for a mask of another size.
+    image_name, model: names to show.  settings: further facts, such as "Device": "cpu".  date: as it is shown; "" for
+    none. mask: the final mask, bool (H, W), such as a refined one; None: the answer's own at the explanation's
+    threshold. All texts are escaped. Images are reduced, so that the page has less than 2 MB for any image. Raises ValueError for a mask of another size.
     """
     answer = explanation.segmentation
     view = reduced(answer, MASK_SIZE)
-    decided = decided_mask(explanation, view, mask)
+    final = final_mask(explanation, view, mask)
     small = reduced(answer, MAP_SIZE)
-    share = float((decided if mask is None else mask).mean())
+    share = float((final if mask is None else mask).mean())
     found = view.mask(explanation.threshold)
     overlays = [
-        _mask_overlay(decided, found, share),
-        map_overlay("probability", "Probability that a place belongs to the thing meant", small.probability),
+        _mask_overlay(final, found, share),
+        map_overlay("probability", "Probability that a position belongs to the referent", small.probability),
     ]
     if small.response is not None:
         overlays.append(map_overlay("response", "Response of the strongest feature before the mask is predicted", small.response))
     sections = {
         "Which words counted": attention_html(answer),
-        "What each word does": left_out_html(explanation, reduced(answer, CHANGES_SIZE)),
-        "Which one is meant": candidates_html(explanation, mask_uri(found)),
-        "Where it responded": f'<div class="three">{"".join(overlay.html(overlay.title) for overlay in overlays)}</div>',
-        "Where each word is attended from": word_maps_html(small),
+        "Effect of each word": left_out_html(explanation, reduced(answer, CHANGES_SIZE)),
+        "Candidates": candidates_html(explanation, mask_uri(found)),
+        "Probability and response": f'<div class="three">{"".join(overlay.html(overlay.title) for overlay in overlays)}</div>',
+        "Attention maps of each word": word_maps_html(small),
         "Other maps of the model": system_maps_html(small),
         "How it was made": facts_html(_facts(explanation, share, image_name, model, settings or {}, date)),
     }
@@ -98,10 +94,8 @@ def report_html(
     return page_html(f"Why this mask: {answer.expression}", f'{head}<div class="columns">{stage}<div class="body">{body}</div></div>', gray)
 
 
-def decided_mask(explanation: Explanation, view: Segmentation, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    """The mask that counts at the size of `view`, a reduced answer: `mask` (H, W) of the whole image, or the answer's
-    own. Raises ValueError.
-    """
+def final_mask(explanation: Explanation, view: Segmentation, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """The final mask at the size of `view`, a reduced answer: `mask` (H, W) of the whole image, or the answer's own. Raises ValueError."""
     answer = explanation.segmentation
     if mask is None:
         return view.mask(None if explanation.threshold == answer.threshold else explanation.threshold)
@@ -111,7 +105,7 @@ def decided_mask(explanation: Explanation, view: Segmentation, mask: NDArray[np.
 
 
 def write_report(path: str | Path, html: str) -> None:
-    """Write a page of `report_html` or `overview_html`, UTF-8, atomically. Raises InputError for a place that cannot be
+    """Write a page of `report_html` or `overview_html`, UTF-8, atomically. Raises InputError for a path that cannot be
     written.
     """
     try:
@@ -122,7 +116,7 @@ def write_report(path: str | Path, html: str) -> None:
 
 
 def page_html(title: str, body: str, style: str = "") -> str:
-    """A whole page around `body`; a policy in it forbids the browser to fetch anything, and to run any script but ours."""
+    """A whole page around `body`; its policy forbids the browser to fetch anything and to run any other script."""
     script = _static("report.js")
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     policy = (
@@ -137,12 +131,12 @@ def page_html(title: str, body: str, style: str = "") -> str:
     )
 
 
-def _mask_overlay(decided: NDArray[np.bool_], found: NDArray[np.bool_], share: float) -> Overlay:
-    """What was decided for; where that is nothing, what was found and decided against."""
-    if decided.any():
-        return Overlay("mask", "mask", mask_uri(decided), "The mask", f"The mask covers {share:.1%} of the image")
-    rest = "what reaches the threshold all the same is shown" if found.any() else "nothing reaches the threshold"
-    title = f"The mask is empty; {rest}"
+def _mask_overlay(final: NDArray[np.bool_], found: NDArray[np.bool_], share: float) -> Overlay:
+    """The final mask. If it is empty: the pixels that reach the threshold."""
+    if final.any():
+        return Overlay("mask", "mask", mask_uri(final), "The mask", f"The mask covers {share:.1%} of the image")
+    shown = "the pixels that reach the threshold are shown" if found.any() else "nothing reaches the threshold"
+    title = f"The mask is empty; {shown}"
     return Overlay("mask", "mask", mask_uri(found), title, title)
 
 
@@ -176,7 +170,7 @@ def _facts(explanation: Explanation, share: float, image_name: str, model: str, 
 
 
 def _gray_uri(image: NDArray[np.uint8]) -> str:
-    """What lies under the small maps: the image (h, w, 3) without its colors."""
+    """The background of the small maps: the image (h, w, 3) without its colors."""
     gray = np.round(image @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
     return jpeg_uri(np.repeat(gray[..., None], 3, axis=2), 80)
 

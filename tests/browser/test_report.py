@@ -68,11 +68,11 @@ def test_a_word_shows_where_it_is_attended_from(opened: Open) -> None:
     assert caption == "The mask"
     page.get_by_role("link", name="red", exact=True).first.click()
     source, caption = shown(page)
-    assert caption == "Where “red” is attended from, early features" and source != mask
+    assert caption == "Attention map of “red”, early features" and source != mask
     assert source == page.get_attribute("#map-0-1 img", "src")
     page.locator(".rs-heatmap tbody tr").nth(2).locator("a").nth(1).focus()
     page.keyboard.press("Enter")
-    assert shown(page)[1] == "Where “red” is attended from, late features"
+    assert shown(page)[1] == "Attention map of “red”, late features"
     assert page.locator('.legend[data-for="map"]').is_visible() and not page.locator('.legend[data-for="mask"]').is_visible()
     page.locator("#map-2-1 a").click()
     assert shown(page) == (mask, "The mask"), "pressed again, it goes"
@@ -91,7 +91,7 @@ def test_a_row_shows_the_pixels_that_change_while_the_pointer_is_on_it(opened: O
     assert shown(page)[1] == "The mask"
     page.locator('tr[data-overlay="without-1"] th a').click()
     page.mouse.move(5, 5)
-    assert shown(page)[1] == "Without “red”", "what was pressed stays"
+    assert shown(page)[1] == "Without “red”", "what was clicked stays"
 
 
 def test_without_scripts_a_word_leads_to_its_map(opened: Open) -> None:

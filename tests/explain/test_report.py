@@ -124,14 +124,14 @@ def test_it_can_be_read_aloud_and_followed() -> None:
 
 def test_what_was_not_read_is_named() -> None:
     found = page(explanation(answer(("florp", "ball"), unknown=["florp"], dropped=["far", "away"])))
-    assert "does not know “florp”; words spelled alike: ball." in found.text and "far away" in found.text
+    assert "“florp” is not in the model's vocabulary; similar words: ball." in found.text and "far away" in found.text
     marked = [attributes.get("title") for _, attributes in found.tags if "unknown" in attributes.get("class", "")]
     assert len(marked) == 3 and all("not in the vocabulary" in str(title) for title in marked)
 
 
 def test_verdicts() -> None:
     absent = page(explanation(answer(presence=0.1)))
-    assert "Maybe not in this image" in absent.text and "The mask is empty; what reaches the threshold" in absent.text
+    assert "Maybe not in this image" in absent.text and "The mask is empty; the pixels that reach the threshold" in absent.text
     nothing = page(explanation(answer(logits=np.full((16, 16), -4, np.float32))))
     assert "The mask is empty; nothing reaches the threshold" in nothing.text
     silent = page(explanation(answer(presence=None)))
@@ -141,7 +141,7 @@ def test_verdicts() -> None:
 def test_candidates_are_numbered_where_there_are_several() -> None:
     why = explanation(answer(logits=two_things()))
     found = page(why)
-    assert "Which one is meant" in found.text and "candidates" in found.ids
+    assert "Candidates" in found.text and "candidates" in found.ids
     assert len(why.candidates) == 2
     for one in why.candidates:
         assert f"{one.score:.0%} probable on average, {one.share:.0%} of the mask" in found.text
@@ -149,7 +149,7 @@ def test_candidates_are_numbered_where_there_are_several() -> None:
 
 
 def test_a_single_word_leaves_nothing_to_ask() -> None:
-    assert "nothing is left to ask" in page(explanation(answer(("ball",)))).text
+    assert "no word is left" in page(explanation(answer(("ball",)))).text
 
 
 def test_a_mask_decided_elsewhere_is_shown() -> None:
