@@ -22,7 +22,7 @@ def calibrate(system: System, vocabulary: Vocabulary, dataset: RefCocoDataset, p
 
 def fit(samples: PresenceSamples, false_alarms: float = FALSE_ALARMS) -> PresenceCalibration:
     """samples: of a predictor without calibration, so that presence = sigmoid(logit). Expressions with and without a
-    target weigh the same in total.
+    target have the same total weight.
     """
     probability = np.clip(samples.presence, 1e-12, 1 - 1e-12)
     logits = np.log(probability / (1 - probability))
@@ -33,8 +33,8 @@ def fit(samples: PresenceSamples, false_alarms: float = FALSE_ALARMS) -> Presenc
 
 
 def logistic_fit(x: NDArray[np.float64], y: NDArray[np.bool_], steps: int = 100) -> tuple[float, float]:
-    """(scale > 0, shift) of p = sigmoid(scale * x + shift), both classes weighing the same, with a light prior on the
-    scale.
+    """(scale > 0, shift) of p = sigmoid(scale * x + shift), both classes with the same total weight, with a weak prior on
+    the scale.
 
     Newton's method, each step halved until it helps.
     """

@@ -24,7 +24,7 @@ from refseg.training.schedule import SCHEDULES, Schedule
 RECIPES = resource_folder(resources.RECIPES)
 
 
-HIDDEN_WORDS = 0.02  # share of words replaced by <unk> in training, so that it means "some word"
+HIDDEN_WORDS = 0.02  # share of words replaced by <unk> in training, so that its vector represents "some word"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Phase:
     steps: optimizer steps.  images, expressions: per step and per image.  instances: masks of single objects, at most,
     per image. image_size: side of the letterboxed image, 0 for the system's own. task: "expressions" trains the whole
     system; "instances" the masks of single objects; "selection" the choice among the region proposals, from cached
-    ones; "number" whether one object is meant or several, from the same expressions; "clips" attention across frames
+    ones; "number" whether an expression has one referent or several, from the same expressions; "clips" attention across frames
     alone, on windows of `images` frames. See `refseg.training.objectives`. regions: whether masks of regions reach the
     answer. If not, the dense answer is trained by itself, without the losses of the region branch; presence still reads
     the choice among the regions, so its loss trains the choice a little. trained: names of the system's modules that
@@ -96,7 +96,7 @@ class Initialization:
     initialize: Callable[[System, Vocabulary, Path], None]
 
     def to_dict(self) -> dict[str, str]:
-        """Plain JSON types: where it reads and which function reads."""
+        """Plain JSON types: the folder and the name of the function."""
         return {"folder": self.folder, "initialize": self.initialize.__qualname__}
 
 

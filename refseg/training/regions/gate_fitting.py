@@ -1,7 +1,7 @@
 """Fit the gate of the region branch on held-back images.
 
-On training images the choice among the regions is right far more often than on new ones, so a gate that is trained with
-the rest would trust it too much. It has twelve numbers, so a few hundred held-back expressions are enough.
+On training images the choice among the regions is correct far more often than on new ones, so a gate trained on them
+would use it too often. It has twelve numbers, so a few hundred held-back expressions are enough.
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ CERTAINTIES = (3.0, 4.0, 5.0, 6.0, 8.0)
 
 
 class GateSamples(NamedTuple):
-    """N expressions: cues (N, 10); dense logits, best region's mask (0..1), what is meant and what is image, not border
-    (N, h, w); weights (N,), sum 1; images (N,): their numbers."""
+    """N expressions: cues (N, 10); dense logits, the best region's mask (0..1), the target, and what is image and not border,
+    (N, h, w) each; weights (N,), sum 1; images (N,): their numbers."""
 
     cues: Tensor
     dense: Tensor
@@ -61,12 +61,12 @@ def fit_gate(samples: GateSamples) -> Gate:
     cues = (samples.cues - mean) / spread
     better = samples.weights * (_iou(samples.region > 0.5, samples) - _iou(samples.dense > 0, samples))
     weight, bias = torch.zeros(cues.shape[1], requires_grad=True), torch.zeros((), requires_grad=True)
-    optimiser = torch.optim.Adam([weight, bias], lr=RATE)
+    optimizer = torch.optim.Adam([weight, bias], lr=RATE)
     for _ in range(STEPS):
         loss = DECAY * weight.square().sum() - ((cues @ weight + bias).sigmoid() * better).sum() / samples.weights.sum()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     plain = weight.detach() / spread
     bias = bias.detach() - plain @ mean
     gate = (samples.cues @ plain + bias).sigmoid()
@@ -77,7 +77,7 @@ def fit_gate(samples: GateSamples) -> Gate:
 
 
 def _iou(marked: Tensor, samples: GateSamples) -> Tensor:
-    """IoU (N,) of masks (N, h, w) with what is meant, within the images."""
+    """IoU (N,) of masks (N, h, w) with the target, within the images."""
     return mask_ious(marked & (samples.inside > 0.5), samples.target > 0.5)
 
 
