@@ -18,7 +18,7 @@ FOUNDATION = {"errors", "files", "image_encoding", "images", "language", "mask_i
 ALLOWED = {
     "models": {"models"},
     "video": FOUNDATION | {"video"},
-    "data": FOUNDATION | {"data", "video"},
+    "data": FOUNDATION | {"data", "models", "video"},
     "inference": FOUNDATION | {"inference", "models", "video"},
     "explain": FOUNDATION | {"explain", "inference", "models"},
     "annotation": FOUNDATION | {"annotation", "data", "video"},

@@ -12,7 +12,8 @@ from itertools import pairwise
 import numpy as np
 
 from refseg.data.object_attributes import ObjectAttributes, SceneAttributes
-from refseg.data.pixel_colors import NAMES, certainly_not, dominant_color
+from refseg.data.pixel_colors import certainly_not, dominant_color
+from refseg.models.regions.color_names import NAMES
 
 MIN_GAP_X, MIN_GAP_Y = 0.06, 0.12
 SIZE_RATIO = 1.7

@@ -16,8 +16,8 @@ from refseg.data.expression_writer import ExpressionWriter
 from refseg.data.masks import BoolMask
 from refseg.data.nouns import WORN, confusable_with, noun_of
 from refseg.data.object_attributes import SceneAttributes, measure
-from refseg.data.pixel_colors import NAMES
 from refseg.data.scenes import Scene
+from refseg.models.regions.color_names import NAMES
 
 KINDS = ("category", "side", "order", "size", "color", "relation", "several", "no_target")
 _PEOPLE = frozenset({"person", "pedestrian"})

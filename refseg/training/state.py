@@ -80,8 +80,9 @@ def check_plan(folder: Path, plan: Mapping[str, Any]) -> None:
     earlier = counters.get("plan", {"name": counters.get("recipe")})
     if changed := [name for name, value in earlier.items() if plan.get(name) != value]:
         raise DataError(
-            f"cannot resume from {folder / TENSORS}: the run was started with another version of the recipe {earlier.get('name')!r}; changed: {', '.join(changed)}. "
-            f"Resume with the recipe and the --model of its start, or start a new run without --resume in another folder."
+            f"cannot resume from {folder / TENSORS}: the run was started with another version of the recipe "
+            f"{earlier.get('name')!r}; changed: {', '.join(changed)}. Resume with the recipe and the --model of its start, "
+            f"or start a new run without --resume in another folder."
         )
 
 
