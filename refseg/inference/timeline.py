@@ -12,8 +12,8 @@ from refseg.inference.result_record import attention_rows, encodable
 from refseg.inference.video import FrameResult
 from refseg.mask_iou import iou
 
-LEAST_IOU = 0.5  # IoU with the mask of the frame before, below which a frame is uncertain
-LEAST_PEAK = 0.6  # peak below which it is
+MIN_STABLE_IOU = 0.5  # IoU with the mask of the frame before, below which a frame is uncertain
+MIN_PEAK = 0.6  # peak below which it is
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class TimelineEntry:
     @property
     def has_weak_answer(self) -> bool:
         """Whether the frame's own answer is uncertain, whatever the frame before: a low peak, or no target."""
-        return self.peak < LEAST_PEAK or self.no_target
+        return self.peak < MIN_PEAK or self.no_target
 
     @property
     def is_uncertain(self) -> bool:
         """Whether a user should check the frame: its answer is weak, or its mask differs from that of the frame before."""
-        return self.has_weak_answer or (self.iou_with_previous is not None and self.iou_with_previous < LEAST_IOU)
+        return self.has_weak_answer or (self.iou_with_previous is not None and self.iou_with_previous < MIN_STABLE_IOU)
 
 
 @dataclass

@@ -117,7 +117,7 @@ def test_the_command_prints_and_writes(root: Path, tiny_checkpoint: Path, tmp_pa
     assert {"n", "overall_iou", "mean_iou", "precision", "seconds", "protocol", "boundary_f", "instability"} <= set(result)
     assert result["n"] == 8 and set(result["precision"]) == {"0.5", "0.6", "0.7", "0.8", "0.9"}
     assert result["model"] == "tiny" and len(result["weights_sha256"]) == 64
-    assert 'where the model\'s verdict is "not there" the mask is empty' in result["protocol"]
+    assert "if the model's verdict is no-target the mask is empty" in result["protocol"]
     printed = capsys.readouterr().out
     assert "region J" in printed and "still" in printed and "8 frames" in printed
     assert main([*arguments, "--split", "val"]) == 2

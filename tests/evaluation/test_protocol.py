@@ -118,7 +118,7 @@ def test_threshold_and_refinement_are_passed_on_and_told(dataset):
     predictor = Predictor()
     result = evaluate_refcoco(predictor, dataset, refine="crf", threshold=0.3, limit=1)
     assert {answer.asked for answer in predictor.answers} == {(0.3, "crf")}
-    assert "thresholded at 0.3" in result["protocol"] and "crf" in result["protocol"] and "first 1 pictures" in result["protocol"]
+    assert "thresholded at 0.3" in result["protocol"] and "crf" in result["protocol"] and "first 1 images" in result["protocol"]
     assert 'verdict "not there" is overruled' in result["protocol"]
     own = evaluate_refcoco(predictor, dataset)["protocol"]
     assert "thresholded at 0.4" in own and 'where the model\'s verdict is "not there" the mask is empty' in own

@@ -97,7 +97,7 @@ def test_it_says_what_the_explanation_says() -> None:
     assert cells(markup, "iou") == ["0.25", "0.50", "1.00"]
     assert re.findall(r'data-overlay="without-(\d)"', markup) == ["1", "2", "0"]
     for text in (
-        "75% sure",
+        "present in this image: 75%",
         "early features",
         "photo.jpg",
         "80 × 40",
