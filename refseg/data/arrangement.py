@@ -36,7 +36,7 @@ def extremes(attributes: SceneAttributes, members: Sequence[int]) -> list[tuple[
 
 
 def half(attributes: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:
-    """The only member, where it lies clearly in the "left", "right", "top" or "bottom" part of the image."""
+    """The only member, if it lies clearly in the "left", "right", "top" or "bottom" part of the image."""
     if len(members) != 1:
         return []
     item = attributes.objects[members[0]]
@@ -46,7 +46,7 @@ def half(attributes: SceneAttributes, members: Sequence[int]) -> list[tuple[int,
         "top": item.y < 0.3 and item.box[3] < 0.5,
         "bottom": item.y > 0.7 and item.box[1] > 0.5,
     }
-    return [(members[0], side) for side, holds in sides.items() if holds]
+    return [(members[0], side) for side, is_there in sides.items() if is_there]
 
 
 def corners(attributes: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""Random changes of an image that keep its expressions true: mirror, crop, color.
+"""Random changes of an image for which its expressions still hold: mirror, crop, color.
 
 Pure functions: a plan is drawn from a generator first and then applied to the image and to any number of masks.
 """
@@ -116,7 +116,7 @@ def _keeps(
 
 
 def reword(texts: Sequence[str], window: Window) -> list[str]:
-    """The expressions as they read in the window: left and right swapped where it is mirrored."""
+    """The expressions for the window: left and right are swapped if it is mirrored."""
     return [mirror_text(text) for text in texts] if window.mirrored else list(texts)
 
 

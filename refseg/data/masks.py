@@ -26,8 +26,8 @@ _MAX_GROUPS = 13
 
 
 def polygons_to_mask(polygons: Sequence[Sequence[float]], height: int, width: int) -> BoolMask:
-    """Union of polygons as a bool mask (height, width), the same pixels as pycocotools gives; within one polygon the
-    even-odd rule holds.
+    """Union of polygons as a bool mask (height, width), the same pixels as by pycocotools; each polygon is filled by
+    the even-odd rule.
 
     Corners outside of the image are allowed. Raises DataError for a polygon that is not a flat list of at least three
     finite points.

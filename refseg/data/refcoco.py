@@ -6,7 +6,7 @@
     ROOT/images/            the images
 
 A ref with "no_target": true has no "ann_id": its expressions name nothing in the image, as in gRefCOCO. An image's
-split is its own `split`, else that of the refs about it. Files are not trusted: whatever is malformed raises a
+split is its own `split`, else that of the refs about it. Files are not trusted: malformed content raises a
 `DataError` that names the file and the entry.
 """
 

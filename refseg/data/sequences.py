@@ -77,5 +77,5 @@ def _sequence(root: Path, name: str, expressions: tuple[str, ...]) -> LabeledCli
 def _files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings) if folder.is_dir() else []
     if not found:
-        raise DataError(f"{folder} holds no images, expected {', '.join(endings)}")
+        raise DataError(f"{folder} has no images, expected {', '.join(endings)}")
     return found

@@ -47,7 +47,7 @@ def result_table(results: Mapping[str, Mapping[str, Any]], style: Style = "plain
 
 
 def report(result: Mapping[str, Any], style: Style = "plain") -> str:
-    """One result of `evaluate_refcoco` in full: all samples, then by kind, then how often the meant instance was
+    """One result of `evaluate_refcoco` in full: all samples, then by kind, then how often the referent was
     picked.
     """
     lines = [result_table({"all": result, **result["kinds"]}, style), ""]

@@ -92,7 +92,7 @@ def save_checkpoint(
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot write the checkpoint {folder}: {error}; give a folder that can be written") from error
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"the training record of a checkpoint must hold JSON types and finite numbers: {error}") from error
+        raise CheckpointError(f"the training record of a checkpoint must have JSON types and finite numbers: {error}") from error
 
 
 def load_checkpoint(folder: Path | str) -> tuple[System, Vocabulary, dict[str, Any]]:
@@ -190,7 +190,7 @@ def _read_weights(path: Path, shapes: Mapping[str, tuple[torch.Size, torch.dtype
             if missing := sorted(shapes.keys() - names.keys()):
                 raise CheckpointError(f"{path} lacks {_listed(missing)}: it belongs to another network than {CONFIG} describes")
             if extra := sorted(names.keys() - shapes.keys()):
-                raise CheckpointError(f"{path} holds {_listed(extra)}, which the network of {CONFIG} does not have")
+                raise CheckpointError(f"{path} has {_listed(extra)}, which the network of {CONFIG} does not have")
             for name, (shape, dtype) in shapes.items():
                 part = handle.get_slice(names[name])
                 got, kind = tuple(part.get_shape()), part.get_dtype()
@@ -205,9 +205,7 @@ def _read_weights(path: Path, shapes: Mapping[str, tuple[torch.Size, torch.dtype
         raise CheckpointError(f"{path} is not a readable safetensors file ({error}): copy it again") from error
     for name, value in tensors.items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
-            raise CheckpointError(
-                f"{path}: {name} holds values that are not finite numbers: the file is damaged or its training had failed"
-            )
+            raise CheckpointError(f"{path}: {name} has values that are not finite numbers: the file is damaged or its training had failed")
     return tensors
 
 
@@ -216,7 +214,7 @@ def _stored(name: str, value: Tensor) -> Tensor:
     value = value.detach().cpu()
     if value.is_floating_point():
         if not bool(value.isfinite().all()):
-            raise CheckpointError(f"{name} holds values that are not finite numbers: the training has failed; resume from an earlier state")
+            raise CheckpointError(f"{name} has values that are not finite numbers: the training has failed; resume from an earlier state")
         if value.numel() == 0 or float(value.abs().max()) <= torch.finfo(torch.float16).max:
             value = value.to(torch.float16)
     return value.clone(memory_format=torch.contiguous_format)

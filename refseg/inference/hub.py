@@ -31,9 +31,7 @@ log = logging.getLogger("refseg")
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where a model lies: its folder, the name that results give it, and the Hub revision asked for (None for a local
-    folder).
-    """
+    """A model's folder, its name in results, and the requested revision on the Hub (None for a local folder)."""
 
     folder: Path
     name: str
@@ -210,7 +208,7 @@ def _translated(error: BaseException, repository: str, revision: str) -> HubErro
         return HubError(f"{repository} asks for its conditions to be accepted on its page first, and for a login (HF_TOKEN)")
     if isinstance(error, errors.RepositoryNotFoundError):
         return HubError(
-            f"no repository {repository} on the Hub that this machine may see, and no folder of that name here: check the name, or log in (HF_TOKEN)"
+            f"no repository {repository} on the Hub that this machine has access to, and no folder of that name here: check the name, or log in (HF_TOKEN)"
         )
     if isinstance(error, errors.RevisionNotFoundError):
         return HubError(f"{repository} has no revision {revision!r}: expected a branch, tag or commit of it")

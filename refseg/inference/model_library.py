@@ -56,7 +56,7 @@ class ModelLibrary(Generic[P]):
     def get(self, name: str | None = None) -> P:
         """The predictor of that name, the default one for None; loads it if necessary, once for all threads that wait.
 
-        Raises InputError for an unknown name, and whatever its loader raises.
+        Raises InputError for an unknown name, and the errors of its loader.
         """
         name = self.names[0] if name is None else name
         if name not in self._loaders:

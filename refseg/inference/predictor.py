@@ -136,7 +136,7 @@ class Predictor:
 
     @property
     def map_descriptions(self) -> Mapping[str, MapDescription]:
-        """What the maps of this model's answers show, by name; see `Segmentation.maps`."""
+        """Descriptions of the maps of this model's answers, by name; see `Segmentation.maps`."""
         return self._system.map_descriptions
 
     def can(self, ability: type) -> bool:

@@ -99,8 +99,8 @@ class Segmentation:
 
     @cached_property
     def response(self) -> FloatArray | None:
-        """(H, W) in 0..1: the strongest channel of the response, from its least to its greatest value in the image, 0
-        where it is flat; None without one.
+        """(H, W) in 0..1: the strongest channel of the response, scaled from its least to its greatest value in the image;
+        0 if it is constant; None without a response.
         """
         if self.strongest is None:
             return None

@@ -38,7 +38,7 @@ class TimelineEntry:
 
     @property
     def has_weak_answer(self) -> bool:
-        """Whether the frame's own answer is uncertain, whatever the frame before: a low peak, or no target."""
+        """Whether the frame's own answer is uncertain, independent of the frame before: a low peak, or no target."""
         return self.peak < MIN_PEAK or self.no_target
 
     @property

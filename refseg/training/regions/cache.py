@@ -89,7 +89,7 @@ class RegionCache:
 
     def enable_synthetic(self, image_size: int, listed: Iterable[str]) -> None:
         """Make synthetic layouts available. listed: categories that no-target expressions may name. Without any region
-        that clearly matches an object there are no layouts, and batches hold cached images alone."""
+        that clearly matches an object there are no layouts, and batches have cached images only."""
         images = [image for images, _ in self.sources for image in images]
         donors = [donor for image in images for donor in _donors(image)]
         clutter = [left for image in images if len((left := _clutter(image)).boxes) >= 8]
@@ -197,8 +197,8 @@ def build_cache(
     """Run the backbone once over every view of the images of the sources that have expressions; label maps have no
     single objects to choose among.
 
-    progress(done, images) is called after each image. The regions are computed in evaluation mode, whatever the
-    system's. Raises DataError for a system without regions.
+    progress(done, images) is called after each image. The regions are computed in evaluation mode, independent of the
+    system's mode. Raises DataError for a system without regions.
     """
     if not isinstance(system, ChoosesRegions):
         raise DataError("the recipe's system has no regions to choose among, expected one with a region branch: choose another network")

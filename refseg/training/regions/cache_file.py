@@ -1,4 +1,4 @@
-"""The file of a run's cached regions, and the fingerprint that says what it was computed from."""
+"""The file of a run's cached regions, and the fingerprint of its inputs."""
 
 import hashlib
 import json

@@ -1,6 +1,6 @@
 """Synthetic layouts: regions of many real images, arranged again.
 
-Few training images hold three chairs in a row, and the choice among regions needs no pixels. So regions of known
+Few training images have three chairs in a row, and the choice among regions needs no pixels. So regions of known
 objects are placed at new positions, with duplicates and clutter as detectors produce them, and the expressions that fit
 the layout ("second chair from the left", "the smaller cup", "two dogs on the right", "a zebra" if there is none) are
 known exactly. They teach position, order, size and number, but no words of appearance.
