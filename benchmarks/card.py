@@ -1,6 +1,6 @@
 """Figures and pictures for the card of a model.
 
-    python -m benchmarks.card --model runs/compact/checkpoint --data DATA --output checkpoints [--photos FOLDER]
+    python -m benchmarks.card --model runs/compact/checkpoint --data DATA --output checkpoints/cmsa [--photos FOLDER]
 
 Measures the `val` splits of DATA/coco, objects and clothing and prints the card's tables (Markdown), what is called absent on `coco`, rightly and wrongly,
 how good the answers are that the model doubts, and those about several things at once. Writes into the output folder calibration.png (how far the presence

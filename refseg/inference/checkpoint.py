@@ -38,7 +38,8 @@ MAX_PARAMETERS = 500_000_000
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz")
 
 _FLOATS = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32}
-EMBEDDED = resource_folder(CHECKPOINTS)
+EMBEDDED = resource_folder(CHECKPOINTS)  # one folder for each embedded model
+DEFAULT_MODEL = "cmsa"
 
 
 def save_checkpoint(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from refseg.errors import CheckpointError, HubError, UnreachableError
-from refseg.inference.checkpoint import CARD, CONFIG, EMBEDDED, MAX_BYTES, PICKLES, VOCABULARY, WEIGHTS, load_checkpoint
+from refseg.inference.checkpoint import CARD, CONFIG, DEFAULT_MODEL, EMBEDDED, MAX_BYTES, PICKLES, VOCABULARY, WEIGHTS, load_checkpoint
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -39,16 +39,16 @@ class ModelSource:
 
 
 def resolve_model(model: str | Path | None) -> ModelSource:
-    """A checkpoint folder, a Hub repository `user/name[@revision]`, or None for the embedded checkpoint -> its folder
-    on this machine.
+    """Find the folder of a model on this machine.
 
-    A folder comes before a repository of the same name. Without network the cached copy of that repository and revision is
-    used, with a warning; it is never replaced by another model. Raises HubError for a repository that does not
-    exist or has no such model, UnreachableError (a HubError) for one that is neither cached nor reachable,
-    CheckpointError for a name of neither folder nor repository.
+    model: a checkpoint folder, the name of an embedded model (see `embedded_models`), a Hub repository
+    `user/name[@revision]`, or None for the default embedded model. A folder comes before a repository of the same name.
+    Without network the cached copy of that repository and revision is used, with a warning; it is never replaced by
+    another model. Raises HubError for a repository that does not exist or has no such model, UnreachableError (a
+    HubError) for one that is neither cached nor reachable, CheckpointError for anything else.
     """
     if model is None:
-        return ModelSource(EMBEDDED, "embedded")
+        return ModelSource(EMBEDDED / DEFAULT_MODEL, "embedded")
     folder = Path(model)
     if isinstance(model, Path) or _exists(folder.is_dir):
         return ModelSource(folder, folder.resolve().name)
@@ -56,12 +56,20 @@ def resolve_model(model: str | Path | None) -> ModelSource:
         raise CheckpointError(
             f"the model {model!r} is a file, expected a folder with {CONFIG}, {WEIGHTS} and {VOCABULARY}, or user/name[@revision]"
         )
+    if model in embedded_models():
+        return ModelSource(EMBEDDED / model, model)
     if not _MODEL.fullmatch(model):
         raise CheckpointError(
-            f"no model {model!r}: it is no folder here, and a repository on the Hub is named user/name or user/name@revision"
+            f"there is no model {model!r}: expected a folder, one of the embedded models ({', '.join(embedded_models())}), "
+            "or a repository on the Hub, user/name or user/name@revision"
         )
     repository, revision = parse_repository(model)
     return ModelSource(pull(repository, revision), model, revision)
+
+
+def embedded_models() -> list[str]:
+    """Names of the models that come with refseg."""
+    return sorted(config.parent.name for config in EMBEDDED.glob(f"*/{CONFIG}"))
 
 
 def _exists(question: Callable[[], bool]) -> bool:

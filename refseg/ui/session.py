@@ -6,7 +6,7 @@ import time
 import weakref
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 SESSION_SECONDS = 30 * 60.0  # without a new result, after which a session's image and features are deleted
 MAX_SESSIONS = 64
+FOLDER_BYTES = 24  # of randomness in the name of a folder with downloads
 
 
 class SessionFolder:
     """A temporary folder, created with its first file and deleted with the last session that refers to it.
 
-    root: where to create it; None for the system's temporary folder.
+    root: where to create it; None for the system's temporary folder. Its name is random and cannot be guessed; only the
+    server's user may open it.
     """
 
     def __init__(self, root: Path | None = None) -> None:
@@ -34,9 +36,13 @@ class SessionFolder:
     def file(self, name: str) -> Path:
         """The path of the file `name`; the folder exists. A later file of that name replaces it."""
         if self._path is None:
-            if self._root is not None:
-                self._root.mkdir(parents=True, exist_ok=True)
-            self._path = Path(mkdtemp(prefix="refseg-", dir=self._root))
+            root = Path(gettempdir()) if self._root is None else self._root
+            root.mkdir(parents=True, exist_ok=True)
+            # Whoever knows the path can fetch the files, so it must not be guessed. mkdtemp's names are guessable:
+            # they come from a generator whose state shows in the names that it gave before.
+            path = root / f"refseg-{secrets.token_urlsafe(FOLDER_BYTES)}"
+            path.mkdir(mode=0o700)
+            self._path = path
             weakref.finalize(self, shutil.rmtree, self._path, ignore_errors=True)
         return self._path / name
 

@@ -18,7 +18,7 @@ from refseg.cli import main
 from refseg.errors import CheckpointError, HubError
 from refseg.images import save_png
 from refseg.inference.checkpoint import CONFIG, VOCABULARY, WEIGHTS, load_checkpoint
-from refseg.inference.hub import UnreachableError, parse_repository, pull, push, resolve_model
+from refseg.inference.hub import UnreachableError, embedded_models, parse_repository, pull, push, resolve_model
 from refseg.inference.predictor import Predictor
 from tests.hub_server import TOKEN, Hub, serve
 from tests.video.clips import make_clip, numbered
@@ -183,7 +183,9 @@ def test_a_half_download_is_not_used(hub: Hub, files: dict[str, bytes]) -> None:
 
 
 def test_no_such_repository(hub: Hub, files: dict[str, bytes]) -> None:
-    with pytest.raises(HubError, match="no repository user/model on the Hub that this machine has access to, and no folder of that name here"):
+    with pytest.raises(
+        HubError, match="no repository user/model on the Hub that this machine has access to, and no folder of that name here"
+    ):
         resolve_model(NAME)
     hub.add("user/secret", files).private = True
     with pytest.raises(HubError, match="no repository user/secret"):
@@ -291,7 +293,7 @@ def test_folders_come_first(tiny_checkpoint: Path, tmp_path: Path, monkeypatch: 
     with pytest.raises(CheckpointError, match=r"'file.bin' is a file, expected a folder"):
         resolve_model("file.bin")
     for name in ("nothing", "./runs/nothing", "C:\\models", "x" * 5000, "a\0b"):
-        with pytest.raises(CheckpointError, match="it is no folder here"):
+        with pytest.raises(CheckpointError, match="one of the embedded models"):
             resolve_model(name)
 
 
@@ -361,3 +363,9 @@ def test_a_model_of_the_hub_in_a_process_of_its_own(
         assert json.loads((tmp_path / folder / "result.json").read_text(encoding="utf-8"))["model"] == f"{NAME}@v1"
         warnings = [line for line in done.stderr.splitlines() if "The cached copy of user/model@v1 is used" in line]
         assert len(warnings) == (1 if failing else 0)
+
+
+def test_embedded_models_go_by_their_names() -> None:
+    assert "cmsa" in embedded_models()
+    named, default = resolve_model("cmsa"), resolve_model(None)
+    assert named.folder == default.folder and named.name == "cmsa"

@@ -44,7 +44,7 @@ def test_every_tensor_of_the_embedded_model_has_a_name_of_today() -> None:
     system = CompactSystem(CompactConfig(), 30)
     names = set(system.state_dict())
     assert {registry.upgraded_name(old_name(name)) for name in names} == names
-    loaded, _, config = load_checkpoint(Path("checkpoints"))
+    loaded, _, config = load_checkpoint(Path("checkpoints/cmsa"))
     assert isinstance(loaded, CompactSystem) and config.get("system", "compact") == "compact"
     assert set(loaded.state_dict()) == names
 
@@ -94,5 +94,5 @@ def test_random_numbers_of_the_caller_are_left_alone() -> None:
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    load_checkpoint(Path("checkpoints"))
+    load_checkpoint(Path("checkpoints/cmsa"))
     assert torch.equal(torch.rand(3), expected)

@@ -38,7 +38,7 @@ def test_a_model_with_new_words_answers_as_before(tiny_checkpoint: Path, tmp_pat
 
 def test_the_embedded_model_is_what_the_recipe_names() -> None:
     start = prepare_model(FURTHER, [], Path())
-    _, vocabulary, config = load_checkpoint(Path("checkpoints"))
+    _, vocabulary, config = load_checkpoint(Path("checkpoints/cmsa"))
     assert len(start.vocabulary) == len(vocabulary) and start.system.config == CompactConfig()
     assert start.threshold == config["threshold"]
     assert start.presence is not None and start.presence.to_dict() == config["presence"]
