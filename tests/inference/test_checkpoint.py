@@ -270,7 +270,7 @@ def test_weights_of_another_network(folder: Path) -> None:
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda tensors: tensors.update(extra=torch.zeros(1)), "holds extra"),
+        (lambda tensors: tensors.update(extra=torch.zeros(1)), "has extra"),
         (
             lambda tensors: tensors.update({"dense.prediction.bias": torch.zeros(2)}),
             r"dense\.prediction\.bias has the shape \(2,\), expected \(1,\)",
