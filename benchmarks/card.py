@@ -127,7 +127,7 @@ def answer_all(predictor: Predictor, dataset: RefCocoDataset) -> list[Sample]:
     """Answer every expression of a dataset."""
     samples = []
     for image in dataset.images:
-        pairs = [(referent, text) for referent in dataset.referents_of(image) for text in referent.sentences]
+        pairs = [(referent, text) for referent in dataset.referents_of(image) for text in referent.expressions]
         if not pairs:
             continue
         path = dataset.path_of(image)
@@ -135,7 +135,7 @@ def answer_all(predictor: Predictor, dataset: RefCocoDataset) -> list[Sample]:
         for (referent, text), answer in zip(pairs, answers, strict=True):
             mask = answer.mask()
             overlap = iou(mask, referent.instance.mask(image.height, image.width))
-            samples.append(Sample(path, text, mask, overlap, answer.absent, answer.uncertainty))
+            samples.append(Sample(path, text, mask, overlap, answer.no_target, answer.uncertainty))
     return samples
 
 
@@ -158,17 +158,17 @@ def answer_plurals(predictor: Predictor, scenes: RefCocoScenes) -> Iterator[tupl
 
 def cross_calibrated(raw: PresenceSamples) -> PresenceSamples:
     """Calibrate each half of the images with the curve and the threshold that were fitted on the other half."""
-    presence, absent = raw.presence.copy(), raw.absent.copy()
-    numbers = {picture: number for number, picture in enumerate(sorted(set(raw.pictures.tolist())))}
-    half = np.array([numbers[picture] % 2 for picture in raw.pictures.tolist()])
+    presence, absent = raw.presence.copy(), raw.no_target.copy()
+    numbers = {image: number for number, image in enumerate(sorted(set(raw.image_ids.tolist())))}
+    half = np.array([numbers[image] % 2 for image in raw.image_ids.tolist()])
     for judged in (0, 1):
         held = half != judged
-        calibration = fit(PresenceSamples(raw.presence[held], raw.absent[held], raw.there[held], raw.pictures[held]))
+        calibration = fit(PresenceSamples(raw.presence[held], raw.no_target[held], raw.present[held], raw.image_ids[held]))
         clipped = np.clip(raw.presence[half == judged], 1e-12, 1 - 1e-12)
         values = [calibration.probability(float(logit)) for logit in np.log(clipped / (1 - clipped))]
         presence[half == judged] = values
         absent[half == judged] = np.array(values) < calibration.threshold
-    return PresenceSamples(presence, absent, raw.there, raw.pictures)
+    return PresenceSamples(presence, absent, raw.present, raw.image_ids)
 
 
 def _uncalibrated(predictor: Predictor) -> Predictor:

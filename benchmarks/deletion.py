@@ -119,7 +119,7 @@ def deletions(predictor: Predictor, dataset: RefCocoDataset, limit: int | None =
             encoded = predictor.encode(load_image(dataset.path_of(image)))
             for referent in dataset.referents_of(image):
                 label = referent.instance.mask(image.height, image.width)
-                for sentence in referent.sentences:
+                for sentence in referent.expressions:
                     words = words_of(sentence, predictor.vocabulary)[: predictor.tokenizer.max_words]
                     if len(content_words(words)) > 1:
                         yield deletion(number, explain(predictor, encoded, sentence), label)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from refseg import Predictor
-from refseg.data.sequences import LabelledClip, read_sequences
+from refseg.data.sequences import LabeledClip, read_sequences
 from refseg.evaluation.clips import evaluate_sequences
 from refseg.evaluation.tables import percent, table
 from refseg.files import replacing
@@ -28,9 +28,9 @@ from refseg.models.compact import CompactSystem
 FIGURES = ("mean_iou", "boundary_f", "instability")
 
 
-def subsample(clip: LabelledClip, stride: int) -> LabelledClip:
+def subsample(clip: LabeledClip, stride: int) -> LabeledClip:
     """Return the clip with every `stride`-th frame only."""
-    return replace(clip, pictures=clip.pictures[::stride], masks=clip.masks[::stride])
+    return replace(clip, image_paths=clip.image_paths[::stride], mask_paths=clip.mask_paths[::stride])
 
 
 def cached(backbone: Callable[[torch.Tensor], BackboneFeatures]) -> tuple[Callable[[torch.Tensor], BackboneFeatures], dict[int, Any]]:
@@ -49,7 +49,7 @@ def cached(backbone: Callable[[torch.Tensor], BackboneFeatures]) -> tuple[Callab
     return features_of, cache
 
 
-def compare(predictor: Predictor, clips: list[LabelledClip], threshold: float | None = None) -> dict[str, dict[str, Any]]:
+def compare(predictor: Predictor, clips: list[LabeledClip], threshold: float | None = None) -> dict[str, dict[str, Any]]:
     """Return the figures of `evaluate_sequences` for each way and clip. threshold: see `evaluate_sequences`."""
     results: dict[str, dict[str, Any]] = {}
     with predictor.running() as system:

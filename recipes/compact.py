@@ -83,7 +83,7 @@ STREET = {
     "counted": ["car", "pedestrian", "bicyclist", "sign"],
 }
 FROZEN = {"backbone_rate": 0.0}
-JOINT = {"images": 4, "expressions": 4, "instances": 10, "image_size": 512, "mix": {**DEFAULT_MIX, "borrowed": 0.08, "absent": 0.05}}
+JOINT = {"images": 4, "expressions": 4, "instances": 10, "image_size": 512, "mix": {**DEFAULT_MIX, "borrowed": 0.08, "no_target": 0.05}}
 CHOICE = {
     "task": "selection",
     "images": 40,
@@ -92,7 +92,7 @@ CHOICE = {
     "table_rate": 1e-4,
     "synthetic": 0.3,
     "decay": 0.05,
-    "mix": {**DEFAULT_MIX, "borrowed": 0.06, "absent": 0.05},
+    "mix": {**DEFAULT_MIX, "borrowed": 0.06, "no_target": 0.05},
 }
 
 RECIPE = Recipe(

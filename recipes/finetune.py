@@ -34,7 +34,7 @@ RECIPE = Recipe(
             region_rate=5e-5,
             backbone_rate=0.0,
             table_rate=3e-5,
-            mix={"natural": 0.9, "absent": 0.1},
+            mix={"natural": 0.9, "no_target": 0.1},
             frozen=("dense.cross_frame", "branch.gate", "branch.certainty", "branch.presence", "branch.number"),
             warmup=5,
         ),

@@ -90,7 +90,7 @@ def test_it_is_explained_by_what_it_can_show(checkpoint: Path, sample_image: NDA
     encoded = predictor.encode(sample_image)
     explanation = explain(predictor, encoded, "the red ball")
     assert [word.text for word in explanation.left_out] == ["the", "red", "ball"]
-    page = report_html(explanation, picture_name="photo.png", model="example")
+    page = report_html(explanation, image_name="photo.png", model="example")
     assert "How well a position fits the words." in page and "gate" not in page and "attended" not in page
     assert explanation_entry(explanation)["attention"] == []
     assert [name for name, _ in maps_of(explanation.segmentation)] == ["probability", "response", "fit_level_1"]

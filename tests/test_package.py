@@ -30,7 +30,7 @@ FOUNDATION = {
 ALLOWED = {
     "models": {"models"},
     "video": FOUNDATION | {"video"},
-    "data": FOUNDATION | {"data", "video"},
+    "data": FOUNDATION | {"data", "models", "video"},
     "inference": FOUNDATION | {"inference", "models", "video"},
     "explain": FOUNDATION | {"explain", "inference", "models"},
     "annotation": FOUNDATION | {"annotation", "data", "video"},

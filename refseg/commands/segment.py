@@ -84,7 +84,7 @@ def summary(entry: dict[str, Any], answer: "Segmentation") -> str:
         notes.append(f"unknown word {word}" + (f" (similar: {near})" if near else ""))
     if answer.dropped:
         notes.append(f"only the first {len(answer.tokens)} words were used")
-    if answer.absent and answer.presence is not None:
+    if answer.no_target and answer.presence is not None:
         notes.append(f"probably not in this image (presence {answer.presence:.0%})")
     elif entry["peak"] < entry["threshold"]:
         notes.append("no pixel reaches the threshold")
@@ -135,7 +135,7 @@ def _write_explanations(
             folder,
             explanations,
             masks,
-            picture_name=arguments.image.name,
+            image_name=arguments.image.name,
             model=predictor.name,
             settings=settings,
             date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),

@@ -101,9 +101,9 @@ def _segment_frames(
                 save_png(folder / mask_name(result.frame.number), mask.astype(np.uint8) * 255)
                 writer.add(overlay(result.frame.image, mask), result.frame.time - clip.times[0])
                 if sys.stderr.isatty():
-                    _show_progress(len(timeline.moments), len(clip), time.perf_counter() - started)
+                    _show_progress(len(timeline.entries), len(clip), time.perf_counter() - started)
         except VideoError as error:
-            if not timeline.moments:
+            if not timeline.entries:
                 raise
             damage = str(error)
     return damage
@@ -119,13 +119,13 @@ def _show_progress(done: int, total: int, seconds: float) -> None:
 
 def summary(timeline: "Timeline", damage: str | None) -> str:
     """Describe the result in one line for the console."""
-    moments = timeline.moments
-    area = sum(moment.area for moment in moments) / len(moments)
-    uncertain = sum(moment.doubtful for moment in moments)
-    notes = [f"overlay.mp4: {len(moments)} frames, mask covers {area:.1%} of the frame on average"]
+    entries = timeline.entries
+    area = sum(entry.area for entry in entries) / len(entries)
+    uncertain = sum(entry.is_uncertain for entry in entries)
+    notes = [f"overlay.mp4: {len(entries)} frames, mask covers {area:.1%} of the frame on average"]
     if uncertain:
         notes.append(f"{uncertain} uncertain")
-    if all(moment.absent for moment in moments):
+    if all(entry.no_target for entry in entries):
         notes.append("probably not in this video")
     if damage is not None:
         notes.append(damage)

@@ -1,1 +1,1 @@
-"""Readers, scenes, made expressions, augmentation and training batches."""
+"""Data set readers, scenes, generated expressions, augmentation and training batches."""

@@ -1,6 +1,6 @@
-"""Which objects of one category stand out, and how: by place, order, size, color or beside something else.
+"""Which objects of one category can be distinguished, and how: by position, order, size, color or relation.
 
-Every function answers only where two people would agree: with margins between what is distinguished. Positions are
+Every function keeps a margin between the objects that it distinguishes, so that two people would agree. Positions are
 shares of the image's width and height. `members` are indices of all objects of one category.
 """
 
@@ -12,44 +12,45 @@ from itertools import pairwise
 import numpy as np
 
 from refseg.data.object_attributes import ObjectAttributes, SceneAttributes
-from refseg.data.pixel_colors import NAMES, certainly_not, dominant_color
+from refseg.data.pixel_colors import certainly_not, dominant_color
+from refseg.models.regions.color_names import NAMES
 
 MIN_GAP_X, MIN_GAP_Y = 0.06, 0.12
 SIZE_RATIO = 1.7
 CORNER_REACH = 0.36
-MIN_COLOURED, MAX_CAST = 0.004, 0.4
+MIN_COLORED, MAX_CAST = 0.004, 0.4
 
 
-def extremes(facts: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:
+def extremes(attributes: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:
     """Members that lie clearly furthest to the "left", "right", "top" or "bottom"."""
     if len(members) < 2:
         return []
     found = []
     for axis, low, high, least in (("x", "left", "right", MIN_GAP_X), ("y", "top", "bottom", MIN_GAP_Y)):
-        order = sorted(members, key=lambda i: _centre(facts.objects[i], axis))
+        order = sorted(members, key=lambda i: _center(attributes.objects[i], axis))
         for first, second, side in ((order[0], order[1], low), (order[-1], order[-2], high)):
-            a, b = facts.objects[first], facts.objects[second]
-            if abs(_centre(a, axis) - _centre(b, axis)) >= max(least, 0.3 * min(_extent(a, axis), _extent(b, axis))):
+            a, b = attributes.objects[first], attributes.objects[second]
+            if abs(_center(a, axis) - _center(b, axis)) >= max(least, 0.3 * min(_extent(a, axis), _extent(b, axis))):
                 found.append((first, side))
     return found
 
 
-def half(facts: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:
-    """The only member, where it lies clearly in the "left", "right", "top" or "bottom" part of the image."""
+def half(attributes: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:
+    """The only member, if it lies clearly in the "left", "right", "top" or "bottom" part of the image."""
     if len(members) != 1:
         return []
-    item = facts.objects[members[0]]
+    item = attributes.objects[members[0]]
     sides = {
         "left": item.x < 0.36 and item.box[2] < 0.62,
         "right": item.x > 0.64 and item.box[0] > 0.38,
         "top": item.y < 0.3 and item.box[3] < 0.5,
         "bottom": item.y > 0.7 and item.box[1] > 0.5,
     }
-    return [(members[0], side) for side, holds in sides.items() if holds]
+    return [(members[0], side) for side, is_there in sides.items() if is_there]
 
 
-def corners(facts: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:
-    """Members that have a corner of the image ("top left", ...) to themselves among their kind."""
+def corners(attributes: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:
+    """Members that are the only ones of their category in a corner of the image ("top left", ...)."""
     found = []
     for vertical in ("top", "bottom"):
         for horizontal in ("left", "right"):
@@ -59,41 +60,41 @@ def corners(facts: SceneAttributes, members: Sequence[int]) -> list[tuple[int, s
                 down = item.y if vertical == "top" else 1 - item.y
                 return max(across, down)
 
-            order = sorted(members, key=lambda i: distance(facts.objects[i]))
-            near = distance(facts.objects[order[0]])
-            alone = len(order) == 1 or distance(facts.objects[order[1]]) > near + 0.15
-            if near < CORNER_REACH and alone and facts.objects[order[0]].width < 0.6:
+            order = sorted(members, key=lambda i: distance(attributes.objects[i]))
+            near = distance(attributes.objects[order[0]])
+            alone = len(order) == 1 or distance(attributes.objects[order[1]]) > near + 0.15
+            if near < CORNER_REACH and alone and attributes.objects[order[0]].width < 0.6:
                 found.append((order[0], f"{vertical} {horizontal}"))
     return found
 
 
-def in_row(facts: SceneAttributes, members: Sequence[int]) -> list[int] | None:
-    """Members from left to right where the order is clear all along, else None."""
-    order = sorted(members, key=lambda i: facts.objects[i].x)
+def in_row(attributes: SceneAttributes, members: Sequence[int]) -> list[int] | None:
+    """Members from left to right; None if the order of any two neighbors is unclear."""
+    order = sorted(members, key=lambda i: attributes.objects[i].x)
     for first, second in pairwise(order):
-        a, b = facts.objects[first], facts.objects[second]
+        a, b = attributes.objects[first], attributes.objects[second]
         if b.x - a.x < max(0.05, 0.35 * min(a.width, b.width)):
             return None
     return order
 
 
-def middle(facts: SceneAttributes, members: Sequence[int]) -> int | None:
-    """The middle one of three or five that stand in a row, the row being wider than high."""
-    order = in_row(facts, members) if len(members) in (3, 5) else None
+def middle(attributes: SceneAttributes, members: Sequence[int]) -> int | None:
+    """The middle one of three or five members in a row that is wider than high; None if there is no such row."""
+    order = in_row(attributes, members) if len(members) in (3, 5) else None
     if order is None:
         return None
-    centres = np.array([(facts.objects[i].x, facts.objects[i].y) for i in order])
-    wide, high = np.ptp(centres, axis=0)
-    gaps = np.diff(centres[:, 0])
+    centers = np.array([(attributes.objects[i].x, attributes.objects[i].y) for i in order])
+    wide, high = np.ptp(centers, axis=0)
+    gaps = np.diff(centers[:, 0])
     return order[len(order) // 2] if wide > 1.5 * high and gaps.min() > 0.07 and gaps.max() < 3 * gaps.min() else None
 
 
-def by_size(facts: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:
+def by_size(attributes: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:
     """Members clearly "largest" or "smallest" in area."""
     if len(members) < 2:
         return []
-    order = sorted(members, key=lambda i: facts.objects[i].area)
-    area = [facts.objects[i].area for i in order]
+    order = sorted(members, key=lambda i: attributes.objects[i].area)
+    area = [attributes.objects[i].area for i in order]
     found = []
     if area[-1] >= SIZE_RATIO * area[-2]:
         found.append((order[-1], "largest"))
@@ -102,16 +103,16 @@ def by_size(facts: SceneAttributes, members: Sequence[int]) -> list[tuple[int, s
     return found
 
 
-def by_depth(facts: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:
+def by_depth(attributes: SceneAttributes, members: Sequence[int]) -> list[tuple[int, str]]:
     """Members clearly in "front" or at the "back": both larger and lower in the image, or smaller and higher, than
     all others.
     """
     if len(members) < 2:
         return []
     found = []
-    for index, name in by_size(facts, members):
-        feet = facts.objects[index].box[3]
-        others = [facts.objects[i].box[3] for i in members if i != index]
+    for index, name in by_size(attributes, members):
+        feet = attributes.objects[index].box[3]
+        others = [attributes.objects[i].box[3] for i in members if i != index]
         if name == "largest" and feet > max(others) + 0.05:
             found.append((index, "front"))
         if name == "smallest" and feet < min(others) - 0.05:
@@ -119,33 +120,34 @@ def by_depth(facts: SceneAttributes, members: Sequence[int]) -> list[tuple[int, 
     return found
 
 
-def by_colour(facts: SceneAttributes, members: Sequence[int], names: Sequence[str] = NAMES) -> list[tuple[tuple[int, ...], str]]:
-    """Sets of members that one color dominates while no other member could be called by it.
+def by_color(attributes: SceneAttributes, members: Sequence[int], names: Sequence[str] = NAMES) -> list[tuple[tuple[int, ...], str]]:
+    """Sets of members that one color dominates, if no other member could be named by that color.
 
-    Nothing is said of a color that fills the rest of the image too: that is the light's, not the object's.
+    Colors that fill the rest of the image as well are left out: they come from the light, not from the object.
     """
-    dominant = {i: dominant_color(facts.objects[i].colours) for i in members}
+    dominant = {i: dominant_color(attributes.objects[i].colors) for i in members}
     found = []
     for name in names:
         having = tuple(i for i in members if dominant[i] == name)
-        if not having or min(facts.objects[i].area for i in having) < MIN_COLOURED:
+        if not having or min(attributes.objects[i].area for i in having) < MIN_COLORED:
             continue
         position = NAMES.index(name)
-        things = [facts.objects[i] for i in having]
-        covered = sum(thing.area for thing in things)
-        rest = (facts.colours[position] - sum(thing.area * thing.colours[position] for thing in things)) / max(1 - covered, 0.05)
-        if rest < MAX_CAST and all(certainly_not(facts.objects[i].colours, name) for i in members if i not in having):
+        objects = [attributes.objects[i] for i in having]
+        covered = sum(item.area for item in objects)
+        colored = sum(item.area * item.colors[position] for item in objects)
+        background = (attributes.colors[position] - colored) / max(1 - covered, 0.05)
+        if background < MAX_CAST and all(certainly_not(attributes.objects[i].colors, name) for i in members if i not in having):
             found.append((having, name))
     return found
 
 
-def groups(facts: SceneAttributes, members: Sequence[int]) -> list[tuple[tuple[int, ...], str]]:
-    """Two to four members that stand clearly apart from the others on the "left" or "right"."""
+def groups(attributes: SceneAttributes, members: Sequence[int]) -> list[tuple[tuple[int, ...], str]]:
+    """Two to four members that are clearly separate from the others on the "left" or "right"."""
     if len(members) < 3:
         return []
     found = []
-    order = sorted(members, key=lambda i: facts.objects[i].x)
-    x = np.array([facts.objects[i].x for i in order])
+    order = sorted(members, key=lambda i: attributes.objects[i].x)
+    x = np.array([attributes.objects[i].x for i in order])
     gaps = np.diff(x)
     for count in range(2, min(5, len(order))):
         if gaps[count - 1] > 0.12 and gaps[count - 1] > 1.5 * gaps[: count - 1].max() and x[count - 1] < 0.55:
@@ -155,13 +157,13 @@ def groups(facts: SceneAttributes, members: Sequence[int]) -> list[tuple[tuple[i
     return found
 
 
-def relations(facts: SceneAttributes, members: Sequence[int], anchor: int) -> list[tuple[int, str]]:
+def relations(attributes: SceneAttributes, members: Sequence[int], anchor: int) -> list[tuple[int, str]]:
     """Members that alone are "left", "right", "above", "below" or "next" to the anchor, an object of another category."""
-    mark = facts.objects[anchor]
+    mark = attributes.objects[anchor]
     found = []
     for index in members:
-        item = facts.objects[index]
-        others = [facts.objects[i] for i in members if i != index]
+        item = attributes.objects[index]
+        others = [attributes.objects[i] for i in members if i != index]
         beside = _overlap(item.box[1::2], mark.box[1::2]) > 0.3
         within = _overlap(item.box[0::2], mark.box[0::2]) > 0.5
         if beside and item.x < mark.box[0] and item.box[2] < mark.x and all(o.x > mark.x for o in others):
@@ -178,7 +180,7 @@ def relations(facts: SceneAttributes, members: Sequence[int], anchor: int) -> li
 
 
 def distance(a: ObjectAttributes, b: ObjectAttributes) -> float:
-    """Gap between two boxes, the larger of the two directions'; 0 where they touch or overlap."""
+    """Gap between two boxes: the larger of the horizontal and the vertical one; 0 if they touch or overlap."""
     across = max(a.box[0] - b.box[2], b.box[0] - a.box[2], 0.0)
     down = max(a.box[1] - b.box[3], b.box[1] - a.box[3], 0.0)
     return max(across, down)
@@ -193,7 +195,7 @@ def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
     return max(0.0, common) / max(min(a[1] - a[0], b[1] - b[0]), 1e-6)
 
 
-def _centre(item: ObjectAttributes, axis: str) -> float:
+def _center(item: ObjectAttributes, axis: str) -> float:
     return item.x if axis == "x" else item.y
 
 

@@ -1,4 +1,4 @@
-"""Random changes of an image that keep its expressions true: mirror, crop, color.
+"""Random changes of an image for which its expressions still hold: mirror, crop, color.
 
 Pure functions: a plan is drawn from a generator first and then applied to the image and to any number of masks.
 """
@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.data.masks import BoolMask, box_of
-from refseg.data.wording import mirror_text, reads_writing, speaks_of_colour, speaks_of_position
+from refseg.data.wording import depends_on_position, mentions_writing, mirror_text, names_color
 
 UintImage = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class AugmentationConfig:
-    """Strengths. Areas and sides are shares of the image; `mild` bounds what a crop may take where words depend on
-    the whole.
+    """Strengths. Areas and sides are shares of the image. `mild_side`: least side of a crop if an expression depends on
+    the whole image.
     """
 
     mirror: float = 0.5
@@ -33,7 +33,7 @@ class AugmentationConfig:
     contrast: float = 0.25
     saturation: float = 0.35
     hue: float = 8.0
-    grey: float = 0.04
+    gray: float = 0.04
     blur: float = 0.08
 
 
@@ -65,19 +65,18 @@ def draw_window(
     config: AugmentationConfig,
     flippable: bool = True,
 ) -> Window:
-    """Draw a crop and perhaps a mirror for an image (H, W) that keep `texts` true of `masks` (bool (H, W), empty ones
-    do not bind).
+    """Draw a crop of an image (H, W), mirrored or not, in which `texts` still describe `masks` (bool (H, W)).
 
-    Mirrored only where the image may be and no text reads writing. A crop keeps at least `least_visible` of each
-    mask; where a text depends on the whole image, or no such crop is found, it is a mild one.
+    It is mirrored only if `flippable` and if no text mentions writing. A crop keeps at least `least_visible` of each
+    mask that is not empty. It is a mild one if a text depends on the whole image or no other crop is found.
     """
     height, width = shape
-    mirrored = flippable and rng.random() < config.mirror and not any(reads_writing(text) for text in texts)
+    mirrored = flippable and rng.random() < config.mirror and not any(mentions_writing(text) for text in texts)
     if rng.random() >= config.crop:
         return Window(0, 0, width, height, mirrored)
     targets = [(mask, int(mask.sum())) for mask in masks]
     boxes = [box_of(mask) for mask in masks]
-    if not any(speaks_of_position(text) for text in texts):
+    if not any(depends_on_position(text) for text in texts):
         for _ in range(6):
             window = _random_window(height, width, rng, config.least_area, mirrored)
             if _keeps(window, targets, boxes, config.least_visible):
@@ -117,26 +116,26 @@ def _keeps(
 
 
 def reword(texts: Sequence[str], window: Window) -> list[str]:
-    """The expressions as they read in the window: left and right swapped where it is mirrored."""
+    """The expressions for the window: left and right are swapped if it is mirrored."""
     return [mirror_text(text) for text in texts] if window.mirrored else list(texts)
 
 
 def jitter_colors(image: UintImage, texts: Sequence[str], rng: np.random.Generator, config: AugmentationConfig) -> UintImage:
-    """Random brightness and contrast, and, unless a text names a color, saturation, hue and seldom gray; seldom a
-    light blur.
+    """Random brightness and contrast, rarely a light blur; saturation, hue and rarely gray too, unless a text names a
+    color.
     """
-    colourful = not any(speaks_of_colour(text) for text in texts)
-    strength = 1.0 if colourful else 0.6
+    colorful = not any(names_color(text) for text in texts)
+    strength = 1.0 if colorful else 0.6
     gain = 1 + strength * config.contrast * rng.uniform(-1, 1)
     shift = 255 * strength * 0.5 * config.brightness * rng.uniform(-1, 1)
     values = np.arange(256, dtype=np.float32)
     curve = np.clip((values - 128) * gain + 128 + shift, 0, 255).astype(np.uint8)
-    grey, blur = rng.random() < config.grey, rng.random() < config.blur
+    gray, blur = rng.random() < config.gray, rng.random() < config.blur
     saturation, hue = 1 + config.saturation * rng.uniform(-1, 1), config.hue * rng.uniform(-1, 1)
     result = cv2.LUT(image, curve)
-    if colourful and grey:
+    if colorful and gray:
         result = cv2.cvtColor(cv2.cvtColor(result, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    elif colourful:
+    elif colorful:
         hsv = cv2.cvtColor(result, cv2.COLOR_RGB2HSV)
         tables = np.stack([(values + hue) % 180, np.clip(values * saturation, 0, 255), values], axis=-1)
         hsv = cv2.LUT(hsv, tables.astype(np.uint8).reshape(256, 1, 3))

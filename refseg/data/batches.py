@@ -1,6 +1,4 @@
-"""Training batches: images, expressions and soft targets, drawn so that any step can be made again from the seed and
-its number.
-"""
+"""Training batches of images, expressions and soft targets. A batch depends on the seed and the step number alone."""
 
 from __future__ import annotations
 
@@ -29,10 +27,10 @@ class TrainingBatch:
     """B images and K expressions about them.
 
     images uint8 (B, S, S, 3) letterboxed; tokens int64 (K, T) and valid bool (K, T); image_index int64 (K,) into the
-    images; masks uint8 (K, S/4, S/4), the share of each cell that is meant, times 255; inside bool (B, S/4, S/4), the
+    images; masks uint8 (K, S/4, S/4), the share of each cell that the object covers, times 255; inside bool (B, S/4, S/4), the
     cells that are image and not padding, and windows float32 (B, 4), the same as x1 y1 x2 y2 in pixels; instances
     uint8 (M, S/4, S/4), single objects of the images instance_index int64 (M,); boxes float32 (K, O, 4), x1 y1 x2 y2
-    in pixels of every object meant, zeros where there are fewer; kinds and texts, one for each expression.
+    in pixels of every referent, padded with zeros; kinds and texts, one for each expression.
     """
 
     images: NDArray[np.uint8]
@@ -62,13 +60,13 @@ class _Sample:
 
 
 class TrainingSampler:
-    """An endless iterator of `TrainingBatch`, a function of (seed, step): set `step` to go on from there exactly.
+    """An endless iterator of `TrainingBatch`, a function of (seed, step): set `step` to continue exactly from there.
 
     sources: (scenes, weight) pairs; an image is drawn from a source by weight and evenly within it.
-    expressions_per_image: each image brings exactly so many, repeated in other words where it has fewer.
-    instances_per_image: masks of at most so many objects each. augmentation: None for none. target_stride: pixels to a
+    expressions_per_image: exactly so many for each image, repeated in other words if it has fewer.
+    instances_per_image: masks of at most so many objects for each image. augmentation: None for none. target_stride: pixels to a
     cell of the targets. padding: gray level of the border. mix, borrowed: see `ExpressionChooser`. Raises DataError
-    for settings that fit nothing.
+    if there is no image, or if the image size is not a multiple of the stride.
     """
 
     def __init__(
@@ -105,7 +103,7 @@ class TrainingSampler:
 
     @property
     def state(self) -> dict[str, int]:
-        """{"seed", "step"}: what a sampler with the same settings needs to go on."""
+        """{"seed", "step"}: what a sampler with the same settings needs to continue."""
         return {"seed": self._seed, "step": self.step}
 
     def __iter__(self) -> Iterator[TrainingBatch]:
@@ -117,7 +115,7 @@ class TrainingSampler:
         return batch
 
     def batch(self, step: int) -> TrainingBatch:
-        """The batch of a step, whatever was drawn before."""
+        """The batch of a step, independent of what was drawn before."""
         generators = (np.random.default_rng([self._seed, step, slot]) for slot in range(self._images))
         samples = [self._render(*self._picker.pick(self._expressions, rng), rng) for rng in generators]
         texts = [text for sample in samples for text in sample.texts]
@@ -167,7 +165,7 @@ class TrainingSampler:
 
 
 def _boxes_of(masks: Sequence[BoolMask], window: Window, letterbox: Letterbox) -> NDArray[np.float32]:
-    """Boxes (O, 4) of what can be seen of objects in a window, in pixels of its letterboxed square."""
+    """Boxes (O, 4) of the visible parts of objects in a window, in pixels of its letterboxed square."""
     boxes = [box for mask in masks if (box := box_of(window.apply_mask(mask))) is not None]
     corners = letterbox.forward_points(np.array(boxes, dtype=np.float64).reshape(-1, 2))
     return corners.reshape(-1, 4).astype(np.float32)

@@ -1,7 +1,7 @@
 """Training batches of clips: the frames of one window, and expressions about some of them.
 
-Half of them are real clips with a mask for every frame; the others are made from still images, over which a window
-moves, so that what is known of the image is known of every frame.
+By default half of them are real clips with a mask for every frame. The others are made from still images: a window
+moves over the image, and each frame gets its labels.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from refseg.data.expression_mix import ExpressionChooser
 from refseg.data.image_sampler import ImageSampler
 from refseg.data.masks import BoolMask
 from refseg.data.scenes import Scene
-from refseg.data.sequences import LabelledClip
-from refseg.data.wording import reads_writing
+from refseg.data.sequences import LabeledClip
+from refseg.data.wording import mentions_writing
 from refseg.errors import DataError
 from refseg.images import load_image
 from refseg.language import Tokenizer
 from refseg.letterbox import Letterbox
 
 UintImage = NDArray[np.uint8]
-LARGEST_STEP = 3  # frames of a clip that lie between two of a window, at most
-MOVING = AugmentationConfig(crop=1.0, least_area=0.4, mild_side=0.85, grey=0.0, blur=0.0)
+LARGEST_STEP = 3  # frames of a clip from one frame of a window to the next, at most
+MOVING = AugmentationConfig(crop=1.0, least_area=0.4, mild_side=0.85, gray=0.0, blur=0.0)
 
 
 class ClipSampler:
     """Windows of `frames` frames with `expressions` expressions, each about one of the frames; a function of (seed,
     step).
 
-    clips: labeled ones.  stills: (scenes, weight) pairs.  still_share: how many windows are made from stills.  Raises
-    DataError where there is neither.
+    stills: (scenes, weight) pairs.  still_share: share of windows that are made from stills.  Raises DataError if there
+    are neither clips nor stills.
     """
 
     def __init__(
         self,
-        clips: Sequence[LabelledClip],
+        clips: Sequence[LabeledClip],
         stills: Sequence[tuple[Sequence[Scene], float]],
         tokenizer: Tokenizer,
         chooser: ExpressionChooser,
@@ -58,7 +58,7 @@ class ClipSampler:
         self._size, self._frames, self._expressions, self._seed = image_size, frames, expressions, seed
 
     def batch(self, step: int) -> TrainingBatch:
-        """The window of a step, whatever was drawn before."""
+        """The window of a step, independent of what was drawn before."""
         rng = np.random.default_rng([self._seed, step])
         images, masks, texts, index = self._from_still(rng) if rng.random() < self._share else self._from_clip(rng)
         letterbox = Letterbox.of(images[0], self._size)
@@ -89,30 +89,30 @@ class ClipSampler:
         numbers = [start + step * position for position in range(count)]
         index = [int(i) for i in rng.integers(count, size=self._expressions)]
         texts = [clip.expressions[int(i)] for i in rng.integers(len(clip.expressions), size=self._expressions)]
-        images = [load_image(clip.pictures[number]) for number in numbers]
-        mirrored = bool(rng.random() < 0.5) and not any(reads_writing(text) for text in texts)
+        images = [load_image(clip.image_paths[number]) for number in numbers]
+        mirrored = bool(rng.random() < 0.5) and not any(mentions_writing(text) for text in texts)
         window = Window(0, 0, images[0].shape[1], images[0].shape[0], mirrored)
-        colours = int(rng.integers(2**31))
-        changed = [jitter_colors(window.apply(image), texts, np.random.default_rng(colours), MOVING) for image in images]
+        color_seed = int(rng.integers(2**31))
+        changed = [jitter_colors(window.apply(image), texts, np.random.default_rng(color_seed), MOVING) for image in images]
         masks = [window.apply_mask(clip.mask(numbers[position])) for position in index]
         return changed, masks, reword(texts, window), index
 
     def _from_still(self, rng: np.random.Generator) -> tuple[list[UintImage], list[BoolMask], list[str], list[int]]:
-        """A window of constant size that moves over an image, from one place where the objects can be seen to another."""
+        """A window of constant size that moves over an image between two positions that both show the objects."""
         scene, choices = self._stills.pick(self._expressions, rng)
         masks, texts = [scene.union(choice.objects) for choice in choices], [choice.text for choice in choices]
         first = draw_window(scene.image.shape[:2], masks, texts, rng, MOVING, scene.flippable)
         second = draw_window(scene.image.shape[:2], masks, texts, rng, MOVING, flippable=False)
         path = moving_windows(first, second, self._frames, scene.image.shape[:2])
         index = [int(i) for i in rng.integers(len(path), size=len(texts))]
-        colours = int(rng.integers(2**31))
-        images = [jitter_colors(window.apply(scene.image), texts, np.random.default_rng(colours), MOVING) for window in path]
-        seen = [path[position].apply_mask(mask) for position, mask in zip(index, masks, strict=True)]
-        return images, seen, reword(texts, first), index
+        color_seed = int(rng.integers(2**31))
+        images = [jitter_colors(window.apply(scene.image), texts, np.random.default_rng(color_seed), MOVING) for window in path]
+        visible = [path[position].apply_mask(mask) for position, mask in zip(index, masks, strict=True)]
+        return images, visible, reword(texts, first), index
 
 
 def moving_windows(first: Window, second: Window, frames: int, shape: tuple[int, int]) -> list[Window]:
-    """`frames` windows of the first one's size, from its place to the second's, inside an image (H, W)."""
+    """`frames` windows of the first one's size that move to the second one's position, inside an image (H, W)."""
     height, width = first.bottom - first.top, first.right - first.left
     places = []
     for share in np.linspace(0, 1, frames):

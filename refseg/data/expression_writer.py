@@ -1,4 +1,4 @@
-"""Wording for the expressions made from one scene."""
+"""Words for the expressions that are generated from one scene."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ MIN_TARGET = 0.0012
 
 
 class ExpressionWriter:
-    """Nouns that fit only their own category, articles, and choices among phrasings, all drawn with one generator."""
+    """Draws nouns, articles and phrasings with one random generator. A noun fits no other category of the scene."""
 
-    def __init__(self, scene: Scene, facts: SceneAttributes, rng: np.random.Generator) -> None:
+    def __init__(self, scene: Scene, attributes: SceneAttributes, rng: np.random.Generator) -> None:
         self.scene = scene
-        self.facts = facts
+        self.attributes = attributes
         self.rng = rng
 
     def pick(self, options: Sequence[str]) -> str:
@@ -31,11 +31,11 @@ class ExpressionWriter:
         return text if self.rng.random() < 0.6 or text.startswith(("the ", "a ", "all ", "both ", "every ")) else f"the {text}"
 
     def _form(self, category: str, forms: Sequence[str]) -> str:
-        present = set(self.facts.members)
-        taken = {form for other in present - {category} for form in noun_of(other).forms}
-        # Everyday names are wider than the category ("bag"): not where one of its neighbors is in the image.
+        present = set(self.attributes.members)
+        ambiguous = {form for other in present - {category} for form in noun_of(other).forms}
+        # Everyday names are wider than the category ("bag"): not used if a similar category is in the image.
         wider = not (confusable_with(category) - {category}) & present
-        free = [form for position, form in enumerate(forms) if (position == 0 or wider) and form not in taken]
+        free = [form for position, form in enumerate(forms) if (position == 0 or wider) and form not in ambiguous]
         if not free or self.rng.random() < 0.55:
             return forms[0]
         return self.pick(free)
@@ -47,11 +47,11 @@ class ExpressionWriter:
         noun = noun_of(category)
         return self._form(category, noun.plural or noun.singular)
 
-    def kinds_of_things(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+    def countable_categories(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         """Countable categories, all of whose objects are labeled."""
-        for category, members in self.facts.members.items():
+        for category, members in self.attributes.members.items():
             if category in self.scene.exhaustive and noun_of(category).countable:
                 yield category, members
 
     def visible(self, indices: Sequence[int]) -> bool:
-        return sum(self.facts.objects[i].area for i in indices) >= MIN_TARGET
+        return sum(self.attributes.objects[i].area for i in indices) >= MIN_TARGET

@@ -1,4 +1,4 @@
-"""JSON from data sets, with errors that say which entry of which file is wrong."""
+"""Reads JSON of data sets, with errors that name the file and the entry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scenes whose labels are one image of class indices, or of one category and background."""
+"""Scenes with a label map: one image of class indices, or a binary mask of one category."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ _MAX_GROUPS = 13
 
 
 def polygons_to_mask(polygons: Sequence[Sequence[float]], height: int, width: int) -> BoolMask:
-    """Union of polygons as a bool mask (height, width), the same pixels as pycocotools gives; within one polygon the
-    even-odd rule holds.
+    """Union of polygons as a bool mask (height, width), the same pixels as by pycocotools; each polygon is filled by
+    the even-odd rule.
 
     Corners outside of the image are allowed. Raises DataError for a polygon that is not a flat list of at least three
     finite points.
@@ -54,8 +54,8 @@ def _points_of(polygon: Sequence[float]) -> NDArray[np.float64]:
 def _clipped(points: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
     """The part of a polygon (N, 2) that lies near the image (Sutherland and Hodgman, 1974).
 
-    pycocotools walks along every edge, so a corner at 1e9 would cost gigabytes. What lies within one image size of the
-    image stays as it is.
+    pycocotools walks along every edge, so a corner at 1e9 would cost gigabytes. Parts within one image size of
+    the image do not change.
     """
     for axis, size in ((0, width), (1, height)):
         for limit, sign in ((-size, 1), (2 * size, -1)):
@@ -91,14 +91,14 @@ def decode_counts(counts: Sequence[int] | Counts, height: int, width: int) -> Bo
         if runs.size == 0:
             runs = runs.astype(np.int64)
     except (TypeError, ValueError) as error:
-        raise DataError("got run lengths that are not a list of numbers, expected non-negative integers: mend the annotation") from error
+        raise DataError("got run lengths that are not a list of numbers, expected non-negative integers: fix the annotation") from error
     if runs.ndim != 1 or runs.dtype.kind not in "iu":
-        raise DataError(f"got run lengths of type {runs.dtype}, shape {runs.shape}, expected a flat list of integers: mend the annotation")
+        raise DataError(f"got run lengths of type {runs.dtype}, shape {runs.shape}, expected a flat list of integers: fix the annotation")
     pixels = height * width
     if int(runs.min(initial=0)) < 0:
-        raise DataError(f"got a run length of {int(runs.min())}, expected non-negative integers: mend the annotation")
+        raise DataError(f"got a run length of {int(runs.min())}, expected non-negative integers: fix the annotation")
     if int(runs.max(initial=0)) > pixels or int(runs.sum()) != pixels:
-        raise DataError(f"got run lengths that add up to {int(runs.sum())}, expected {height} x {width} = {pixels}: mend the annotation")
+        raise DataError(f"got run lengths that add up to {int(runs.sum())}, expected {height} x {width} = {pixels}: fix the annotation")
     values = np.arange(runs.size) % 2 == 1
     flat = np.repeat(values, runs)
     return _transposed(flat.reshape(width, height))
@@ -136,15 +136,15 @@ def unpack_counts(text: str) -> Counts:
     if codes.size == 0:
         return np.zeros(0, dtype=np.int64)
     if codes.min() < 0 or codes.max() > 63:
-        raise DataError("got a run-length string with characters outside '0'..'o', expected COCO's compressed counts: mend the annotation")
+        raise DataError("got a run-length string with characters outside '0'..'o', expected COCO's compressed counts: fix the annotation")
     final = (codes & 0x20) == 0
     if not final[-1]:
-        raise DataError("got a run-length string that stops inside a number, expected COCO's compressed counts: mend the annotation")
+        raise DataError("got a run-length string that stops inside a number, expected COCO's compressed counts: fix the annotation")
     ends = np.flatnonzero(final)
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1
     if int(lengths.max()) > _MAX_GROUPS - 1:
-        raise DataError("got a run-length string with a number over 60 bits, expected COCO's compressed counts: mend the annotation")
+        raise DataError("got a run-length string with a number over 60 bits, expected COCO's compressed counts: fix the annotation")
     place = np.arange(codes.size) - np.repeat(starts, lengths)
     values = np.add.reduceat((codes & 0x1F) << (5 * place), starts)
     negative = (codes[ends] & 0x10) != 0
@@ -165,14 +165,14 @@ def decode_rle(rle: Mapping[str, Any]) -> BoolMask:
     """Bool mask of a COCO run-length object whose counts are a string or a list. Raises DataError when it is malformed."""
     size, counts = rle.get("size"), rle.get("counts")
     if not (isinstance(size, list | tuple) and len(size) == 2 and all(isinstance(side, int) for side in size)):
-        raise DataError(f"got a run-length size {size!r}, expected [height, width]: mend the annotation")
+        raise DataError(f"got a run-length size {size!r}, expected [height, width]: fix the annotation")
     if isinstance(counts, bytes):
         counts = counts.decode("ascii", errors="replace")
     if isinstance(counts, str):
         return decode_counts(unpack_counts(counts), size[0], size[1])
     if isinstance(counts, list | tuple | np.ndarray):
         return decode_counts(counts, size[0], size[1])
-    raise DataError(f"got run-length counts of type {type(counts).__name__}, expected a string or a list: mend the annotation")
+    raise DataError(f"got run-length counts of type {type(counts).__name__}, expected a string or a list: fix the annotation")
 
 
 def segmentation_to_mask(segmentation: Any, height: int, width: int) -> BoolMask:
@@ -182,11 +182,11 @@ def segmentation_to_mask(segmentation: Any, height: int, width: int) -> BoolMask
     if isinstance(segmentation, Mapping):
         mask = decode_rle(segmentation)
         if mask.shape != (height, width):
-            raise DataError(f"got a run-length mask of {mask.shape[0]} x {mask.shape[1]}, expected {height} x {width}: mend the annotation")
+            raise DataError(f"got a run-length mask of {mask.shape[0]} x {mask.shape[1]}, expected {height} x {width}: fix the annotation")
         return mask
     if isinstance(segmentation, list | tuple):
         return polygons_to_mask(segmentation, height, width)
-    raise DataError(f"got a segmentation of type {type(segmentation).__name__}, expected polygons or run lengths: mend the annotation")
+    raise DataError(f"got a segmentation of type {type(segmentation).__name__}, expected polygons or run lengths: fix the annotation")
 
 
 def box_of(mask: BoolMask) -> tuple[int, int, int, int] | None:
@@ -201,4 +201,4 @@ def box_of(mask: BoolMask) -> tuple[int, int, int, int] | None:
 
 def _check_size(height: int, width: int) -> None:
     if height < 1 or width < 1 or height * width > MAX_MASK_PIXELS:
-        raise DataError(f"got a mask size of {height} x {width}, expected 1 x 1 to {MAX_MASK_PIXELS} pixels: mend the annotation")
+        raise DataError(f"got a mask size of {height} x {width}, expected 1 x 1 to {MAX_MASK_PIXELS} pixels: fix the annotation")

@@ -11,8 +11,8 @@ from functools import cache
 
 @dataclass(frozen=True)
 class Noun:
-    """Names of one instance and of several; `countable` is False for stuff (sky, hair), whose names stand in `singular`
-    alone.
+    """Names of one instance and of several; `countable` is False for stuff (sky, hair), which has names in `singular`
+    only.
     """
 
     singular: tuple[str, ...]
@@ -146,7 +146,7 @@ def noun_of(category: str) -> Noun:
     return Noun(singular, _PLURAL.get(name, tuple(plural_of(form) for form in singular)))
 
 
-# What people wear lies on or over one another: "above" and "beside" say nothing about it.
+# Clothes overlap one another: "above" and "beside" do not distinguish them.
 WORN = frozenset(
     "accessories bag belt blazer blouse bodysuit boots bra bracelet cape cardigan clogs coat dress earrings flats glasses gloves hair hat "
     "heels hoodie intimate jacket jeans jumper leggings loafers necklace panties pants pumps purse ring romper sandals scarf shirt shoes "
@@ -162,7 +162,7 @@ def has_own_sides(category: str) -> bool:
     return ("left" in words or "right" in words) and words[-1] in _SIDED_PARTS
 
 
-# Categories that images and people mix up: none of a group is called absent while another of it is there.
+# Categories that are easily confused: none of a group is named in a no-target expression if another is in the image.
 _CONFUSABLE: tuple[frozenset[str], ...] = (
     frozenset({"cup", "wine glass", "bowl", "vase", "bottle", "mug", "coffee mug", "glass", "drink bottle", "plate"}),
     frozenset({"couch", "chair", "bed", "bench"}),
@@ -196,5 +196,5 @@ _CONFUSABLE: tuple[frozenset[str], ...] = (
 
 @cache
 def confusable_with(category: str) -> frozenset[str]:
-    """Categories that may be meant by this one's name, itself among them."""
+    """Categories that this one's name may refer to, itself included."""
     return frozenset({category}).union(*(group for group in _CONFUSABLE if category in group))

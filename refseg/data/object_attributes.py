@@ -1,4 +1,4 @@
-"""What can be measured about the objects of a scene: where they are, how large, which color."""
+"""Position, size and color of the objects of a scene."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ObjectAttributes:
     y: float
     box: tuple[float, float, float, float]
     area: float
-    colours: NDArray[np.float32]
+    colors: NDArray[np.float32]
 
     @property
     def width(self) -> float:
@@ -41,20 +41,20 @@ class SceneAttributes:
 
     objects: tuple[ObjectAttributes, ...]
     members: dict[str, tuple[int, ...]]
-    colours: NDArray[np.float32]
+    colors: NDArray[np.float32]
 
     @classmethod
-    def of(cls, objects: Sequence[ObjectAttributes], colours: NDArray[np.float32]) -> SceneAttributes:
-        """The facts of objects, members by their categories."""
+    def of(cls, objects: Sequence[ObjectAttributes], colors: NDArray[np.float32]) -> SceneAttributes:
+        """The attributes of objects, grouped by category."""
         members: dict[str, list[int]] = {}
         for index, item in enumerate(objects):
             members.setdefault(item.category, []).append(index)
-        return cls(tuple(objects), {category: tuple(indices) for category, indices in members.items()}, colours)
+        return cls(tuple(objects), {category: tuple(indices) for category, indices in members.items()}, colors)
 
 
 def measure(scene: Scene) -> SceneAttributes:
-    """Measure every object of a scene. People's color is that of their upper clothes: a skin's or hair's color names
-    nobody.
+    """Measure every object of a scene. The color of a person is that of the upper clothes: the color of skin or hair
+    does not identify anybody.
     """
     height, width = scene.image.shape[:2]
     overall = color_shares(scene.image, np.ones((height, width), dtype=bool))
@@ -65,11 +65,11 @@ def measure(scene: Scene) -> SceneAttributes:
         area = int(inner.sum())
         x = (inner.sum(axis=0) @ np.arange(right - left)) / max(area, 1) + left + 0.5
         y = (inner.sum(axis=1) @ np.arange(bottom - top)) / max(area, 1) + top + 0.5
-        coloured = item.mask
+        color_mask = item.mask
         if item.category in ("person", "pedestrian"):
-            coloured = np.zeros_like(item.mask)
+            color_mask = np.zeros_like(item.mask)
             rows = slice(top + round(0.22 * (bottom - top)), top + round(0.5 * (bottom - top)))
-            coloured[rows] = item.mask[rows]
+            color_mask[rows] = item.mask[rows]
         objects.append(
             ObjectAttributes(
                 category=item.category,
@@ -77,7 +77,7 @@ def measure(scene: Scene) -> SceneAttributes:
                 y=float(y / height),
                 box=(left / width, top / height, right / width, bottom / height),
                 area=area / (height * width),
-                colours=color_shares(scene.image, coloured),
+                colors=color_shares(scene.image, color_mask),
             )
         )
     return SceneAttributes.of(objects, overall)

@@ -1,11 +1,13 @@
 """Reader of the RefCOCO layout as plain JSON.
 
-    ROOT/instances.json     COCO: images, annotations, categories ROOT/expressions.json   a list of RefCOCO refs:
-    {"ref_id", "ann_id", "image_id", "split", "sentences": [{"sent": ...}, ...]} ROOT/images/            the images
+    ROOT/instances.json     COCO: images, annotations, categories
+    ROOT/expressions.json   a list of RefCOCO refs:
+                            {"ref_id", "ann_id", "image_id", "split", "sentences": [{"sent": ...}, ...]}
+    ROOT/images/            the images
 
-A ref with "no_target": true has no "ann_id": its expressions mean nothing that is in the image, as in gRefCOCO. An
-image's split is its own `split`, else that of the refs about it. Files are read as data from strangers: whatever does
-not fit is a `DataError` that names the file and the entry.
+A ref with "no_target": true has no "ann_id": its expressions name nothing in the image, as in gRefCOCO. An image's
+split is its own `split`, else that of the refs about it. Files are not trusted: malformed content raises a
+`DataError` that names the file and the entry.
 """
 
 from __future__ import annotations
@@ -54,26 +56,26 @@ class Instance:
 
 @dataclass(frozen=True)
 class Referent:
-    """One object meant and the expressions that mean it: cleaned, and as they were typed where the file says so."""
+    """One object and the expressions for it: cleaned (`expressions`), and as they were typed, if the file has that (`typed`)."""
 
     ref_id: int
     instance: Instance
-    sentences: tuple[str, ...]
+    expressions: tuple[str, ...]
     split: str = ""
     typed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Absence:
-    """Expressions that mean nothing that is in an image."""
+class NoTargetRef:
+    """Expressions that name nothing in an image."""
 
     image_id: int
-    sentences: tuple[str, ...]
+    expressions: tuple[str, ...]
     split: str = ""
 
 
 class RefCocoDataset:
-    """Pictures, instances and referents of one split (or all); made by `read_refcoco`."""
+    """Images, instances and referents of one split (or all), as read by `read_refcoco`."""
 
     def __init__(
         self,
@@ -82,16 +84,16 @@ class RefCocoDataset:
         instances: Iterable[Instance],
         referents: Iterable[Referent],
         categories: Iterable[str],
-        absences: Iterable[Absence] = (),
+        no_target_refs: Iterable[NoTargetRef] = (),
     ) -> None:
         self.root = root
         self.images: tuple[ImageRecord, ...] = tuple(images)
         self.categories: tuple[str, ...] = tuple(categories)
         self.referents: tuple[Referent, ...] = tuple(referents)
-        self.absences: tuple[Absence, ...] = tuple(absences)
-        self._absences: dict[int, list[Absence]] = defaultdict(list)
-        for absence in self.absences:
-            self._absences[absence.image_id].append(absence)
+        self.no_target_refs: tuple[NoTargetRef, ...] = tuple(no_target_refs)
+        self._no_target_refs: dict[int, list[NoTargetRef]] = defaultdict(list)
+        for ref in self.no_target_refs:
+            self._no_target_refs[ref.image_id].append(ref)
         self._instances: dict[int, list[Instance]] = defaultdict(list)
         for instance in instances:
             self._instances[instance.image_id].append(instance)
@@ -107,16 +109,16 @@ class RefCocoDataset:
         return tuple(self._instances.get(image.id, ()))
 
     def referents_of(self, image: ImageRecord) -> tuple[Referent, ...]:
-        """The objects of an image that expressions mean, in file order."""
+        """The referents in an image, in file order."""
         return tuple(self._referents.get(image.id, ()))
 
-    def absences_of(self, image: ImageRecord) -> tuple[Absence, ...]:
-        """Things that are not in an image and were said not to be, in file order."""
-        return tuple(self._absences.get(image.id, ()))
+    def no_target_refs_of(self, image: ImageRecord) -> tuple[NoTargetRef, ...]:
+        """The no-target refs of an image, in file order."""
+        return tuple(self._no_target_refs.get(image.id, ()))
 
-    def absent_of(self, image: ImageRecord) -> tuple[str, ...]:
-        """Expressions that mean nothing that is in an image, in file order."""
-        return tuple(text for absence in self.absences_of(image) for text in absence.sentences)
+    def no_target_expressions_of(self, image: ImageRecord) -> tuple[str, ...]:
+        """The no-target expressions of an image, in file order."""
+        return tuple(text for ref in self.no_target_refs_of(image) for text in ref.expressions)
 
     def path_of(self, image: ImageRecord) -> Path:
         """Path of the image's file. Raises DataError when its name leads out of ROOT/images or the file is missing."""
@@ -125,30 +127,30 @@ class RefCocoDataset:
         odd = "\\" in image.file_name or name.is_absolute()
         try:
             path = folder if odd else (folder / name).resolve()
-            there = path.is_file()
+            is_file = path.is_file()
         except (OSError, ValueError):  # too long, or with characters that no name has
             odd = True
         if odd or not path.is_relative_to(folder):
             raise DataError(
                 f"{self.root / 'instances.json'}: image {image.id} has the file name {image.file_name[:200]!r}, expected one inside images/"
             )
-        if not there:
+        if not is_file:
             raise DataError(
                 f"{self.root / 'instances.json'}: image {image.id} names {image.file_name!r}, which is not in {folder}: put it there"
             )
         return path
 
     def subset(self, split: str) -> RefCocoDataset:
-        """The images and referents of one split. Raises DataError, naming the splits there are, when it is empty."""
+        """The images and referents of one split. Raises DataError, naming the splits of the data set, if it is empty."""
         images = [image for image in self.images if image.split == split]
         kept = {image.id for image in images}
         referents = [r for r in self.referents if r.split == split and r.instance.image_id in kept]
         if not images:
-            known = ", ".join(sorted({image.split for image in self.images if image.split})) or "none"
-            raise DataError(f"{self.root}: got the split {split!r}, expected one of those there: {known}")
-        absences = [a for a in self.absences if a.split == split and a.image_id in kept]
+            splits = ", ".join(sorted({image.split for image in self.images if image.split})) or "none"
+            raise DataError(f"{self.root}: got the split {split!r}, expected one of {splits}: choose another split")
+        no_target_refs = [a for a in self.no_target_refs if a.split == split and a.image_id in kept]
         return RefCocoDataset(
-            self.root, images, (i for k in kept for i in self._instances.get(k, ())), referents, self.categories, absences
+            self.root, images, (i for k in kept for i in self._instances.get(k, ())), referents, self.categories, no_target_refs
         )
 
 
@@ -168,8 +170,8 @@ def read_refcoco(root: str | Path, split: str | None = None) -> RefCocoDataset:
     split_of_refs = {ref["image_id"]: ref["split"] for ref in refs if _has_split(ref)}
     images = _images(instances_file, coco, split_of_refs)
     instances = _instances(instances_file, coco, names, images)
-    referents, absences = _referents(expressions_file, refs, instances, images)
-    dataset = RefCocoDataset(root, images.values(), instances.values(), referents, names.values(), absences)
+    referents, no_target_refs = _referents(expressions_file, refs, instances, images)
+    dataset = RefCocoDataset(root, images.values(), instances.values(), referents, names.values(), no_target_refs)
     return dataset if split is None else dataset.subset(split)
 
 
@@ -236,14 +238,14 @@ def _instances(path: Path, coco: Mapping[str, Any], names: Mapping[int, str], im
 
 def _referents(
     path: Path, refs: list[Any], instances: Mapping[int, Instance], images: Mapping[int, ImageRecord]
-) -> tuple[list[Referent], list[Absence]]:
-    referents, absences = [], []
+) -> tuple[list[Referent], list[NoTargetRef]]:
+    referents, no_target_refs = [], []
     for entry in entries_of(path, "refs", refs):
         if entry.get("no_target") is True:
             image_id = entry.integer("image_id")
             if image_id not in images:
                 raise entry.fail(f"has image_id = {image_id}, expected the id of one of the images")
-            absences.append(Absence(image_id, _sentences(entry)[0], entry.text("split", images[image_id].split)))
+            no_target_refs.append(NoTargetRef(image_id, _expressions(entry)[0], entry.text("split", images[image_id].split)))
             continue
         instance = instances.get(entry.integer("ann_id"))
         if instance is None:
@@ -251,13 +253,13 @@ def _referents(
         if entry.get("image_id") is not None and entry.integer("image_id") != instance.image_id:
             raise entry.fail(f"has image_id = {entry.get('image_id')}, expected {instance.image_id}, the image of annotation {instance.id}")
         split = entry.text("split", images[instance.image_id].split)
-        texts, typed = _sentences(entry)
+        texts, typed = _expressions(entry)
         referents.append(Referent(entry.integer("ref_id"), instance, texts, split, typed))
-    return referents, absences
+    return referents, no_target_refs
 
 
-def _sentences(entry: Entry) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The expressions as the data set cleaned them, and as they were typed where it says."""
+def _expressions(entry: Entry) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The expressions as cleaned by the data set, and as they were typed (the cleaned ones if the file lacks them)."""
     sentences = entry.get("sentences")
     if not isinstance(sentences, list) or not sentences:
         raise entry.fail("has no list of sentences, expected at least one")

@@ -1,4 +1,4 @@
-"""A source of scenes that keeps what it has read in little memory: images as JPEG, masks as bits within their boxes."""
+"""Caches scenes in little memory: images as JPEG, masks as bits within their boxes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class _PackedScene:
 class SceneCache(SceneSource):
     """Reads each scene of a source once and keeps it packed; about 80 kB for an image of 512 pixels.
 
-    limit: the longer side above which images are shrunk. budget: bytes to keep at most; what does not fit is read
+    limit: the longer side above which images are shrunk. budget: bytes to keep at most; further scenes are read
     again each time.
     """
 
@@ -79,7 +79,7 @@ class SceneCache(SceneSource):
             if self._used + packed.size <= self._budget:
                 self._packed[index] = packed
                 self._used += packed.size
-        # The first reading, too, goes through the packed form: a scene does not depend on whether it was kept.
+        # The first read is unpacked as well, so that a scene does not depend on whether it was cached.
         return _unpack(packed)
 
     def _pack(self, scene: Scene) -> _PackedScene:
@@ -91,7 +91,7 @@ class SceneCache(SceneSource):
 
 
 def _unpack(packed: _PackedScene) -> Scene:
-    # The bytes were encoded here, so there is an image to decode.
+    # The bytes were encoded by `_pack`, so decoding succeeds.
     decoded = cast("NDArray[np.uint8]", cv2.imdecode(np.frombuffer(packed.jpeg, dtype=np.uint8), cv2.IMREAD_COLOR))
     image = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
     objects = tuple(SceneObject(o.category, mask.unpack()) for o, mask in zip(packed.bare.objects, packed.masks, strict=True))

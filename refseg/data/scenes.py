@@ -1,6 +1,6 @@
-"""Scenes: an image, its labeled objects and the expressions that mean them, whatever the data set.
+"""Scenes: an image, its labeled objects and their expressions, from any data set.
 
-A source is a `Sequence[Scene]` that reads a scene when it is asked for one.
+A source is a `Sequence[Scene]` that reads each scene on access.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from refseg.images import load_image
 
 UintImage = NDArray[np.uint8]
 
-# Beyond so many, annotators stop: what is left of a crowd is not labeled one by one.
+# Annotators stop after about so many objects of a category: the others are not labeled one by one.
 MANY = 10
 _CROWD_WORDS = frozenset("crowd crowded crowds audience spectators stadium fans many several group bunch pile lots".split())
 # Two labels of one category that overlap more than this are the same object labeled twice.
@@ -39,20 +39,20 @@ class SceneObject:
 
 @dataclass(frozen=True)
 class SceneReferent:
-    """The object (index into the scene's objects) that a few expressions mean."""
+    """An object (index into the scene's objects) and its expressions."""
 
     index: int
-    sentences: tuple[str, ...]
+    expressions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """An image uint8 (H, W, 3) with what is known about it.
+    """An image uint8 (H, W, 3) with its labels.
 
     `exhaustive`: the categories of which every instance in the image is labeled, so that counting and comparing make
-    sense. `complete`: every object of the `listed` categories is labeled, so a listed category without object is
-    absent. `absent`: expressions that mean nothing that is in the image.  `flippable` is False where left and right in
-    names are the object's own (a car's left mirror).
+    sense. `complete`: every object of the `listed` categories is labeled, so the image has nothing
+    of a listed category without object. `no_target`: expressions that name nothing in the image.  `flippable` is False
+    if a name contains left or right of the object itself (a car's left mirror).
     """
 
     image: UintImage
@@ -63,7 +63,7 @@ class Scene:
     exhaustive: frozenset[str] = frozenset()
     flippable: bool = True
     name: str = ""
-    absent: tuple[str, ...] = ()
+    no_target: tuple[str, ...] = ()
 
     def union(self, indices: Iterable[int]) -> BoolMask:
         """Bool mask (H, W) of several objects together; empty for no index."""
@@ -74,7 +74,7 @@ class Scene:
 
 
 class SceneSource(Sequence[Scene]):
-    """Base of sources: `scene(index)` and `__len__` are theirs to give."""
+    """Base class of sources, which implement `scene(index)` and `__len__`."""
 
     def scene(self, index: int) -> Scene:
         raise NotImplementedError
@@ -98,8 +98,8 @@ class RefCocoScenes(SceneSource):
 
     complete: every image is labeled completely; otherwise those of `complete_sources` are (an image's `source` in
     instances.json).  partly_labeled: sources in whose images many objects of a labeled category have no label.
-    referred_only: leave out images without expressions. Raises DataError for malformed data, on reading a scene too
-    when its image does not fit its record.
+    referred_only: leave out images without expressions. Raises DataError for malformed data, and on access to a
+    scene if its image does not have the size in its record.
     """
 
     def __init__(
@@ -133,13 +133,13 @@ class RefCocoScenes(SceneSource):
     def _listed_categories(self) -> frozenset[str]:
         if self._complete:
             return frozenset(self._dataset.categories)
-        # The label set of a completely labeled part is not written down: what occurs in it was certainly looked for.
+        # The data does not list the label set of a completely labeled part: the categories that occur in it belong to it.
         images = [image for image in self._dataset.images if self._is_complete(image)]
         return frozenset(i.category for image in images for i in self._dataset.instances_of(image))
 
     def expressions(self) -> list[tuple[str, str]]:
-        """(category, expression) of every expression, for use as expressions that mean nothing in other pictures."""
-        return [(r.instance.category, sentence) for r in self._dataset.referents for sentence in r.sentences]
+        """(category, expression) of every expression, for use as no-target expressions of other images."""
+        return [(r.instance.category, text) for r in self._dataset.referents for text in r.expressions]
 
     def __len__(self) -> int:
         return len(self._images)
@@ -154,7 +154,7 @@ class RefCocoScenes(SceneSource):
             )
         objects, position = _distinct_objects(self._dataset, record)
         referents = tuple(
-            SceneReferent(position[r.instance.id], r.sentences) for r in self._dataset.referents_of(record) if r.instance.id in position
+            SceneReferent(position[r.instance.id], r.expressions) for r in self._dataset.referents_of(record) if r.instance.id in position
         )
         categories = frozenset(o.category for o in objects)
         crowds = _crowded(self._dataset, record)
@@ -168,25 +168,25 @@ class RefCocoScenes(SceneSource):
             exhaustive=frozenset() if record.source in self._partly_labeled else categories - crowds,
             flippable=not any(has_own_sides(category) for category in categories),
             name=f"{self._dataset.root.name}/{record.file_name}",
-            absent=self._dataset.absent_of(record),
+            no_target=self._dataset.no_target_expressions_of(record),
         )
 
 
 def _mentioned(captions: Iterable[str], categories: Iterable[str]) -> frozenset[str]:
-    """Categories that a caption speaks of: labeled or not, they are not absent."""
+    """Categories that a caption mentions: labeled or not, they may be in the image."""
     text = " ".join(" ".join(captions).casefold().replace(".", " ").replace(",", " ").split())
     padded = f" {text} "
     return frozenset(c for c in categories if any(f" {form} " in padded for form in noun_of(c).forms))
 
 
 def _crowded(dataset: RefCocoDataset, record: ImageRecord) -> frozenset[str]:
-    """Categories that have more instances in the image than are labeled: marked crowds, many, or some where captions
-    speak of many.
+    """Categories with more instances than labels: those with a crowd label, with `MANY` instances, or with three if a
+    caption mentions a crowd.
     """
     instances = dataset.instances_of(record)
     counts = Counter(i.category for i in instances)
-    told = _CROWD_WORDS & set(" ".join(record.captions).casefold().replace(".", " ").split())
-    least = 3 if told else MANY
+    crowd_words = _CROWD_WORDS & set(" ".join(record.captions).casefold().replace(".", " ").split())
+    least = 3 if crowd_words else MANY
     return frozenset(i.category for i in instances if i.crowd) | frozenset(c for c, count in counts.items() if count >= least)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from refseg.data.label_maps import ForegroundScenes, LabelMapScenes
 from refseg.data.scene_cache import SceneCache
 from refseg.data.scenes import RefCocoScenes, Scene, SceneSource
-from refseg.data.sequences import LabelledClip, read_sequences
+from refseg.data.sequences import LabeledClip, read_sequences
 from refseg.errors import DataError
 
 
@@ -82,7 +82,7 @@ READERS: dict[str, Reader] = {
 
 
 def register_reader(name: str, reader: Reader) -> None:
-    """Make a layout known by a name, for `SourceSpec.layout`. Raises ValueError if the name is taken by another reader."""
+    """Register the reader of a layout by name, for `SourceSpec.layout`. Raises ValueError if the name is taken by another reader."""
     if READERS.get(name, reader) is not reader:
         raise ValueError(f"the layout {name!r} has a reader already, expected a new name")
     READERS[name] = reader
@@ -95,11 +95,13 @@ def open_source(root: Path, spec: SourceSpec) -> TrainingSource:
     try:
         scenes, expressions, names = READERS[spec.layout](root / spec.folder, **spec.options)
     except TypeError as error:
-        raise DataError(f"the source {spec.folder!r} has options that the reader {spec.layout!r} does not take: {error}") from error
+        raise DataError(
+            f"the source {spec.folder!r} has options that the reader {spec.layout!r} does not accept ({error}): fix the recipe"
+        ) from error
     return TrainingSource(SceneCache(scenes), spec.share, expressions, names)
 
 
-def open_clips(root: Path, spec: ClipSpec | None) -> list[LabelledClip]:
+def open_clips(root: Path, spec: ClipSpec | None) -> list[LabeledClip]:
     """The sequences to train on; none for None. Raises DataError."""
     if spec is None:
         return []

@@ -1,7 +1,7 @@
-"""Expressions made from the labels of a scene, each with the objects it means and no others.
+"""Expressions generated from the labels of a scene, each with exactly its referents.
 
-They teach what captions and free expressions leave out: every instance of a noun, plain positions, counting, comparing,
-and the noun of something that is not there. Only what is unambiguous is said (`arrangement` holds the margins).
+They teach what written expressions lack: every instance of a noun, plain positions, counting, comparing, and nouns
+without a target. Only unambiguous expressions are generated (the margins are in `arrangement`).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from refseg.data.expression_writer import ExpressionWriter
 from refseg.data.masks import BoolMask
 from refseg.data.nouns import WORN, confusable_with, noun_of
 from refseg.data.object_attributes import SceneAttributes, measure
-from refseg.data.pixel_colors import NAMES
 from refseg.data.scenes import Scene
+from refseg.models.regions.color_names import NAMES
 
-KINDS = ("category", "side", "order", "size", "colour", "relation", "several", "absent")
+KINDS = ("category", "side", "order", "size", "color", "relation", "several", "no_target")
 _PEOPLE = frozenset({"person", "pedestrian"})
-# Colors that may be skin or hair say nothing about clothes; see-through and shining objects show other objects' colors.
-_CLOTHES_COLOURS = ("black", "white", "red", "yellow", "green", "blue", "purple")
-_UNCOLOURED = frozenset("zebra giraffe cheetah tiger tv mirror window windshield people skin pizza sandwich cake donut".split()) | {
+# Clothes: without the colors that skin and hair have. Transparent and shiny objects have the colors of others.
+_CLOTHES_COLORS = ("black", "white", "red", "yellow", "green", "blue", "purple")
+_WITHOUT_COLOR = frozenset("zebra giraffe cheetah tiger tv mirror window windshield people skin pizza sandwich cake donut".split()) | {
     "wine glass",
     "rear window",
     "laptop",
@@ -37,7 +37,7 @@ _SHORT_ORDINALS = ("1st", "2nd", "3rd", "4th", "5th", "6th")
 
 @dataclass(frozen=True)
 class Template:
-    """A made expression: its text, the indices of the objects it means (none: it means nothing here) and its kind, one
+    """A generated expression: its text, the indices of its referents (none for a no-target expression) and its kind, one
     of `KINDS`.
     """
 
@@ -51,18 +51,18 @@ class Template:
 
 
 def make_templates(
-    scene: Scene, rng: np.random.Generator, kinds: Sequence[str] = KINDS, facts: SceneAttributes | None = None
+    scene: Scene, rng: np.random.Generator, kinds: Sequence[str] = KINDS, attributes: SceneAttributes | None = None
 ) -> list[Template]:
-    """All templates of the kinds asked for, one phrasing each, drawn with `rng`. `facts` saves measuring the scene
+    """All templates of the given kinds, one phrasing each, drawn with `rng`. `attributes` saves measuring the scene
     again.
     """
-    writer = ExpressionWriter(scene, facts or measure(scene), rng)
+    writer = ExpressionWriter(scene, attributes or measure(scene), rng)
     made = (template for kind in kinds for template in _MAKERS[kind](writer))
-    return [template for template in made if template.kind == "absent" or writer.visible(template.objects)]
+    return [template for template in made if template.kind == "no_target" or writer.visible(template.objects)]
 
 
 def _category(w: ExpressionWriter) -> Iterator[Template]:
-    for category, members in w.facts.members.items():
+    for category, members in w.attributes.members.items():
         if category not in w.scene.exhaustive:
             continue
         if len(members) == 1 or not noun_of(category).countable:
@@ -80,11 +80,11 @@ def _category(w: ExpressionWriter) -> Iterator[Template]:
 def _side(w: ExpressionWriter) -> Iterator[Template]:
     if not w.scene.flippable:
         return
-    for category, members in w.kinds_of_things():
-        pairs = arrangement.extremes(w.facts, members) + arrangement.half(w.facts, members)
+    for category, members in w.countable_categories():
+        pairs = arrangement.extremes(w.attributes, members) + arrangement.half(w.attributes, members)
         for index, side in pairs:
             yield Template(w.phrase(_side_phrases(w.one(category), side, len(members))), (index,), "side")
-        for index, corner in arrangement.corners(w.facts, members):
+        for index, corner in arrangement.corners(w.attributes, members):
             noun = w.one(category)
             places = (
                 f"{corner} {noun}",
@@ -94,12 +94,12 @@ def _side(w: ExpressionWriter) -> Iterator[Template]:
                 f"{noun} {corner}",
             )
             yield Template(w.phrase(places), (index,), "side")
-        centre = arrangement.middle(w.facts, members)
-        if centre is not None:
+        center = arrangement.middle(w.attributes, members)
+        if center is not None:
             noun = w.one(category)
             middles = (f"middle {noun}", f"{noun} in the middle", f"center {noun}", f"{noun} in the center", f"{noun} in the centre")
-            yield Template(w.phrase(middles), (centre,), "side")
-        for index, depth in arrangement.by_depth(w.facts, members):
+            yield Template(w.phrase(middles), (center,), "side")
+        for index, depth in arrangement.by_depth(w.attributes, members):
             yield Template(w.phrase(_depth_phrases(w.one(category), depth)), (index,), "side")
 
 
@@ -153,8 +153,8 @@ def _depth_phrases(noun: str, depth: str) -> tuple[str, ...]:
 def _order(w: ExpressionWriter) -> Iterator[Template]:
     if not w.scene.flippable:
         return
-    for category, members in w.kinds_of_things():
-        row = arrangement.in_row(w.facts, members) if 3 <= len(members) <= 6 else None
+    for category, members in w.countable_categories():
+        row = arrangement.in_row(w.attributes, members) if 3 <= len(members) <= 6 else None
         for place, index in enumerate(row or ()):
             for side, position in (("left", place), ("right", len(members) - 1 - place)):
                 noun = w.one(category)
@@ -172,8 +172,8 @@ _SIZES = {
 
 
 def _size(w: ExpressionWriter) -> Iterator[Template]:
-    for category, members in w.kinds_of_things():
-        for index, size in arrangement.by_size(w.facts, members):
+    for category, members in w.countable_categories():
+        for index, size in arrangement.by_size(w.attributes, members):
             noun = w.one(category)
             superlatives, adjectives, comparative = _SIZES[size]
             phrases = [f"{word} {noun}" for word in superlatives]
@@ -183,22 +183,22 @@ def _size(w: ExpressionWriter) -> Iterator[Template]:
             yield Template(w.phrase(phrases), (index,), "size")
 
 
-def _colour(w: ExpressionWriter) -> Iterator[Template]:
-    for category, members in w.facts.members.items():
-        if category not in w.scene.exhaustive or category in _UNCOLOURED or not (noun_of(category).countable or category in WORN):
+def _color(w: ExpressionWriter) -> Iterator[Template]:
+    for category, members in w.attributes.members.items():
+        if category not in w.scene.exhaustive or category in _WITHOUT_COLOR or not (noun_of(category).countable or category in WORN):
             continue
         people = category in _PEOPLE
-        for having, name in arrangement.by_colour(w.facts, members, _CLOTHES_COLOURS if people else NAMES):
-            colour = w.pick(("gray", "grey")) if name == "gray" else name
+        for having, name in arrangement.by_color(w.attributes, members, _CLOTHES_COLORS if people else NAMES):
+            color = w.pick(("gray", "grey")) if name == "gray" else name
             noun = w.one(category) if len(having) == 1 else w.many(category)
             if name in noun.split():
                 continue
-            options: tuple[str, ...] = (f"{colour} {noun}",)
+            options: tuple[str, ...] = (f"{color} {noun}",)
             if len(having) == 1 and noun_of(category).countable:
-                options = (f"{colour} {noun}", f"{colour} {noun}", f"{colour} {noun}", f"{noun} that is {colour}")
+                options = (f"{color} {noun}", f"{color} {noun}", f"{color} {noun}", f"{noun} that is {color}")
             if people:
-                options = (f"{noun} in {colour}", f"{noun} wearing {colour}", f"{noun} dressed in {colour}", f"{noun} in {colour} clothes")
-            yield Template(w.phrase(options), having, "colour")
+                options = (f"{noun} in {color}", f"{noun} wearing {color}", f"{noun} dressed in {color}", f"{noun} in {color} clothes")
+            yield Template(w.phrase(options), having, "color")
 
 
 _RELATIONS = {
@@ -213,21 +213,23 @@ _RELATIONS = {
 def _relation(w: ExpressionWriter) -> Iterator[Template]:
     if not w.scene.flippable:
         return
-    things = [(category, members) for category, members in w.kinds_of_things() if category not in WORN]
-    anchors = [(category, members[0]) for category, members in things if len(members) == 1 and w.facts.objects[members[0]].area > 0.003]
-    for category, members in things:
+    countable = [(category, members) for category, members in w.countable_categories() if category not in WORN]
+    anchors = [
+        (category, members[0]) for category, members in countable if len(members) == 1 and w.attributes.objects[members[0]].area > 0.003
+    ]
+    for category, members in countable:
         if len(members) > 8:
             continue
         for other, anchor in anchors:
             if other == category:
                 continue
-            for index, relation in arrangement.relations(w.facts, members, anchor):
+            for index, relation in arrangement.relations(w.attributes, members, anchor):
                 mark = w.pick(("the ", "the ", "")) + w.one(other)
                 yield Template(w.phrase((f"{w.one(category)} {w.pick(_RELATIONS[relation])} {mark}",)), (index,), "relation")
 
 
 def _several(w: ExpressionWriter) -> Iterator[Template]:
-    for category, members in w.kinds_of_things():
+    for category, members in w.countable_categories():
         nouns, count = w.many(category), len(members)
         if count == 2:
             text = w.pick((f"both {nouns}", f"the two {nouns}", f"two {nouns}", f"both of the {nouns}", f"both the {nouns}"))
@@ -237,19 +239,19 @@ def _several(w: ExpressionWriter) -> Iterator[Template]:
             yield Template(w.pick((f"the {number} {nouns}", f"all {number} {nouns}", f"{number} {nouns}")), members, "several")
         if not w.scene.flippable:
             continue
-        for group, side in arrangement.groups(w.facts, members):
+        for group, side in arrangement.groups(w.attributes, members):
             number = _NUMBERS[len(group)]
             options = (f"{number} {nouns} on the {side}", f"{number} {nouns} to the {side}", f"{number} {side}most {nouns}")
             yield Template(w.phrase(options), group, "several")
 
 
-def _absent(w: ExpressionWriter, count: int = 6) -> Iterator[Template]:
+def _no_target(w: ExpressionWriter, count: int = 6) -> Iterator[Template]:
     if not w.scene.complete:
         return
-    present = set(w.facts.members)
-    absent = sorted(c for c in w.scene.listed - present if not confusable_with(c) & present)
-    for position in w.rng.permutation(len(absent))[:count]:
-        category = absent[int(position)]
+    present = set(w.attributes.members)
+    missing = sorted(c for c in w.scene.listed - present if not confusable_with(c) & present)
+    for position in w.rng.permutation(len(missing))[:count]:
+        category = missing[int(position)]
         noun, side = noun_of(category).singular[0], w.pick(("left", "right"))
         options = [noun, f"the {noun}", noun, f"the {noun}"]
         if noun_of(category).countable:
@@ -265,7 +267,7 @@ def _absent(w: ExpressionWriter, count: int = 6) -> Iterator[Template]:
             options += [f"{side} {noun}", f"{noun} on the {side}", f"the {noun} on the {side}"]
         if category not in _PEOPLE:
             options += [f"{w.pick(NAMES)} {noun}", f"the {w.pick(NAMES)} {noun}"]
-        yield Template(w.pick(options), (), "absent")
+        yield Template(w.pick(options), (), "no_target")
 
 
 _MAKERS: dict[str, Callable[[ExpressionWriter], Iterator[Template]]] = {
@@ -273,8 +275,8 @@ _MAKERS: dict[str, Callable[[ExpressionWriter], Iterator[Template]]] = {
     "side": _side,
     "order": _order,
     "size": _size,
-    "colour": _colour,
+    "color": _color,
     "relation": _relation,
     "several": _several,
-    "absent": _absent,
+    "no_target": _no_target,
 }

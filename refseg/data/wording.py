@@ -1,4 +1,4 @@
-"""What the words of an expression forbid when its image is changed, and how they change with it."""
+"""Which changes of an image an expression allows, by its words, and how the words change with the image."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _POSITION = re.compile(
     r"highest|lowest|high|low|all|both|every|two|three|four|five|six|only|end|row|by|with|alone|whole|full|entire|half|cut|visible)\b",
     re.IGNORECASE,
 )
-_COLOUR = re.compile(
+_COLOR = re.compile(
     r"\b(?:black|white|gr[ae]y\w*|red\w*|orange|yellow\w*|green\w*|blue\w*|purple|violet|pink\w*|brown\w*|blond\w*|beige|tan|golden?|silver\w*|teal|"
     r"turquoise|maroon|navy|khaki|cream\w*|colou?r\w*|dark\w*|light|lighter|bright\w*|pale|ginger|tabby|transparent|clear|denim|camel|burgundy|mint|"
     r"magenta|cyan|lavender|ivory|charcoal|rust\w*|copper|bronze|brunette|multicolou?red|rainbow|wooden|metal\w*)\b",
@@ -68,16 +68,16 @@ def mirror_text(text: str) -> str:
     return _OCLOCK.sub(hour, _SIDES.sub(swap, text))
 
 
-def reads_writing(text: str) -> bool:
-    """Whether the expression speaks of writing or numbers in the image, which a mirror would spoil."""
+def mentions_writing(text: str) -> bool:
+    """Whether the expression mentions writing or numbers in the image, which cannot be read in a mirrored image."""
     return _WRITING.search(_OCLOCK.sub("", text)) is not None
 
 
-def speaks_of_position(text: str) -> bool:
-    """Whether the expression compares, counts or places objects, so that cutting the image could change what it means."""
+def depends_on_position(text: str) -> bool:
+    """Whether the expression compares, counts or places objects, so that a crop could change what it means."""
     return _POSITION.search(text) is not None
 
 
-def speaks_of_colour(text: str) -> bool:
+def names_color(text: str) -> bool:
     """Whether the expression names a color or shade, so that hue and saturation must stay."""
-    return _COLOUR.search(text) is not None
+    return _COLOR.search(text) is not None

@@ -1,1 +1,1 @@
-"""Metrics, protocols and tables."""
+"""Metrics, evaluation protocols and tables of results."""

@@ -1,6 +1,4 @@
-"""How a predictor is measured on clips: region J and boundary F as on DAVIS (Perazzi et al., CVPR 2016), and how steady
-the masks are.
-"""
+"""Evaluation on clips: region J and boundary F as on DAVIS (Perazzi et al., CVPR 2016), and the stability of masks."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.data.sequences import LabelledClip
+from refseg.data.sequences import LabeledClip
 from refseg.errors import DataError
 from refseg.evaluation.boundary import TOLERANCE, boundary_f
 from refseg.evaluation.metrics import Score
@@ -21,7 +19,7 @@ BoolMask = NDArray[np.bool_]
 
 
 class MeasuredAnswer(Protocol):
-    """What the protocol needs of a frame's segmentation."""
+    """What the evaluation needs of a frame's segmentation."""
 
     def mask(self, threshold: float | None = None, refine: str = "none") -> BoolMask:
         """Bool mask (H, W) at the image's own size."""
@@ -29,7 +27,7 @@ class MeasuredAnswer(Protocol):
 
 
 class MeasuredFrame(Protocol):
-    """What the protocol needs of a frame's result."""
+    """What the evaluation needs of a frame's result."""
 
     @property
     def segmentation(self) -> MeasuredAnswer:
@@ -38,16 +36,16 @@ class MeasuredFrame(Protocol):
 
 
 class MeasuredVideoPredictor(Protocol):
-    """What the protocol needs of a predictor of clips."""
+    """What the evaluation needs of a predictor of clips."""
 
-    def run(self, clip: LabelledClip, expression: str) -> Iterator[MeasuredFrame]:
+    def run(self, clip: LabeledClip, expression: str) -> Iterator[MeasuredFrame]:
         """One result for each frame, in order."""
         ...
 
 
 def evaluate_sequences(
     predictor: MeasuredVideoPredictor,
-    clips: Sequence[LabelledClip],
+    clips: Sequence[LabeledClip],
     refine: str = "none",
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -55,10 +53,10 @@ def evaluate_sequences(
 ) -> dict[str, Any]:
     """Measure on every expression of every clip, frame by frame.
 
-    limit: so many clips at most.  progress(frames done, frames in all) is called after each frame. Shares in 0..1,
+    limit: so many clips at most.  progress(frames done, all frames) is called after each frame. Shares in 0..1,
     ready for JSON: {"n", "overall_iou", "mean_iou" (J), "precision", "seconds", "protocol", "boundary_f" (F), "j_and_f"
-    (their mean), "instability", "sequences": {name: {"mean_iou", "boundary_f", "instability"}}}. Raises DataError where
-    there is nothing to measure.
+    (their mean), "instability", "sequences": {name: {"mean_iou", "boundary_f", "instability"}}}. Raises DataError if
+    there is no clip.
     """
     clips = clips[:limit]
     if not clips:
@@ -99,19 +97,19 @@ class _Trace:
     def __init__(self) -> None:
         self._region: list[float] = []
         self._boundary: list[float] = []
-        self._unsteady: list[float] = []
-        self._before: tuple[BoolMask, BoolMask] | None = None
+        self._instability: list[float] = []
+        self._previous: tuple[BoolMask, BoolMask] | None = None
 
     def add(self, found: BoolMask, target: BoolMask) -> None:
         self._region.append(iou(found, target))
         self._boundary.append(boundary_f(found, target))
-        if self._before is not None:
-            self._unsteady.append(abs(iou(self._before[0], found) - iou(self._before[1], target)))
-        self._before = found, target
+        if self._previous is not None:
+            self._instability.append(abs(iou(self._previous[0], found) - iou(self._previous[1], target)))
+        self._previous = found, target
 
     def summary(self) -> dict[str, float]:
-        steady = float(np.mean(self._unsteady)) if self._unsteady else 0.0
-        return {"mean_iou": float(np.mean(self._region)), "boundary_f": float(np.mean(self._boundary)), "instability": steady}
+        instability = float(np.mean(self._instability)) if self._instability else 0.0
+        return {"mean_iou": float(np.mean(self._region)), "boundary_f": float(np.mean(self._boundary)), "instability": instability}
 
 
 def _describe(threshold: float | None, refine: str, clips: int) -> str:

@@ -1,17 +1,17 @@
-"""Kinds of expressions, told by their words, for figures by kind."""
+"""Kinds of expressions, recognized by their words, for results by kind."""
 
 from __future__ import annotations
 
 from refseg.language import words_of
 
-KINDS = ("position words", "colour words", "relation", "long", "short")
+KINDS = ("position words", "color words", "relation", "long", "short")
 LONG, SHORT = 6, 3
 
 _POSITION = frozenset(
     "left right leftmost rightmost top bottom upper lower middle center centre corner first second third fourth last front back "
     "foreground background nearest closest farthest furthest far near side end highest lowest topmost uppermost".split()
 )
-_COLOUR = frozenset(
+_COLOR = frozenset(
     "black white gray grey red orange yellow green blue purple pink brown blond blonde beige tan gold golden silver teal turquoise maroon "
     "navy khaki cream violet dark light bright pale ginger colored coloured colorful colourful reddish greenish bluish brownish yellowish "
     "greyish grayish whitish".split()
@@ -25,11 +25,11 @@ _RELATION = frozenset(
 def kinds_of(expression: str) -> tuple[str, ...]:
     """The kinds of `KINDS` that an expression belongs to; it may be several or none.
 
-    "long" is more than 6 words, "short" at most 3; "relation" says how the object stands to another (behind, next to,
-    holding, on, in front of). "on the left" and the like alone make no relation.
+    "long" is more than 6 words, "short" at most 3; "relation" relates the object to another one (behind, next to,
+    holding, on, in front of). "on the left" and similar phrases are no relation.
     """
     words = words_of(expression)
-    held = set(words)
+    vocabulary = set(words)
     text = f" {' '.join(words)} "
     for phrase in (
         " on the left ",
@@ -44,8 +44,8 @@ def kinds_of(expression: str) -> tuple[str, ...]:
         text = text.replace(phrase, " ")
     of = any(f" {side} of " in f" {' '.join(words)} " for side in ("left", "right", "front", "top", "back"))
     found = {
-        "position words": bool(held & _POSITION),
-        "colour words": bool(held & _COLOUR),
+        "position words": bool(vocabulary & _POSITION),
+        "color words": bool(vocabulary & _COLOR),
         "relation": of or bool(set(text.split()) & _RELATION),
         "long": len(words) > LONG,
         "short": len(words) <= SHORT,

@@ -13,7 +13,7 @@ THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 def overall_iou(intersections: Sequence[int], unions: Sequence[int]) -> float:
-    """Sum of intersections over sum of unions: large objects count for more. 1 where all unions are empty."""
+    """Sum of intersections over sum of unions: large objects count for more. 1 if all unions are empty."""
     total = sum(unions)
     return sum(intersections) / total if total else 1.0
 
@@ -48,7 +48,7 @@ class Score:
         return self._ious[-1]
 
     def summary(self) -> dict[str, object]:
-        """{"n", "overall_iou", "mean_iou", "precision": {"0.5": ..., ..., "0.9": ...}}, all in 0..1; None where there
+        """{"n", "overall_iou", "mean_iou", "precision": {"0.5": ..., ..., "0.9": ...}}, all in 0..1; None if there
         is no sample.
         """
         if not self._ious:

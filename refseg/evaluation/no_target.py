@@ -1,4 +1,4 @@
-"""How a predictor is measured on expressions about objects that are not in the image."""
+"""Evaluation on no-target expressions: those that name nothing in the image."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ from numpy.typing import NDArray
 from refseg.data.nouns import confusable_with
 from refseg.data.refcoco import ImageRecord, RefCocoDataset
 from refseg.errors import DataError
-from refseg.evaluation.predictor_protocol import SegmentingPredictor, ask
+from refseg.evaluation.predictor_protocol import SegmentingPredictor, segment_each
 from refseg.images import load_image
 
 BINS = 10
 
 
 class SegmentationWithPresence(Protocol):
-    """What the protocol needs of a segmentation: the probability of presence (None: the model has none) and the
+    """What the evaluation needs of a segmentation: the probability of presence (None: the model predicts none) and the
     verdict.
     """
 
     @property
     def presence(self) -> float | None: ...
     @property
-    def absent(self) -> bool: ...
+    def no_target(self) -> bool: ...
 
 
 @dataclass(frozen=True)
 class PresenceSamples:
-    """presence (N,) in 0..1 and verdicts absent (N,) of N expressions; there (N,): whether the object is in the image;
-    images (N,).
+    """N expressions: presence (N,) in 0..1, verdicts no_target (N,), present (N,): whether the image has a target, and
+    image_ids (N,).
     """
 
     presence: NDArray[np.float64]
-    absent: NDArray[np.bool_]
-    there: NDArray[np.bool_]
-    pictures: NDArray[np.int64]
+    no_target: NDArray[np.bool_]
+    present: NDArray[np.bool_]
+    image_ids: NDArray[np.int64]
 
 
 def no_target_expressions(dataset: RefCocoDataset, image: ImageRecord, count: int, rng: np.random.Generator) -> list[str]:
-    """At most `count` expressions about other images, of categories that neither are in this one nor could be taken for
+    """At most `count` expressions about other images, of categories that are not in this one and not easily confused with
     one that is.
 
-    The data set must label every object of its categories, or the expressions may be true of the image after all.
+    The data set must label every object of its categories. Otherwise the expressions may have a target in the image.
     """
     present = {instance.category for instance in dataset.instances_of(image)}
     free = [
-        sentence
+        text
         for referent in dataset.referents
         if referent.instance.image_id != image.id and not confusable_with(referent.instance.category) & present
-        for sentence in referent.sentences
+        for text in referent.expressions
     ]
     return [free[int(index)] for index in rng.permutation(len(free))[:count]]
 
@@ -61,71 +61,72 @@ def no_target_expressions(dataset: RefCocoDataset, image: ImageRecord, count: in
 def presence_samples(
     predictor: SegmentingPredictor[SegmentationWithPresence],
     dataset: RefCocoDataset,
-    per_picture: int = 6,
+    per_image: int = 6,
     seed: int = 0,
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PresenceSamples:
-    """Ask for everything people wrote about each image and for `per_picture` objects that are not there.
+    """Answer all expressions of each image, and at most `per_image` no-target expressions.
 
-    limit: so many images at most. Sentences without any word are left out. Raises DataError where there is nothing to
-    ask or the model has no presence score.
+    limit: so many images at most. Expressions without any word are left out. Raises DataError if there is no image with
+    expressions, or if the model has no presence score.
     """
     images = [image for image in dataset.images if dataset.referents_of(image)][:limit]
     rng = np.random.default_rng(seed)
     rows: list[tuple[float, bool, bool, int]] = []
     for done, image in enumerate(images, start=1):
-        own = [sentence for referent in dataset.referents_of(image) for sentence in referent.sentences]
-        foreign = no_target_expressions(dataset, image, per_picture, rng)
-        answers = ask(predictor, predictor.encode(load_image(dataset.path_of(image))), own + foreign)
+        own = [text for referent in dataset.referents_of(image) for text in referent.expressions]
+        unmatched = no_target_expressions(dataset, image, per_image, rng)
+        answers = segment_each(predictor, predictor.encode(load_image(dataset.path_of(image))), own + unmatched)
         for number, answer in enumerate(answers):
             if answer is None:
                 continue
             if answer.presence is None:
                 raise DataError("the model has no presence score, expected one trained with `presence`: choose another model")
-            rows.append((answer.presence, answer.absent, number < len(own), image.id))
+            rows.append((answer.presence, answer.no_target, number < len(own), image.id))
         if progress is not None:
             progress(done, len(images))
     if not rows:
         raise DataError(f"{dataset.root}: got no image with expressions, expected at least one: choose another split")
-    presence, absent, there, pictures = (np.array(column) for column in zip(*rows, strict=True))
-    return PresenceSamples(presence.astype(np.float64), absent.astype(np.bool_), there.astype(np.bool_), pictures.astype(np.int64))
+    presence, no_target, present, image_ids = (np.array(column) for column in zip(*rows, strict=True))
+    return PresenceSamples(presence.astype(np.float64), no_target.astype(np.bool_), present.astype(np.bool_), image_ids.astype(np.int64))
 
 
 def summarize_no_target(samples: PresenceSamples) -> dict[str, Any]:
-    """Figures for JSON, shares in 0..1.
+    """Results for JSON, shares in 0..1.
 
-    {"present", "absent": numbers of expressions, "empty": share of the absent ones with the verdict "not there",
-    "false_alarms": share of the present ones with it, "ranking": how often a present one scores higher than an absent
-    one, "calibration": ten bins {"from", "to", "n", "mean", "there"} of the presence score, present and absent ones
-    weighing the same, "error": mean distance of score and truth over the bins}.
+    {"present", "absent": numbers of expressions with and without target, "empty": share of those without target that
+    get the verdict no-target, "false_alarms": share of those with target that get it, "ranking": how often the score of
+    one with target is higher than that of one without, "calibration": ten bins {"from", "to", "n", "mean", "there"} of
+    the presence score, both groups with the same total weight; "mean" is the score, "there" the true share;
+    "error": mean difference of these over the bins}.
     """
-    there = samples.there
-    weight = np.where(there, 0.5 / max(1, there.sum()), 0.5 / max(1, (~there).sum()))
+    present = samples.present
+    weight = np.where(present, 0.5 / max(1, present.sum()), 0.5 / max(1, (~present).sum()))
     edges = np.linspace(0, 1, BINS + 1)
     bins, error = [], 0.0
     for low, high in itertools.pairwise(edges):
         inside = (samples.presence >= low) & ((samples.presence < high) | (high == 1))
         total = float(weight[inside].sum())
         mean = float((weight * samples.presence)[inside].sum() / total) if total else None
-        truth = float((weight * there)[inside].sum() / total) if total else None
+        truth = float((weight * present)[inside].sum() / total) if total else None
         bins.append({"from": round(float(low), 2), "to": round(float(high), 2), "n": int(inside.sum()), "mean": mean, "there": truth})
         error += total * abs(mean - truth) if mean is not None and truth is not None else 0.0
     return {
-        "present": int(there.sum()),
-        "absent": int((~there).sum()),
-        "empty": float(samples.absent[~there].mean()) if (~there).any() else None,
-        "false_alarms": float(samples.absent[there].mean()) if there.any() else None,
-        "ranking": _ranking(samples.presence[there], samples.presence[~there]),
+        "present": int(present.sum()),
+        "absent": int((~present).sum()),
+        "empty": float(samples.no_target[~present].mean()) if (~present).any() else None,
+        "false_alarms": float(samples.no_target[present].mean()) if present.any() else None,
+        "ranking": _ranking(samples.presence[present], samples.presence[~present]),
         "calibration": bins,
         "error": error,
     }
 
 
-def _ranking(present: NDArray[np.float64], absent: NDArray[np.float64]) -> float | None:
-    """Area under the curve of receiver operating characteristic, by ranks; ties count half."""
-    if not len(present) or not len(absent):
+def _ranking(with_target: NDArray[np.float64], without: NDArray[np.float64]) -> float | None:
+    """Area under the ROC curve, by ranks; ties count half."""
+    if not len(with_target) or not len(without):
         return None
-    ordered = np.sort(absent)
-    below, upto = np.searchsorted(ordered, present, "left"), np.searchsorted(ordered, present, "right")
-    return float((below + upto).mean() / 2 / len(absent))
+    ordered = np.sort(without)
+    below, up_to = np.searchsorted(ordered, with_target, "left"), np.searchsorted(ordered, with_target, "right")
+    return float((below + up_to).mean() / 2 / len(without))

@@ -1,4 +1,4 @@
-"""What the protocols need of a predictor, how they ask it, and what becomes of its verdict."""
+"""What the evaluation needs of a predictor, and how it calls it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Answer_co = TypeVar("Answer_co", covariant=True)
 
 
 class SegmentingPredictor(Protocol[Answer_co]):
-    """A predictor whose answers have what the protocol measures."""
+    """A predictor with answers of the type that the evaluation measures."""
 
     def encode(self, image: NDArray[np.uint8]) -> Any:
         """Features of an RGB image uint8 (H, W, 3)."""
@@ -26,18 +26,16 @@ class SegmentingPredictor(Protocol[Answer_co]):
         ...
 
 
-def ask(predictor: SegmentingPredictor[Answer], encoded: Any, texts: Sequence[str]) -> list[Answer | None]:
-    """One answer for each text, None for a text that cannot be used: one without words does not take its neighbors
-    along.
-    """
+def segment_each(predictor: SegmentingPredictor[Answer], encoded: Any, texts: Sequence[str]) -> list[Answer | None]:
+    """One answer for each text, None for a text that cannot be used. A text without words does not affect the others."""
     try:
         return list(predictor.segment(encoded, texts))
     except ExpressionError:
-        return [None] if len(texts) == 1 else [answer for text in texts for answer in ask(predictor, encoded, [text])]
+        return [None] if len(texts) == 1 else [answer for text in texts for answer in segment_each(predictor, encoded, [text])]
 
 
 def describe_verdict(threshold: float | None) -> str:
-    """For a protocol's text: a threshold that was asked for overrules the verdict "not there", see `Segmentation.mask`."""
+    """For the description of a protocol: a given threshold overrules the verdict no-target, see `Segmentation.mask`."""
     if threshold is None:
-        return 'where the model\'s verdict is "not there" the mask is empty'
-    return 'a verdict "not there" is overruled by the threshold'
+        return "if the model's verdict is no-target the mask is empty"
+    return "a verdict no-target is overruled by the threshold"

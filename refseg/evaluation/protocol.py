@@ -1,4 +1,4 @@
-"""How a predictor is measured on a data set of the RefCOCO layout."""
+"""Evaluation on a data set of the RefCOCO layout."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from refseg.data.refcoco import ImageRecord, RefCocoDataset
 from refseg.errors import DataError
 from refseg.evaluation.kinds import KINDS, kinds_of
 from refseg.evaluation.metrics import Score
-from refseg.evaluation.predictor_protocol import SegmentingPredictor, ask, describe_verdict
+from refseg.evaluation.predictor_protocol import SegmentingPredictor, describe_verdict, segment_each
 from refseg.images import load_image
 from refseg.mask_iou import iou
 
-# Another label of the same category that overlaps the meant one more than this is the same object labeled twice.
-SAME_THING = 0.7
+# Another label of the same category with at least this IoU with the referent is the same object labeled twice.
+DUPLICATE_IOU = 0.7
 
 
 class MeasuredSegmentation(Protocol):
-    """What the protocol needs of a segmentation."""
+    """What the evaluation needs of a segmentation."""
 
     def mask(self, threshold: float | None = None, refine: str = "none") -> NDArray[np.bool_]:
         """Bool mask (H, W) at the image's own size."""
@@ -40,39 +40,39 @@ def evaluate_refcoco(
 ) -> dict[str, Any]:
     """Measure on every expression of every referent of a data set (one split, as read).
 
-    An image is encoded once and its expressions go through in one pass. limit: so many images at most.
+    An image is encoded once, and its expressions are answered in one pass. limit: so many images at most.
     progress(done, images) is called after each image. threshold: instead of the predictor's own. The result is
     ready for JSON, shares in 0..1: {"n", "images", "overall_iou", "mean_iou", "precision": {"0.5": ...}, "seconds",
     "protocol", "unusable", "kinds": {kind: the same figures}, "disambiguation": {"n", "accuracy", "chance"}}.
-    "unusable" counts expressions without any word, which are scored as empty masks. Raises DataError where there is
-    nothing to measure or the data is malformed.
+    "unusable" counts expressions without any word, which are scored as empty masks. Raises DataError if no image
+    has expressions or the data is malformed.
     """
     images = [image for image in dataset.images if dataset.referents_of(image)][:limit]
     if not images:
         raise DataError(f"{dataset.root}: got no image with expressions, expected at least one: choose another split or limit")
     started = time.perf_counter()
-    total, by_kind, choice = Score(), {kind: Score() for kind in KINDS}, _Disambiguation()
+    total, by_kind, disambiguation = Score(), {kind: Score() for kind in KINDS}, _Disambiguation()
     unusable = 0
     for done, image in enumerate(images, start=1):
-        picture = load_image(dataset.path_of(image))
-        _check_size(dataset, image, picture)
-        texts = [sentence for referent in dataset.referents_of(image) for sentence in referent.sentences]
-        # The answers, which hold maps of the image's size, are let go of at once.
+        pixels = load_image(dataset.path_of(image))
+        _check_size(dataset, image, pixels)
+        texts = [text for referent in dataset.referents_of(image) for text in referent.expressions]
+        # Only masks are kept: answers have maps of the image's size.
         masks = [
             None if answer is None else answer.mask(threshold=threshold, refine=refine)
-            for answer in ask(predictor, predictor.encode(picture), texts)
+            for answer in segment_each(predictor, predictor.encode(pixels), texts)
         ]
         unusable += sum(mask is None for mask in masks)
-        empty = np.zeros(picture.shape[:2], dtype=bool)
+        empty = np.zeros(pixels.shape[:2], dtype=bool)
         predictions = iter([empty if mask is None else mask for mask in masks])
         for referent in dataset.referents_of(image):
             target = referent.instance.mask(image.height, image.width)
             rivals = _rivals(dataset, image, referent.instance.id, referent.instance.category, target)
-            for sentence in referent.sentences:
+            for text in referent.expressions:
                 prediction = next(predictions)
                 total.add(prediction, target)
-                choice.add(prediction, target, rivals)
-                for kind in kinds_of(sentence):
+                disambiguation.add(prediction, target, rivals)
+                for kind in kinds_of(text):
                     by_kind[kind].add(prediction, target)
         if progress is not None:
             progress(done, len(images))
@@ -84,50 +84,48 @@ def evaluate_refcoco(
         "protocol": _describe(used, refine, limit, describe_verdict(threshold)),
         "unusable": unusable,
         "kinds": {kind: score.summary() for kind, score in by_kind.items()},
-        "disambiguation": choice.summary(),
+        "disambiguation": disambiguation.summary(),
     }
 
 
-def _check_size(dataset: RefCocoDataset, image: ImageRecord, picture: NDArray[np.uint8]) -> None:
-    if picture.shape[:2] != (image.height, image.width):
+def _check_size(dataset: RefCocoDataset, image: ImageRecord, pixels: NDArray[np.uint8]) -> None:
+    if pixels.shape[:2] != (image.height, image.width):
         raise DataError(
-            f"{dataset.path_of(image)}: got an image of {picture.shape[1]} x {picture.shape[0]}, expected {image.width} x {image.height} "
+            f"{dataset.path_of(image)}: got an image of {pixels.shape[1]} x {pixels.shape[0]}, expected {image.width} x {image.height} "
             f"as in instances.json"
         )
 
 
-def _rivals(dataset: RefCocoDataset, image: ImageRecord, meant: int, category: str, target: BoolMask) -> list[BoolMask]:
-    """Masks of the other instances of the category, each object once; those that are the meant one labeled again are
-    left out.
-    """
+def _rivals(dataset: RefCocoDataset, image: ImageRecord, referent_id: int, category: str, target: BoolMask) -> list[BoolMask]:
+    """Masks of the other instances of the category, each object once, without duplicate labels of the referent."""
     distinct = [target]
     for instance in dataset.instances_of(image):
-        if instance.id == meant or instance.category != category or instance.crowd:
+        if instance.id == referent_id or instance.category != category or instance.crowd:
             continue
         mask = instance.mask(image.height, image.width)
-        if mask.any() and all(iou(mask, other) < SAME_THING for other in distinct):
+        if mask.any() and all(iou(mask, other) < DUPLICATE_IOU for other in distinct):
             distinct.append(mask)
     return distinct[1:]
 
 
 class _Disambiguation:
-    """Of the expressions with rivals, how many pick the meant instance: the one that the predicted mask overlaps best."""
+    """Share of expressions with rivals for which the predicted mask overlaps the referent best."""
 
     def __init__(self) -> None:
-        self._right = 0
+        self._correct = 0
         self._chances: list[float] = []
 
     def add(self, prediction: BoolMask, target: BoolMask, rivals: Sequence[BoolMask]) -> None:
         if not rivals:
             return
         self._chances.append(1 / (1 + len(rivals)))
-        self._right += iou(prediction, target) > max(iou(prediction, rival) for rival in rivals)
+        self._correct += iou(prediction, target) > max(iou(prediction, rival) for rival in rivals)
 
     def summary(self) -> dict[str, float | int | None]:
         count = len(self._chances)
         return {
             "n": count,
-            "accuracy": self._right / count if count else None,
+            "accuracy": self._correct / count if count else None,
             "chance": sum(self._chances) / count if count else None,
         }
 
@@ -135,9 +133,9 @@ class _Disambiguation:
 def _describe(threshold: float | None, refine: str, limit: int | None, verdict: str) -> str:
     cut = f"thresholded at {threshold:g}" if threshold is not None else "thresholded at the model's own value"
     refined = "" if refine == "none" else f" after refinement by {refine}"
-    part = "" if limit is None else f", on the first {limit} pictures"
+    part = "" if limit is None else f", on the first {limit} images"
     return (
         f"Every expression of every referent is one sample{part}; the probability, resized to the image's own size, is {cut}{refined} and "
-        f"compared with the labelled mask; {verdict}; overall IoU is the sum of intersections over the sum of unions, two empty masks have IoU 1, and "
+        f"compared with the labeled mask; {verdict}; overall IoU is the sum of intersections over the sum of unions, two empty masks have IoU 1, and "
         f"precision@X is the share of samples with an IoU of at least X."
     )

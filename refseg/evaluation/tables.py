@@ -1,4 +1,4 @@
-"""Results as tables, in plain text or Markdown; shares are printed in per cent."""
+"""Results as tables, in plain text or Markdown; shares are printed in percent."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Style = Literal["plain", "markdown"]
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """A share 0..1 in per cent, "-" for None."""
+    """A share 0..1 in percent, "-" for None."""
     return "-" if value is None else f"{100 * value:.{digits}f}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], style: Style = "plain") -> str:
-    """Rows of texts under a header, first column to the left, the others to the right. Raises ValueError for rows of
+    """Rows of texts under a header; the first column is aligned left, the others right. Raises ValueError for rows of
     another length.
     """
     for row in rows:
@@ -37,7 +37,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], style: Style = "
 
 
 def result_table(results: Mapping[str, Mapping[str, Any]], style: Style = "plain") -> str:
-    """Results of `evaluate_refcoco` (or the figures of one kind), one named row each, in per cent."""
+    """Results of `evaluate_refcoco` (or the figures of one kind), one named row each, in percent."""
     header = ["", "n", "overall IoU", "mean IoU", *(f"P@{t}" for t in THRESHOLDS)]
     rows = [
         [name, str(r["n"]), percent(r["overall_iou"]), percent(r["mean_iou"]), *(percent(r["precision"][str(t)]) for t in THRESHOLDS)]
@@ -47,21 +47,19 @@ def result_table(results: Mapping[str, Mapping[str, Any]], style: Style = "plain
 
 
 def report(result: Mapping[str, Any], style: Style = "plain") -> str:
-    """One result of `evaluate_refcoco` in full: all samples, then by kind, then how often the meant instance was
+    """One result of `evaluate_refcoco` in full: all samples, then by kind, then how often the referent was
     picked.
     """
     lines = [result_table({"all": result, **result["kinds"]}, style), ""]
     choice = result["disambiguation"]
     if choice["n"]:
         picked, chance = percent(choice["accuracy"]), percent(choice["chance"])
+        lines.append(f"Referent found among several of its category: {picked} of {choice['n']} expressions (chance {chance}), in percent.")
+    if no_target := result.get("absence"):
+        empty, alarms = percent(no_target["empty"]), percent(no_target["false_alarms"])
         lines.append(
-            f"Meant instance picked among several of its category: {picked} of {choice['n']} expressions (chance {chance}), in per cent."
-        )
-    if absence := result.get("absence"):
-        empty, alarms = percent(absence["empty"]), percent(absence["false_alarms"])
-        lines.append(
-            f'Verdict "not in this picture": on {empty} of {absence["absent"]} expressions about absent objects, and wrongly on {alarms} of '
-            f"{absence['present']} about present ones, in per cent."
+            f"Verdict no-target: for {empty} of {no_target['absent']} no-target expressions, and wrongly for {alarms} of {no_target['present']} "
+            f"expressions with a target, in percent."
         )
     lines += [f"{result['n']} expressions, {result['images']} images, {result['seconds']:.1f} s.", result["protocol"]]
     return "\n".join(lines)

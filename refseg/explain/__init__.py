@@ -1,4 +1,4 @@
-"""Why this mask: what each word does to it, what each place attends to, what else could have been meant.
+"""Explanations of a mask: the effect of each word, the attention of a position, other candidates.
 
     from refseg import Predictor, explain, load_image
 
@@ -8,8 +8,8 @@
     for word in why.ranked():
         print(word.text, word.iou, word.presence_change)
 
-What the network attends to comes with every answer: `Segmentation.word_attention`, `word_maps`, `maps` (such as gates)
-and `response`, as far as the model has them. This package adds what takes further computation: answers without one of
+Every answer contains the attention of the network: `Segmentation.word_attention`, `word_maps`, `maps` (such as gates)
+and `response`, as far as the model has them. This package adds what needs further computation: answers without one of
 the words, the attention of a single position, comparisons.
 """
 

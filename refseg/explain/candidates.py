@@ -1,4 +1,4 @@
-"""Doubt about which object is meant: the mask's separate pieces as candidates to choose from."""
+"""Candidates: the separate pieces of a mask, among which the user chooses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from refseg.inference.segmentation import Segmentation, check_threshold
 
-LEAST_SHARE = 0.05  # of the mask; smaller pieces are crumbs rather than objects
+LEAST_SHARE = 0.05  # of the mask; smaller pieces are seldom objects
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +30,11 @@ class Candidate:
 
 
 def find_candidates(segmentation: Segmentation, threshold: float | None = None, least_share: float = LEAST_SHARE) -> tuple[Candidate, ...]:
-    """The components (8-connected) of the mask at `threshold`, the model's own without one, that hold at least
+    """The components (8-connected) of the mask at `threshold`, the model's own without one, that have at least
     `least_share` of its pixels.
 
-    By mean probability, highest first; equal ones by size. None where the mask is empty, one where it is one object.
-    The verdict of absence does not count: what might be meant is shown all the same. Raises InputError for a threshold
+    By mean probability, highest first; equal ones by size. The result is empty for an empty mask.
+    A verdict no-target is ignored, so that possible candidates are shown. Raises InputError for a threshold
     outside 0..1.
     """
     probability = segmentation.probability
@@ -50,7 +50,7 @@ def find_candidates(segmentation: Segmentation, threshold: float | None = None, 
         piece = labels[inside] == label
         score = float(probability[inside][piece].mean(dtype=np.float64))
         found.append((score, area, (left, top, left + width, top + height), piece))
-    found.sort(key=lambda one: one[:2], reverse=True)
+    found.sort(key=lambda row: row[:2], reverse=True)
     return tuple(
         Candidate(number, _at(box, piece, mask.shape), box, score, area / total)
         for number, (score, area, box, piece) in enumerate(found, start=1)

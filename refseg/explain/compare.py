@@ -22,7 +22,7 @@ class Comparison:
     """The masks of two answers about one image, bool (H, W) each: in `both`, in `first_only`, in `second_only`;
     disjoint, together their union.
 
-    iou: 0..1; two empty masks agree, so theirs is 1.
+    iou: 0..1; 1 for two empty masks.
     """
 
     iou: float
@@ -41,23 +41,23 @@ class Consistency:
 
 
 def compare(first: Segmentation, second: Segmentation, threshold: float | None = None) -> Comparison:
-    """Where two answers agree, be it two expressions or two models.
+    """Where two answers agree, of two expressions or two models.
 
-    threshold: of both masks; without one each model decides, as in `Segmentation.mask`. Raises InputError for a
+    threshold: of both masks; None: each model decides, as in `Segmentation.mask`. Raises InputError for a
     threshold outside 0..1 or answers about images of different sizes.
     """
     if first.image.shape != second.image.shape:
         sizes = " and ".join(f"{one.image.shape[1]} x {one.image.shape[0]}" for one in (first, second))
-        raise InputError(f"the answers are about pictures of {sizes}, expected answers about the same picture")
+        raise InputError(f"the answers are about images of {sizes}, expected answers about the same image")
     one, other = first.mask(threshold), second.mask(threshold)
     return Comparison(iou(one, other), one & other, one & ~other, other & ~one)
 
 
 def consistency(predictor: Predictor, encoded: EncodedImage, expressions: Sequence[str], threshold: float | None = None) -> Consistency:
-    """How far paraphrases lead to the same mask: those who mean one object should agree, whatever the words.
+    """How far paraphrases lead to the same mask. Expressions for the same object should agree.
 
-    All expressions go through in one pass. Masks are compared as in `explain`: at the resolution at which the network
-    saw the image, at `threshold` (the model's own without one), whatever the verdict of absence. Raises InputError
+    All expressions are answered in one pass. Masks are compared as in `explain`: at the resolution of the network's
+    input, at `threshold` (None: the model's own), independent of the verdict. Raises InputError
     for fewer than two expressions and as `Predictor.segment`.
     """
     if len(expressions) < 2:
@@ -67,7 +67,7 @@ def consistency(predictor: Predictor, encoded: EncodedImage, expressions: Sequen
 
 
 def agreement(masks: Sequence[NDArray[np.bool_]]) -> Consistency:
-    """The same of two masks or more that are available, bool (H, W) all."""
+    """`Consistency` of two or more masks, bool (H, W) each."""
     table = np.eye(len(masks))
     for i, one in enumerate(masks):
         for j in range(i):

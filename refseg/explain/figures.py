@@ -1,9 +1,9 @@
 """Figures for papers and slides: the words x levels heatmap of Eq. 4, leave-one-out, and a sheet of all maps; as PNG,
 SVG or PDF.
 
-Figures are built and saved with matplotlib's objects: pyplot, which keeps figures of its own and may want a screen, is
-never asked. The same values give the same file, byte for byte, on the same machine: files hold no date and no random
-name. Text stays text, and is never read as markup.
+Figures are built with matplotlib's objects, without pyplot, which keeps figures in memory and may need a display. The
+same values result in the same file, byte for byte, on the same machine: files have no date and no random name. Text is
+stored as text and never parsed as markup.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from refseg.errors import InputError
-from refseg.explain.sections import described
+from refseg.explain.sections import map_title
 from refseg.explain.view import reduced
 from refseg.explain.wording import level_names, signed
 from refseg.files import replacing
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from refseg.explain.explanation import Explanation
     from refseg.inference.segmentation import Segmentation
 
-FORMATS: dict[str, dict[str, Any]] = {  # what each writes of itself: the program, and no date
+FORMATS: dict[str, dict[str, Any]] = {  # metadata of each: the program, and no date
     "png": {"Software": "refseg"},
     "svg": {"Creator": "refseg", "Date": None},
     "pdf": {"Creator": "refseg", "Producer": None, "CreationDate": None},
 }
 RESOLUTION = 200  # pixels an inch in PNG, and of images in the others
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f5f5f4", "#0f766e"])
-INK, SUBDUED, GREY, UNKNOWN = "#1c1917", "#57534e", "#d6d3d1", "#b45309"
+INK, SUBDUED, GRAY, UNKNOWN = "#1c1917", "#57534e", "#d6d3d1", "#b45309"
 MAP_SIZE = 320  # longest side, in pixels, of a map on the sheet: the network's grid has at most 64 cells
 UPRIGHT, MOST_LETTERS = 10, 24  # letters of a word that fits above its column, and of one that is not shortened
 
@@ -62,8 +62,8 @@ _STYLED = threading.Lock()  # settings belong to the process
 def attention_figure(words: Sequence[str], attention: NDArray[np.floating], unknown: Sequence[str] = ()) -> Figure:
     """The heatmap of Eq. 4 as the paper shows it: a row for each level, a column for each word, each row of sum 1.
 
-    words: the T tokens.  attention (L, T): a of Eq. 4.  unknown: words that the vocabulary lacks, set in another color
-    and underlined by a note. Shades run from 0 to the largest share in the table. Raises ValueError when the sizes
+    words: the T tokens.  attention (L, T): a of Eq. 4.  unknown: words that are not in the vocabulary, in another color
+    and with a note. Shades run from 0 to the largest share in the table. Raises ValueError when the sizes
     differ.
     """
     if attention.ndim != 2 or attention.shape[1] != len(words) or not attention.size:
@@ -81,8 +81,10 @@ def attention_figure(words: Sequence[str], attention: NDArray[np.floating], unkn
         for (row, column), share in np.ndenumerate(attention):
             axes.text(column, row, f"{share:.2f}", ha="center", va="center", color="white" if share > 0.6 * top else INK)
         _finish_bar(figure.colorbar(image, ax=axes, aspect=30, pad=0.015), "share of the attention")
-        if strangers := [word for word in dict.fromkeys(words) if word in unknown]:
-            figure.supxlabel(f"not in the vocabulary: {', '.join(map(_shortened, strangers))}", fontsize=8, color=UNKNOWN, parse_math=False)
+        if unknown_words := [word for word in dict.fromkeys(words) if word in unknown]:
+            figure.supxlabel(
+                f"not in the vocabulary: {', '.join(map(_shortened, unknown_words))}", fontsize=8, color=UNKNOWN, parse_math=False
+            )
     return figure
 
 
@@ -105,37 +107,37 @@ def left_out_figure(explanation: Explanation) -> Figure:
         axes.set_xlabel("1 \u2212 IoU of the masks with and without the word", color=SUBDUED)
         axes.tick_params(length=0)
         axes.spines[["top", "right", "bottom"]].set_visible(False)
-        axes.spines["left"].set_color(GREY)
+        axes.spines["left"].set_color(GRAY)
     return figure
 
 
 def maps_figure(answer: Segmentation, threshold: float | None = None) -> Figure:
     """All maps of an answer on one sheet. Above: the image with the mask, the probability and the response (0..1).
-    Below: a row for each level with where each word is attended from (all on one scale, from 0 to the greatest share),
+    Below: a row for each level with the maps of each word (on one scale, from 0 to the largest share),
     and the model's other maps (0..1), such as gates.
 
-    threshold: of the mask, see `Segmentation.mask`. Maps that the model does not have are left out.
+    threshold: of the mask, see `Segmentation.mask`. Maps that the model does not have are omitted.
     """
     small = reduced(answer, MAP_SIZE)
-    picture, enlarge = small.image, small.letterbox.inverse
-    height, width = picture.shape[:2]
+    image, enlarge = small.image, small.letterbox.inverse
+    height, width = image.shape[:2]
     words, top = _word_maps(small)
     columns = [(_shortened(word), words[index] / top) for index, word in enumerate(answer.tokens)] if len(words) else []
     for name, levels in answer.maps.items():
-        columns.append((f"{described(answer, name)[0].lower()}, 0 to 1", np.array([enlarge(values) for values in levels])))
+        columns.append((f"{map_title(answer, name)[0].lower()}, 0 to 1", np.array([enlarge(values) for values in levels])))
     with _styled():
         sheet = _Sheet(max((len(maps) for _, maps in columns), default=0), len(columns), height / width)
         mask = small.mask(threshold)
-        _show(sheet.above[0], overlay(picture, mask), "mask" if mask.any() else "mask: empty")
-        _show(sheet.above[1], colorized(small.probability, picture), "probability")
+        _show(sheet.above[0], overlay(image, mask), "mask" if mask.any() else "mask: empty")
+        _show(sheet.above[1], colorized(small.probability, image), "probability")
         if small.response is None:
             sheet.above[2].remove()
         else:
-            _show(sheet.above[2], colorized(small.response, picture), "response")
+            _show(sheet.above[2], colorized(small.response, image), "response")
         for level, (row, name) in enumerate(zip(sheet.below, level_names(len(sheet.below)), strict=True)):
             for axes, (head, maps) in zip(row, columns, strict=True):
                 if level < len(maps):
-                    _show(axes, colorized(maps[level], picture), "" if level else head)
+                    _show(axes, colorized(maps[level], image), "" if level else head)
                 else:
                     axes.set_axis_off()
             row[0].set_ylabel(name, color=SUBDUED, fontsize=7)
@@ -148,7 +150,7 @@ def maps_figure(answer: Segmentation, threshold: float | None = None) -> Figure:
 
 
 def _word_maps(small: Segmentation) -> tuple[NDArray[np.float32], float]:
-    """Where each word is attended from, (T, L, H, W), and the greatest share; (0,) for a model without word maps."""
+    """The share of each word in the attention, (T, L, H, W), and the largest share; (0,) for a model without word maps."""
     if small.word_maps is None:
         return np.zeros(0, np.float32), 1.0
     levels, words = small.word_maps.shape[:2]
@@ -157,9 +159,9 @@ def _word_maps(small: Segmentation) -> tuple[NDArray[np.float32], float]:
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure as PNG, SVG or PDF, as the name ends, atomically: the file is whole or not there.
+    """Write a figure as PNG, SVG or PDF, by its suffix, atomically: the file is complete or not written.
 
-    Raises InputError for another ending, or a place that cannot be written.
+    Raises InputError for another suffix, or a path that cannot be written.
     """
     path = Path(path)
     kind = path.suffix.lower().removeprefix(".")
@@ -167,7 +169,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         raise InputError(f"the figure is to be written to {path.name}, expected a name that ends in .png, .svg or .pdf")
     try:
         with _styled(), replacing(path) as temporary, warnings.catch_warnings():
-            # The font lacks some scripts; viewers of SVG bring their own.
+            # The font lacks some scripts; viewers of SVG have their own fonts.
             warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
             figure.savefig(temporary, format=kind, dpi=RESOLUTION, metadata=FORMATS[kind], facecolor="white")
     except OSError as error:
@@ -176,7 +178,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
 
 @contextmanager
 def _styled() -> Iterator[None]:
-    """The settings that these figures need, for the block; one thread at a time."""
+    """Applies the settings of these figures within the block, one thread at a time."""
     with _STYLED, mpl.rc_context(_STYLE):
         yield
 
@@ -197,17 +199,17 @@ def _table_axes(axes: Axes, words: Sequence[str], levels: Sequence[str], slanted
 
 
 class _Sheet:
-    """Where the maps stand, in inches: `above` three axes half as high again as the levels x columns `below`; `scale`
+    """Positions of the maps, in inches: three axes `above`, 1.5 times as high as the levels x columns `below`; `scale`
     beside these for the colors.
 
-    Placed by hand, as automatic layout takes seconds for so many axes.
+    Positions are computed here, because automatic layout takes seconds for so many axes.
     """
 
     LEFT, RIGHT, HEAD, GAP, CELL = 0.25, 0.75, 0.25, 0.06, 1.3
 
     def __init__(self, levels: int, columns: int, aspect: float) -> None:
         """aspect: height of a map divided by its width."""
-        wide = min(self.CELL, 2 * self.CELL / aspect)  # a strip on end must not make the sheet endless
+        wide = min(self.CELL, 2 * self.CELL / aspect)  # a tall, narrow image must not make the sheet too long
         high = wide * aspect
         body = levels * (high + self.GAP)
         self._size = (self.LEFT + max(columns, 5) * (wide + self.GAP) + self.RIGHT, body + 1.5 * high + 2 * self.HEAD + self.GAP)
@@ -231,8 +233,8 @@ def _shortened(word: str) -> str:
     return word if len(word) <= MOST_LETTERS else f"{word[: MOST_LETTERS - 1]}\u2026"
 
 
-def _show(axes: Axes, picture: NDArray[np.uint8], title: str) -> None:
-    axes.imshow(picture)
+def _show(axes: Axes, image: NDArray[np.uint8], title: str) -> None:
+    axes.imshow(image)
     axes.set(xticks=[], yticks=[])
     axes.set_title(title, fontsize=8, color=INK, parse_math=False)
     axes.spines[:].set_visible(False)

@@ -1,5 +1,5 @@
-"""The levels x words heatmap of Eq. 4 as an accessible table: colors to see, numbers to hover, press, focus and read
-aloud.
+"""The levels x words heatmap of Eq. 4 as an accessible table: colors, and numbers for the pointer, the keyboard
+and screen readers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Control = Callable[[int, int], tuple[str, str]]
 
 
 def heatmap_html(words: Sequence[str], attention: NDArray[np.floating], unknown: Sequence[str], control: Control) -> str:
-    """attention (L, T): a of Eq. 4, each row sums to 1.  words: the T tokens.  unknown: those read as "unknown word".
+    """attention (L, T): a of Eq. 4, each row sums to 1.  words: the T tokens.  unknown: those that are not in the vocabulary.
     control: of a level and a word, the element that shows its map: its tag and its attributes, which are trusted.
 
     The shade is the share divided by the largest share in the table. Raises ValueError when the sizes differ.
@@ -37,7 +37,7 @@ def heatmap_html(words: Sequence[str], attention: NDArray[np.floating], unknown:
 
 
 def unknown_mark(unknown: bool) -> str:
-    """Attributes of an element that shows a word which the vocabulary may lack."""
+    """Attributes of an element that shows a word that may be missing in the vocabulary."""
     return ' class="rs-unknown" title="not in the vocabulary"' if unknown else ""
 
 

@@ -1,4 +1,4 @@
-"""What a single position attends to: the rows of the attention that belong to the position under a point."""
+"""The attention of a single position: the rows of the attention matrix for the position under a point."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class PointAttention:
-    """What position p attends to on each of L levels, exactly: a[(p,n),(p',n')] of Eq. 3 pooled over the query words
+    """The attention of position p on each of L levels, exactly: a[(p,n),(p',n')] of Eq. 3 pooled over the query words
     with their weights a_n of Eq. 4.
 
     tokens: the words, T of them.  words (L, T) float32: sum_n a_n sum_p' a[(p,n),(p',n')], rows sum to 1.  places (L,
@@ -44,12 +44,12 @@ class PointAttention:
 
 
 def attention_at(predictor: Predictor, encoded: EncodedImage, expression: str, x: float, y: float) -> PointAttention:
-    """What the position under the point (x, y) attends to, given the expression; from the cached features, without a
+    """The attention of the position under the point (x, y), given the expression; from the cached features, without a
     pass of the backbone.
 
     x, y: in pixels of the image, 0 <= x < W and 0 <= y < H; the pixel (i, j) covers i <= x < i + 1, j <= y < j + 1.
     Raises InputError for a point outside, an expression that cannot be used or an image that another model has encoded,
-    UnavailableError for a model that cannot tell.
+    UnavailableError for a model without attention of single positions.
     """
     predictor.check(encoded)
     read = predictor.tokenizer.encode(expression)
@@ -65,7 +65,7 @@ def attention_at(predictor: Predictor, encoded: EncodedImage, expression: str, x
 
 
 def cell_under(letterbox: Letterbox, grid: tuple[int, int], x: float, y: float) -> tuple[int, int]:
-    """(row, column) of the cell of a grid (h, w) over the square that holds the point (x, y) of the image. Raises
+    """(row, column) of the cell of a grid (h, w) over the square that contains the point (x, y) of the image. Raises
     InputError for a point outside.
     """
     if not (0 <= x < letterbox.width and 0 <= y < letterbox.height):

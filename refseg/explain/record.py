@@ -24,11 +24,11 @@ RECORD, MAPS, REPORT = "explain.json", "maps", "report.html"
 
 
 def explanation_entry(explanation: Explanation) -> dict[str, Any]:
-    """What explain.json says of one expression of T words, of JSON types.
+    """The entry of explain.json for one expression of T words, of JSON types.
 
-    words: the T tokens.  attention: L lists of T weights, each of sum 1 (a of Eq. 4); none for a model without word
+    words: the T tokens.  attention: L lists of T weights, each of sum 1 (a of Eq. 4); empty for a model without word
     attention.  leave_one_out: for each word, in their order, iou (0..1) of the masks with and without it and
-    presence_change (-1..1, null if it is not known).  presence: 0..1, null if the model does not predict it.
+    presence_change (-1..1, null if unknown).  presence: 0..1, null if the model does not predict it.
     """
     answer = explanation.segmentation
     return {
@@ -47,7 +47,7 @@ def maps_of(answer: Segmentation) -> Iterator[tuple[str, NDArray[np.float32]]]:
     image's own if that is smaller.
 
     probability, response; word_00_level_1 ...: share of its attention that a position pays to the first word on the
-    first level; NAME_level_1 ...: other maps, such as memory_gate_level_1. They come one at a time because together
+    first level; NAME_level_1 ...: other maps, such as memory_gate_level_1. They are yielded one at a time because together
     they may be large.
     """
     small = reduced(answer, answer.letterbox.size)
@@ -66,21 +66,21 @@ def write_explanation(
     folder: Path,
     explanation: Explanation,
     *,
-    picture_name: str,
+    image_name: str,
     model: str,
     settings: Mapping[str, str] | None = None,
     date: str = "",
     mask: NDArray[np.bool_] | None = None,
 ) -> None:
-    """explain.json, maps/*.png (8-bit gray, 255 for 1; see `maps_of`) and report.html into a folder, which is made
-    where it does not exist.
+    """explain.json, maps/*.png (8-bit gray, 255 for 1; see `maps_of`) and report.html into a folder, which is created
+    if it does not exist.
 
-    The rest as in `report_html`. Raises ImageError or InputError for a place that cannot be written.
+    Other arguments as in `report_html`. Raises ImageError or InputError for a path that cannot be written.
     """
-    _made(folder / MAPS)
+    _make_folder(folder / MAPS)
     for name, values in maps_of(explanation.segmentation):
         save_png(folder / MAPS / f"{name}.png", np.round(np.clip(values, 0, 1) * 255).astype(np.uint8))
-    page = report_html(explanation, picture_name=picture_name, model=model, settings=settings, date=date, mask=mask)
+    page = report_html(explanation, image_name=image_name, model=model, settings=settings, date=date, mask=mask)
     write_report(folder / REPORT, page)
     _write_json(folder / RECORD, explanation_entry(explanation))
 
@@ -90,19 +90,19 @@ def write_explanations(
     explanations: Sequence[Explanation],
     masks: Sequence[NDArray[np.bool_]],
     *,
-    picture_name: str,
+    image_name: str,
     model: str,
     settings: Mapping[str, str] | None = None,
     date: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Those of one image: a single one as `write_explanation` writes it; of several each in a folder of its own,
-    explain/000 and so on, and above them explain.json, {"explanations": [...]} of the same objects in the same order,
-    and report.html, which leads to theirs.
+    """The explanations of one image. A single one is written as by `write_explanation`. Several are written to the
+    folders explain/000, explain/001, ..., and above them explain.json, {"explanations": [...]} of the same objects in the same order,
+    and report.html, which links to theirs.
 
     progress is called with done and total. Raises as `write_explanation`.
     """
-    about = {"picture_name": picture_name, "model": model, "date": date}
+    about = {"image_name": image_name, "model": model, "date": date}
     several = len(explanations) > 1
     places = [Path("explain", f"{number:03d}") if several else Path() for number in range(len(explanations))]
     for number, (place, explanation, mask) in enumerate(zip(places, explanations, masks, strict=True), start=1):
@@ -111,7 +111,7 @@ def write_explanations(
             progress(number, len(explanations))
     if several:
         links = [(place / REPORT).as_posix() for place in places]
-        write_report(folder / REPORT, overview_html(explanations, links, picture_name=picture_name, masks=masks))
+        write_report(folder / REPORT, overview_html(explanations, links, image_name=image_name, masks=masks))
         _write_json(folder / RECORD, {"explanations": [explanation_entry(explanation) for explanation in explanations]})
 
 
@@ -123,7 +123,7 @@ def _write_json(path: Path, values: dict[str, Any]) -> None:
         raise _unwritable(path, error) from error
 
 
-def _made(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

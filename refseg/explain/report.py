@@ -1,6 +1,4 @@
-"""An explanation as one HTML file that needs nothing else: it opens from the disk, asks no network, and can be sent to
-anyone.
-"""
+"""An explanation as one self-contained HTML file, which needs no network."""
 
 from __future__ import annotations
 
@@ -16,16 +14,16 @@ from numpy.typing import NDArray
 
 from refseg.errors import InputError
 from refseg.explain.explanation import Explanation
-from refseg.explain.layers import PICTURE_BYTES, mask_uri, picture_uri, small_mask
+from refseg.explain.overlays import IMAGE_BYTES, image_uri, mask_uri, small_mask
 from refseg.explain.sections import (
-    Layer,
+    Overlay,
     attention_html,
     candidates_html,
     expression_html,
     facts_html,
     left_out_html,
     legends_html,
-    map_layer,
+    map_overlay,
     presence_html,
     system_maps_html,
     word_maps_html,
@@ -39,21 +37,20 @@ from refseg.inference.segmentation import Segmentation
 from refseg.version import __version__
 
 STATIC = Path(__file__).parent / "static"
-MOST_BYTES = 1_900_000  # of a page, but for its style and script
+MOST_BYTES = 1_900_000  # of a page without its style and script
 MASK_SIZE = 960  # longest side, in pixels, of the mask, of
 CHANGES_SIZE = 480  # what changes without a word, and of
 MAP_SIZE = 240  # a map, whose cells are four to ten pixels then
 HINT = '<p class="hint">Click any small image to enlarge it.</p>'
 WORD_HINT = (
-    '<p class="hint">Words are shaded by the attention they receive. Click one to see where it is attended from; click any '
-    "small image to enlarge it.</p>"
+    '<p class="hint">Words are shaded by their attention. Click a word to show its attention map; click any small image to enlarge it.</p>'
 )
 
 
 def report_html(
     explanation: Explanation,
     *,
-    picture_name: str,
+    image_name: str,
     model: str,
     settings: Mapping[str, str] | None = None,
     date: str = "",
@@ -62,46 +59,43 @@ def report_html(
     """The report: image with mask, words, presence, the heatmap of Eq. 4, all maps, gates, words left out,
     candidates, and how it was made.
 
-    picture_name, model: as they are to be named.  settings: further facts, such as "Device": "cpu".  date: as it is to
-    be shown; none without one. mask: bool (H, W) that was decided for, e.g. a refined one; the answer's own at the
-    explanation's threshold without it. All texts are escaped. Images are reduced: under 2 MB whatever the image's
-    size. Raises ValueError for a mask of another size.
+    image_name, model: names to show.  settings: further facts, such as "Device": "cpu".  date: as it is shown; "" for
+    none. mask: the final mask, bool (H, W), such as a refined one; None: the answer's own at the explanation's
+    threshold. All texts are escaped. Images are reduced, so that the page has less than 2 MB for any image. Raises ValueError for a mask of another size.
     """
     answer = explanation.segmentation
     view = reduced(answer, MASK_SIZE)
-    decided = decided_mask(explanation, view, mask)
+    final = final_mask(explanation, view, mask)
     small = reduced(answer, MAP_SIZE)
-    share = float((decided if mask is None else mask).mean())
+    share = float((final if mask is None else mask).mean())
     found = view.mask(explanation.threshold)
-    layers = [
-        _mask_layer(decided, found, share),
-        map_layer("probability", "Probability that a place belongs to the thing meant", small.probability),
+    overlays = [
+        _mask_overlay(final, found, share),
+        map_overlay("probability", "Probability that a position belongs to the referent", small.probability),
     ]
     if small.response is not None:
-        layers.append(map_layer("response", "Response of the strongest feature before the mask is predicted", small.response))
+        overlays.append(map_overlay("response", "Response of the strongest feature before the mask is predicted", small.response))
     sections = {
         "Which words counted": attention_html(answer),
-        "What each word does": left_out_html(explanation, reduced(answer, CHANGES_SIZE)),
-        "Which one is meant": candidates_html(explanation, mask_uri(found)),
-        "Where it responded": f'<div class="three">{"".join(layer.html(layer.title) for layer in layers)}</div>',
-        "Where each word is attended from": word_maps_html(small),
+        "Effect of each word": left_out_html(explanation, reduced(answer, CHANGES_SIZE)),
+        "Candidates": candidates_html(explanation, mask_uri(found)),
+        "Probability and response": f'<div class="three">{"".join(overlay.html(overlay.title) for overlay in overlays)}</div>',
+        "Attention maps of each word": word_maps_html(small),
         "Other maps of the model": system_maps_html(small),
-        "How it was made": facts_html(_facts(explanation, share, picture_name, model, settings or {}, date)),
+        "How it was made": facts_html(_facts(explanation, share, image_name, model, settings or {}, date)),
     }
     hint = HINT if answer.word_attention is None else WORD_HINT
     words = f"<h1>{expression_html(answer)}</h1>{hint}{word_notes_html(answer)}{presence_html(answer)}"
     head = f'<header><p class="kicker">Why this mask</p>{words}</header>'
     body = "".join(f"<section><h2>{title}</h2>{content}</section>" for title, content in sections.items() if content)
-    grey = f":root{{--grey:url({_grey_uri(small.image)})}}"
-    picture = picture_uri(answer.image, min(PICTURE_BYTES, MOST_BYTES - len(head) - len(body) - len(grey) - len(layers[0].uri)))
-    stage = _stage_html(picture, layers[0], answer.image.shape[:2], answer.expression)
-    return page_html(f"Why this mask: {answer.expression}", f'{head}<div class="columns">{stage}<div class="body">{body}</div></div>', grey)
+    gray = f":root{{--gray:url({_gray_uri(small.image)})}}"
+    image = image_uri(answer.image, min(IMAGE_BYTES, MOST_BYTES - len(head) - len(body) - len(gray) - len(overlays[0].uri)))
+    stage = _stage_html(image, overlays[0], answer.image.shape[:2], answer.expression)
+    return page_html(f"Why this mask: {answer.expression}", f'{head}<div class="columns">{stage}<div class="body">{body}</div></div>', gray)
 
 
-def decided_mask(explanation: Explanation, view: Segmentation, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    """The mask that counts at the size of `view`, a reduced answer: `mask` (H, W) of the whole image, or the answer's
-    own. Raises ValueError.
-    """
+def final_mask(explanation: Explanation, view: Segmentation, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """The final mask at the size of `view`, a reduced answer: `mask` (H, W) of the whole image, or the answer's own. Raises ValueError."""
     answer = explanation.segmentation
     if mask is None:
         return view.mask(None if explanation.threshold == answer.threshold else explanation.threshold)
@@ -111,7 +105,7 @@ def decided_mask(explanation: Explanation, view: Segmentation, mask: NDArray[np.
 
 
 def write_report(path: str | Path, html: str) -> None:
-    """Write a page of `report_html` or `overview_html`, UTF-8, atomically. Raises InputError for a place that cannot be
+    """Write a page of `report_html` or `overview_html`, UTF-8, atomically. Raises InputError for a path that cannot be
     written.
     """
     try:
@@ -122,7 +116,7 @@ def write_report(path: str | Path, html: str) -> None:
 
 
 def page_html(title: str, body: str, style: str = "") -> str:
-    """A whole page around `body`; a policy in it forbids the browser to fetch anything, and to run any script but ours."""
+    """A whole page around `body`; its policy forbids the browser to fetch anything and to run any other script."""
     script = _static("report.js")
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     policy = (
@@ -137,34 +131,34 @@ def page_html(title: str, body: str, style: str = "") -> str:
     )
 
 
-def _mask_layer(decided: NDArray[np.bool_], found: NDArray[np.bool_], share: float) -> Layer:
-    """What was decided for; where that is nothing, what was found and decided against."""
-    if decided.any():
-        return Layer("mask", "mask", mask_uri(decided), "The mask", f"The mask covers {share:.1%} of the picture")
-    rest = "what reaches the threshold all the same is shown" if found.any() else "nothing reaches the threshold"
-    title = f"The mask is empty; {rest}"
-    return Layer("mask", "mask", mask_uri(found), title, title)
+def _mask_overlay(final: NDArray[np.bool_], found: NDArray[np.bool_], share: float) -> Overlay:
+    """The final mask. If it is empty: the pixels that reach the threshold."""
+    if final.any():
+        return Overlay("mask", "mask", mask_uri(final), "The mask", f"The mask covers {share:.1%} of the image")
+    shown = "the pixels that reach the threshold are shown" if found.any() else "nothing reaches the threshold"
+    title = f"The mask is empty; {shown}"
+    return Overlay("mask", "mask", mask_uri(found), title, title)
 
 
-def _stage_html(picture: str, layer: Layer, shape: tuple[int, int], expression: str) -> str:
-    """The large image (height, width) with a layer on it."""
+def _stage_html(image: str, overlay: Overlay, shape: tuple[int, int], expression: str) -> str:
+    """The large image (height, width) with a overlay on it."""
     height, width = shape
     return (
-        f'<div class="stand"><figure id="stage" data-kind="{layer.kind}" style="--ratio:{width / height:.4f}"><div class="picture">'
-        f'<img src="{picture}" width="{width}" height="{height}" alt="The picture">'
-        f'<img id="over" src="{layer.uri}" alt="{escape(layer.alt)}, found for: {escape(expression)}"></div>'
-        f'<figcaption><p id="caption" aria-live="polite">{escape(layer.title)}</p>{legends_html()}</figcaption></figure></div>'
+        f'<div class="stage-column"><figure id="stage" data-kind="{overlay.kind}" style="--ratio:{width / height:.4f}"><div class="image">'
+        f'<img src="{image}" width="{width}" height="{height}" alt="The image">'
+        f'<img id="over" src="{overlay.uri}" alt="{escape(overlay.alt)}, found for: {escape(expression)}"></div>'
+        f'<figcaption><p id="caption" aria-live="polite">{escape(overlay.title)}</p>{legends_html()}</figcaption></figure></div>'
     )
 
 
-def _facts(explanation: Explanation, share: float, picture_name: str, model: str, settings: Mapping[str, str], date: str) -> dict[str, str]:
+def _facts(explanation: Explanation, share: float, image_name: str, model: str, settings: Mapping[str, str], date: str) -> dict[str, str]:
     answer = explanation.segmentation
     height, width = answer.image.shape[:2]
     return {
         "Expression": answer.expression,
-        "Picture": picture_name,
+        "Image": image_name,
         "Size": f"{width} \u00d7 {height}",
-        "Mask": f"{share:.1%} of the picture",
+        "Mask": f"{share:.1%} of the image",
         "Highest probability": f"{answer.peak:.2f}",
         "Uncertainty, 0 to 1": f"{answer.uncertainty:.2f}",
         "Threshold": f"{explanation.threshold:g}",
@@ -175,10 +169,10 @@ def _facts(explanation: Explanation, share: float, picture_name: str, model: str
     }
 
 
-def _grey_uri(image: NDArray[np.uint8]) -> str:
-    """What lies under the small maps: the image (h, w, 3) without its colors."""
-    grey = np.round(image @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
-    return jpeg_uri(np.repeat(grey[..., None], 3, axis=2), 80)
+def _gray_uri(image: NDArray[np.uint8]) -> str:
+    """The background of the small maps: the image (h, w, 3) without its colors."""
+    gray = np.round(image @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
+    return jpeg_uri(np.repeat(gray[..., None], 3, axis=2), 80)
 
 
 @cache

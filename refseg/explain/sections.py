@@ -1,7 +1,7 @@
-"""The parts of a report, as markup. Every text that comes from a person, a file or the model is escaped here.
+"""The parts of a report, as markup. All texts of users, files and models are escaped here.
 
-A *layer* is a small image with a name (`id`): the script lays the one that was pressed over the large image;
-without a script the link leads to it, and the style sheet shows it large where it stands.
+An *overlay* is a small image with a name (`id`): the script shows the one that was clicked over the large image;
+without a script the link leads to it, and the style sheet enlarges it in place.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 
 from refseg.explain.explanation import Explanation, WordLeftOut
 from refseg.explain.heatmap import heatmap_html, unknown_mark
-from refseg.explain.layers import candidates_uri, changes_uri, map_uri
+from refseg.explain.overlays import candidates_uri, changes_uri, map_uri
 from refseg.explain.view import in_view_of
 from refseg.explain.wording import level_names, signed, verdict
 from refseg.image_encoding import legend_gradient, place_of_maximum
 from refseg.inference.segmentation import Segmentation
 
-Kind = Literal["mask", "map", "changes", "picture"]
+Kind = Literal["mask", "map", "changes", "image"]
 
 
 @dataclass(frozen=True)
-class Layer:
+class Overlay:
     """id: its anchor.  kind: which legend it needs.  uri: the image.  title: what it shows, plain text.  alt: the
-    same for those who cannot see it. top: the value of a map's brightest color."""
+    same for screen readers. top: the value of a map's brightest color."""
 
     id: str
     kind: Kind
@@ -38,23 +38,23 @@ class Layer:
     top: float = 1.0
 
     def html(self, caption: str = "") -> str:
-        """The small image, which can be pressed, with a caption of plain text."""
+        """The small image, a link, with a caption of plain text."""
         below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
         return (
-            f'<figure id="{self.id}" class="layer" data-kind="{self.kind}" data-title="{escape(self.title)}" data-top="{self.top:.2f}">'
+            f'<figure id="{self.id}" class="overlay" data-kind="{self.kind}" data-title="{escape(self.title)}" data-top="{self.top:.2f}">'
             f'<a href="#{self.id}"><img src="{self.uri}" alt="{escape(self.alt)}"></a>{below}</figure>'
         )
 
 
-def map_layer(name: str, title: str, values: NDArray[np.floating], top: float = 1.0) -> Layer:
+def map_overlay(name: str, title: str, values: NDArray[np.floating], top: float = 1.0) -> Overlay:
     """A map (H, W) from 0 to `top`."""
     alt = f"{title}: between {float(values.min()):.2f} and {float(values.max()):.2f}, highest {place_of_maximum(values)}"
-    return Layer(name, "map", map_uri(values / top), title, alt, top)
+    return Overlay(name, "map", map_uri(values / top), title, alt, top)
 
 
 def expression_html(answer: Segmentation) -> str:
-    """The words as read, shaded by their attention on average over the levels; each leads to the map of the level on
-    which it counts most.
+    """The words as read, shaded by their attention on average over the levels; each links to its map on the level with
+    most attention.
     """
     if answer.word_attention is None:
         return " ".join(f"<span{unknown_mark(word in answer.unknown)}>{escape(word)}</span>" for word in answer.tokens)
@@ -73,28 +73,28 @@ def expression_html(answer: Segmentation) -> str:
 
 
 def word_notes_html(answer: Segmentation) -> str:
-    """What of the expression could not be read: unknown words and words beyond the limit."""
+    """Notes about words that the model did not read: unknown words and words beyond the limit."""
     notes = []
     for word in answer.unknown:
         near = ", ".join(answer.suggestions.get(word, ()))
-        notes.append(f"The model does not know \u201c{word}\u201d" + (f"; words spelled alike: {near}." if near else "."))
+        notes.append(f"\u201c{word}\u201d is not in the model's vocabulary" + (f"; similar words: {near}." if near else "."))
     if answer.dropped:
-        notes.append(f"Longer than the model reads; left out: \u201c{' '.join(answer.dropped)}\u201d.")
+        notes.append(f"The expression is longer than the model's limit; not read: \u201c{' '.join(answer.dropped)}\u201d.")
     return "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
 
 
 def presence_html(answer: Segmentation) -> str:
-    """The verdict in an expression, with a bar; nothing where the model does not say."""
+    """The verdict as a sentence with a bar; "" if the model predicts no presence."""
     if answer.presence is None:
         return ""
     return (
-        f'<p class="presence{" absent" if answer.absent else ""}"><span class="bar" aria-hidden="true"><i style="width:{answer.presence:.1%}"></i></span>'
+        f'<p class="presence{" no-target" if answer.no_target else ""}"><span class="bar" aria-hidden="true"><i style="width:{answer.presence:.1%}"></i></span>'
         f"{escape(verdict(answer))}</p>"
     )
 
 
 def attention_html(answer: Segmentation) -> str:
-    """The table of word attention; each cell leads to the map of its word on its level. Nothing for a model without it."""
+    """The table of word attention; each cell links to the map of its word on its level. "" for a model without it."""
     if answer.word_attention is None:
         return ""
     return heatmap_html(
@@ -103,24 +103,24 @@ def attention_html(answer: Segmentation) -> str:
 
 
 def word_maps_html(small: Segmentation) -> str:
-    """For each word, where it is attended from on each level; all on one scale from 0 to the greatest share. small: a
-    reduced answer. Nothing for a model without word maps."""
+    """The attention maps of each word on each level, on one scale from 0 to the largest share. small: a reduced answer.
+    "" for a model without word maps."""
     if small.word_maps is None:
         return ""
     names = level_names(len(small.word_maps))
     top = float(small.word_maps.max()) or 1.0
     rows = []
     for place, word in enumerate(small.tokens):
-        layers = [
-            map_layer(word_map_id(level, place), f"Where \u201c{word}\u201d is attended from, {name}", small.word_map(level, place), top)
+        overlays = [
+            map_overlay(word_map_id(level, place), f"Attention map of \u201c{word}\u201d, {name}", small.word_map(level, place), top)
             for level, name in enumerate(names)
         ]
-        rows.append(f'<th scope="row"{unknown_mark(word in small.unknown)}>{escape(word)}</th>{_cells(layers)}')
-    return _maps_table(names, rows, f"The share of its attention that a place pays to the word, from 0 (dark) to {top:.2f} (bright).")
+        rows.append(f'<th scope="row"{unknown_mark(word in small.unknown)}>{escape(word)}</th>{_cells(overlays)}')
+    return _maps_table(names, rows, f"The share of a position's attention on the word, from 0 (dark) to {top:.2f} (bright).")
 
 
 def system_maps_html(small: Segmentation) -> str:
-    """The other maps that the model has, per level, such as gates. small: a reduced answer. Nothing for a model without
+    """The other maps that the model has, per level, such as gates. small: a reduced answer. "" for a model without
     any.
     """
     if not small.maps:
@@ -128,23 +128,24 @@ def system_maps_html(small: Segmentation) -> str:
     names = level_names(max(len(levels) for levels in small.maps.values()))
     rows, about = [], []
     for name, levels in small.maps.items():
-        title, text = described(small, name)
-        layers = [
-            map_layer(f"{name}-{level}", f"{title}, {names[level]}", small.letterbox.inverse(values)) for level, values in enumerate(levels)
+        title, text = map_title(small, name)
+        overlays = [
+            map_overlay(f"{name}-{level}", f"{title}, {names[level]}", small.letterbox.inverse(values))
+            for level, values in enumerate(levels)
         ]
-        rows.append(f'<th scope="row">{escape(title.lower())}</th>{_cells(layers)}')
+        rows.append(f'<th scope="row">{escape(title.lower())}</th>{_cells(overlays)}')
         about.append(f"{title}: {text}")
     return _maps_table(names, rows, escape(" ".join(about)) + " From 0 (dark) to 1 (bright).")
 
 
-def described(answer: Segmentation, name: str) -> tuple[str, str]:
-    """Title and meaning of one of an answer's `maps`; the name itself and nothing where the model does not describe it."""
+def map_title(answer: Segmentation, name: str) -> tuple[str, str]:
+    """Title and meaning of one of an answer's `maps`; the name itself and "" if the model does not describe it."""
     description = answer.map_descriptions.get(name)
     return (name.replace("_", " ").capitalize(), "") if description is None else (description.title, description.about)
 
 
-def _cells(layers: Sequence[Layer]) -> str:
-    return "".join(f"<td>{layer.html()}</td>" for layer in layers)
+def _cells(overlays: Sequence[Overlay]) -> str:
+    return "".join(f"<td>{overlay.html()}</td>" for overlay in overlays)
 
 
 def _maps_table(columns: Sequence[str], rows: Sequence[str], about: str) -> str:
@@ -154,7 +155,7 @@ def _maps_table(columns: Sequence[str], rows: Sequence[str], about: str) -> str:
 
 
 def left_out_html(explanation: Explanation, small: Segmentation) -> str:
-    """The words ranked by what leaving them out changes. small: the reduced answer, at whose size the changes are
+    """The words ranked by their effect. small: the reduced answer, at whose size the changes are
     shown.
     """
     before = small.mask(explanation.threshold)
@@ -163,34 +164,34 @@ def left_out_html(explanation: Explanation, small: Segmentation) -> str:
         answer = word.segmentation
         after = np.zeros_like(before) if answer is None else in_view_of(answer, small).mask(explanation.threshold)
         title = f"Without \u201c{word.text}\u201d"
-        alt = f"{title}: {_percent(before & ~after)} of the picture leave the mask, {_percent(after & ~before)} come to it"
-        layer = Layer(f"without-{word.word}", "changes", changes_uri(before, after), title, alt)
-        rows.append(_left_out_row(rank, word, layer))
+        alt = f"{title}: {_percent(before & ~after)} of the image are lost, {_percent(after & ~before)} are gained"
+        overlay = Overlay(f"without-{word.word}", "changes", changes_uri(before, after), title, alt)
+        rows.append(_left_out_row(rank, word, overlay))
     return (
-        '<p class="about" id="about-words">The answer without the word: how much of the mask changes (1 \u2212 IoU), and by how much the presence does.</p>'
+        '<p class="about" id="about-words">The answer without the word: the change of the mask (1 \u2212 IoU) and of the presence.</p>'
         '<div class="rs-scroll" tabindex="0" role="region" aria-label="Words left out"><table class="ranked" aria-describedby="about-words">'
         '<thead><tr><td></td><th scope="col">without</th><th scope="col" class="wide">change</th><th scope="col" class="iou">IoU</th>'
         f'<th scope="col">presence</th><th scope="col">pixels</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
     )
 
 
-def _left_out_row(rank: int, word: WordLeftOut, layer: Layer) -> str:
-    alone = " <small>nothing is left to ask</small>" if word.segmentation is None else ""
+def _left_out_row(rank: int, word: WordLeftOut, overlay: Overlay) -> str:
+    alone = " <small>no word is left</small>" if word.segmentation is None else ""
     return (
-        f'<tr data-layer="{layer.id}"><td>{rank}</td><th scope="row"><a href="#{layer.id}">{escape(word.text)}</a>{alone}</th>'
+        f'<tr data-overlay="{overlay.id}"><td>{rank}</td><th scope="row"><a href="#{overlay.id}">{escape(word.text)}</a>{alone}</th>'
         f'<td class="wide"><span class="bar" aria-hidden="true"><i style="width:{word.change:.1%}"></i></span>{word.change:.2f}</td>'
-        f'<td class="iou">{word.iou:.2f}</td><td>{signed(word.presence_change)}</td><td>{layer.html()}</td></tr>'
+        f'<td class="iou">{word.iou:.2f}</td><td>{signed(word.presence_change)}</td><td>{overlay.html()}</td></tr>'
     )
 
 
 def candidates_html(explanation: Explanation, mask: str) -> str:
-    """The separate pieces of the mask to choose from; nothing where it is one object. mask: the image of the mask at
+    """The separate pieces of the mask to choose from; "" if there is only one. mask: the image of the mask at
     the explanation's threshold.
     """
     candidates = explanation.candidates
     if len(candidates) < 2:
         return ""
-    layer = Layer(
+    overlay = Overlay(
         "candidates",
         "mask",
         candidates_uri(candidates, mask, explanation.segmentation.image.shape[:2]),
@@ -198,7 +199,7 @@ def candidates_html(explanation: Explanation, mask: str) -> str:
         f"The mask with {len(candidates)} numbered frames",
     )
     items = "".join(f"<li>{one.score:.0%} probable on average, {one.share:.0%} of the mask</li>" for one in candidates)
-    return f'<div class="beside">{layer.html()}<ol>{items}</ol></div>'
+    return f'<div class="beside">{overlay.html()}<ol>{items}</ol></div>'
 
 
 def facts_html(facts: Mapping[str, str]) -> str:
@@ -209,11 +210,11 @@ def facts_html(facts: Mapping[str, str]) -> str:
 
 
 def legends_html(kinds: Sequence[Kind] = ("mask", "map", "changes")) -> str:
-    """One legend for each kind of layer; the style sheet shows the one that belongs to what is shown."""
+    """One legend for each kind of overlay; the style sheet shows that of the current overlay."""
     legends = {
         "mask": '<span class="key mask">the mask</span>',
         "map": f'<span>0</span><i style="background:{legend_gradient()}"></i><span class="top">1</span>',
-        "changes": '<span class="key kept">stays</span><span class="key lost">goes without the word</span><span class="key gained">comes without it</span>',
+        "changes": '<span class="key kept">kept</span><span class="key lost">lost without the word</span><span class="key gained">gained without it</span>',
     }
     return "".join(f'<p class="legend" data-for="{kind}" aria-hidden="true">{legends[kind]}</p>' for kind in kinds)
 

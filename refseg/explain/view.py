@@ -1,6 +1,4 @@
-"""Answers at a size to look at: maps come from a grid of at most some ten cells a side, so nothing is lost in a small
-one.
-"""
+"""Answers at reduced size. Maps come from a coarse grid, so they lose nothing."""
 
 from __future__ import annotations
 
@@ -14,8 +12,8 @@ def reduced(answer: Segmentation, limit: int) -> Segmentation:
     """The same answer about the image reduced to a longest side of at most `limit` pixels: all its maps and masks
     have that size.
 
-    Its probability and masks are kept with it alone, so those of a large image need not be computed. The answer
-    itself where it is small already.
+    Its probability and masks are cached with it, so those of a large image need not be computed. Returns the answer
+    itself if it is small enough.
     """
     image = reduced_image(answer.image, limit)
     if image is answer.image:

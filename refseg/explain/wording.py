@@ -1,4 +1,4 @@
-"""What explanations call objects: the same on the page, in figures and in reports."""
+"""Names and phrases of explanations, the same on the page, in figures and in reports."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def level_names(levels: int) -> tuple[str, ...]:
 
 
 def verdict(answer: Segmentation) -> str:
-    """One expression about whether the object named is in the image; empty where the model does not say."""
+    """A sentence about whether the image has what the expression names; "" if the model predicts no presence."""
     if answer.presence is None:
         return ""
-    if answer.absent:
-        return f"Maybe not in this picture: the model is only {answer.presence:.0%} sure that it is there."
-    return f"The model is {answer.presence:.0%} sure that it is in this picture."
+    if answer.no_target:
+        return f"Maybe not in this image: the probability that it is present is only {answer.presence:.0%}."
+    return f"Probability that it is present in this image: {answer.presence:.0%}."
 
 
 def signed(change: float | None) -> str:
-    """A change of a probability with its sign and two decimals, a true minus; a dash where it is not known."""
+    """A change of a probability with its sign and two decimals, a true minus; a dash if unknown."""
     if change is None:
         return "\u2013"
     text = f"{change:+.2f}".replace("-", "\u2212")

@@ -1,7 +1,7 @@
-"""From the presence logit of the network to a probability that can be taken at its word, and a verdict.
+"""Calibration: from the presence logit of the network to a reliable probability and a verdict.
 
-p = sigmoid(scale * logit + shift), fitted by logistic regression on held-back images with as many expressions about
-what is there as about what is not (Platt, 1999); below `threshold` the verdict is "not in this picture".
+p = sigmoid(scale * logit + shift), fitted by logistic regression on held-back images, on which expressions with
+and without a target have the same total weight (Platt, 1999). Below `threshold` the verdict is no-target.
 """
 
 import math
@@ -20,7 +20,7 @@ class PresenceCalibration:
     threshold: float = 0.0
 
     def probability(self, logit: float) -> float:
-        """0..1: how sure it is that the object named is in the image."""
+        """0..1: that the image has what the expression names."""
         value = self.scale * logit + self.shift
         return 1 / (1 + math.exp(-value)) if value > -700 else 0.0
 

@@ -1,9 +1,9 @@
-"""A checkpoint is a folder: config.json, model.safetensors, vocabulary.txt (and a README.md that nothing here reads).
+"""A checkpoint is a folder: config.json, model.safetensors, vocabulary.txt (and a README.md, which is not read).
 
 config.json names the system ("system") and its settings ("network"). A file without "system" is from before there were
 several; its settings and the names of its tensors are translated by `refseg.models.registry`.
 
-Folders may come from strangers, so nothing in them is trusted: no pickle is ever opened, every setting has bounds
+Folders may come from anybody, so nothing in them is trusted: no pickle is opened, every setting has bounds
 (`refseg.models.config`), and the shapes that the configuration asks for are compared with those of the file before
 memory is allocated for them.
 """
@@ -93,7 +93,7 @@ def save_checkpoint(
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot write the checkpoint {folder}: {error}; give a folder that can be written") from error
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"the training record of a checkpoint must hold JSON types and finite numbers: {error}") from error
+        raise CheckpointError(f"the training record of a checkpoint must have JSON types and finite numbers: {error}") from error
 
 
 def load_checkpoint(folder: Path | str) -> tuple[System, Vocabulary, dict[str, Any]]:
@@ -120,7 +120,7 @@ def load_checkpoint(folder: Path | str) -> tuple[System, Vocabulary, dict[str, A
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """config.json with everything that is used from it checked. Raises CheckpointError."""
+    """config.json with all values checked that are used. Raises CheckpointError."""
     if path.stat().st_size > MAX_BYTES[CONFIG]:
         raise CheckpointError(f"{path} has {path.stat().st_size} bytes, expected at most {MAX_BYTES[CONFIG]}")
     try:
@@ -183,7 +183,7 @@ def _shapes(folder: Path, config: SystemConfig, words: int) -> dict[str, tuple[t
 
 def _read_weights(path: Path, shapes: Mapping[str, tuple[torch.Size, torch.dtype]], rename: Callable[[str], str]) -> dict[str, Tensor]:
     """The tensors of `path` in the types of `shapes`, after all names and shapes have been compared. rename: name in
-    the file -> name of today.
+    the file -> current name.
     """
     try:
         with safe_open(path, framework="pt") as handle:
@@ -191,7 +191,7 @@ def _read_weights(path: Path, shapes: Mapping[str, tuple[torch.Size, torch.dtype
             if missing := sorted(shapes.keys() - names.keys()):
                 raise CheckpointError(f"{path} lacks {_listed(missing)}: it belongs to another network than {CONFIG} describes")
             if extra := sorted(names.keys() - shapes.keys()):
-                raise CheckpointError(f"{path} holds {_listed(extra)}, which the network of {CONFIG} does not have")
+                raise CheckpointError(f"{path} has {_listed(extra)}, which the network of {CONFIG} does not have")
             for name, (shape, dtype) in shapes.items():
                 part = handle.get_slice(names[name])
                 got, kind = tuple(part.get_shape()), part.get_dtype()
@@ -206,18 +206,16 @@ def _read_weights(path: Path, shapes: Mapping[str, tuple[torch.Size, torch.dtype
         raise CheckpointError(f"{path} is not a readable safetensors file ({error}): copy it again") from error
     for name, value in tensors.items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
-            raise CheckpointError(
-                f"{path}: {name} holds values that are not finite numbers: the file is damaged or its training had failed"
-            )
+            raise CheckpointError(f"{path}: {name} has values that are not finite numbers: the file is damaged or its training had failed")
     return tensors
 
 
 def _stored(name: str, value: Tensor) -> Tensor:
-    """A tensor as it is kept: float16 where that holds its range, else as it is."""
+    """A tensor as it is stored: float16 if its values are in that range, otherwise unchanged."""
     value = value.detach().cpu()
     if value.is_floating_point():
         if not bool(value.isfinite().all()):
-            raise CheckpointError(f"{name} holds values that are not finite numbers: the training has failed; resume from an earlier state")
+            raise CheckpointError(f"{name} has values that are not finite numbers: the training has failed; resume from an earlier state")
         if value.numel() == 0 or float(value.abs().max()) <= torch.finfo(torch.float16).max:
             value = value.to(torch.float16)
     return value.clone(memory_format=torch.contiguous_format)
@@ -232,7 +230,7 @@ def _digest_of_file(path: Path) -> str:
 
 
 def _digest_of_words(vocabulary: Vocabulary) -> str:
-    """Of the words, not of the file: its line ends may change on the way."""
+    """Digest of the words, not of the file, because line ends can change in transit."""
     return hashlib.sha256("\n".join(vocabulary.word(index) for index in range(len(vocabulary))).encode()).hexdigest()
 
 

@@ -27,7 +27,7 @@ def available() -> bool:
 
 
 def why_unavailable() -> str | None:
-    """None where the CRF can be used, else one expression that says why not and what to do."""
+    """None if the CRF can be used, otherwise a sentence that says why not and what to do."""
     try:
         require()
     except UnavailableError as error:
@@ -36,7 +36,7 @@ def why_unavailable() -> str | None:
 
 
 def require() -> None:
-    """Raises UnavailableError, which says what to do, where the CRF cannot be used."""
+    """Raises UnavailableError, which says what to do, if the CRF cannot be used."""
     _densecrf()
 
 
@@ -46,7 +46,7 @@ def refine_mask(image: NDArray[np.uint8], probability: NDArray[np.float32], thre
     The unary term is the probability with its odds divided by those of `threshold`, so a threshold means the same with
     and without refinement. Runs at the image's own size up to MAX_PIXELS; beyond, on the image reduced to that
     many, with the distances of the pairwise terms reduced alike, and the answer is enlarged bilinearly. Raises
-    InputError when the sizes differ, UnavailableError where the CRF is not installed.
+    InputError when the sizes differ, UnavailableError if the CRF is not installed.
     """
     require()
     if image.shape != (*probability.shape, 3):
@@ -66,7 +66,7 @@ def refine_mask(image: NDArray[np.uint8], probability: NDArray[np.float32], thre
 def _foreground(image: NDArray[np.uint8], probability: NDArray[np.float32], threshold: float, scale: float) -> NDArray[np.float32]:
     """Marginal (H, W) of the foreground after mean-field inference; `scale` multiplies the spatial distances."""
     height, width = probability.shape
-    foreground = _moved(probability, threshold)
+    foreground = _shift_odds(probability, threshold)
     unary = -np.log(np.stack([1 - foreground, foreground]).reshape(2, -1))
     crf = _densecrf().DenseCRF2D(width, height, 2)
     crf.setUnaryEnergy(np.ascontiguousarray(unary, dtype=np.float32))
@@ -76,8 +76,8 @@ def _foreground(image: NDArray[np.uint8], probability: NDArray[np.float32], thre
     return np.asarray(marginals[1].reshape(height, width))
 
 
-def _moved(probability: NDArray[np.float32], threshold: float) -> NDArray[np.float64]:
-    """Probability whose odds are divided by those of the threshold, kept away from 0 and 1."""
+def _shift_odds(probability: NDArray[np.float32], threshold: float) -> NDArray[np.float64]:
+    """Probability whose odds are divided by those of the threshold, limited to values away from 0 and 1."""
     p = np.clip(probability.astype(np.float64), _EDGE, 1 - _EDGE)
     t = min(max(threshold, _EDGE), 1 - _EDGE)
     odds = p / (1 - p) * ((1 - t) / t)

@@ -33,8 +33,8 @@ def check_precision(precision: str, device: torch.device) -> None:
     if precision not in get_args(Precision):
         raise DeviceError(f"the precision is {precision!r}, expected one of {', '.join(get_args(Precision))}")
     if precision == "float16" and device.type == "cpu":
-        # Its convolutions exist there, and take about fifty times as long.
-        raise DeviceError("the precision is 'float16', which CPUs have no units for: use auto, float32 or bfloat16")
+        # Its convolutions take about fifty times as long on CPUs.
+        raise DeviceError("the precision is 'float16', which is slow on CPUs: use auto, float32 or bfloat16")
 
 
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
@@ -56,7 +56,8 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
 
 def trains_in_bfloat16(device: torch.device) -> bool:
     """Whether training is faster there in mixed precision: on every CUDA GPU, and on CPUs that multiply bfloat16
-    (AVX-512 or AMX). A single answer gains a fifth by AVX-512, for which `choose_precision` does not give up float32.
+    (AVX-512 or AMX). AVX-512 makes a single answer a fifth faster, which is too little for `choose_precision` to leave
+    float32.
     """
     if device.type == "cpu":
         return _has_amx() or bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
@@ -64,8 +65,8 @@ def trains_in_bfloat16(device: torch.device) -> bool:
 
 
 def _has_bfloat16(device: torch.device) -> bool:
-    """Whether this very GPU computes in bfloat16: AMD's all do, NVIDIA's from compute capability 8.0 on. Machines may
-    hold GPUs of several kinds.
+    """Whether this GPU computes in bfloat16: AMD's all do, NVIDIA's from compute capability 8.0 on. A machine may
+    have GPUs of several kinds.
     """
     return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
 

@@ -1,7 +1,7 @@
 """Models on the Hugging Face Hub: by name to a folder, and a folder to a repository.
 
-Only the files of a checkpoint are ever asked for, by their fixed names, so nothing that a repository holds beside them
-(pickles, odd paths) reaches the disk; what arrives is checked by `load_checkpoint` like any stranger's folder.
+Only the files of a checkpoint are requested, by their fixed names, so no other file of a repository (pickles,
+odd paths) is downloaded. `load_checkpoint` checks the download like any other folder.
 """
 
 import logging
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
 
 NEEDED = (CONFIG, WEIGHTS, VOCABULARY)
-TIMEOUT = 10.0  # seconds for each answer about what there is, not for a download
+TIMEOUT = 10.0  # seconds for each request about a repository; downloads have no limit
 MAIN = "main"
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 _MODEL = re.compile(rf"({_PART}/{_PART})(?:@([A-Za-z0-9][A-Za-z0-9._/-]{{0,199}}))?")
@@ -31,9 +31,7 @@ log = logging.getLogger("refseg")
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where a model lies: its folder, the name that results give it, and the Hub revision asked for (None for a local
-    folder).
-    """
+    """A model's folder, its name in results, and the requested revision on the Hub (None for a local folder)."""
 
     folder: Path
     name: str
@@ -44,17 +42,17 @@ def resolve_model(model: str | Path | None) -> ModelSource:
     """Find the folder of a model on this machine.
 
     model: a checkpoint folder, the name of an embedded model (see `embedded_models`), a Hub repository
-    `user/name[@revision]`, or None for the default embedded model. A folder comes first if both could be meant.
-    Without network the cached copy of that repository and revision is used, and a warning says so; no other model ever
-    takes its place. Raises HubError for a repository that does not exist or holds no such model, UnreachableError
-    (which is one) for a repository that is neither cached nor reachable, CheckpointError for anything else.
+    `user/name[@revision]`, or None for the default embedded model. A folder comes before a repository of the same name.
+    Without network the cached copy of that repository and revision is used, with a warning; it is never replaced by
+    another model. Raises HubError for a repository that does not exist or has no such model, UnreachableError (a
+    HubError) for one that is neither cached nor reachable, CheckpointError for anything else.
     """
     if model is None:
         return ModelSource(EMBEDDED / DEFAULT_MODEL, "embedded")
     folder = Path(model)
-    if isinstance(model, Path) or _there(folder.is_dir):
+    if isinstance(model, Path) or _exists(folder.is_dir):
         return ModelSource(folder, folder.resolve().name)
-    if _there(folder.exists):
+    if _exists(folder.exists):
         raise CheckpointError(
             f"the model {model!r} is a file, expected a folder with {CONFIG}, {WEIGHTS} and {VOCABULARY}, or user/name[@revision]"
         )
@@ -74,8 +72,8 @@ def embedded_models() -> list[str]:
     return sorted(config.parent.name for config in EMBEDDED.glob(f"*/{CONFIG}"))
 
 
-def _there(question: Callable[[], bool]) -> bool:
-    """The answer of a path; no for what cannot be one (too long, a zero byte)."""
+def _exists(question: Callable[[], bool]) -> bool:
+    """The answer of a path's `exists` or `is_dir`; False for text that cannot be a path (too long, a zero byte)."""
     try:
         return question()
     except (OSError, ValueError):
@@ -91,19 +89,19 @@ def parse_repository(name: str) -> tuple[str, str]:
 
 
 def pull(repository: str, revision: str = MAIN, *, endpoint: str | None = None, cache: Path | None = None) -> Path:
-    """Download a model, as far as the cache does not hold it, and return its folder there; progress is shown on
-    standard error.
+    """Download the files of a model that are not in the cache, and return its folder there. Progress is shown on standard
+    error.
 
-    endpoint, cache: of the Hub and of its client where None.  Without network the cached copy is used, and a warning
-    says so. Raises HubError when the repository, the revision or the model in it does not exist, or its files are too
-    large; UnreachableError, which is one, without network and without an earlier download.
+    endpoint, cache: None for those of the Hub and of its client.  Without network the cached copy is used, with a
+    warning. Raises HubError when the repository, the revision or the model in it does not exist, or its files are too
+    large; UnreachableError (a HubError) without network and without an earlier download.
     """
     try:
-        info = _asked(
+        info = _call_hub(
             lambda: _api(endpoint).model_info(repository, revision=revision, files_metadata=True, timeout=TIMEOUT), repository, revision
         )
         _check_listing(repository, info)
-        folder = _asked(lambda: _snapshot(repository, revision, endpoint, cache), repository, revision)
+        folder = _call_hub(lambda: _snapshot(repository, revision, endpoint, cache), repository, revision)
     except UnreachableError as error:
         kept = _cached(repository, revision, endpoint, cache)
         if kept is None:
@@ -128,18 +126,18 @@ def push(
     message: str = "Upload a refseg model",
     endpoint: str | None = None,
 ) -> str:
-    """Create the repository where it does not exist and commit the checkpoint's files to it; returns the address of the
+    """Create the repository if it does not exist, and commit the checkpoint's files to it; returns the address of the
     commit.
 
-    The folder is loaded first, so only what others can load goes up. token: that of the client's login or HF_TOKEN
-    where None. Raises CheckpointError for an unusable folder, HubError when the Hub refuses or cannot be reached.
+    The folder is loaded first, so that only a model that others can load is uploaded. token: None for that of the
+    client's login or HF_TOKEN. Raises CheckpointError for an unusable folder, HubError when the Hub refuses or cannot be reached.
     """
     from huggingface_hub import CommitOperationAdd
 
     folder = Path(folder)
     load_checkpoint(folder)
     names = [name for name in (*NEEDED, CARD) if (folder / name).is_file()]
-    names += [picture.name for picture in sorted(folder.glob("*.png")) if picture.stat().st_size <= MAX_BYTES[CARD]]  # what the card shows
+    names += [image.name for image in sorted(folder.glob("*.png")) if image.stat().st_size <= MAX_BYTES[CARD]]  # what the card shows
     api = _api(endpoint, token)
 
     def upload() -> str:
@@ -152,7 +150,7 @@ def push(
             warnings.simplefilter("ignore", UserWarning)  # about metadata that a model card lacks
             return str(api.create_commit(repository, additions, commit_message=message, revision=revision).commit_url)
 
-    return _asked(upload, repository, revision)
+    return _call_hub(upload, repository, revision)
 
 
 def _api(endpoint: str | None, token: str | None = None) -> "HfApi":
@@ -187,7 +185,7 @@ def _cached(repository: str, revision: str, endpoint: str | None, cache: Path | 
 
 
 def _check_listing(repository: str, info: "ModelInfo") -> None:
-    """Whether the repository holds a model of ours, of a bearable size, before anything is downloaded."""
+    """Check before the download that the repository has a refseg model of a permitted size. Raises HubError."""
     sizes = {file.rfilename: file.size for file in info.siblings or ()}
     if missing := [name for name in NEEDED if name not in sizes]:
         pickled = sorted(name for name in sizes if Path(name).suffix in PICKLES)
@@ -199,26 +197,26 @@ def _check_listing(repository: str, info: "ModelInfo") -> None:
             raise HubError(f"{repository}: {name} has {size} bytes, expected at most {MAX_BYTES[name]}: it is not downloaded")
 
 
-def _asked(call: Callable[[], T], repository: str, revision: str) -> T:
-    """Run a call of the Hub's client; its many errors become HubError, UnreachableError where trying later may help."""
+def _call_hub(call: Callable[[], T], repository: str, revision: str) -> T:
+    """Run a call of the Hub's client; its errors become HubError, or UnreachableError if a later attempt may succeed."""
     try:
         return call()
     except Exception as error:
-        known = _translated(error, repository, revision)
-        if known is None:
+        translated = _translated(error, repository, revision)
+        if translated is None:
             raise
-        raise known from error
+        raise translated from error
 
 
 def _translated(error: BaseException, repository: str, revision: str) -> HubError | None:
-    """What an error of the client means for a person; None for one that is not about the Hub."""
+    """The HubError for an error of the client; None for an error that is not about the Hub."""
     from huggingface_hub import errors
 
     if isinstance(error, errors.GatedRepoError):
         return HubError(f"{repository} asks for its conditions to be accepted on its page first, and for a login (HF_TOKEN)")
     if isinstance(error, errors.RepositoryNotFoundError):
         return HubError(
-            f"no repository {repository} on the Hub that this machine may see, and no folder of that name here: check the name, or log in (HF_TOKEN)"
+            f"no repository {repository} on the Hub that this machine has access to, and no folder of that name here: check the name, or log in (HF_TOKEN)"
         )
     if isinstance(error, errors.RevisionNotFoundError):
         return HubError(f"{repository} has no revision {revision!r}: expected a branch, tag or commit of it")
@@ -228,8 +226,7 @@ def _translated(error: BaseException, repository: str, revision: str) -> HubErro
         return _refused(error.response.status_code, repository, _first_line(error))
     if isinstance(error, errors.LocalEntryNotFoundError):
         return _unreachable(repository, "no connection")
-    # The client's transport library differs with its version (httpx, httpx2): its errors are known by where they come
-    # from.
+    # The client's transport library depends on its version (httpx, httpx2): its errors are recognized by their module.
     if isinstance(error, (ConnectionError, TimeoutError)) or _from_transport(error):
         return _unreachable(repository, _first_line(error) or type(error).__name__)
     if isinstance(error, RuntimeError) and error.__cause__ is not None:  # a failed upload of one file

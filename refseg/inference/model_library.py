@@ -16,8 +16,8 @@ class ModelLibrary(Generic[P]):
     """Predictors by name, loaded on demand; several threads may use it.
 
     loaders: a function for each name that loads the predictor; the first name is the default.  free_memory: bytes that
-    are free, None if that is not known.  spare: free bytes below which the least recently used models are released
-    before another one is loaded. A released predictor stays usable for callers who still holds it.
+    are free, None if unknown.  spare: free bytes below which the least recently used models are released
+    before another one is loaded. A released predictor stays usable for callers that still have it.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ModelLibrary(Generic[P]):
     def get(self, name: str | None = None) -> P:
         """The predictor of that name, the default one for None; loads it if necessary, once for all threads that wait.
 
-        Raises InputError for an unknown name, and whatever its loader raises.
+        Raises InputError for an unknown name, and the errors of its loader.
         """
         name = self.names[0] if name is None else name
         if name not in self._loaders:
@@ -87,7 +87,7 @@ class ModelLibrary(Generic[P]):
 
 
 def available_memory() -> int | None:
-    """Bytes that this computer can still give without swapping; None where the system does not say (Linux does)."""
+    """Bytes of memory available without swapping; None if the system does not report it (Linux does)."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Tensors in nested tuples and dictionaries, as the steps of a system hand them on."""
+"""Tensors in nested tuples and dictionaries, as systems pass them between steps."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar, cast
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 def tensors_of(value: object) -> Iterator[Tensor]:
-    """Every tensor in nested tuples and dictionaries, in order; other values are passed over."""
+    """Every tensor in nested tuples and dictionaries, in order; other values are skipped."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, tuple | dict):
@@ -18,7 +18,7 @@ def tensors_of(value: object) -> Iterator[Tensor]:
 
 
 def map_tensors(value: T, change: Callable[[Tensor], Tensor]) -> T:
-    """The same tuples and dictionaries with `change` applied to every tensor; other values stay."""
+    """The same tuples and dictionaries with `change` applied to every tensor; other values do not change."""
     if isinstance(value, Tensor):
         return cast(T, change(value))
     if isinstance(value, dict):
@@ -30,5 +30,5 @@ def map_tensors(value: T, change: Callable[[Tensor], Tensor]) -> T:
 
 
 def all_finite(value: object) -> bool:
-    """Whether every tensor holds finite numbers only."""
+    """Whether every tensor has finite numbers only."""
     return all(bool(tensor.isfinite().all()) for tensor in tensors_of(value))

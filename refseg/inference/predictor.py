@@ -1,4 +1,4 @@
-"""The stateful side of a system: it owns the device and the precision, and holds no state of any user."""
+"""Runs a system on a device, in a precision. It has no state of any user."""
 
 import secrets
 import threading
@@ -29,7 +29,7 @@ from refseg.models.layers.precision import at_least_float32
 from refseg.models.system import GATE, RESPONSE, WORD_ATTENTION, WORD_MAPS, Answer, Encoded, MapDescription, System
 
 MAX_CHUNK = 16  # expressions in one pass; more gain nothing
-CHUNK_BYTES = 1_000_000_000  # of the maps that one pass may hold, roughly
+CHUNK_BYTES = 1_000_000_000  # of the maps in one pass, roughly
 T = TypeVar("T")
 
 
@@ -66,7 +66,7 @@ class EncodedImage:
 
 
 class Predictor:
-    """A system and its vocabulary on one device. Several threads may use it; they take turns.
+    """A system and its vocabulary on one device. Several threads may use it, one at a time.
 
     The system is put into evaluation mode and moved.  device: see `choose_device`.  precision: see `choose_precision`.
     threshold: the default for masks. presence: calibration of the system's presence logit.  name: what results call the
@@ -137,7 +137,7 @@ class Predictor:
 
     @property
     def map_descriptions(self) -> Mapping[str, MapDescription]:
-        """What the maps of this model's answers show, by name; see `Segmentation.maps`."""
+        """Descriptions of the maps of this model's answers, by name; see `Segmentation.maps`."""
         return self._system.map_descriptions
 
     def can(self, ability: type) -> bool:
@@ -146,8 +146,8 @@ class Predictor:
 
     @property
     def dtype(self) -> torch.dtype:
-        """The number format that the system computes in; chosen at first use, because a GPU may be attached for the
-        time of a call only.
+        """The number format that the system computes in; chosen at first use, because a GPU may be attached only during
+        a call.
         """
         if self._dtype is None:
             self._dtype = choose_precision(self._wanted_precision, self.device)

@@ -11,8 +11,8 @@ from refseg.letterbox import Letterbox
 def strongest_channels(features: Tensor, letterbox: Letterbox) -> Tensor:
     """The channel of each feature map with the highest activation inside the image: features (K, C, h, w) -> (K, h, w).
 
-    This is the spatial response the paper shows for the last feature map. The letterbox's border does not take part in
-    the choice.
+    This is the spatial response the paper shows for the last feature map. The letterbox's border is
+    ignored.
     """
     h, w = features.shape[-2:]
     inner_h, inner_w = letterbox.inner

@@ -1,4 +1,4 @@
-"""What result.json says: the command line and the page write it with the same functions."""
+"""The content of result.json, as the command line and the page write it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -41,7 +41,7 @@ def segmentation_entry(
     refined: whether DenseCRF made this mask.
     gate: share 0..1 of the chosen region in the answer, the rest being the dense answer's; null for models without
     regions.
-    skipped: what was asked for and not done, a list of {"step", "reason"}, see `skipped_steps`.
+    skipped: requested steps that were not done, a list of {"step", "reason"}, see `skipped_steps`.
     """
     return {
         "expression": encodable(answer.expression),
@@ -54,7 +54,7 @@ def segmentation_entry(
         "area_fraction": round(float(mask.mean()), 6),
         "word_attention": attention_rows(answer),
         "presence": _rounded(answer.presence),
-        "verdict": None if answer.presence is None else NO_TARGET if answer.absent else TARGET,
+        "verdict": None if answer.presence is None else NO_TARGET if answer.no_target else TARGET,
         "confidence": round(1 - answer.uncertainty, 6),
         "uncertainty": round(answer.uncertainty, 6),
         "refined": refine != "none" and not _emptied(answer, threshold),
@@ -64,7 +64,7 @@ def segmentation_entry(
 
 
 def skipped_steps(answer: Segmentation, threshold: float | None, refine: str, part: bool = False) -> list[dict[str, str]]:
-    """What was asked for and not done, as {"step", "reason"}: "words" that the model did not read, the "refinement"
+    """Requested steps that were not done, as {"step", "reason"}: "words" that the model did not read, the "refinement"
     of a mask that the verdict leaves empty, the "verdict" if a threshold overrules it, and the "parts" of the mask
     that the user left out. Arguments as of `segmentation_entry`.
     """
@@ -74,7 +74,7 @@ def skipped_steps(answer: Segmentation, threshold: float | None, refine: str, pa
         steps.append(("words", f"the model reads at most {len(answer.tokens)} words; not read: {words}"))
     if refine != "none" and _emptied(answer, threshold):
         steps.append(("refinement", f"the verdict is {NO_TARGET}, so the mask is empty"))
-    if answer.absent and threshold is not None:
+    if answer.no_target and threshold is not None:
         steps.append(("verdict", f"the verdict is {NO_TARGET}, but the given threshold decides on the mask"))
     if part:
         steps.append(("parts", "one part of the mask was chosen; the others are left out"))
@@ -88,13 +88,13 @@ def attention_rows(answer: Segmentation) -> list[list[float]]:
 
 
 def encodable(text: str) -> str:
-    """Text that JSON in UTF-8 can hold: what the stray bytes of a file name or an argument became is replaced."""
+    """Text that JSON in UTF-8 can hold: characters for undecodable bytes of a file name or an argument are replaced."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _emptied(answer: Segmentation, threshold: float | None) -> bool:
     """Whether the model's verdict made the mask empty."""
-    return answer.absent and threshold is None
+    return answer.no_target and threshold is None
 
 
 def _rounded(value: float | None) -> float | None:

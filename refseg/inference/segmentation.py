@@ -24,14 +24,14 @@ FloatArray = NDArray[np.float32]
 @dataclass(frozen=True, eq=False)
 class Segmentation:
     """The answer to one expression about one image of (H, W). Arrays are numpy; maps at the size of the image are
-    computed when they are asked for.
+    computed on access.
 
     tokens: the T words used, in order.  unknown: those that the vocabulary lacks, with `suggestions` of known words of
     similar spelling.  dropped: words beyond the model's limit.  logits (h', w'): over the letterboxed square.
-    presence: probability 0..1 that the image holds what the expression names; None if the model does not predict it;
-    below `presence_threshold` the verdict is `absent`.
+    presence: probability 0..1 that the image has what the expression names; None if the model does not predict it;
+    below `presence_threshold` the verdict is `no_target`.
 
-    What the model can show of itself, None or missing where it cannot: word_attention (L, T): how much each word counts
+    What the model can show, None or missing if it cannot: word_attention (L, T): how much each word counts
     on each of L levels, rows sum to 1 (Eq. 4 of CMSA).  word_maps (L, T, h, w): share of its attention that a position
     pays to a word.  strongest (h, w): the strongest channel of its response. maps: by name, others of (L, h, w), with
     `map_descriptions` of them.  gate: share 0..1 of a chosen region in the answer, the rest being the dense answer's.
@@ -64,8 +64,8 @@ class Segmentation:
         return bool(self.dropped)
 
     @property
-    def absent(self) -> bool:
-        """The verdict: the image holds nothing that the expression names (no-target)."""
+    def no_target(self) -> bool:
+        """The verdict: the image has nothing that the expression names."""
         return self.presence is not None and self.presence < self.presence_threshold
 
     @cached_property
@@ -99,8 +99,8 @@ class Segmentation:
 
     @cached_property
     def response(self) -> FloatArray | None:
-        """(H, W) in 0..1: the strongest channel of the response, from its least to its greatest value in the image, 0
-        where it is flat; None without one.
+        """(H, W) in 0..1: the strongest channel of the response, scaled from its least to its greatest value in the image;
+        0 if it is constant; None without a response.
         """
         if self.strongest is None:
             return None
@@ -119,12 +119,12 @@ class Segmentation:
     def mask(self, threshold: float | None = None, refine: str = "none") -> NDArray[np.bool_]:
         """Bool (H, W): where the probability is at least `threshold`, or DenseCRF's answer started from there.
 
-        Without a threshold the model decides: its own threshold, and an empty mask if its verdict is `absent`. A
+        Without a threshold the model decides: its own threshold, and an empty mask if its verdict is `no_target`. A
         threshold overrules the verdict. refine: "none" or "crf". Raises InputError for a threshold outside 0..1 or an
         unknown refinement, UnavailableError if the CRF is not installed.
         """
         if threshold is None:
-            if self.absent:
+            if self.no_target:
                 return np.zeros(self.image.shape[:2], dtype=np.bool_)
             threshold = self.threshold
         check_threshold(threshold)

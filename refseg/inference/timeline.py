@@ -1,4 +1,4 @@
-"""What happens to the mask over a clip, frame by frame, as numbers: timeline.json, and where a person should look."""
+"""The timeline of a video: numbers about the mask of each frame, uncertain frames, and timeline.json."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,14 +12,16 @@ from refseg.inference.result_record import attention_rows, encodable
 from refseg.inference.video import FrameResult
 from refseg.mask_iou import iou
 
-STEADY = 0.5  # IoU with the frame before, below which a frame is doubtful
-SURE = 0.6  # peak below which it is
+MIN_STABLE_IOU = 0.5  # IoU with the mask of the frame before, below which a frame is uncertain
+MIN_PEAK = 0.6  # peak below which it is
 
 
 @dataclass(frozen=True)
-class Moment:
-    """One frame of a timeline. area: of the mask, as a share of the frame.  steadiness: IoU with the mask before, or
-    None.
+class TimelineEntry:
+    """The numbers of one frame.
+
+    area: of the mask, as a share of the frame.  peak: highest probability.  no_target: the verdict.
+    iou_with_previous: of the mask with that of the frame before; None for the first.  window, weights: see `FrameResult`.
     """
 
     number: int
@@ -28,56 +30,56 @@ class Moment:
     area: float
     peak: float
     presence: float | None
-    absent: bool
-    steadiness: float | None
+    no_target: bool
+    iou_with_previous: float | None
     word_attention: tuple[tuple[float, ...], ...]
     window: tuple[int, int]
     weights: tuple[tuple[float, ...], ...]
 
     @property
     def has_weak_answer(self) -> bool:
-        """Whether the frame's own answer is uncertain, whatever the frame before: a low peak, or no target."""
-        return self.peak < SURE or self.absent
+        """Whether the frame's own answer is uncertain, independent of the frame before: a low peak, or no target."""
+        return self.peak < MIN_PEAK or self.no_target
 
     @property
-    def doubtful(self) -> bool:
+    def is_uncertain(self) -> bool:
         """Whether a user should check the frame: its answer is weak, or its mask differs from that of the frame before."""
-        return self.has_weak_answer or (self.steadiness is not None and self.steadiness < STEADY)
+        return self.has_weak_answer or (self.iou_with_previous is not None and self.iou_with_previous < MIN_STABLE_IOU)
 
 
 @dataclass
 class Timeline:
-    """Grows by one moment a frame; keeps the last mask only."""
+    """The frames so far. It keeps the last mask only."""
 
-    moments: list[Moment] = field(default_factory=list)
-    _before: NDArray[np.bool_] | None = field(default=None, repr=False)
+    entries: list[TimelineEntry] = field(default_factory=list)
+    _previous: NDArray[np.bool_] | None = field(default=None, repr=False)
 
-    def add(self, result: FrameResult, mask: NDArray[np.bool_]) -> Moment:
-        """The next frame with the mask that is shown for it."""
+    def add(self, result: FrameResult, mask: NDArray[np.bool_]) -> TimelineEntry:
+        """Add the next frame with the mask that is shown for it."""
         answer = result.segmentation
-        moment = Moment(
+        entry = TimelineEntry(
             number=result.frame.number,
             index=result.frame.index,
             time=result.frame.time,
             area=0.0,
             peak=answer.peak,
             presence=answer.presence,
-            absent=answer.absent,
-            steadiness=None,
+            no_target=answer.no_target,
+            iou_with_previous=None,
             word_attention=tuple(tuple(level) for level in attention_rows(answer)),
             window=result.window,
             weights=_rounded(result.weights),
         )
-        return self.append(moment, mask)
+        return self.append(entry, mask)
 
-    def append(self, moment: Moment, mask: NDArray[np.bool_]) -> Moment:
-        """The next frame, already described, with another mask: area and steadiness are those of `mask`."""
-        same_size = self._before is not None and self._before.shape == mask.shape
-        steadiness = iou(self._before, mask) if same_size and self._before is not None else None
-        self._before = mask
-        moment = replace(moment, area=float(mask.mean()), steadiness=steadiness)
-        self.moments.append(moment)
-        return moment
+    def append(self, entry: TimelineEntry, mask: NDArray[np.bool_]) -> TimelineEntry:
+        """Add an entry with another mask: area and iou_with_previous are computed for `mask`."""
+        same_size = self._previous is not None and self._previous.shape == mask.shape
+        overlap = iou(self._previous, mask) if same_size and self._previous is not None else None
+        self._previous = mask
+        entry = replace(entry, area=float(mask.mean()), iou_with_previous=overlap)
+        self.entries.append(entry)
+        return entry
 
 
 def timeline_record(
@@ -98,7 +100,7 @@ def timeline_record(
     damage: why the video ends early, None if it does not.
     masks: path of each frame's mask in the folder or zip; masks/NUMBER.png by default.
     """
-    masks = [mask_name(moment.number) for moment in timeline.moments] if masks is None else masks
+    masks = [mask_name(entry.number) for entry in timeline.entries] if masks is None else masks
     return {
         "input": encodable(source),
         "model": model,
@@ -108,23 +110,24 @@ def timeline_record(
         "rate": round(rate, 6),
         "pixel_aspect": f"{pixel_aspect.numerator}:{pixel_aspect.denominator}",
         "damage": damage,
-        "frames": [_entry(moment, mask) for moment, mask in zip(timeline.moments, masks, strict=True)],
+        "frames": [_entry(entry, mask) for entry, mask in zip(timeline.entries, masks, strict=True)],
     }
 
 
-def _entry(moment: Moment, mask: str) -> dict[str, Any]:
+def _entry(entry: TimelineEntry, mask: str) -> dict[str, Any]:
     return {
-        "frame": moment.index,
-        "time": round(moment.time, 6),
+        "frame": entry.index,
+        "time": round(entry.time, 6),
         "mask": mask,
-        "area_fraction": round(moment.area, 6),
-        "peak": round(moment.peak, 6),
-        "presence": None if moment.presence is None else round(moment.presence, 6),
-        "iou_with_previous": None if moment.steadiness is None else round(moment.steadiness, 6),
-        "doubtful": moment.doubtful,
-        "word_attention": [list(level) for level in moment.word_attention],
-        "window": list(moment.window),
-        "window_weights": [list(level) for level in moment.weights],
+        "area_fraction": round(entry.area, 6),
+        "peak": round(entry.peak, 6),
+        "presence": None if entry.presence is None else round(entry.presence, 6),
+        "iou_with_previous": None if entry.iou_with_previous is None else round(entry.iou_with_previous, 6),
+        "doubtful": entry.is_uncertain,  # a public key
+        "uncertain": entry.is_uncertain,
+        "word_attention": [list(level) for level in entry.word_attention],
+        "window": list(entry.window),
+        "window_weights": [list(level) for level in entry.weights],
     }
 
 

@@ -1,4 +1,4 @@
-"""The uncertainty of an answer as one number, so that a person can review the most uncertain answers first."""
+"""The uncertainty of an answer as one number, so that users can review the most uncertain answers first."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class _Pending:
 
 
 class VideoPredictor:
-    """Segments the frames of videos with a predictor for images. Thread-safe as that is; keeps no state of any user."""
+    """Segments the frames of videos with a predictor for images. Thread-safe as that is; has no state of any user."""
 
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor

@@ -8,10 +8,10 @@ LARGEST = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Let this process keep what it frees, for the next step needs as much again; returns whether that was to be had
+    """Let this process keep freed memory, because the next step needs as much again; returns whether that is possible
     (glibc on Linux).
 
-    Otherwise glibc maps every large tensor again and gives it back, and the kernel clears its pages each time: on CPUs
+    Otherwise glibc maps and unmaps every large tensor again, and the kernel clears its pages each time: on CPUs
     that takes a quarter to a half of a step.
     """
     if not sys.platform.startswith("linux"):

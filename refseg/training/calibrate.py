@@ -22,19 +22,19 @@ def calibrate(system: System, vocabulary: Vocabulary, dataset: RefCocoDataset, p
 
 def fit(samples: PresenceSamples, false_alarms: float = FALSE_ALARMS) -> PresenceCalibration:
     """samples: of a predictor without calibration, so that presence = sigmoid(logit). Expressions with and without a
-    target weigh the same in total.
+    target have the same total weight.
     """
     probability = np.clip(samples.presence, 1e-12, 1 - 1e-12)
     logits = np.log(probability / (1 - probability))
-    scale, shift = logistic_fit(logits, samples.there)
+    scale, shift = logistic_fit(logits, samples.present)
     calibration = PresenceCalibration(scale, shift)
-    cut = float(np.quantile(logits[samples.there], false_alarms))
+    cut = float(np.quantile(logits[samples.present], false_alarms))
     return PresenceCalibration(round(scale, 6), round(shift, 6), round(min(calibration.probability(cut), 0.999999), 6))
 
 
 def logistic_fit(x: NDArray[np.float64], y: NDArray[np.bool_], steps: int = 100) -> tuple[float, float]:
-    """(scale > 0, shift) of p = sigmoid(scale * x + shift), both classes weighing the same, with a light prior on the
-    scale.
+    """(scale > 0, shift) of p = sigmoid(scale * x + shift), both classes with the same total weight, with a weak prior on
+    the scale.
 
     Newton's method, each step halved until it helps.
     """

@@ -20,7 +20,7 @@ FEW = 20  # images
 
 
 class HeldBackComparison:
-    """Measures a model at once, and the trained one at the end. Raises CheckpointError or DataError."""
+    """Measures a model when it is created, and the trained one at the end. Raises CheckpointError or DataError."""
 
     def __init__(
         self, model: Path, held_back: RefCocoDataset, device: torch.device, progress: Callable[[int, int], None] | None = None
@@ -29,8 +29,8 @@ class HeldBackComparison:
         self._before = self._measured(model)
 
     def conclude(self, model: Path, folder: Path, images: int) -> str:
-        """Measure the trained model, write `folder`/report.json and return it in words; images: how many were trained
-        on.
+        """Measure the trained model, write `folder`/report.json and return it as text; images: number of training
+        images.
 
         {"n_train", "n_held_back": images, "before", "after": {"n", "overall_iou", "mean_iou", "precision": {"0.5":
         ...}}}, as `evaluate_refcoco` measures them, n being expressions.

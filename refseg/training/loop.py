@@ -43,7 +43,7 @@ from refseg.training.state import check_plan, load_state, save_state, writing
 from refseg.training.trained_parts import choose_trained
 from refseg.training.warm_start import StartingModel, prepare_model
 
-FROM_CACHE = {"selection": SelectionObjective, "number": NumberObjective}  # tasks that need no images once their regions are cached
+FROM_CACHE = {"selection": SelectionObjective, "number": NumberObjective}  # tasks that use cached regions instead of images
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Run:
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The words that the system knows."""
+        """The vocabulary of the system."""
         return self.start.vocabulary
 
 
@@ -71,7 +71,7 @@ def train_from_recipe(
     """Train and write the checkpoint folder `output`/checkpoint; returns it.
 
     data: the folder that the recipe's sources and initialization are relative to.  steps: stop after that many (of all
-    phases) instead of the recipe's own number.  model: what to continue from instead of the recipe's model.  device:
+    phases) instead of the recipe's own number.  model: to continue from, instead of the recipe's model.  device:
     see `choose_device`.  Raises DataError for unusable recipes or data, or if a run that is to be resumed was started
     with another recipe, DeviceError, and InputError if `output` cannot be written.
     """
@@ -92,14 +92,14 @@ def train_from_recipe(
     while run.step < last:
         _train_phase(run, sources, last, resume)
         resume = False  # the state is read once; later phases continue in this process
-    folder = _finished(run)
+    folder = _finish(run)
     if comparison is not None:
         print(comparison.conclude(folder, output, sum(len(source.scenes) for source in sources)), flush=True)
     return folder
 
 
-def _finished(run: Run) -> Path:
-    """The checkpoint, with what is fitted on held-back images after the last step."""
+def _finish(run: Run) -> Path:
+    """Write the checkpoint; after the last step, fit gate and presence on held-back images first."""
     plan, presence = run.recipe, run.start.presence
     if run.step == plan.steps and plan.gate and isinstance(run.average, ChoosesRegions):
         datasets = [(read_refcoco(run.data / folder, "val"), weight) for folder, weight in plan.gate.items()]
@@ -126,24 +126,24 @@ def _write_checkpoint(run: Run, presence: PresenceCalibration | None) -> Path:
 
 
 def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume: bool) -> None:
-    """Train to the end of the phase that `run.step` is in (or to `last`), after resuming where asked."""
+    """Train to the end of the phase that `run.step` is in (or to `last`), after resuming if `resume`."""
     optimizer = _optimizer(run)
     if resume:
         run.step = int(load_state(run.output, run.network, run.average, optimizer)["step"])
         if run.step >= last:
             return
         begun = run.recipe.at(run.step)[1] > 0
-        optimizer = _optimizer(run, optimizer if begun else None)  # every phase starts without moments
+        optimizer = _optimizer(run, optimizer if begun else None)  # every phase starts with new optimizer state
     index, start = run.recipe.at(run.step)
     phase = run.recipe.phases[index]
     phase = phase if phase.image_size else replace(phase, image_size=run.network.config.image_size)
     if phase.task == "clips" and start == 0:
         run.network.load_state_dict(run.average.state_dict())  # attention across frames is added to the weights that are saved
-    task = _objective(run, sources, phase, _seed(run.recipe, index), resume)
+    objective = _objective(run, sources, phase, _seed(run.recipe, index), resume)
     choose_trained(run.network, phase)
     steps = range(start, min(phase.steps, start + last - run.step))
-    with closing(task.batches(start)) as batches:
-        _train_steps(run, task, optimizer, zip(steps, batches, strict=False), phase)
+    with closing(objective.batches(start)) as batches:
+        _train_steps(run, objective, optimizer, zip(steps, batches, strict=False), phase)
     _save(run, optimizer)
 
 
@@ -158,7 +158,7 @@ def _seed(recipe: Recipe, index: int) -> int:
 
 
 def _plan(recipe: Recipe, start: StartingModel) -> dict[str, Any]:
-    """What must not change while a run is interrupted: the recipe, and the weights of the model that it continues from."""
+    """What a resumed run must have in common with the interrupted one: the recipe, and the weights of its first model."""
     return recipe.to_dict() | {"weights of the model": start.record.get("from", {}).get("weights_sha256")}
 
 
@@ -171,7 +171,7 @@ def _save(run: Run, optimizer: torch.optim.Optimizer) -> None:
 
 
 def _train_steps(
-    run: Run, task: Objective[Any], optimizer: torch.optim.Optimizer, batches: Iterable[tuple[int, Any]], phase: Phase
+    run: Run, objective: Objective[Any], optimizer: torch.optim.Optimizer, batches: Iterable[tuple[int, Any]], phase: Phase
 ) -> None:
     """One step for each (number within the phase, batch)."""
     meter = Meter(run.output, phase.name, run.recipe.steps)
@@ -179,7 +179,7 @@ def _train_steps(
         torch.manual_seed(hash((run.recipe.seed, run.step)) % 2**31)  # hidden words and jitter are a function of the step
         for group in optimizer.param_groups:
             group["lr"] = group["base_lr"] * SCHEDULES[phase.schedule](within, phase.steps, phase.warmup)
-        figures = _step(run, task, optimizer, batch, within)
+        figures = _step(run, objective, optimizer, batch, within)
         run.step += 1
         meter.update(run.step, figures)
         if run.step % run.recipe.save_every == 0:
@@ -187,7 +187,7 @@ def _train_steps(
 
 
 def _objective(run: Run, sources: Sequence[TrainingSource], phase: Phase, seed: int, resume: bool) -> Objective[Any]:
-    """What the phase trains; resume: the run was interrupted in this phase."""
+    """The objective of the phase; resume: the run was interrupted in this phase."""
     tokenizer = Tokenizer(run.vocabulary, run.network.config.max_words)
     borrowed = [pair for source in sources for pair in source.expressions]
     if phase.task in FROM_CACHE:
@@ -233,7 +233,7 @@ def _clip_sampler(
 
 
 def _counter(what: str) -> Callable[[int, int], None]:
-    """A line of progress every hundred images."""
+    """A progress function that prints a line every hundred images."""
 
     def report(done: int, total: int) -> None:
         if done % 100 == 0 or done == total:
@@ -243,7 +243,7 @@ def _counter(what: str) -> Callable[[int, int], None]:
 
 
 def _optimizer(run: Run, earlier: torch.optim.Optimizer | None = None) -> torch.optim.Optimizer:
-    """The optimizer and the rates of the phase that `run.step` is in; moments copied from `earlier`."""
+    """The optimizer and the rates of the phase that `run.step` is in; its state copied from `earlier`."""
     phase = run.recipe.phases[run.recipe.at(run.step)[0]]
     region_rate = phase.rate if phase.region_rate is None else phase.region_rate
     rates = LearningRates(phase.rate, phase.backbone_rate, phase.table_rate, region_rate, phase.decay)
@@ -253,9 +253,9 @@ def _optimizer(run: Run, earlier: torch.optim.Optimizer | None = None) -> torch.
     return optimizer
 
 
-def _step(run: Run, task: Objective[Any], optimizer: torch.optim.Optimizer, batch: Any, within: int) -> Mapping[str, Tensor]:
+def _step(run: Run, objective: Objective[Any], optimizer: torch.optim.Optimizer, batch: Any, within: int) -> Mapping[str, Tensor]:
     """One step of the optimizer; the named figures of its loss."""
-    total, figures = task.loss(run.network, batch)
+    total, figures = objective.loss(run.network, batch)
     optimizer.zero_grad(set_to_none=True)
     total.backward()
     largest = run.recipe.phases[run.recipe.at(run.step)[0]].clip_norm or math.inf
@@ -268,8 +268,8 @@ def _step(run: Run, task: Objective[Any], optimizer: torch.optim.Optimizer, batc
 
 @torch.no_grad()
 def _update_average(run: Run, within: int) -> None:
-    """Exponential moving average with a ramp from the start of each phase, so that the weights at its start do not
-    count.
+    """Exponential moving average with a ramp from the start of each phase, so that the weights at its start are
+    forgotten quickly.
     """
     decay = min(run.recipe.average, (1 + within) / (10 + within))
     for mean, value in zip(run.average.parameters(), run.network.parameters(), strict=True):

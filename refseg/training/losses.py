@@ -12,7 +12,7 @@ class LossWeights:
     """Weights of the terms that `System.losses` names; the paper's loss is the cross-entropy alone.
 
     cross_entropy, dice: of the mask.  presence, selection, instances, number: of a region branch.  dense: of
-    cross-entropy and Dice of the dense answer by itself, before the masks of chosen regions are mixed in. A term of any
+    cross-entropy and Dice of the dense answer alone, before the masks of chosen regions are mixed in. A term of any
     other name has the weight 1.
     """
 

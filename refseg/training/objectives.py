@@ -41,7 +41,7 @@ class Objective(Protocol[Batch]):
 
 
 class ExpressionObjective:
-    """Expressions and images in, masks out: the whole system by its own losses. regions: see `Phase`."""
+    """Expressions and images in, masks out: the whole system with its own losses. regions: see `Phase`."""
 
     def __init__(self, sampler: TrainingSampler, weights: LossWeights, regions: bool, hidden_words: float = HIDDEN_WORDS) -> None:
         self.sampler, self.weights, self.regions, self.hidden_words = sampler, weights, regions, hidden_words
@@ -65,7 +65,7 @@ class ExpressionObjective:
 
 
 class ClipObjective:
-    """Windows of frames: what the frames around a frame add to its features, while everything else stays as it is."""
+    """Windows of frames: trains what other frames add to a frame's features, and nothing else."""
 
     def __init__(self, sampler: ClipSampler, weights: LossWeights) -> None:
         self.sampler, self.weights = sampler, weights
@@ -114,7 +114,7 @@ class InstanceObjective:
         jittered = objects + JITTER * extent * torch.randn_like(objects).clamp(-2, 2)
         boxes = torch.where((iou > FOUND).unsqueeze(1), regions.boxes[index, which], jittered).detach()
         places = _grouped(index, len(images))  # (B, most objects of an image), -1 for none
-        padded = boxes if len(boxes) else boxes.new_zeros(1, 4)  # a batch without objects predicts in empty boxes, which count nothing
+        padded = boxes if len(boxes) else boxes.new_zeros(1, 4)  # a batch without objects predicts in empty boxes, which are not counted
         with mixed_precision(device):
             logits = chooser.branch.predict_masks(features, padded[places.clamp_min(0)], size)
         order = places[places >= 0]
@@ -153,7 +153,7 @@ class SelectionObjective:
         return prefetched(batch, start)
 
     def loss(self, system: System, batch: RegionBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """`selection_loss`, and the share of expressions whose choice is the object meant (or correctly none)."""
+        """`selection_loss`, and the share of expressions for which the choice is the referent (or correctly none)."""
         chooser = with_regions(system, "selection")
         device = next(system.parameters()).device
         regions = type(batch.regions)(*(part.to(device) for part in batch.regions))
@@ -166,13 +166,13 @@ class SelectionObjective:
 
 
 class NumberObjective(SelectionObjective):
-    """Whether one object is meant or several: the same expressions, and no image at all."""
+    """Whether an expression has one referent or several: the same expressions, without images."""
 
     def loss(self, system: System, batch: RegionBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """`number_loss`, and the share of expressions whose number is predicted correctly."""
         chooser = with_regions(system, "number")
         device = next(system.parameters()).device
-        tokens, valid, count = (part.to(device) for part in (batch.tokens, batch.valid, batch.meant))
+        tokens, valid, count = (part.to(device) for part in (batch.tokens, batch.valid, batch.referents))
         try:
             several = chooser.read_number(hide_words(tokens, valid), valid)
         except ValueError as error:

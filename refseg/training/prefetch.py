@@ -11,7 +11,7 @@ Batch = TypeVar("Batch")
 
 
 def prefetched(make: Callable[[int], Batch], start: int, ahead: int = 4) -> Generator[Batch, None, None]:
-    """make(start), make(start + 1), ... prepared ahead by one thread. Raises DataError for what fails there."""
+    """make(start), make(start + 1), ... prepared ahead by one thread. Raises DataError if `make` fails."""
     ready: queue.Queue[tuple[Batch | None, BaseException | None]] = queue.Queue(maxsize=ahead)
     stop = threading.Event()
 

@@ -24,7 +24,7 @@ from refseg.training.schedule import SCHEDULES, Schedule
 RECIPES = resource_folder(resources.RECIPES)
 
 
-HIDDEN_WORDS = 0.02  # share of words replaced by <unk> in training, so that it means "some word"
+HIDDEN_WORDS = 0.02  # share of words replaced by <unk> in training, so that its vector represents "some word"
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class Phase:
     steps: optimizer steps.  images, expressions: per step and per image.  instances: masks of single objects, at most,
     per image. image_size: side of the letterboxed image, 0 for the system's own. task: "expressions" trains the whole
     system; "instances" the masks of single objects; "selection" the choice among the region proposals, from cached
-    ones; "number" whether one object is meant or several, from the same expressions; "clips" attention across frames
+    ones; "number" whether an expression has one referent or several, from the same expressions; "clips" attention across frames
     alone, on windows of `images` frames. See `refseg.training.objectives`. regions: whether masks of regions reach the
-    answer. If not, the dense answer is trained by itself, without the losses of the region branch; presence still reads
+    answer. If not, the dense answer is trained alone, without the losses of the region branch; presence still reads
     the choice among the regions, so its loss trains the choice a little. trained: names of the system's modules that
     change, such as "branch.selection"; empty: all except what the task and the rates exclude. frozen: names of modules
-    that do not change, whatever else does; a system may lack them. synthetic: share of synthetic layouts in a phase of
+    that never change; a system may lack them. synthetic: share of synthetic layouts in a phase of
     selection, see `refseg.training.regions.synthetic_layouts`. optimizer, schedule: by name, see `optimizers.py` and
     `schedule.py`.  rate, region_rate, backbone_rate, table_rate: peak rates. A backbone rate of 0 freezes the backbone,
     which then costs a third; the region branch learns at `rate` if region_rate is None. mix: relative odds of the kinds
@@ -79,9 +79,9 @@ class Phase:
             raise DataError(
                 f"the phase {self.name!r} trains the masks of {self.instances} objects of an image, expected at least 1: set its `instances`"
             )
-        for kind, name, known in (("optimizer", self.optimizer, OPTIMIZERS), ("schedule", self.schedule, SCHEDULES)):
-            if name not in known:
-                raise DataError(f"the phase {self.name!r} has the {kind} {name!r}, expected one of {', '.join(known)}")
+        for kind, name, names in (("optimizer", self.optimizer, OPTIMIZERS), ("schedule", self.schedule, SCHEDULES)):
+            if name not in names:
+                raise DataError(f"the phase {self.name!r} has the {kind} {name!r}, expected one of {', '.join(names)}")
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,14 @@ class Initialization:
     """How a new system gets its first weights: `initialize(system, vocabulary, folder)`, with the public weights in
     `folder`, relative to the data root.
 
-    Raises whatever it raises; DataError for missing files.
+    Raises the errors of that function, DataError for missing files.
     """
 
     folder: str
     initialize: Callable[[System, Vocabulary, Path], None]
 
     def to_dict(self) -> dict[str, str]:
-        """Plain JSON types: where it reads and which function reads."""
+        """Plain JSON types: the folder and the name of the function."""
         return {"folder": self.folder, "initialize": self.initialize.__qualname__}
 
 
@@ -104,7 +104,7 @@ class Initialization:
 class Recipe:
     """One training run.
 
-    network: configuration of the system, which says which system it is; None for a recipe that continues from a model.
+    network: configuration of the system, which determines the system; None for a recipe that continues from a model.
     sources: what images and expressions are drawn from.  clips: sequences for phases of clips, None for none.
     initialization: of a new system; None: random tensors. model: the model to continue from, "embedded", a checkpoint
     folder or a Hub repository, with its system, its words and its threshold, unless another one is requested (`train

@@ -22,7 +22,7 @@ TENSORS = "state.safetensors"
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """For blocks that write into a run's folder and read nothing else. Raises InputError if that fails."""
+    """For blocks that only write into a run's folder. Raises InputError if that fails."""
     try:
         yield
     except (OSError, SafetensorError) as error:
@@ -30,7 +30,7 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def save_state(folder: Path, network: System, average: System, optimizer: torch.optim.Optimizer, counters: dict[str, Any]) -> None:
-    """Write network, moving average and the optimizer's moments; `counters` (JSON types) must hold "step"."""
+    """Write network, moving average and the optimizer's moments; `counters` (JSON types) must have "step"."""
     tensors: dict[str, Tensor] = {}
     for prefix, module in (("network", network), ("average", average)):
         tensors |= {f"{prefix}/{name}": value.contiguous() for name, value in module.state_dict().items()}
@@ -42,8 +42,8 @@ def save_state(folder: Path, network: System, average: System, optimizer: torch.
 
 
 def load_state(folder: Path, network: System, average: System, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Restore what `save_state` wrote; returns the counters. Raises DataError when there is nothing to resume or it
-    does not fit.
+    """Restore what `save_state` wrote; returns the counters. Raises DataError if there is no state, or if it
+    belongs to another network.
     """
     path, counters = folder / TENSORS, load_counters(folder)
     try:
@@ -63,7 +63,7 @@ def load_state(folder: Path, network: System, average: System, optimizer: torch.
 
 
 def load_counters(folder: Path) -> dict[str, Any]:
-    """The counters alone. Raises DataError when there is nothing to resume."""
+    """The counters alone. Raises DataError if there is no state."""
     path = folder / TENSORS
     try:
         with safe_open(path, framework="pt") as stored:
@@ -74,14 +74,15 @@ def load_counters(folder: Path) -> dict[str, Any]:
 
 
 def check_plan(folder: Path, plan: Mapping[str, Any]) -> None:
-    """Raises DataError where the state was saved with the counter "plan" being another than this, in anything that it
-    names; a state that was saved without has the name of its recipe alone."""
+    """Raises DataError if `plan` differs from the counter "plan" of the saved state in one of its keys. A state without
+    this counter is compared by the name of its recipe only."""
     counters = load_counters(folder)
     earlier = counters.get("plan", {"name": counters.get("recipe")})
     if changed := [name for name, value in earlier.items() if plan.get(name) != value]:
         raise DataError(
-            f"cannot resume from {folder / TENSORS}: the run was begun with the recipe {earlier.get('name')!r} as it was then, and now {', '.join(changed)} "
-            f"would be different: resume with the recipe and the --model that it was begun with, or start another run, without --resume, in another folder"
+            f"cannot resume from {folder / TENSORS}: the run was started with another version of the recipe "
+            f"{earlier.get('name')!r}; changed: {', '.join(changed)}. Resume with the recipe and the --model of its start, "
+            f"or start a new run without --resume in another folder."
         )
 
 

@@ -8,8 +8,8 @@ from refseg.training.recipe import Phase
 
 
 def choose_trained(network: System, phase: Phase) -> None:
-    """Training mode, and which parameters the phase changes. A phase of clips leaves the answers about single images as
-    they are, to the bit.
+    """Set the training mode and the parameters that the phase changes. A phase of clips does not change the answers for
+    single images by a bit.
 
     A frozen backbone is in evaluation mode, so that its normalization statistics do not change.
     """

@@ -24,7 +24,7 @@ EMBEDDED = "embedded"
 @dataclass(frozen=True)
 class StartingModel:
     """system, on the CPU, and vocabulary.  model: folder of the model that they come from, None for a new one;
-    threshold and presence: its own. record: what a checkpoint's `training` says of it."""
+    threshold and presence: its own. record: its entry in a checkpoint's `training`."""
 
     system: System
     vocabulary: Vocabulary
@@ -59,13 +59,13 @@ def prepare_model(plan: Recipe, sources: Sequence[TrainingSource], data: Path, m
 
 
 def _continued(model: str, expressions: Iterable[str]) -> StartingModel:
-    """The model, with a row for each word of the expressions that it does not know: a copy of <unk>'s, so that it
-    answers as before until training changes it.
+    """The model, with a row for each word of the expressions that its vocabulary lacks: a copy of the row of <unk>, so that
+    its answers do not change before training.
     """
     source = resolve_model(None if model == EMBEDDED else model)
-    old, known, config = load_checkpoint(source.folder)
-    vocabulary = add_words(known, expressions)
-    added = len(vocabulary) - len(known)
+    old, words, config = load_checkpoint(source.folder)
+    vocabulary = add_words(words, expressions)
+    added = len(vocabulary) - len(words)
     if added and not old.word_tables():
         raise DataError(f"the model {source.name} has no word table that could be extended, but the data has {added} new words")
     system = build_system(old.config, len(vocabulary))

@@ -44,7 +44,7 @@ def to_prediction(segmentation: "Segmentation", model: str) -> Prediction:
     """A segmentation as the annotation package takes it. model: name of the model, see `origin_of`."""
     known = sum(token not in segmentation.unknown for token in segmentation.tokens)
     notes = [message.text for message in word_messages(segmentation.unknown, {}, segmentation.dropped, known)]
-    if segmentation.absent:
+    if segmentation.no_target:
         notes.append(
             f"The expression probably names nothing in this image (presence {segmentation.presence:.0%})."
             " Another threshold shows the mask anyway."
@@ -56,7 +56,7 @@ def to_prediction(segmentation: "Segmentation", model: str) -> Prediction:
         probability=segmentation.probability,
         uncertainty=segmentation.uncertainty,
         origin=origin_of(model, segmentation.threshold),
-        no_target=segmentation.absent,
+        no_target=segmentation.no_target,
         notes=tuple(notes),
     )
 

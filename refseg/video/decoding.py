@@ -13,7 +13,7 @@ DAMAGED = "it is damaged or cut off there"
 
 
 def decode_frames(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
-    """Frames in the order in which they are shown, from where the container is on.
+    """Frames in the order in which they are shown, from the container's position on.
 
     Frames before the first that can be decoded are left out, as by players: a recording can begin between key frames.
     FFmpeg leaves out the frames that an edit list hides. Raises VideoError, whose text is the end of a sentence, if data
@@ -40,7 +40,7 @@ def _intact_frames(container: InputContainer, stream: VideoStream) -> Iterator[a
         try:
             packet = next(packets)
             cut = begun and packet.is_corrupt
-            frames = stream.codec_context.decode(None if cut else packet)  # None: those that the decoder still holds
+            frames = stream.codec_context.decode(None if cut else packet)  # None: those that the decoder has buffered
         except StopIteration:
             break
         except av.error.EOFError:
@@ -69,5 +69,5 @@ def _precedes(frame: av.VideoFrame, damaged: int | None) -> bool:
 
 
 def error_text(error: Exception) -> str:
-    """What an error of FFmpeg or of the system says, short, without paths."""
+    """The message of an error of FFmpeg or of the system, short, without paths."""
     return getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__

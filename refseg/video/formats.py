@@ -41,7 +41,7 @@ def palette_png(labels: NDArray[np.uint8]) -> bytes:
 
 
 def write_masks(path: Path, sequence: str, masks: Iterable[NDArray[np.bool_]], names: Iterable[str]) -> None:
-    """Writes a zip of Annotations/SEQUENCE/NAME.png, one per mask (H, W), each as soon as it is computed. The file is complete or absent."""
+    """Writes a zip of Annotations/SEQUENCE/NAME.png, one per mask (H, W), each as soon as it is computed. The file is complete or not written."""
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for mask, name in zip(masks, names, strict=True):
             archive.writestr(annotation_path(sequence, name), palette_png(mask.astype(np.uint8)))
@@ -49,17 +49,17 @@ def write_masks(path: Path, sequence: str, masks: Iterable[NDArray[np.bool_]], n
 
 def annotation_path(sequence: str, name: str) -> str:
     """Path of a frame's mask in the zip."""
-    return f"Annotations/{safe_name(sequence)}/{name}.png"
+    return f"Annotations/{sequence_folder(sequence)}/{name}.png"
 
 
 def meta_expressions(sequence: str, expressions: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
     """The content of Ref-YouTube-VOS's meta_expressions.json for one video with one object."""
     entries = {str(number): {"exp": expression, "obj_id": "1"} for number, expression in enumerate(expressions)}
-    return {"videos": {safe_name(sequence): {"expressions": entries, "frames": list(names)}}}
+    return {"videos": {sequence_folder(sequence): {"expressions": entries, "frames": list(names)}}}
 
 
 def write_json(path: Path, record: dict[str, Any]) -> None:
-    """Writes JSON in UTF-8. The file is complete or absent."""
+    """Writes JSON in UTF-8. The file is complete or not written."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
@@ -69,7 +69,7 @@ def frame_names(indices: Iterable[int]) -> list[str]:
     return [f"{index:05d}" for index in indices]
 
 
-def safe_name(name: str) -> str:
+def sequence_folder(name: str) -> str:
     """A video's name as a folder name that every system accepts: letters, digits, "-" and "_" only."""
     kept = "".join(character if character.isascii() and (character.isalnum() or character in "-_") else "_" for character in name)
     return kept[:NAME_LIMIT].strip("_") or "clip"

@@ -86,7 +86,7 @@ def index_of_decoded(path: Path) -> FrameIndex:
             if not ticks:
                 raise VideoError(f"{path.name} cannot be decoded ({error}): save it again as MP4 (H.264)") from error
     if not ticks:
-        raise VideoError(f"{path.name} holds no frame, expected at least one: record or save it again")
+        raise VideoError(f"{path.name} has no frame, expected at least one: record or save it again")
     if broken is not None:
         ticks = ticks[: count_before_gap(ticks)]
     stamps = steady_ticks(ticks, step=max(1, round(1 / (rate * base)))) * float(base)

@@ -67,7 +67,7 @@ class FrameReader:
         return self._from_start(), -1, None
 
     def _from_start(self) -> Walk:
-        """(index, frame) of every frame from the first. Raises VideoError where they are not those of the index."""
+        """(index, frame) of every frame from the first. Raises VideoError if they are not those of the index."""
         position = -1
         for frame in decode_frames(self._container, self._stream):
             position += 1
@@ -98,6 +98,6 @@ class FrameReader:
         raise VideoError(DAMAGED)
 
     def _restart(self) -> None:
-        """Opens the file anew: the only way back to its start that is right for every container."""
+        """Opens the file again: the only way back to its start that works for every container."""
         self._open.close()
         self._container, self._stream = self._open.enter_context(opened(self._info.path))

@@ -40,7 +40,7 @@ class Orientation:
     @classmethod
     def of_frame(cls, frame: av.VideoFrame) -> "Orientation":
         """The orientation that a decoded frame carries; upright without one. Raises VideoError as `of_matrix` does."""
-        side_data: Any = frame.side_data  # PyAV's stubs give it another type
+        side_data: Any = frame.side_data  # PyAV's stubs declare another type
         matrix = side_data.get(Type.DISPLAYMATRIX)
         return cls() if matrix is None else cls.of_matrix(np.frombuffer(bytes(matrix), dtype=np.int32, count=9))
 

@@ -1,4 +1,4 @@
-"""What a file holds, before it is read: whether it is a video, its frame size, its duration and its orientation."""
+"""Checks a file before it is read: whether it is a video, its frame size, its duration and its orientation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +43,7 @@ class ClipInfo:
 
     height, width: of a frame as shown, in stored pixels.  orientation: how a stored frame is turned for that.
     pixel_aspect: width of a pixel as shown over its height; frames are not stretched, see `refseg.video.reader`.
-    duration: seconds, 0 if the file does not say.  rate: frames per second, on average.  audio: whether there is sound.
+    duration: seconds, 0 if the file does not have it.  rate: frames per second, on average.  audio: whether there is sound.
     """
 
     path: Path
@@ -104,7 +104,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
         if not streams:
             sound = " but sound" if container.streams.audio else ""
-            raise VideoError(f"{path.name} holds nothing{sound}, expected a video: choose another file")
+            raise VideoError(f"{path.name} contains nothing{sound}, expected a video: choose another file")
         shown = max(streams, key=lambda one: (bool(one.disposition & Disposition.default), one.width * one.height))
         shown.thread_type = "AUTO"
         yield container, shown
@@ -116,12 +116,12 @@ def _first_frame(container: InputContainer, stream: VideoStream, name: str) -> a
     except VideoError as error:
         raise VideoError(f"{name} cannot be decoded ({error}): save it again as MP4 (H.264)") from error
     if frame is None:
-        raise VideoError(f"{name} holds no frame, expected at least one: it may be cut off, record or save it again")
+        raise VideoError(f"{name} has no frame, expected at least one: it may be cut off, record or save it again")
     return frame
 
 
 def _check_file(path: Path) -> None:
-    """The first bytes must be those of a video, whatever the name says."""
+    """Checks that the first bytes are those of a video, independent of the file's name."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -130,8 +130,8 @@ def _check_file(path: Path) -> None:
         raise VideoError(f"cannot read {path.name}: {error.strerror or error}; expected a video that exists and may be read") from error
     if size > MAX_BYTES:
         raise VideoError(f"{path.name} has {size / 1e9:.1f} GB, expected at most {MAX_BYTES / 1e9:.0f} GB: cut it")
-    known = any(head[place : place + len(magic)] == magic for place, magics in _MAGIC.items() for magic in magics)
-    if not known and not _is_transport_stream(head):
+    is_known = any(head[place : place + len(magic)] == magic for place, magics in _MAGIC.items() for magic in magics)
+    if not is_known and not _is_transport_stream(head):
         what = "an empty file" if not size else "no video"
         raise VideoError(
             f"{path.name} is {what}, whatever its name says; expected MP4, MOV, WebM, MKV, AVI, MPEG or GIF: choose another file"

@@ -67,8 +67,8 @@ class Sampling:
             chosen = inside[:: self.stride or 1]
         else:
             begin, end = shown[inside[0]], shown[inside[-1]]
-            moments = begin + np.arange(int((end - begin + _TOLERANCE) * self.fps) + 1) / self.fps
-            chosen = np.unique(np.searchsorted(shown[inside], moments + _TOLERANCE, side="right") - 1)
+            times_wanted = begin + np.arange(int((end - begin + _TOLERANCE) * self.fps) + 1) / self.fps
+            chosen = np.unique(np.searchsorted(shown[inside], times_wanted + _TOLERANCE, side="right") - 1)
             chosen = inside[chosen]
         self.check(len(chosen))
         return chosen.astype(np.int64)

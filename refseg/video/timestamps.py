@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-NO_TIME: int = int(np.iinfo(np.int64).min)  # of a frame to which the file gives no time stamp
+NO_TIME: int = int(np.iinfo(np.int64).min)  # of a frame without a time stamp in the file
 
 MAX_REORDERING = 16  # frames: the most that H.264 and HEVC allow
 

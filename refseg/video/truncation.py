@@ -1,4 +1,4 @@
-"""Whether a file is shorter than its header says: FFmpeg reads such files to their end without a word."""
+"""Whether a file is shorter than its header says: FFmpeg reads such files to their end without an error."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def is_cut_off(path: Path) -> bool:
 
 
 def _matroska_end(head: bytes) -> int:
-    """Where the segment of an MKV or WebM file ends, in bytes; 0 if its header does not say."""
+    """Where the segment of an MKV or WebM file ends, in bytes; 0 if its header does not have it."""
     place = 0
     for _ in range(8):  # EBML header, then the segment; void elements may lie between
         if place >= len(head):

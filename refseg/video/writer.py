@@ -22,7 +22,7 @@ SQUARE = Fraction(1)
 
 
 class ClipWriter:
-    """Made by `write_clip`. Each frame is added with the time at which it is shown, so a video of variable frame rate keeps its pace."""
+    """Made by `write_clip`. Each frame has its own time, so a video may have a variable frame rate."""
 
     def __init__(self, container: OutputContainer, rate: Fraction, pixel_aspect: Fraction) -> None:
         self._container, self._rate, self._pixel_aspect = container, rate, pixel_aspect
@@ -43,7 +43,7 @@ class ClipWriter:
         self.count += 1
 
     def finish(self) -> None:
-        """Writes the frames that the encoder still holds."""
+        """Writes the frames that the encoder has buffered."""
         if self._stream is not None:
             self._container.mux(self._stream.encode())
 

@@ -64,7 +64,7 @@ def test_only_what_is_accepted_comes_along(project: Project, tmp_path: Path) -> 
     assert {image.split for image in dataset.images} == {"train", "val"} == {referent.split for referent in dataset.referents}
     for image in dataset.images:
         (referent,) = dataset.referents_of(image)
-        assert referent.sentences == ("the dog",) and referent.instance.category == "dog"
+        assert referent.expressions == ("the dog",) and referent.instance.category == "dog"
         np.testing.assert_array_equal(referent.instance.mask(*SHAPE), box(5))
         assert dataset.path_of(image).read_bytes() == project.image_path(project.record(image.file_name)).read_bytes()
 
@@ -81,11 +81,11 @@ def test_what_sentences_mean(project: Project, tmp_path: Path) -> None:
     add(project, tmp_path, "many.png", *annotations)
     dataset = written(project, tmp_path)
     image = dataset.images[-1]
-    meant = {text: referent.instance.mask(*SHAPE) for referent in dataset.referents_of(image) for text in referent.sentences}
+    meant = {text: referent.instance.mask(*SHAPE) for referent in dataset.referents_of(image) for text in referent.expressions}
     assert set(meant) == {"both dogs", "left dog", "right dog"}
     np.testing.assert_array_equal(meant["both dogs"], box(5) | box(30))
     np.testing.assert_array_equal(meant["right dog"], box(30))
-    assert dataset.absent_of(image) == ("the elephant",)
+    assert dataset.no_target_expressions_of(image) == ("the elephant",)
     assert len(dataset.instances_of(image)) == 4
 
 

@@ -64,7 +64,7 @@ def test_from_two_expressions_to_a_data_set(sit: Sit, photos: list[Path], tmp_pa
     with zipfile.ZipFile(io.BytesIO(person.export("refcoco"))) as archive:
         archive.extractall(tmp_path / "refcoco")
     dataset = read_refcoco(tmp_path / "refcoco")
-    assert "the dog on the left" in {text for referent in dataset.referents for text in referent.sentences}
+    assert "the dog on the left" in {text for referent in dataset.referents for text in referent.expressions}
     assert not person.errors
 
 

@@ -26,7 +26,7 @@ Open = Callable[..., Any]
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     photo = load_image(Path(__file__).parents[2] / "assets" / "examples" / "marbles.jpg")
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(path, report_html(explanation(answer(WORDS, image=photo)), picture_name="marbles.jpg", model="tiny"))
+    write_report(path, report_html(explanation(answer(WORDS, image=photo)), image_name="marbles.jpg", model="tiny"))
     return path
 
 
@@ -68,11 +68,11 @@ def test_a_word_shows_where_it_is_attended_from(opened: Open) -> None:
     assert caption == "The mask"
     page.get_by_role("link", name="red", exact=True).first.click()
     source, caption = shown(page)
-    assert caption == "Where “red” is attended from, early features" and source != mask
+    assert caption == "Attention map of “red”, early features" and source != mask
     assert source == page.get_attribute("#map-0-1 img", "src")
     page.locator(".rs-heatmap tbody tr").nth(2).locator("a").nth(1).focus()
     page.keyboard.press("Enter")
-    assert shown(page)[1] == "Where “red” is attended from, late features"
+    assert shown(page)[1] == "Attention map of “red”, late features"
     assert page.locator('.legend[data-for="map"]').is_visible() and not page.locator('.legend[data-for="mask"]').is_visible()
     page.locator("#map-2-1 a").click()
     assert shown(page) == (mask, "The mask"), "pressed again, it goes"
@@ -81,7 +81,7 @@ def test_a_word_shows_where_it_is_attended_from(opened: Open) -> None:
 
 def test_a_row_shows_the_pixels_that_change_while_the_pointer_is_on_it(opened: Open) -> None:
     page = opened()
-    page.locator('tr[data-layer="without-1"]').hover()
+    page.locator('tr[data-overlay="without-1"]').hover()
     source, caption = shown(page)
     assert caption == "Without “red”" and page.locator('.legend[data-for="changes"]').is_visible()
     with Image.open(io.BytesIO(base64.b64decode(source.split(",", 1)[1]))) as picture:
@@ -89,9 +89,9 @@ def test_a_row_shows_the_pixels_that_change_while_the_pointer_is_on_it(opened: O
     assert {(245, 130, 32), (41, 151, 255)} <= colours
     page.mouse.move(5, 5)
     assert shown(page)[1] == "The mask"
-    page.locator('tr[data-layer="without-1"] th a').click()
+    page.locator('tr[data-overlay="without-1"] th a').click()
     page.mouse.move(5, 5)
-    assert shown(page)[1] == "Without “red”", "what was pressed stays"
+    assert shown(page)[1] == "Without “red”", "what was clicked stays"
 
 
 def test_without_scripts_a_word_leads_to_its_map(opened: Open) -> None:
@@ -108,7 +108,7 @@ def test_it_fits_and_follows_the_readers_colours(opened: Open) -> None:
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") == width
-        picture = page.locator("#stage .picture").bounding_box()
+        picture = page.locator("#stage .image").bounding_box()
         assert picture["width"] / picture["height"] == pytest.approx(720 / 480, rel=0.01)
     for scheme, ground in (("light", "rgb(250, 250, 249)"), ("dark", "rgb(12, 10, 9)")):
         page.emulate_media(color_scheme=scheme)
@@ -117,7 +117,7 @@ def test_it_fits_and_follows_the_readers_colours(opened: Open) -> None:
 
 def test_an_overview_leads_to_the_reports(opened: Open, report: Path) -> None:
     whys = [explanation(answer()), explanation(answer(presence=0.1))]
-    write_report(report.with_name("overview.html"), overview_html(whys, [report.name, report.name], picture_name="marbles.jpg"))
+    write_report(report.with_name("overview.html"), overview_html(whys, [report.name, report.name], image_name="marbles.jpg"))
     page = opened()
     page.goto(report.with_name("overview.html").as_uri())
     page.locator(".answers a").first.click()

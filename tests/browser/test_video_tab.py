@@ -122,7 +122,11 @@ def test_uncertain_frames_are_shown_one_after_the_other(visit: Visit, clip: Path
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"this is text", "is no video"), (b"", "empty file"), (b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 64, "cannot be read|holds nothing")],
+    [
+        (b"this is text", "is no video"),
+        (b"", "empty file"),
+        (b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 64, "cannot be read|contains nothing"),
+    ],
 )
 def test_a_file_that_is_not_a_video_is_one_sentence(content: bytes, reason: str, visit: Visit) -> None:
     visitor = visit(VideoVisitor)

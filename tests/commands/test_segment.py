@@ -118,7 +118,7 @@ def test_explain_adds_files(segment: Segment, image_path: Path, tmp_path: Path) 
     assert all(0 <= one["iou"] <= 1 and -1 <= one["presence_change"] <= 1 for one in why["leave_one_out"])
     assert 0 <= why["presence"] <= 1
     report = (out / "report.html").read_text(encoding="utf-8")
-    assert all(text in report for text in ("photo.png", "tiny", "float32", "SHA-256", "UTC", "does not know \u201cflorp\u201d"))
+    assert all(text in report for text in ("photo.png", "tiny", "float32", "SHA-256", "UTC", "\u201cflorp\u201d is not in the model"))
 
 
 def test_explain_of_several_expressions(segment: Segment, image_path: Path, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_colours_that_are_named_keep_their_hue():
     scene = scene_of([("dog", 0.5, 0.5, 60, "blue")])
     mask = scene.objects[0].mask
     plain = hue_of(scene.image, mask)
-    config = AugmentationConfig(hue=60, grey=0.5)
+    config = AugmentationConfig(hue=60, gray=0.5)
     named = [hue_of(jitter_colors(scene.image, ["dog", "blue dog"], np.random.default_rng(k), config), mask) for k in range(20)]
     assert max(np.abs(hue - plain).max() for hue in named) < 0.2
     free = [jitter_colors(scene.image, ["dog"], np.random.default_rng(k), config) for k in range(20)]

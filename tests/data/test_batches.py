@@ -104,18 +104,22 @@ def test_padding_is_untouched_by_jitter(tokenizer):
 
 def test_absent_and_borrowed_mean_nothing(tokenizer):
     borrowed = [("train", "the red train"), ("dog", "dog on the left"), ("train", "the one on the right"), ("sheep", "a sheep")]
-    sampler = TrainingSampler([(scenes()[:1], 1.0)], tokenizer, image_size=64, mix={"absent": 1.0, "borrowed": 1.0}, borrowed=borrowed)
+    sampler = TrainingSampler([(scenes()[:1], 1.0)], tokenizer, image_size=64, mix={"no_target": 1.0, "borrowed": 1.0}, borrowed=borrowed)
     batch = next(sampler)
-    assert set(batch.kinds) == {"absent", "borrowed"} and not batch.masks.any()
+    assert set(batch.kinds) == {"no_target", "borrowed"} and not batch.masks.any()
     assert {text for text, kind in zip(batch.texts, batch.kinds, strict=True) if kind == "borrowed"} == {"the red train"}
 
 
 def test_what_people_say_is_absent_means_nothing(tokenizer):
-    scene = dataclasses.replace(scenes()[1], absent=("the cat on the left", "a zebra"), complete=False)
-    batch = next(TrainingSampler([([scene], 1.0)], tokenizer, image_size=64, mix={"natural": 1.0, "absent": 1.0}, images_per_batch=20))
+    scene = dataclasses.replace(scenes()[1], no_target=("the cat on the left", "a zebra"), complete=False)
+    batch = next(TrainingSampler([([scene], 1.0)], tokenizer, image_size=64, mix={"natural": 1.0, "no_target": 1.0}, images_per_batch=20))
     kinds = np.array(batch.kinds)
-    assert set(batch.kinds) == {"natural", "absent"} and not batch.masks[kinds == "absent"].any() and batch.masks[kinds == "natural"].any()
-    assert {batch.texts[k] for k in np.flatnonzero(kinds == "absent")} == {"the cat on the left", "the cat on the right", "a zebra"}
+    assert (
+        set(batch.kinds) == {"natural", "no_target"}
+        and not batch.masks[kinds == "no_target"].any()
+        and batch.masks[kinds == "natural"].any()
+    )
+    assert {batch.texts[k] for k in np.flatnonzero(kinds == "no_target")} == {"the cat on the left", "the cat on the right", "a zebra"}
 
 
 def test_mix(tokenizer):

@@ -15,7 +15,7 @@ from refseg.data.batches import TrainingBatch
 from refseg.data.clips import ClipSampler, moving_windows
 from refseg.data.expression_mix import ExpressionChooser
 from refseg.data.scenes import Scene, SceneObject, SceneReferent
-from refseg.data.sequences import LabelledClip, read_sequences
+from refseg.data.sequences import LabeledClip, read_sequences
 from refseg.errors import DataError
 from refseg.language import PAD_WORD, UNK_WORD, Tokenizer, Vocabulary
 
@@ -24,7 +24,7 @@ TOKENISER = Tokenizer(Vocabulary([PAD_WORD, UNK_WORD, "the", "ball", "box", "lef
 
 
 @pytest.fixture
-def clips(tmp_path: Path) -> list[LabelledClip]:
+def clips(tmp_path: Path) -> list[LabeledClip]:
     """A bright ball that goes to the right, seven frames."""
     for kind in ("images", "masks"):
         (tmp_path / kind / "ball").mkdir(parents=True)
@@ -46,7 +46,7 @@ def still() -> Scene:
     return Scene(image, (SceneObject("box", mask),), (SceneReferent(0, ("the box",)),))
 
 
-def sampler(clips: Sequence[LabelledClip], stills: Sequence[Scene], seed: int = 0) -> ClipSampler:
+def sampler(clips: Sequence[LabeledClip], stills: Sequence[Scene], seed: int = 0) -> ClipSampler:
     pictures = [(stills, 1.0)] if stills else []
     chooser = ExpressionChooser({"natural": 1.0})
     return ClipSampler(clips, pictures, TOKENISER, chooser, image_size=SIZE, frames=5, expressions=3, seed=seed)
@@ -61,7 +61,7 @@ def assert_masks_fit(batch: TrainingBatch) -> None:
 
 
 @pytest.mark.parametrize("made_from", ["clip", "still"])
-def test_masks_lie_on_what_they_mean(made_from: str, clips: list[LabelledClip]) -> None:
+def test_masks_lie_on_what_they_mean(made_from: str, clips: list[LabeledClip]) -> None:
     drawn = sampler(clips, []) if made_from == "clip" else sampler([], [still()])
     for step in range(12):
         batch = drawn.batch(step)
@@ -73,7 +73,7 @@ def test_masks_lie_on_what_they_mean(made_from: str, clips: list[LabelledClip]) 
         assert_masks_fit(batch)
 
 
-def test_frames_differ_and_a_step_can_be_made_again(clips: list[LabelledClip]) -> None:
+def test_frames_differ_and_a_step_can_be_made_again(clips: list[LabeledClip]) -> None:
     drawn = sampler(clips, [still()])
     batches = [drawn.batch(step) for step in range(10)]
     assert any(not np.array_equal(batch.images[0], batch.images[-1]) for batch in batches)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from refseg.data.pixel_colors import NAMES, certainly_not, color_shares, dominant_color, name_pixels
+from refseg.data.pixel_colors import NEIGHBORS, certainly_not, color_shares, dominant_color, name_pixels
+from refseg.models.regions.color_names import EXAMPLES, NAMES
 
 SAMPLES = {
     "black": [(0, 0, 0), (25, 22, 28), (45, 40, 38)],
@@ -19,8 +20,14 @@ SAMPLES = {
 
 
 @pytest.mark.parametrize(("name", "rgb"), [(name, rgb) for name, samples in SAMPLES.items() for rgb in samples])
-def test_names_of_plain_colours(name, rgb):
+def test_names_of_plain_colors(name, rgb):
     assert NAMES[name_pixels(np.array([rgb], np.uint8))[0]] == name
+
+
+def test_the_examples_of_the_region_branch_have_their_name_or_a_neighbor() -> None:
+    for name, examples in EXAMPLES.items():
+        found = {NAMES[index] for index in name_pixels(np.array(examples, np.uint8))}
+        assert name in found and found <= {name, *NEIGHBORS[name]}
 
 
 def test_no_pixels_have_no_names():
@@ -42,7 +49,7 @@ def test_shares_are_of_the_mask_alone():
     assert dominant_color(both) is None
 
 
-def test_neighbouring_colours_do_not_tell_things_apart():
+def test_neighboring_colors_do_not_distinguish_objects():
     shares = np.zeros(11, np.float32)
     shares[NAMES.index("gray")] = 1.0
     assert not certainly_not(shares, "black") and certainly_not(shares, "red")

@@ -44,7 +44,7 @@ def test_reads_everything(tmp_path):
     assert instance.mask(10, 12).sum() == 16 and not instance.crowd
     assert dataset.instances_of(second)[0].crowd
     assert np.array_equal(dataset.instances_of(second)[0].mask(10, 12), np.eye(10, 12, dtype=bool))
-    assert dataset.referents_of(first)[0].sentences == ("a dog", "the dog")
+    assert dataset.referents_of(first)[0].expressions == ("a dog", "the dog")
     assert dataset.referents_of(first)[0].instance is instance
 
 
@@ -59,10 +59,10 @@ def test_split_keeps_its_images_and_referents(tmp_path):
 def test_sentences_about_what_is_absent(tmp_path):
     absent = {"ref_id": 2, "ann_id": -1, "image_id": 2, "no_target": True, "sentences": [{"sent": "the cat"}, {"sent": "a cat"}]}
     dataset = read_refcoco(write(tmp_path, refs=[*REFS, absent]))
-    assert [dataset.absent_of(image) for image in dataset.images] == [(), ("the cat", "a cat")]
+    assert [dataset.no_target_expressions_of(image) for image in dataset.images] == [(), ("the cat", "a cat")]
     assert [referent.ref_id for referent in dataset.referents] == [0, 1]
     val = read_refcoco(tmp_path, "val")
-    assert val.absent_of(val.images[0]) == ("the cat", "a cat") and not read_refcoco(tmp_path, "train").absences
+    assert val.no_target_expressions_of(val.images[0]) == ("the cat", "a cat") and not read_refcoco(tmp_path, "train").no_target_refs
     with pytest.raises(DataError, match=r"refs\[2\] has image_id = 7"):
         read_refcoco(write(tmp_path, refs=[*REFS, {**absent, "image_id": 7}]))
 

@@ -54,7 +54,7 @@ def folder(tmp_path):
 def test_things_labelled_twice_are_one(folder):
     scene = RefCocoScenes(folder)[0]
     assert [o.category for o in scene.objects] == ["dog", "dog"]
-    assert [(r.index, r.sentences) for r in scene.referents] == [(0, ("left dog",)), (1, ("right dog",))]
+    assert [(r.index, r.expressions) for r in scene.referents] == [(0, ("left dog",)), (1, ("right dog",))]
     assert scene.objects[0].mask.shape == (40, 60) and scene.union([0, 1]).sum() == 200
     assert scene.name == "data/a.png"
 

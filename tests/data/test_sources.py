@@ -33,5 +33,5 @@ def test_a_reader_of_ones_own(monkeypatch: pytest.MonkeyPatch, data: Path) -> No
 def test_unknown_layouts_and_options_are_refused(data: Path) -> None:  # noqa: F811
     with pytest.raises(DataError, match="layout 'tiff', expected one of refcoco, label-maps, foreground"):
         open_source(data, SourceSpec("balls", 1.0, "tiff"))
-    with pytest.raises(DataError, match="options that the reader 'refcoco' does not take"):
+    with pytest.raises(DataError, match="options that the reader 'refcoco' does not accept"):
         open_source(data, SourceSpec("balls", 1.0, options={"color": 1}))

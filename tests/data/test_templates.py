@@ -74,14 +74,14 @@ def test_size_needs_a_ratio():
 
 
 def test_colour_tells_apart():
-    texts = said(scene_of(ROW), "colour")
+    texts = said(scene_of(ROW), "color")
     assert texts["red dog"] == (0,) and texts["the blue dog"] == (1,) and texts["dog that is green"] == (2,)
-    twice = said(scene_of([*ROW, ("dog", 0.5, 0.8, 18, "red")]), "colour")
+    twice = said(scene_of([*ROW, ("dog", 0.5, 0.8, 18, "red")]), "color")
     assert twice["red dogs"] == (0, 3) and "red dog" not in twice
 
 
 def test_people_are_named_by_clothes_only():
-    texts = said(scene_of([("person", 0.3, 0.5, 50, "black"), ("person", 0.7, 0.5, 50, "plain")]), "colour")
+    texts = said(scene_of([("person", 0.3, 0.5, 50, "black"), ("person", 0.7, 0.5, 50, "plain")]), "color")
     assert texts["person wearing black"] == (0,)
     assert not any(text.removeprefix("the ").startswith("black") for text in texts)
     assert all(objects == (0,) for objects in texts.values()), "pink may be skin"
@@ -90,7 +90,7 @@ def test_people_are_named_by_clothes_only():
 def test_a_cast_over_the_picture_is_no_colour():
     scene = scene_of(ROW)
     scene.image[~scene.union([0, 1, 2])] = COLOURS["red"]
-    assert not any("red" in text for text in said(scene, "colour"))
+    assert not any("red" in text for text in said(scene, "color"))
 
 
 def test_relations():
@@ -114,11 +114,11 @@ def test_absent_only_in_complete_scenes_and_never_a_neighbour():
     listed = frozenset({"dog", "horse", "cup", "wine glass", "train"})
     things = [("dog", 0.2, 0.5, 20, "red"), ("wine glass", 0.6, 0.5, 20, "red")]
     scene = scene_of(things, complete=True, listed=listed)
-    texts = said(scene, "absent")
+    texts = said(scene, "no_target")
     assert set(texts.values()) == {()}
     assert all("train" in text for text in texts), "a horse may be the dog, a cup the glass"
-    assert make_templates(scene, np.random.default_rng(0), ["absent"])[0].mask(scene).sum() == 0
-    assert said(scene_of(things, listed=listed), "absent") == {}
+    assert make_templates(scene, np.random.default_rng(0), ["no_target"])[0].mask(scene).sum() == 0
+    assert said(scene_of(things, listed=listed), "no_target") == {}
 
 
 def test_names_taken_by_neighbours_are_not_used():
@@ -129,7 +129,7 @@ def test_names_taken_by_neighbours_are_not_used():
 
 def test_own_sides_forbid_sides():
     scene = scene_of(ROW, flippable=False)
-    assert {t.kind for t in make_templates(scene, np.random.default_rng(0))} <= {"category", "size", "colour", "several"}
+    assert {t.kind for t in make_templates(scene, np.random.default_rng(0))} <= {"category", "size", "color", "several"}
 
 
 def test_targets_too_small_are_left_out():
@@ -149,10 +149,10 @@ things = st.tuples(
 @given(st.lists(things, max_size=7), st.integers(0, 1000))
 def test_templates_mean_what_they_hold(listing, seed):
     scene = scene_of(listing, size=(100, 150), complete=True, listed=frozenset({"dog", "cup", "person", "car", "train"}))
-    facts = measure(scene)
-    for template in make_templates(scene, np.random.default_rng(seed), KINDS, facts):
+    attributes = measure(scene)
+    for template in make_templates(scene, np.random.default_rng(seed), KINDS, attributes):
         assert template.kind in KINDS and template.text == " ".join(template.text.split())
-        assert bool(template.objects) == (template.kind != "absent")
+        assert bool(template.objects) == (template.kind != "no_target")
         mask = template.mask(scene)
         assert np.array_equal(mask, scene.union(template.objects))
         assert len({scene.objects[i].category for i in template.objects}) <= 1

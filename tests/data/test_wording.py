@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refseg.data.wording import mirror_text, reads_writing, speaks_of_colour, speaks_of_position
+from refseg.data.wording import depends_on_position, mentions_writing, mirror_text, names_color
 
 
 @pytest.mark.parametrize(
@@ -48,15 +48,15 @@ def test_mirroring_twice_changes_nothing(words):
     ],
 )
 def test_writing(text, writing):
-    assert reads_writing(text) is writing
+    assert mentions_writing(text) is writing
 
 
 def test_words_that_bind():
     for text in ("left dog", "second cup", "the biggest pear", "cup next to the plate", "lower one", "both cups", "right-hand lamp"):
-        assert speaks_of_position(text), text
+        assert depends_on_position(text), text
     for text in ("dog", "brown horse", "a woman in a hat", "bright cup"):
-        assert not speaks_of_position(text), text
+        assert not depends_on_position(text), text
     for text in ("red cup", "Grey cat", "man in dark coat", "reddish", "golden retriever"):
-        assert speaks_of_colour(text), text
+        assert names_color(text), text
     for text in ("dog", "the big reader", "lightning", "tank"):
-        assert not speaks_of_colour(text), text
+        assert not names_color(text), text

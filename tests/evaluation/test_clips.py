@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from refseg.cli import main
-from refseg.data.sequences import LabelledClip, read_sequences
+from refseg.data.sequences import LabeledClip, read_sequences
 from refseg.errors import DataError
 from refseg.evaluation.clips import evaluate_sequences
 from refseg.images import save_png
@@ -42,7 +42,7 @@ class Result:
 class Oracle:
     """Answers with the labels of every clip, but shifted for expressions that say so."""
 
-    def run(self, clip: LabelledClip, expression: str) -> Iterator[Result]:
+    def run(self, clip: LabeledClip, expression: str) -> Iterator[Result]:
         for number in range(len(clip)):
             yield Result(Answer(np.roll(clip.mask(number), 10 if "shifted" in expression else 0, axis=1)))
 
@@ -78,7 +78,7 @@ def test_means_go_over_frames_expressions_and_clips(root: Path) -> None:
 
 def test_unsteadiness_is_measured_against_the_labels(root: Path) -> None:
     class Wanders:
-        def run(self, clip: LabelledClip, expression: str) -> Iterator[Result]:
+        def run(self, clip: LabeledClip, expression: str) -> Iterator[Result]:
             for number in range(len(clip)):
                 yield Result(Answer(box(10 + 10 * (number % 2), 10)))
 
@@ -117,7 +117,7 @@ def test_the_command_prints_and_writes(root: Path, tiny_checkpoint: Path, tmp_pa
     assert {"n", "overall_iou", "mean_iou", "precision", "seconds", "protocol", "boundary_f", "instability"} <= set(result)
     assert result["n"] == 8 and set(result["precision"]) == {"0.5", "0.6", "0.7", "0.8", "0.9"}
     assert result["model"] == "tiny" and len(result["weights_sha256"]) == 64
-    assert 'where the model\'s verdict is "not there" the mask is empty' in result["protocol"]
+    assert "if the model's verdict is no-target the mask is empty" in result["protocol"]
     printed = capsys.readouterr().out
     assert "region J" in printed and "still" in printed and "8 frames" in printed
     assert main([*arguments, "--split", "val"]) == 2

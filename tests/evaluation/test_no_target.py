@@ -38,7 +38,7 @@ def dataset(tmp_path: Path) -> RefCocoDataset:
 @dataclass
 class Answer:
     presence: float | None
-    absent: bool = False
+    no_target: bool = False
 
 
 class Predictor:
@@ -52,7 +52,7 @@ class Predictor:
 
     def segment(self, encoded: None, expressions: list[str]) -> list[Answer]:
         self.asked.append(expressions)
-        return [Answer(0.9) if "cup" in text else Answer(0.2, absent=True) for text in expressions]
+        return [Answer(0.9) if "cup" in text else Answer(0.2, no_target=True) for text in expressions]
 
 
 def test_only_what_is_not_there_is_borrowed(dataset: RefCocoDataset) -> None:
@@ -64,7 +64,7 @@ def test_only_what_is_not_there_is_borrowed(dataset: RefCocoDataset) -> None:
 
 def test_samples_and_summary(dataset: RefCocoDataset) -> None:
     predictor = Predictor()
-    samples = presence_samples(predictor, dataset, per_picture=2)
+    samples = presence_samples(predictor, dataset, per_image=2)
     assert sorted(map(len, predictor.asked)) == [1, 2, 3]
     figures = summarize_no_target(samples)
     assert (figures["present"], figures["absent"]) == (3, 3)

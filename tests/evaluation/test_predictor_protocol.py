@@ -3,7 +3,7 @@
 import pytest
 
 from refseg.errors import ExpressionError
-from refseg.evaluation.predictor_protocol import ask
+from refseg.evaluation.predictor_protocol import segment_each
 
 
 class Echo:
@@ -31,5 +31,5 @@ class Echo:
 )
 def test_every_text_gets_its_answer_or_none(texts: list[str], expected: list[str | None], passes: int) -> None:
     predictor = Echo()
-    assert ask(predictor, None, texts) == expected
+    assert segment_each(predictor, None, texts) == expected
     assert predictor.passes == passes

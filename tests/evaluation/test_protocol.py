@@ -111,17 +111,17 @@ def test_kinds_are_scored_apart(dataset):
     kinds = evaluate_refcoco(Predictor(), dataset)["kinds"]
     assert (kinds["position words"]["n"], kinds["position words"]["mean_iou"]) == (2, 1.0)
     assert (kinds["long"]["n"], kinds["long"]["mean_iou"]) == (1, 0.0)
-    assert kinds["colour words"]["n"] == 0 and kinds["colour words"]["overall_iou"] is None
+    assert kinds["color words"]["n"] == 0 and kinds["color words"]["overall_iou"] is None
 
 
 def test_threshold_and_refinement_are_passed_on_and_told(dataset):
     predictor = Predictor()
     result = evaluate_refcoco(predictor, dataset, refine="crf", threshold=0.3, limit=1)
     assert {answer.asked for answer in predictor.answers} == {(0.3, "crf")}
-    assert "thresholded at 0.3" in result["protocol"] and "crf" in result["protocol"] and "first 1 pictures" in result["protocol"]
-    assert 'verdict "not there" is overruled' in result["protocol"]
+    assert "thresholded at 0.3" in result["protocol"] and "crf" in result["protocol"] and "first 1 images" in result["protocol"]
+    assert "verdict no-target is overruled" in result["protocol"]
     own = evaluate_refcoco(predictor, dataset)["protocol"]
-    assert "thresholded at 0.4" in own and 'where the model\'s verdict is "not there" the mask is empty' in own
+    assert "thresholded at 0.4" in own and "if the model's verdict is no-target the mask is empty" in own
 
 
 def test_nothing_to_measure_and_pictures_of_another_size(dataset):

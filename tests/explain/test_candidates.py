@@ -77,7 +77,7 @@ def test_the_threshold_decides() -> None:
 
 def test_shown_whatever_the_verdict() -> None:
     answer = answer_with(picture(LEFT, RIGHT), presence=0.1, presence_threshold=0.5)
-    assert answer.absent and len(find_candidates(answer)) == 2
+    assert answer.no_target and len(find_candidates(answer)) == 2
 
 
 @settings(deadline=None)

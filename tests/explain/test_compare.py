@@ -38,7 +38,7 @@ def test_without_a_threshold_each_model_decides() -> None:
 
 
 def test_pictures_of_different_sizes() -> None:
-    with pytest.raises(InputError, match="pictures of 4 x 2 and 4 x 3, expected answers about the same picture"):
+    with pytest.raises(InputError, match="images of 4 x 2 and 4 x 3, expected answers about the same image"):
         compare(answer_with(np.full((2, 4), 0.5, np.float32)), answer_with(np.full((3, 4), 0.5, np.float32)))
 
 

@@ -133,7 +133,7 @@ def test_a_verdict_of_absence_leaves_the_masks_alone(sharp_predictor: Predictor,
     calibrated = Predictor(sharp_predictor._system, sharp_predictor.vocabulary, device="cpu", precision="float32", name="sharp")
     calibrated.presence = type(calibrated.presence)(threshold=1.0)
     after = explain(calibrated, calibrated.encode(encoded.image), EXPRESSION, threshold)
-    assert after.segmentation.absent
+    assert after.segmentation.no_target
     assert [one.iou for one in after.left_out] == [one.iou for one in before.left_out]
 
 

@@ -43,7 +43,7 @@ def test_maps_hold_the_values_at_the_size_the_network_saw() -> None:
 
 def test_one_expression(tmp_path: Path) -> None:
     why = explanation(answer(("red", "ball")))
-    write_explanation(tmp_path / "a" / "b", why, picture_name="photo.jpg", model="tiny")
+    write_explanation(tmp_path / "a" / "b", why, image_name="photo.jpg", model="tiny")
     folder = tmp_path / "a" / "b"
     assert {path.name for path in folder.iterdir()} == {"explain.json", "maps", "report.html"}
     assert {path.stem for path in (folder / "maps").iterdir()} == MAPS
@@ -58,7 +58,7 @@ def test_several_expressions(tmp_path: Path) -> None:
     whys = [explanation(answer(("red", "ball"))), explanation(answer(("<b>", "ball"), presence=0.1))]
     told: list[tuple[int, int]] = []
     masks = [why.segmentation.mask() for why in whys]
-    write_explanations(tmp_path, whys, masks, picture_name="photo.jpg", model="tiny", progress=lambda *count: told.append(count))
+    write_explanations(tmp_path, whys, masks, image_name="photo.jpg", model="tiny", progress=lambda *count: told.append(count))
     assert told == [(1, 2), (2, 2)]
     entries = [explanation_entry(why) for why in whys]
     assert json.loads((tmp_path / "explain.json").read_text(encoding="utf-8")) == {"explanations": entries}
@@ -69,11 +69,11 @@ def test_several_expressions(tmp_path: Path) -> None:
     overview = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     links = [link["href"] for link in overview.all("a")]
     assert links == ["explain/000/report.html", "explain/001/report.html"] and all((tmp_path / link).is_file() for link in links)
-    assert "Maybe not in this picture" in overview.text and "0.0% of the picture" in overview.text
+    assert "Maybe not in this image" in overview.text and "0.0% of the image" in overview.text
 
 
 def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match="cannot write"):
-        write_explanation(tmp_path / "file", explanation(answer()), picture_name="photo.jpg", model="tiny")
+        write_explanation(tmp_path / "file", explanation(answer()), image_name="photo.jpg", model="tiny")
     assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"

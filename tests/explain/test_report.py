@@ -15,7 +15,7 @@ from PIL import Image
 
 from refseg.errors import InputError
 from refseg.explain.explanation import Explanation
-from refseg.explain.layers import PICTURE_BYTES, changes_uri, map_uri, mask_uri, picture_uri, small_mask
+from refseg.explain.overlays import IMAGE_BYTES, changes_uri, image_uri, map_uri, mask_uri, small_mask
 from refseg.explain.overview import overview_html
 from refseg.explain.report import report_html, write_report
 from tests.explain.explained import answer, explanation
@@ -25,7 +25,7 @@ ATTACK = '</style></script><img src=x onerror="alert(1)"><script>alert(2)</scrip
 
 
 def page(why: Explanation, **changes: Any) -> Page:
-    return Page(report_html(why, **{"picture_name": "photo.jpg", "model": "tiny", **changes}))
+    return Page(report_html(why, **{"image_name": "photo.jpg", "model": "tiny", **changes}))
 
 
 def pixels(uri: str) -> NDArray[np.uint8]:
@@ -49,14 +49,14 @@ def test_nothing_is_fetched() -> None:
     found = page(explanation(answer(("red", "florp"), unknown=["florp"])))
     for _, attributes in found.tags:
         assert all(attributes.get(name, "data:").startswith(("data:", "#")) for name in ("src", "href", "srcset", "action", "data"))
-    markup = report_html(explanation(answer()), picture_name="photo.jpg", model="tiny")
+    markup = report_html(explanation(answer()), image_name="photo.jpg", model="tiny")
     assert re.findall(r"https?:|//\w", re.sub(r"base64,[A-Za-z0-9+/=]+", "", markup)) == []
     assert all(target.startswith("data:") for target in re.findall(r"url\(([^)]*)\)", markup))
     assert "@import" not in markup
 
 
 def test_only_its_own_script_may_run() -> None:
-    markup = report_html(explanation(answer()), picture_name="photo.jpg", model="tiny")
+    markup = report_html(explanation(answer()), image_name="photo.jpg", model="tiny")
     (script,) = re.findall(r"<script>(.*?)</script>", markup, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     (policy,) = [one["content"] for one in Page(markup).all("meta") if "http-equiv" in one]
@@ -68,11 +68,11 @@ def test_hostile_texts_are_text() -> None:
     why = explanation(answer(words, unknown=[ATTACK], dropped=[ATTACK], expression=ATTACK))
     why = replace(why, segmentation=replace(why.segmentation, suggestions={ATTACK: [ATTACK]}))
     plain = page(explanation(answer(("red", "ball"), unknown=["red"], dropped=["x"])), date="d", settings={"n": "v"})
-    found = page(why, picture_name=ATTACK, model=ATTACK, settings={ATTACK: ATTACK}, date=ATTACK)
+    found = page(why, image_name=ATTACK, model=ATTACK, settings={ATTACK: ATTACK}, date=ATTACK)
     assert [tag for tag, _ in found.tags] == [tag for tag, _ in plain.tags]
     assert found.ids == plain.ids
     assert found.text.count(ATTACK) >= 10
-    overview = Page(overview_html([why], ['a"><b>.html'], picture_name=ATTACK))
+    overview = Page(overview_html([why], ['a"><b>.html'], image_name=ATTACK))
     assert not {"script", "b"} & {tag for tag, _ in overview.tags if tag != "script"} and len(overview.all("script")) == 1
     assert overview.all("a")[0]["href"] == 'a"><b>.html'
 
@@ -84,20 +84,20 @@ def test_a_picture_of_12_megapixels_fits_into_2_megabytes() -> None:
     found = answer([f"word{number}" for number in range(20)], image=image, logits=random.normal(0, 4, (64, 64)).astype(np.float32))
     maps = random.random((3, 20, 64, 64), dtype=np.float32)
     found = replace(found, word_maps=maps / maps.sum(1, keepdims=True), maps={"memory_gate": maps[:, 0], "reset_gate": maps[:, 1]})
-    markup = report_html(explanation(found), picture_name="noise.png", model="tiny")
+    markup = report_html(explanation(found), image_name="noise.png", model="tiny")
     assert 300_000 < len(markup.encode()) < 2_000_000
     assert "4000 × 3000" in Page(markup).text
 
 
 def test_it_says_what_the_explanation_says() -> None:
     why = explanation(answer(("the", "red", "ball")), ious=[1.0, 0.25, 0.5])
-    markup = report_html(why, picture_name="photo.jpg", model="user/name@v1", settings={"Device": "cuda"}, date="2025-02-03")
+    markup = report_html(why, image_name="photo.jpg", model="user/name@v1", settings={"Device": "cuda"}, date="2025-02-03")
     found = Page(markup)
     assert cells(markup, "rs-cell") == ["0.17", "0.33", "0.50"] * 3
     assert cells(markup, "iou") == ["0.25", "0.50", "1.00"]
-    assert re.findall(r'data-layer="without-(\d)"', markup) == ["1", "2", "0"]
+    assert re.findall(r'data-overlay="without-(\d)"', markup) == ["1", "2", "0"]
     for text in (
-        "75% sure",
+        "present in this image: 75%",
         "early features",
         "photo.jpg",
         "80 × 40",
@@ -105,7 +105,7 @@ def test_it_says_what_the_explanation_says() -> None:
         "cuda",
         "2025-02-03",
         "−0.25",
-        "50.0% of the picture",
+        "50.0% of the image",
     ):
         assert text in found.text, text
     shares = [float(style) for style in re.findall(r'class="word" style="--share:([\d.]+)"', markup)]
@@ -124,14 +124,14 @@ def test_it_can_be_read_aloud_and_followed() -> None:
 
 def test_what_was_not_read_is_named() -> None:
     found = page(explanation(answer(("florp", "ball"), unknown=["florp"], dropped=["far", "away"])))
-    assert "does not know “florp”; words spelled alike: ball." in found.text and "far away" in found.text
+    assert "“florp” is not in the model's vocabulary; similar words: ball." in found.text and "far away" in found.text
     marked = [attributes.get("title") for _, attributes in found.tags if "unknown" in attributes.get("class", "")]
     assert len(marked) == 3 and all("not in the vocabulary" in str(title) for title in marked)
 
 
 def test_verdicts() -> None:
     absent = page(explanation(answer(presence=0.1)))
-    assert "Maybe not in this picture" in absent.text and "The mask is empty; what reaches the threshold" in absent.text
+    assert "Maybe not in this image" in absent.text and "The mask is empty; the pixels that reach the threshold" in absent.text
     nothing = page(explanation(answer(logits=np.full((16, 16), -4, np.float32))))
     assert "The mask is empty; nothing reaches the threshold" in nothing.text
     silent = page(explanation(answer(presence=None)))
@@ -141,7 +141,7 @@ def test_verdicts() -> None:
 def test_candidates_are_numbered_where_there_are_several() -> None:
     why = explanation(answer(logits=two_things()))
     found = page(why)
-    assert "Which one is meant" in found.text and "candidates" in found.ids
+    assert "Candidates" in found.text and "candidates" in found.ids
     assert len(why.candidates) == 2
     for one in why.candidates:
         assert f"{one.score:.0%} probable on average, {one.share:.0%} of the mask" in found.text
@@ -149,16 +149,16 @@ def test_candidates_are_numbered_where_there_are_several() -> None:
 
 
 def test_a_single_word_leaves_nothing_to_ask() -> None:
-    assert "nothing is left to ask" in page(explanation(answer(("ball",)))).text
+    assert "no word is left" in page(explanation(answer(("ball",)))).text
 
 
 def test_a_mask_decided_elsewhere_is_shown() -> None:
     why = explanation(answer())
     mask = np.zeros((40, 80), bool)
     mask[:10] = True
-    assert "25.0% of the picture" in page(why, mask=mask).text
-    assert "50.0% of the picture" in page(why).text
-    assert "51.2% of the picture" in page(replace(why, threshold=0.3)).text, "a threshold of one's own decides"
+    assert "25.0% of the image" in page(why, mask=mask).text
+    assert "50.0% of the image" in page(why).text
+    assert "51.2% of the image" in page(replace(why, threshold=0.3)).text, "a threshold of one's own decides"
     with pytest.raises(ValueError, match=r"\(40, 80\)"):
         page(why, mask=mask.T)
 
@@ -179,8 +179,8 @@ def test_layers_show_what_they_stand_for() -> None:
 
 def test_pictures_keep_their_budget() -> None:
     smooth = np.broadcast_to(np.arange(256, dtype=np.uint8)[None, :, None], (256, 256, 3)).repeat(8, 0).repeat(8, 1)
-    assert pixels(picture_uri(smooth)).shape == (1280, 1280, 4)
-    assert len(picture_uri(np.random.default_rng(0).integers(0, 256, (1200, 1280, 3), dtype=np.uint8))) <= PICTURE_BYTES
+    assert pixels(image_uri(smooth)).shape == (1280, 1280, 4)
+    assert len(image_uri(np.random.default_rng(0).integers(0, 256, (1200, 1280, 3), dtype=np.uint8))) <= IMAGE_BYTES
 
 
 def test_a_small_mask_is_where_half_of_its_pixels_are() -> None:

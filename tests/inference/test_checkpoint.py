@@ -106,7 +106,7 @@ def test_saving_refuses_what_could_not_be_used(tiny_vocabulary: Vocabulary, tmp_
         save_checkpoint(tmp_path / "file", network, tiny_vocabulary, {})
     with torch.no_grad():
         network.dense.prediction.bias.fill_(float("nan"))
-    with pytest.raises(CheckpointError, match=r"prediction\.bias holds values that are not finite"):
+    with pytest.raises(CheckpointError, match=r"prediction\.bias has values that are not finite"):
         save_checkpoint(tmp_path / "a", network, tiny_vocabulary, {})
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -270,7 +270,7 @@ def test_weights_of_another_network(folder: Path) -> None:
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda tensors: tensors.update(extra=torch.zeros(1)), "holds extra"),
+        (lambda tensors: tensors.update(extra=torch.zeros(1)), "has extra"),
         (
             lambda tensors: tensors.update({"dense.prediction.bias": torch.zeros(2)}),
             r"dense\.prediction\.bias has the shape \(2,\), expected \(1,\)",

@@ -183,7 +183,9 @@ def test_a_half_download_is_not_used(hub: Hub, files: dict[str, bytes]) -> None:
 
 
 def test_no_such_repository(hub: Hub, files: dict[str, bytes]) -> None:
-    with pytest.raises(HubError, match="no repository user/model on the Hub that this machine may see, and no folder of that name here"):
+    with pytest.raises(
+        HubError, match="no repository user/model on the Hub that this machine has access to, and no folder of that name here"
+    ):
         resolve_model(NAME)
     hub.add("user/secret", files).private = True
     with pytest.raises(HubError, match="no repository user/secret"):

@@ -124,6 +124,6 @@ def test_the_input_mask_is_the_one_that_is_enlarged(height: int, width: int, see
 
 def test_the_input_mask_heeds_no_verdict_but_its_threshold() -> None:
     answer = replace(made(), presence=0.1, presence_threshold=0.5)
-    assert answer.absent and answer.input_mask(0.5).any()
+    assert answer.no_target and answer.input_mask(0.5).any()
     with pytest.raises(InputError, match="expected a probability from 0 to 1"):
         answer.input_mask(1.5)

@@ -210,7 +210,7 @@ def test_a_timeline_tells_steadiness_and_doubt(across: Predictor) -> None:
     masks[0][10:30, 10:30] = masks[1][10:30, 10:30] = masks[2][10:30, 15:35] = masks[3][40:, 60:] = True
     for result, mask in zip(VideoPredictor(across).run(Stream(moving(4)), EXPRESSION), masks, strict=True):
         timeline.add(result, mask)
-    assert [moment.steadiness for moment in timeline.moments] == [None, 1.0, pytest.approx(15 / 25), 0.0]
-    assert timeline.moments[0].area == pytest.approx(400 / 5400)
-    sure = Timeline([replace(moment, peak=0.9, presence=0.9, absent=False) for moment in timeline.moments])
-    assert [moment.doubtful for moment in sure.moments] == [False, False, False, True]
+    assert [entry.iou_with_previous for entry in timeline.entries] == [None, 1.0, pytest.approx(15 / 25), 0.0]
+    assert timeline.entries[0].area == pytest.approx(400 / 5400)
+    sure = Timeline([replace(entry, peak=0.9, presence=0.9, no_target=False) for entry in timeline.entries])
+    assert [entry.is_uncertain for entry in sure.entries] == [False, False, False, True]

@@ -94,7 +94,7 @@ def test_a_name_does_not_make_a_clip(tmp_path: Path) -> None:
     refused("empty.mp4", b"", "an empty file")
     refused("list.m3u8", b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "is no video")
     refused("list.mp4", b"ffconcat version 1.0\nfile /etc/passwd\n", "is no video")
-    refused("box.mp4", b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 100, "cannot be read as a video|holds nothing")
+    refused("box.mp4", b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 100, "cannot be read as a video|contains nothing")
     with pytest.raises(VideoError, match=r"cannot read missing\.mp4"):
         open_clip(str(tmp_path / "missing.mp4"))
     with pytest.raises(VideoError, match="nothing but sound"):
@@ -107,7 +107,7 @@ def test_a_clip_without_a_frame_is_refused(tmp_path: Path) -> None:
         stream = container.add_stream("mpeg4", rate=25)
         stream.width, stream.height = 64, 48
         container.start_encoding()
-    with pytest.raises(VideoError, match=r"nothing\.avi (holds no frame|holds nothing|cannot be)"):
+    with pytest.raises(VideoError, match=r"nothing\.avi (has no frame|contains nothing|cannot be)"):
         open_clip(str(path))
 
 

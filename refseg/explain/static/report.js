@@ -3,17 +3,17 @@
 (() => {
   const stage = document.getElementById("stage");
   if (!stage) return;
-  const overlay = document.getElementById("over");
+  const large = document.getElementById("over");
   const caption = document.getElementById("caption");
   const scaleTop = stage.querySelector(".top");
-  const findFigure = (id) => document.getElementById(id)?.closest(".layer");
+  const findFigure = (id) => document.getElementById(id)?.closest(".overlay");
   const figureLinks = "a[href^='#']";
   let selected = findFigure("mask");
 
   function show(figure) {
     const image = figure.querySelector("img");
-    overlay.src = image.src;
-    overlay.alt = image.alt;
+    large.src = image.src;
+    large.alt = image.alt;
     stage.dataset.kind = figure.dataset.kind;
     stage.dataset.shown = figure.id;
     caption.textContent = figure.dataset.title;
@@ -35,8 +35,8 @@
   }
 
   document.addEventListener("click", onClick);
-  for (const row of document.querySelectorAll("tr[data-layer]")) {
-    const figure = findFigure(row.dataset.layer);
+  for (const row of document.querySelectorAll("tr[data-overlay]")) {
+    const figure = findFigure(row.dataset.overlay);
     row.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && show(figure));
     row.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && show(selected));
   }

@@ -22,9 +22,9 @@ def initialize_resnet101(backbone: DilatedResNet101, weights: Weights = "deeplab
     """Copy published weights into the backbone.
 
     weights: "deeplabv3", torchvision's deeplabv3_resnet101 (COCO with VOC labels), or "imagenet", its resnet101.
-    folder: where a file of torchvision's name is looked for (.pth or .safetensors); without one it is downloaded by
+    folder: searched for a file of torchvision's name (.pth or .safetensors); without one it is downloaded by
     torch hub, with a progress bar, and checked by the digest in its name.
-    Raises DataError for files that are damaged or hold another network, or if there is no network to download from.
+    Raises DataError for files that are damaged or of another network, or if there is no network to download from.
     """
     url = published_url(weights)
     name = url.rpartition("/")[2]

@@ -1,8 +1,8 @@
 """Cached regions: the region proposals of every training image, in a few views, with the expressions about it.
 
-With a frozen backbone the proposals of an image do not change, and the choice among them needs no pixel: a step over 40
-images and 200 expressions takes as long as one over two images from their pixels. So the selection can be trained on
-its ten thousand expressions for dozens of epochs on a CPU.
+With a frozen backbone the proposals of an image do not change, and the choice among them needs no pixels: a step with
+40 cached images and 200 expressions takes as long as a step with two images. So the selection can be trained on ten
+thousand expressions for dozens of epochs on a CPU.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ from refseg.data.expression_mix import ExpressionChooser, Offer
 from refseg.data.object_attributes import measure
 from refseg.data.sources import TrainingSource
 from refseg.data.templates import Template
-from refseg.data.wording import mirror_text, reads_writing
+from refseg.data.wording import mentions_writing, mirror_text
 from refseg.errors import DataError
 from refseg.language import Tokenizer
 from refseg.models.regions.proposals import Regions, pairwise_iou
@@ -31,8 +31,8 @@ FLOATS = torch.float16
 
 
 class RegionBatch(NamedTuple):
-    """regions of B images; tokens and valid (K, T); image_index (K,); overlap (K, N) of the regions with what is meant;
-    category (K,): its index among the detector's classes, or -1; meant (K,): how many objects are meant."""
+    """regions of B images; tokens and valid (K, T); image_index (K,); overlap (K, N) of the regions with the referents;
+    category (K,): index of theirs among the detector's classes, or -1; referents (K,): their number."""
 
     regions: Regions
     tokens: Tensor
@@ -40,7 +40,7 @@ class RegionBatch(NamedTuple):
     image_index: Tensor
     overlap: Tensor
     category: Tensor
-    meant: Tensor
+    referents: Tensor
 
 
 @dataclass(frozen=True)
@@ -64,22 +64,22 @@ class CachedImage:
 
 
 class _Sample(NamedTuple):
-    """An expression, the overlap (N,) of the regions with what it means, the category of that (None for no-target), and
-    how many objects are meant.
+    """An expression, the overlap (N,) of the regions with its referents, their category (None for no-target), and their
+    number.
     """
 
     text: str
     overlap: Tensor
     category: str | None
-    meant: int
+    referents: int
 
 
 class RegionCache:
     """Cached images by source, with the shares of the sources. Raises DataError if no image has an expression."""
 
     def __init__(self, sources: Sequence[tuple[Sequence[CachedImage], float]]) -> None:
-        self.sources = [([p for p in pictures if p.offers], share) for pictures, share in sources]
-        self.sources = [(pictures, share) for pictures, share in self.sources if pictures]
+        self.sources = [([image for image in images if image.offers], share) for images, share in sources]
+        self.sources = [(images, share) for images, share in self.sources if images]
         if not self.sources:
             raise DataError("got no image with an expression, expected expressions or labeled categories: check the data folders")
         shares = np.array([share for _, share in self.sources], dtype=np.float64)
@@ -89,10 +89,10 @@ class RegionCache:
 
     def enable_synthetic(self, image_size: int, listed: Iterable[str]) -> None:
         """Make synthetic layouts available. listed: categories that no-target expressions may name. Without any region
-        that clearly matches an object there are no layouts, and batches hold cached images alone."""
-        pictures = [picture for pictures, _ in self.sources for picture in pictures]
-        donors = [donor for picture in pictures for donor in _donors(picture)]
-        clutter = [left for picture in pictures if len((left := _clutter(picture)).boxes) >= 8]
+        that clearly matches an object there are no layouts, and batches have cached images only."""
+        images = [image for images, _ in self.sources for image in images]
+        donors = [donor for image in images for donor in _donors(image)]
+        clutter = [left for image in images if len((left := _clutter(image)).boxes) >= 8]
         self._layouts = SyntheticLayouts(donors, clutter, image_size, frozenset(listed)) if donors else None
 
     def batch(
@@ -108,7 +108,7 @@ class RegionCache:
         synthetic: float = 0.0,
     ) -> RegionBatch:
         """`images` images, the share `synthetic` of them synthetic layouts, with `expressions` each, without those that
-        are wrong for a mirrored image; a function of (seed, step)."""
+        do not hold in a mirrored image; a function of (seed, step)."""
         rng = np.random.default_rng([seed, step])
         index_of = {name: index for index, name in enumerate(classes)}
         views, samples, index = [], [], []
@@ -128,19 +128,19 @@ class RegionCache:
             torch.tensor(index),
             torch.stack([one.overlap for one in samples]),
             torch.tensor([index_of.get(one.category or "", -1) for one in samples]),
-            torch.tensor([one.meant for one in samples]),
+            torch.tensor([one.referents for one in samples]),
         )
 
     def _draw_cached(self, chooser: ExpressionChooser, expressions: int, rng: np.random.Generator) -> tuple[Regions, list[_Sample]]:
         """A view of a cached image, and expressions about it."""
-        pictures = self.sources[int(rng.choice(len(self.sources), p=self._odds))][0]
-        picture = pictures[int(rng.integers(len(pictures)))]
-        view = picture.views[int(rng.integers(len(picture.views)))]
-        chosen = chooser.draw(picture.offers, expressions, rng)
+        images = self.sources[int(rng.choice(len(self.sources), p=self._odds))][0]
+        image = images[int(rng.integers(len(images)))]
+        view = image.views[int(rng.integers(len(image.views)))]
+        chosen = chooser.draw(image.offers, expressions, rng)
         samples = [
-            _sample(mirror_text(one.text) if view.mirrored else one.text, one.objects, view.overlap.float(), picture.categories)
+            _sample(mirror_text(one.text) if view.mirrored else one.text, one.objects, view.overlap.float(), image.categories)
             for one in chosen
-            if not (view.mirrored and reads_writing(one.text))
+            if not (view.mirrored and mentions_writing(one.text))
         ]
         return view.regions, samples
 
@@ -166,10 +166,10 @@ def _sample(text: str, objects: tuple[int, ...], overlap: Tensor, categories: Se
     )
 
 
-def _donors(picture: CachedImage) -> Iterator[Donor]:
-    """Of every view and object the region that matches it best, if it clearly does."""
-    for view in picture.views:
-        for category, column in zip(picture.categories, view.overlap.float().unbind(1), strict=True):
+def _donors(image: CachedImage) -> Iterator[Donor]:
+    """The region that matches an object best, if it clearly does, for every object of every view."""
+    for view in image.views:
+        for category, column in zip(image.categories, view.overlap.float().unbind(1), strict=True):
             best = int(column.argmax())
             if column[best] >= MATCH:
                 row = Regions(*(part[best : best + 1] for part in view.regions))
@@ -177,9 +177,9 @@ def _donors(picture: CachedImage) -> Iterator[Donor]:
                 yield Donor(category, (width, height), row)
 
 
-def _clutter(picture: CachedImage) -> Regions:
+def _clutter(image: CachedImage) -> Regions:
     """The regions of the first view that match no object."""
-    view = picture.views[0]
+    view = image.views[0]
     nothing = view.regions.classes.float().amax(-1) < CLUTTER
     if view.overlap.shape[1]:
         nothing &= view.overlap.float().amax(1) < 0.2
@@ -197,8 +197,8 @@ def build_cache(
     """Run the backbone once over every view of the images of the sources that have expressions; label maps have no
     single objects to choose among.
 
-    progress(done, images) is called after each image. The regions are computed in evaluation mode, whatever the
-    system's. Raises DataError for a system without regions.
+    progress(done, images) is called after each image. The regions are computed in evaluation mode, independent of the
+    system's mode. Raises DataError for a system without regions.
     """
     if not isinstance(system, ChoosesRegions):
         raise DataError("the recipe's system has no regions to choose among, expected one with a region branch: choose another network")
@@ -207,13 +207,13 @@ def build_cache(
     training, cached = system.training, []
     system.eval()
     for number, source in enumerate(described):
-        pictures = []
+        images = []
         for index in range(len(source.scenes)):
-            pictures.append(_cached_image(system, source, index, chooser, image_size, np.random.default_rng([seed, number, index])))
+            images.append(_cached_image(system, source, index, chooser, image_size, np.random.default_rng([seed, number, index])))
             done += 1
             if progress is not None:
                 progress(done, total)
-        cached.append((pictures, source.share))
+        cached.append((images, source.share))
     system.train(training)
     return RegionCache(cached)
 
@@ -222,19 +222,19 @@ def _cached_image(
     system: System, source: TrainingSource, index: int, chooser: ExpressionChooser, image_size: int, rng: np.random.Generator
 ) -> CachedImage:
     scene = source.scenes[index]
-    facts = measure(scene)
+    attributes = measure(scene)
     offers: dict[str, dict[Offer, None]] = {}
     for _ in range(TEMPLATE_DRAWS):
-        for kind, some in chooser.offers(scene, facts, rng).items():
+        for kind, some in chooser.offers(scene, attributes, rng).items():
             offers.setdefault(kind, {}).update(dict.fromkeys((tuple(texts), objects) for texts, objects in some))
-    shares = np.array([o.box for o in facts.objects], dtype=np.float32).reshape(-1, 4)
+    shares = np.array([o.box for o in attributes.objects], dtype=np.float32).reshape(-1, 4)
     views = []
     for view in views_of(scene.flippable, rng):
         images, windows, boxes = render_view(scene.image, shares, view, image_size)
         regions = _propose(system, images, windows)
         iou = pairwise_iou(regions.boxes, boxes.unsqueeze(0).to(regions.boxes.device))[0]
         views.append(CachedView(Regions(*(part[0].to("cpu", FLOATS) for part in regions)), iou.to("cpu", FLOATS), view.mirrored))
-    return CachedImage(tuple(views), {kind: list(some) for kind, some in offers.items()}, tuple(o.category for o in facts.objects))
+    return CachedImage(tuple(views), {kind: list(some) for kind, some in offers.items()}, tuple(o.category for o in attributes.objects))
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""The file of a run's cached regions, and the fingerprint that says what it was computed from."""
+"""The file of a run's cached regions, and the fingerprint of its inputs."""
 
 import hashlib
 import json
@@ -19,14 +19,14 @@ from refseg.training.recipe import Phase
 from refseg.training.regions.cache import CachedImage, CachedView, RegionCache
 
 FILE = "regions.safetensors"
-LAYOUT = 2  # of the file; a file of another layout is computed again
+LAYOUT = 3  # of the file; a file of another layout is computed again
 
 
 def fingerprint(system: System, sources: Sequence[TrainingSource], phase: Phase, seed: int) -> str:
     """A digest of everything that `build_cache` depends on: the detector and the number of regions, the expressions and
     their kinds, the size and the seed.
     """
-    facts = {
+    settings = {
         "layout": LAYOUT,
         "regions": getattr(system.config, "regions", 0),
         "image_size": phase.image_size,
@@ -34,7 +34,7 @@ def fingerprint(system: System, sources: Sequence[TrainingSource], phase: Phase,
         "kinds": sorted(kind for kind, odds in phase.mix.items() if odds > 0),
         "sources": [[source.share, source.names, source.expressions] for source in sources if source.expressions],
     }
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name, value in _backbone(system).state_dict().items():
         digest.update(name.encode())
         digest.update(value.cpu().contiguous().numpy().tobytes())
@@ -53,12 +53,12 @@ def save_cache(cache: RegionCache, folder: Path, mark: str) -> None:
     """
     tensors: dict[str, Tensor] = {}
     images = []
-    for s, (pictures, share) in enumerate(cache.sources):
-        for p, picture in enumerate(pictures):
-            for v, view in enumerate(picture.views):
+    for s, (images_of_source, share) in enumerate(cache.sources):
+        for p, image in enumerate(images_of_source):
+            for v, view in enumerate(image.views):
                 named = {**view.regions._asdict(), "overlap": view.overlap}
                 tensors |= {f"{s}/{p}/{v}/{name}": tensor.contiguous() for name, tensor in named.items()}
-        images.append({"share": share, "pictures": [[[v.mirrored for v in p.views], p.offers, p.categories] for p in pictures]})
+        images.append({"share": share, "views": [[[v.mirrored for v in p.views], p.offers, p.categories] for p in images_of_source]})
     with replacing(folder / FILE) as temporary:
         save_file(tensors, temporary, metadata={"images": json.dumps(images), "fingerprint": mark})
 
@@ -74,13 +74,13 @@ def load_cache(folder: Path, mark: str, *, unmarked: bool = False) -> RegionCach
         return None
     try:
         with safe_open(path, framework="pt") as stored:
-            known = stored.metadata() or {}
-            if known.get("fingerprint", mark if unmarked else None) != mark:
+            metadata = stored.metadata() or {}
+            if metadata.get("fingerprint", mark if unmarked else None) != mark:
                 return None
-            images = json.loads(known["images"])
+            images = json.loads(metadata["images"])
             return RegionCache(
                 [
-                    ([_read_picture(stored, f"{s}/{p}", *picture) for p, picture in enumerate(source["pictures"])], float(source["share"]))
+                    ([_read_image(stored, f"{s}/{p}", *image) for p, image in enumerate(source["views"])], float(source["share"]))
                     for s, source in enumerate(images)
                 ]
             )
@@ -88,7 +88,7 @@ def load_cache(folder: Path, mark: str, *, unmarked: bool = False) -> RegionCach
         raise DataError(f"cannot read {path}: {error}; delete it and it is computed again") from error
 
 
-def _read_picture(stored: Any, place: str, mirrored: Sequence[bool], offers: dict[str, Any], categories: Sequence[str]) -> CachedImage:
+def _read_image(stored: Any, place: str, mirrored: Sequence[bool], offers: dict[str, Any], categories: Sequence[str]) -> CachedImage:
     def read(view: int, name: str) -> Tensor:
         tensor: Tensor = stored.get_tensor(f"{place}/{view}/{name}")
         return tensor

@@ -1,7 +1,7 @@
 """Fit the gate of the region branch on held-back images.
 
-On training images the choice among the regions is right far more often than on new ones, so a gate that is trained with
-the rest would trust it too much. It has twelve numbers, so a few hundred held-back expressions are enough.
+On training images the choice among the regions is correct far more often than on new ones, so a gate trained on them
+would use it too often. It has twelve numbers, so a few hundred held-back expressions are enough.
 """
 
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ CERTAINTIES = (3.0, 4.0, 5.0, 6.0, 8.0)
 
 
 class GateSamples(NamedTuple):
-    """N expressions: cues (N, 10); dense logits, best region's mask (0..1), what is meant and what is image, not border
-    (N, h, w); weights (N,), sum 1; images (N,): their numbers."""
+    """N expressions: cues (N, 10); dense logits, the best region's mask (0..1), the target, and what is image and not border,
+    (N, h, w) each; weights (N,), sum 1; images (N,): their numbers."""
 
     cues: Tensor
     dense: Tensor
@@ -62,12 +62,12 @@ def fit_gate(samples: GateSamples) -> Gate:
     cues = (samples.cues - mean) / spread
     better = samples.weights * (_iou(samples.region > 0.5, samples) - _iou(samples.dense > 0, samples))
     weight, bias = torch.zeros(cues.shape[1], requires_grad=True), torch.zeros((), requires_grad=True)
-    optimiser = torch.optim.Adam([weight, bias], lr=RATE)
+    optimizer = torch.optim.Adam([weight, bias], lr=RATE)
     for _ in range(STEPS):
         loss = DECAY * weight.square().sum() - ((cues @ weight + bias).sigmoid() * better).sum() / samples.weights.sum()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     plain = weight.detach() / spread
     bias = bias.detach() - plain @ mean
     gate = (samples.cues @ plain + bias).sigmoid()
@@ -78,7 +78,7 @@ def fit_gate(samples: GateSamples) -> Gate:
 
 
 def _iou(marked: Tensor, samples: GateSamples) -> Tensor:
-    """IoU (N,) of masks (N, h, w) with what is meant, within the images."""
+    """IoU (N,) of masks (N, h, w) with the target, within the images."""
     return mask_ious(marked & (samples.inside > 0.5), samples.target > 0.5)
 
 
@@ -101,7 +101,7 @@ def gate_samples(system: System, vocabulary: Vocabulary, datasets: Sequence[tupl
     parts: list[GateSamples] = []
     for dataset, weight in datasets:
         images = [image for image in dataset.images if dataset.referents_of(image)]
-        expressions = sum(len(referent.sentences) for image in images for referent in dataset.referents_of(image))
+        expressions = sum(len(referent.expressions) for image in images for referent in dataset.referents_of(image))
         share = weight / whole / max(1, expressions)
         parts += [_of_image(predictor, dataset, image, number, share, cells) for number, image in enumerate(images, start=len(parts))]
     system.train(training)
@@ -113,7 +113,7 @@ def gate_samples(system: System, vocabulary: Vocabulary, datasets: Sequence[tupl
 def _of_image(predictor: Predictor, dataset: RefCocoDataset, image: ImageRecord, number: int, weight: float, cells: int) -> GateSamples:
     """All expressions about one image, which gets this number; weight: of each of them."""
     referents = dataset.referents_of(image)
-    texts = [text for referent in referents for text in referent.sentences]
+    texts = [text for referent in referents for text in referent.expressions]
     encoded = predictor.encode(load_image(dataset.path_of(image)))
     tokenizer, device = predictor.tokenizer, predictor.device
     tokens, valid = (torch.from_numpy(array).to(device) for array in tokenizer.batch([tokenizer.encode(text) for text in texts]))
@@ -127,7 +127,7 @@ def _of_image(predictor: Predictor, dataset: RefCocoDataset, image: ImageRecord,
         region = system.branch.evidence(features.regions, internals.selected, index)[:, 0]
     shape = image.height, image.width
     covered = [_covered(encoded.letterbox, referent.instance.mask(*shape), cells) for referent in referents]
-    target = torch.cat([cover.expand(len(referent.sentences), -1, -1) for cover, referent in zip(covered, referents, strict=True)])
+    target = torch.cat([cover.expand(len(referent.expressions), -1, -1) for cover, referent in zip(covered, referents, strict=True)])
     inside = _covered(encoded.letterbox, np.ones(shape, dtype=bool), cells) >= 0.5
     return GateSamples(
         cues=gate_cues(internals.selected, internals.dense, region).float().cpu(),

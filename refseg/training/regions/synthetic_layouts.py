@@ -1,9 +1,9 @@
 """Synthetic layouts: regions of many real images, arranged again.
 
-Few training images hold three chairs in a row, and the choice among regions needs no pixels. So regions of known
+Few training images have three chairs in a row, and the choice among regions needs no pixels. So regions of known
 objects are placed at new positions, with duplicates and clutter as detectors produce them, and the expressions that fit
 the layout ("second chair from the left", "the smaller cup", "two dogs on the right", "a zebra" if there is none) are
-known exactly. They teach position, order, size and number; never words of appearance.
+known exactly. They teach position, order, size and number, but no words of appearance.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from refseg.data.scenes import Scene
 from refseg.data.templates import Template, make_templates
 from refseg.models.regions.proposals import Regions, describe_geometry, pairwise_iou
 
-KINDS = ("category", "side", "order", "size", "relation", "several", "absent")
+KINDS = ("category", "side", "order", "size", "relation", "several", "no_target")
 MATCH = 0.7  # IoU with a label from which a region may represent the object
 CLUTTER = 0.15  # best class probability below which a region that overlaps no label counts as clutter
 _NO_COLORS = np.zeros(0, dtype=np.float32)
@@ -59,13 +59,13 @@ class SyntheticLayouts:
         chosen = chosen[: len(boxes)]
         regions = self._regions(chosen, boxes, window, count, rng)
         objects = torch.from_numpy(_in_window(boxes, window)).float()
-        facts = _facts([donor.category for donor in chosen], boxes)
-        categories = frozenset(facts.members)
+        attributes = _attributes([donor.category for donor in chosen], boxes)
+        categories = frozenset(attributes.members)
         scene = Scene(
             np.zeros((1, 1, 3), np.uint8), (), complete=True, listed=self._listed, exhaustive=categories, flippable=True, name="synthetic"
         )
         overlap = pairwise_iou(regions.boxes, objects)
-        return regions, overlap, make_templates(scene, rng, KINDS, facts), tuple(donor.category for donor in chosen)
+        return regions, overlap, make_templates(scene, rng, KINDS, attributes), tuple(donor.category for donor in chosen)
 
     def _window(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """x1 y1 x2 y2, in pixels, of the image in the square, without its border: landscape, portrait or square."""
@@ -158,7 +158,7 @@ def _in_window(boxes: NDArray[np.float64], window: NDArray[np.float64]) -> NDArr
     return pixels
 
 
-def _facts(categories: Sequence[str], boxes: NDArray[np.float64]) -> SceneAttributes:
+def _attributes(categories: Sequence[str], boxes: NDArray[np.float64]) -> SceneAttributes:
     """Attributes of boxes that represent objects; the object is assumed to fill two thirds of its box."""
     objects = []
     for category, (x1, y1, x2, y2) in zip(categories, boxes.tolist(), strict=True):

@@ -1,7 +1,7 @@
-"""Views of a training image whose regions are cached: as it is, mirrored, and each once more at a smaller scale.
+"""Views of a training image whose regions are cached: the original, the mirrored image, and each of them at a smaller scale.
 
-The boxes and their measurements differ a little between the views, as they do between two photos of one object, so that
-the selection does not overfit to the images.
+The boxes and their measurements differ a little between the views, as between two photos of one object. This reduces
+overfitting of the selection.
 """
 
 from collections.abc import Iterator
@@ -45,10 +45,10 @@ def render_view(image: NDArray[np.uint8], boxes: NDArray[np.floating], view: Ima
         image = np.ascontiguousarray(image[:, ::-1])
         boxes = boxes[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [1, 0, 1, 0]
     inner = round(view.side * size)
-    letterbox, picture, windows = network_input(image, inner)
+    letterbox, pixels, windows = network_input(image, inner)
     x, y = (round(share * (size - inner)) for share in view.place)
     images = torch.full((1, 3, size, size), PAD_VALUE / 255).contiguous(memory_format=torch.channels_last)
-    images[:, :, y : y + inner, x : x + inner] = picture
+    images[:, :, y : y + inner, x : x + inner] = pixels
     windows = windows + torch.tensor([x, y, x, y])
     left, top, right, bottom = windows[0].int().tolist()
     proper = images[:, :, top:bottom, left:right]

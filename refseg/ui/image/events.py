@@ -140,7 +140,7 @@ class ImageEvents:
         segmentation = run.segmentation
         known = sum(token not in segmentation.unknown for token in segmentation.tokens)
         messages = word_messages(segmentation.unknown, segmentation.suggestions, segmentation.dropped, known)
-        messages += result_messages(segmentation.peak, threshold, segmentation.presence, segmentation.absent)
+        messages += result_messages(segmentation.peak, threshold, segmentation.presence, segmentation.no_target)
         size = session.image.shape[:2]
         return ImageOutputs(
             _mask_value(session, segmentation, threshold, refine),

@@ -66,13 +66,13 @@ class VideoDownloads:
 def timeline_at(run: VideoRun, threshold: float) -> Timeline:
     """The run's timeline with the areas and overlaps of its masks at a threshold."""
     timeline = Timeline()
-    for moment, mask in zip(run.timeline.moments, run.masks(threshold), strict=True):
-        timeline.append(moment, mask)
+    for entry, mask in zip(run.timeline.entries, run.masks(threshold), strict=True):
+        timeline.append(entry, mask)
     return timeline
 
 
 def _names(run: VideoRun) -> list[str]:
-    return frame_names(moment.index for moment in run.timeline.moments)
+    return frame_names(entry.index for entry in run.timeline.entries)
 
 
 def _save(run: VideoRun | None, name: str, write: Callable[[VideoRun, Path], None]) -> Saved:

@@ -166,15 +166,15 @@ def _player_value(run: VideoRun, state: str) -> dict[str, Any]:
 
 def run_messages(run: VideoRun) -> list[Message]:
     """Messages after a run."""
-    moments = run.timeline.moments
-    without_target = sum(moment.absent for moment in moments)
-    if moments and without_target > len(moments) / 2:
+    entries = run.timeline.entries
+    without_target = sum(entry.no_target for entry in entries)
+    if entries and without_target > len(entries) / 2:
         text = (
-            f"The expression probably names nothing in this video: the model finds no target in {without_target} of {len(moments)} frames."
+            f"The expression probably names nothing in this video: the model finds no target in {without_target} of {len(entries)} frames."
         )
         return [Message(text, "warning")]
-    uncertain = sum(moment.doubtful for moment in moments)
+    uncertain = sum(entry.is_uncertain for entry in entries)
     if uncertain:
-        text = f"{uncertain} of {len(moments)} frames are uncertain. The button under the timeline shows the next one."
+        text = f"{uncertain} of {len(entries)} frames are uncertain. The button under the timeline shows the next one."
         return [Message(text)]
     return []

@@ -50,7 +50,7 @@ class VideoRun:
     @property
     def done(self) -> int:
         """Number of frames with a result."""
-        return len(self.timeline.moments)
+        return len(self.timeline.entries)
 
     def add(self, result: FrameResult) -> None:
         """Stores what is needed of one more result: its logits and a reduced image."""
@@ -74,7 +74,7 @@ class VideoRun:
         assert self.letterbox is not None  # noqa: S101  set with the first result
         logits = self._logits(number).astype(np.float32)
         window = self.letterbox.of_cells(len(logits)).window
-        return uncertainty_of(logits[window], threshold, self.timeline.moments[number].presence)
+        return uncertainty_of(logits[window], threshold, self.timeline.entries[number].presence)
 
     def masks(self, threshold: float) -> Iterator[NDArray[np.bool_]]:
         """Masks of all frames with a result, in order."""
@@ -92,23 +92,23 @@ class VideoRun:
         return {"side": box.size, "left": box.left, "top": box.top, "width": box.inner[1], "height": box.inner[0]}
 
     def _frame(self, number: int) -> dict[str, Any]:
-        logits, moment = self._logits(number), self.timeline.moments[number]
+        logits, entry = self._logits(number), self.timeline.entries[number]
         encoded = np.round(np.clip(logits.astype(np.float32), -MAX_LOGIT, MAX_LOGIT) * LOGIT_STEPS).astype("<i2")
         view = self._view_file(number).read_bytes()
         return {
             "number": number,
-            "index": moment.index,
-            "time": round(moment.time, 3),
+            "index": entry.index,
+            "time": round(entry.time, 3),
             "image": f"data:image/jpeg;base64,{b64encode(view).decode('ascii')}",
             "logits": b64encode(encoded.tobytes()).decode("ascii"),
             "cells": encoded.shape[1],
-            "peak": round(moment.peak, 4),
-            "presence": None if moment.presence is None else round(moment.presence, 4),
-            "no_target": moment.absent,
-            "uncertain": moment.has_weak_answer,
-            "words": [round(float(share), 4) for share in np.mean(moment.word_attention, axis=0)],
-            "window": list(moment.window),
-            "weights": [round(float(weight), 4) for weight in np.mean(moment.weights, axis=0)],
+            "peak": round(entry.peak, 4),
+            "presence": None if entry.presence is None else round(entry.presence, 4),
+            "no_target": entry.no_target,
+            "uncertain": entry.has_weak_answer,
+            "words": [round(float(share), 4) for share in np.mean(entry.word_attention, axis=0)],
+            "window": list(entry.window),
+            "weights": [round(float(weight), 4) for weight in np.mean(entry.weights, axis=0)],
         }
 
     def _logits(self, number: int) -> NDArray[np.float16]:

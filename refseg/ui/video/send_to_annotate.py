@@ -72,13 +72,13 @@ class FrameSender:
 
 def frame_object(run: VideoRun, number: int, threshold: float, color: str) -> Annotation:
     """The mask of a frame as an object of a project. A frame without a target becomes an object without a target."""
-    moment = run.timeline.moments[number]
+    entry = run.timeline.entries[number]
     return Annotation(
         token_hex(4),
         (run.expression,),
         color=color,
-        no_target=moment.absent,
-        mask=None if moment.absent else encode_rle(run.mask(number, threshold)),
+        no_target=entry.no_target,
+        mask=None if entry.no_target else encode_rle(run.mask(number, threshold)),
         uncertainty=run.uncertainty(number, threshold),
         origin=origin_of(run.model, threshold),
         created=utc_now(),

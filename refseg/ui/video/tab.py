@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from refseg.inference.timeline import STEADY
+from refseg.inference.timeline import MIN_STABLE_IOU
 from refseg.ui.assets import call_module, load_module, static_text
 from refseg.ui.examples import Example
 from refseg.ui.model_runner import ModelRunner
@@ -128,7 +128,7 @@ def _build_outputs(events: VideoEvents, threshold: float, can_send: bool) -> Out
     player = gr.HTML(
         {**EMPTY, "settings": initial_settings(threshold)},
         html_template=static_text("video/video_player.html"),
-        js_on_load=load_module("video/video_player.js", min_stable_iou=STEADY, max_side=MAX_VIEW_SIDE),
+        js_on_load=load_module("video/video_player.js", min_stable_iou=MIN_STABLE_IOU, max_side=MAX_VIEW_SIDE),
         server_functions=[clip_frames],
         elem_id="rs-player",
         container=False,

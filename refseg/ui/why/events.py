@@ -174,7 +174,7 @@ class WhyEvents:
         path = session.shared_folder.file("report.html")
         html = report_html(
             self._explanation(session, segmentation),
-            picture_name=session.name,
+            image_name=session.name,
             model=self._predictor(session).name,
             settings={"Device": self._runner.device_label},
             date=date.today().isoformat(),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refseg.errors import InputError
-from refseg.explain.sections import described
+from refseg.explain.sections import map_title
 from refseg.image_encoding import MAP_VIEW, colorized, jpeg_uri, place_of_maximum, reduced_image, reduced_map, view_size
 from refseg.rendering import DEFAULT_COLOR
 
@@ -45,7 +45,7 @@ def map_kinds(segmentation: "Segmentation") -> list[MapKind]:
     kinds = [PROBABILITY]
     if segmentation.strongest is not None:
         kinds.append(RESPONSE)
-    return kinds + [MapKind(name, *described(segmentation, name), levels=True) for name in segmentation.maps]
+    return kinds + [MapKind(name, *map_title(segmentation, name), levels=True) for name in segmentation.maps]
 
 
 def level_count(segmentation: "Segmentation") -> int:

@@ -22,8 +22,8 @@ GREFS = "grefs(refseg).json"
 def test_refcoco_is_read_by_our_own_protocol(project: Project, tmp_path: Path) -> None:
     export_to("refcoco", project, tmp_path / "out")
     dataset = read_refcoco(tmp_path / "out", "val")
-    assert len(dataset.images) == 1 and [len(referent.sentences) for referent in dataset.referents] == [2] * 5
-    assert dataset.referents[0].sentences == ("thing 0", "grösstes ding 0")
+    assert len(dataset.images) == 1 and [len(referent.expressions) for referent in dataset.referents] == [2] * 5
+    assert dataset.referents[0].expressions == ("thing 0", "grösstes ding 0")
     refs = pickle.loads((tmp_path / "out" / "refs(refseg).p").read_bytes())  # noqa: S301  written a moment ago
     assert refs == json.loads((tmp_path / "out" / "expressions.json").read_text(encoding="utf-8"))
     numbers = [sentence["sent_id"] for ref in refs for sentence in ref["sentences"]]

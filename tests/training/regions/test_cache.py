@@ -43,7 +43,7 @@ def test_batches_say_what_is_true_of_each_view(memory: RegionCache, tokenizer: T
     texts = [" ".join(tokenizer.vocabulary.word(int(t)) for t in row[ok]) for row, ok in zip(batch.tokens, batch.valid, strict=True)]
     plain, mirrored = view(1).boxes.float(), view(2).boxes.float()
     assert {"both pets", "a red train", "the dog on the left", "the dog on the right"} <= set(texts)
-    assert batch.meant.tolist() == [{"both pets": 2, "a red train": 0}.get(text, 1) for text in texts]
+    assert batch.referents.tolist() == [{"both pets": 2, "a red train": 0}.get(text, 1) for text in texts]
     for text, position, overlap, category in zip(texts, batch.image_index.tolist(), batch.overlap, batch.category.tolist(), strict=True):
         boxes = batch.regions.boxes[position]
         is_mirrored = torch.equal(boxes, mirrored)

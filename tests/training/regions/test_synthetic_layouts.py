@@ -38,7 +38,7 @@ def test_every_object_has_its_candidate_and_every_template_its_truth(pictures: S
     assert templates
     for template in templates:
         assert all(0 <= index < len(categories) for index in template.objects)
-        if template.kind == "absent":
+        if template.kind == "no_target":
             assert not template.objects
         elif "leftmost" in template.text and len(template.objects) == 1:
             same = [i for i, category in enumerate(categories) if category == categories[template.objects[0]]]

@@ -77,9 +77,9 @@ def test_masks_are_those_of_the_predictor_up_to_rounding(page: VideoEvents, uplo
 def test_a_timeline_follows_the_threshold(page: VideoEvents, upload: dict[str, Any]) -> None:
     run = finished(page, upload)
     low, high = timeline_at(run, 1e-6), timeline_at(run, 1 - 1e-6)
-    assert [moment.area for moment in low.moments] == [1.0] * 6 and all(moment.area < 1 for moment in high.moments)
-    assert [moment.time for moment in low.moments] == [moment.time for moment in run.timeline.moments]
-    assert low.moments[1].steadiness == 1.0
+    assert [entry.area for entry in low.entries] == [1.0] * 6 and all(entry.area < 1 for entry in high.entries)
+    assert [entry.time for entry in low.entries] == [entry.time for entry in run.timeline.entries]
+    assert low.entries[1].iou_with_previous == 1.0
 
 
 def test_missing_inputs_are_reported(page: VideoEvents, upload: dict[str, Any], tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_the_page_reads_the_frames_that_the_command_line_reads(name: str, page: 
     *_, last = page.run(upload, "the red ball", 6, 0.4, 1.8, None)
     run = last.run
     assert run is not None and run.done == 9
-    indices = [moment.index for moment in run.timeline.moments]
+    indices = [entry.index for entry in run.timeline.entries]
     assert indices == open_clip(str(path), Sampling(fps=6, start=0.4, end=1.8)).indices.tolist()
     for frame in page.frames({"run": run.token, "first": 0}):
         view = cv2.imdecode(np.frombuffer(b64decode(frame["image"].partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)

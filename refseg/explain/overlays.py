@@ -1,6 +1,4 @@
-"""What is laid over the image in a report: maps and masks as small images in data URIs, and the image itself
-within a budget.
-"""
+"""Images of a report as data URIs: the image itself within a budget, and maps and masks to lay over it."""
 
 from __future__ import annotations
 
@@ -20,18 +18,18 @@ from refseg.rendering import DEFAULT_COLOR, edge, parse_color
 Paint = tuple[int, int, int, int]
 """Red, green, blue and opacity, 0..255."""
 
-PICTURE_BYTES = 700_000  # of the image's data URI at most; photos stay far below at the first of the steps
-PICTURE_STEPS = ((1280, 85), (1280, 70), (960, 70), (800, 60), (640, 50), (480, 40))  # longest side in pixels, JPEG quality
+IMAGE_BYTES = 700_000  # of the image's data URI at most; photos stay far below at the first of the steps
+IMAGE_STEPS = ((1280, 85), (1280, 70), (960, 70), (800, 60), (640, 50), (480, 40))  # longest side in pixels, JPEG quality
 
 MASK = parse_color(DEFAULT_COLOR)
 KEPT, LOST, GAINED = (255, 255, 255), (245, 130, 32), (41, 151, 255)  # distinguished by those who see no red or green, too
 
 
-def picture_uri(image: NDArray[np.uint8], budget: int = PICTURE_BYTES) -> str:
-    """RGB uint8 (H, W, 3) as a JPEG of at most 1280 pixels a side, in at most `budget` bytes: images that do not
-    compress become smaller, to 480.
+def image_uri(image: NDArray[np.uint8], budget: int = IMAGE_BYTES) -> str:
+    """RGB uint8 (H, W, 3) as a JPEG of at most 1280 pixels a side, in at most `budget` bytes: images that compress
+    badly are reduced, to 480 pixels at the least.
     """
-    for limit, quality in PICTURE_STEPS:
+    for limit, quality in IMAGE_STEPS:
         image = reduced_image(image, limit)
         uri = jpeg_uri(image, quality)
         if len(uri) <= budget:
@@ -46,14 +44,14 @@ def map_uri(values: NDArray[np.floating]) -> str:
 
 
 def mask_uri(mask: NDArray[np.bool_]) -> str:
-    """A mask (H, W) as the page shows it, half transparent with its edge drawn, on nothing."""
+    """A mask (H, W) as the page shows it, half transparent with its edge drawn, on a transparent background."""
     codes = mask.astype(np.uint8)
     codes[edge(mask, max(1, round(max(mask.shape) / 320)))] = 2
     return _painted_uri(codes, [(*MASK, 0), (*MASK, 128), (*MASK, 255)])
 
 
 def changes_uri(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> str:
-    """What stays (white), goes (orange) and comes (blue) from one mask (H, W) to the next, on nothing."""
+    """The kept (white), lost (orange) and gained (blue) pixels between two masks (H, W), on a transparent background."""
     codes = np.where(before & after, 1, np.where(before, 2, np.where(after, 3, 0))).astype(np.uint8)
     return _painted_uri(codes, [(*KEPT, 0), (*KEPT, 120), (*LOST, 225), (*GAINED, 225)])
 
@@ -68,7 +66,7 @@ def candidates_uri(candidates: Sequence[Candidate], mask: str, shape: tuple[int,
     frames = []
     for candidate in candidates:
         left, top, right, bottom = candidate.box
-        # Inside the frame's corner, so that the number of an object at the image's border is seen.
+        # Inside the frame's corner, so that the number of an object at the image's border is visible.
         frames.append(
             f'<rect x="{left}" y="{top}" width="{right - left}" height="{bottom - top}" fill="none" stroke="#fff" stroke-width="{line:.2f}"/>'
             f'<rect x="{left}" y="{top}" width="{1.1 * size:.1f}" height="{1.2 * size:.1f}" fill="#fff"/>'
@@ -83,16 +81,16 @@ def candidates_uri(candidates: Sequence[Candidate], mask: str, shape: tuple[int,
 
 
 def small_mask(mask: NDArray[np.bool_], limit: int) -> NDArray[np.bool_]:
-    """A mask (H, W) with its longest side at most `limit`: a pixel is in it where at least half of what it stands for
-    is.
+    """A mask (H, W) with its longest side at most `limit`: a pixel belongs to it if at least half of the pixels that it
+    replaces do.
     """
     return np.asarray(reduced_map(mask, limit) >= 0.5)
 
 
 def _painted_uri(codes: NDArray[np.uint8], paints: Sequence[Paint]) -> str:
-    """Codes (H, W), each the place of its paint, as a PNG of just these colors."""
-    picture = Image.fromarray(codes).convert("P")
-    picture.putpalette([value for paint in paints for value in paint[:3]])
+    """Codes (H, W), each the index of its paint, as a PNG of these colors only."""
+    image = Image.fromarray(codes).convert("P")
+    image.putpalette([value for paint in paints for value in paint[:3]])
     file = io.BytesIO()
-    picture.save(file, format="PNG", optimize=True, bits=2, transparency=bytes(paint[3] for paint in paints))
+    image.save(file, format="PNG", optimize=True, bits=2, transparency=bytes(paint[3] for paint in paints))
     return f"data:image/png;base64,{b64encode(file.getvalue()).decode('ascii')}"
