@@ -27,7 +27,11 @@ def compute_video(clip, expression):
 
 
 is_gpu_lent = spaces is not None and os.environ.get("SPACES_ZERO_GPU")
-gpu_calls = {"compute": spaces.GPU(duration=30)(compute), "compute_video": spaces.GPU(duration=120)(compute_video)} if is_gpu_lent else {}
+gpu_calls = (
+    {"compute": spaces.GPU(duration=30)(compute), "compute_video": spaces.GPU(duration=120)(compute_video)}
+    if is_gpu_lent
+    else {}
+)
 is_public = "SPACE_ID" in os.environ  # on a public Space, visitors must not see the projects of others
 root = os.environ.get("REFSEG_PROJECTS") or ("/tmp/refseg-projects" if is_public else Path.home() / "refseg-projects")  # noqa: S108
 demo = build_demo(models, notice=notice, projects=ProjectDirectory(Path(root), listed=not is_public), **gpu_calls)

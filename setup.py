@@ -1,5 +1,5 @@
-"""Puts `checkpoints/`, `recipes/` and `assets/examples/`, which are beside the package in a checkout, inside it when it is
-built; see refseg/resources.py. Everything else is in pyproject.toml.
+"""Puts `checkpoints/`, `recipes/` and `assets/examples/`, which are beside the package in a checkout, inside it when it
+is built; see refseg/resources.py. Everything else is in pyproject.toml.
 """
 
 from setuptools import find_packages, setup
@@ -14,7 +14,13 @@ setup(
         "refseg": ["py.typed"],
         "refseg.explain": ["static/**/*"],
         "refseg.ui": ["static/**/*"],
-        "refseg.checkpoints": ["**/config.json", "**/model.safetensors", "**/vocabulary.txt", "**/README.md", "**/*.png"],
+        "refseg.checkpoints": [
+            "**/config.json",
+            "**/model.safetensors",
+            "**/vocabulary.txt",
+            "**/README.md",
+            "**/*.png",
+        ],
         "refseg.recipes": ["**/*.py", "README.md", "requirements.txt"],
         "refseg.assets.examples": ["*.jpg", "*.png", "*.mp4"],
     },

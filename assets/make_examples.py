@@ -1,4 +1,5 @@
-"""Draws the page's example scenes: `python -m assets.make_examples` writes assets/examples/{marbles,balloons,boats}.jpg and sailing.mp4.
+"""Draws the page's example scenes: `python -m assets.make_examples` writes assets/examples/{marbles,balloons,boats}.jpg
+and sailing.mp4.
 
 Everything is computed here with a fixed seed, so the pictures are this project's own and come out the same each time.
 """
@@ -66,7 +67,9 @@ def ball(canvas: Field, x: Field, y: Field, centre: tuple[float, float], radius:
 
 def table(generator: np.random.Generator, x: Field, y: Field) -> Field:
     """A wooden table before a plain wall."""
-    wall = gradient(y, [(0.0, (0.80, 0.82, 0.80)), (0.46, (0.90, 0.89, 0.85))]) * (1 - 0.10 * np.abs(x - 0.6))[..., None]
+    wall = (
+        gradient(y, [(0.0, (0.80, 0.82, 0.80)), (0.46, (0.90, 0.89, 0.85))]) * (1 - 0.10 * np.abs(x - 0.6))[..., None]
+    )
     grain = noise(generator, x.shape, 4, 3) * 6 + 60 * y + 1.5 * noise(generator, x.shape, 40, 14)
     wood = gradient(0.5 + 0.5 * np.sin(grain * 2.2), [(0.0, (0.56, 0.37, 0.22)), (1.0, (0.68, 0.47, 0.29))])
     return lay(wall, smooth(0.455, 0.46, y), wood * (0.72 + 0.36 * y)[..., None])
@@ -88,10 +91,14 @@ def marbles(generator: np.random.Generator) -> Field:
     return canvas
 
 
-def balloon(canvas: Field, x: Field, y: Field, centre: tuple[float, float], size: float, stripes: Sequence[Colour]) -> Field:
+def balloon(
+    canvas: Field, x: Field, y: Field, centre: tuple[float, float], size: float, stripes: Sequence[Colour]
+) -> Field:
     """A hot-air balloon with vertical gores and a basket."""
     dx, dy = (x - centre[0]) / size, (y - centre[1]) / size
-    width = np.where(dy < 0.15, np.sqrt(np.clip(1 - (np.minimum(dy, 0.15) / 1.0) ** 2, 0, 1)), 0.99 - 0.78 * smooth(0.15, 1.22, dy))
+    width = np.where(
+        dy < 0.15, np.sqrt(np.clip(1 - (np.minimum(dy, 0.15) / 1.0) ** 2, 0, 1)), 0.99 - 0.78 * smooth(0.15, 1.22, dy)
+    )
     inside = smooth(-0.012, 0.012, width - np.abs(dx)) * smooth(-1.01, -0.99, dy) * (1 - smooth(1.19, 1.21, dy))
     across = np.clip(dx / np.maximum(width, 0.05), -1, 1)
     angle = np.arcsin(across) / np.pi + 0.5
@@ -120,13 +127,21 @@ def balloons(generator: np.random.Generator) -> Field:
         ridge = level + height * np.sin(waves * x + 9 * level) * 0.6 + height * 0.4 * np.sin(2.7 * waves * x)
         texture = 0.93 + 0.14 * noise(generator, x.shape, 160, 150)
         canvas = lay(canvas, smooth(0, 0.003, y - ridge), np.asarray(colour) * texture[..., None])
-    red, cream, blue, gold, violet = (0.82, 0.16, 0.14), (0.97, 0.93, 0.84), (0.11, 0.30, 0.62), (0.97, 0.74, 0.16), (0.45, 0.22, 0.55)
+    red, cream, blue, gold, violet = (
+        (0.82, 0.16, 0.14),
+        (0.97, 0.93, 0.84),
+        (0.11, 0.30, 0.62),
+        (0.97, 0.74, 0.16),
+        (0.45, 0.22, 0.55),
+    )
     canvas = balloon(canvas, x, y, (1.02, 0.50), 0.075, (violet, gold))
     canvas = balloon(canvas, x, y, (1.27, 0.28), 0.12, (blue, cream))
     return balloon(canvas, x, y, (0.48, 0.34), 0.21, (red, gold, cream))
 
 
-def boat(canvas: Field, x: Field, y: Field, centre: tuple[float, float], size: float, hull: Colour, sail: Colour) -> Field:
+def boat(
+    canvas: Field, x: Field, y: Field, centre: tuple[float, float], size: float, hull: Colour, sail: Colour
+) -> Field:
     """A sailing boat and its broken reflection."""
     ripple = 0.05 * np.sin(190 * y + 7 * centre[0]) * smooth(0.3, 1.2, (y - centre[1]) / size)
     for mirrored in (True, False):
@@ -147,10 +162,15 @@ def evening(generator: np.random.Generator, x: Field, y: Field) -> Field:
     """The sea under a low sun, with a boat far out."""
     sky = gradient(y, [(0.0, (0.20, 0.32, 0.52)), (0.32, (0.86, 0.62, 0.50)), (0.5, (0.99, 0.83, 0.56))])
     sky = lay(sky, np.exp(-(((x - 0.78) ** 2 + (y - 0.44) ** 2) / 0.012)) * 0.8, (1.0, 0.95, 0.78))
-    haze = smooth(0.45, 0.8, noise(generator, x.shape, 12, 3) * 0.6 + noise(generator, x.shape, 30, 9) * 0.4) * (1 - smooth(0.2, 0.42, y))
+    haze = smooth(0.45, 0.8, noise(generator, x.shape, 12, 3) * 0.6 + noise(generator, x.shape, 30, 9) * 0.4) * (
+        1 - smooth(0.2, 0.42, y)
+    )
     sky = lay(sky, haze * 0.5, (0.96, 0.80, 0.74))
     waves = noise(generator, x.shape, 150, 26)
-    sea = gradient(y, [(0.5, (0.92, 0.72, 0.52)), (0.62, (0.46, 0.47, 0.56)), (1.0, (0.10, 0.22, 0.38))]) * (0.86 + 0.28 * waves)[..., None]
+    sea = (
+        gradient(y, [(0.5, (0.92, 0.72, 0.52)), (0.62, (0.46, 0.47, 0.56)), (1.0, (0.10, 0.22, 0.38))])
+        * (0.86 + 0.28 * waves)[..., None]
+    )
     canvas = lay(sky, smooth(0.499, 0.501, y), sea)
     return boat(canvas, x, y, (0.93, 0.535), 0.07, (0.30, 0.22, 0.26), (0.97, 0.90, 0.80))
 
@@ -174,7 +194,9 @@ def sailing(generator: np.random.Generator) -> Iterator[Field]:
 def finish(canvas: Field, generator: np.random.Generator) -> Image.Image:
     """Averages the oversampled canvas and adds the grain of a camera."""
     full = np.clip(canvas, 0, 1).reshape(HEIGHT, OVERSAMPLING, WIDTH, OVERSAMPLING, 3).mean(axis=(1, 3))  # (H, W, 3)
-    return Image.fromarray((np.clip(full + generator.normal(0, 0.006, full.shape), 0, 1) * 255).round().astype(np.uint8))
+    return Image.fromarray(
+        (np.clip(full + generator.normal(0, 0.006, full.shape), 0, 1) * 255).round().astype(np.uint8)
+    )
 
 
 def main() -> None:

@@ -106,26 +106,36 @@ class Inputs:
         height, width = grid(problem.positions)
         self.coordinates = coordinate_features(height, width)
         # vectors of length sqrt(C), as in the network
-        self.visual = math.sqrt(problem.channels) * F.normalize(torch.randn(1, problem.positions, problem.channels), dim=-1)
+        self.visual = math.sqrt(problem.channels) * F.normalize(
+            torch.randn(1, problem.positions, problem.channels), dim=-1
+        )
         self.words = math.sqrt(problem.channels) * F.normalize(torch.randn(1, problem.words, problem.channels), dim=-1)
         self.valid = torch.ones(1, problem.words, dtype=torch.bool)
 
     def factorized(self) -> Tensor:
         """Compute f^ (P, C) with the layer as the network calls it."""
-        features: Tensor = self.layer(self.layer.encode(self.visual, self.coordinates), self.words, self.valid).features[0]
+        features: Tensor = self.layer(
+            self.layer.encode(self.visual, self.coordinates), self.words, self.valid
+        ).features[0]
         return features
 
     def word_weights(self) -> Tensor:
         """Compute the word weights a (T,) of Eq. 4."""
-        weights: Tensor = self.layer(self.layer.encode(self.visual, self.coordinates), self.words, self.valid).word_attention[0]
+        weights: Tensor = self.layer(
+            self.layer.encode(self.visual, self.coordinates), self.words, self.valid
+        ).word_attention[0]
         return weights
 
     def sdpa(self, a: Tensor) -> Tensor:
         """Compute f^ (P, C) with one attention over all P*T tokens, pooled with the word weights a (T,)."""
         layer, positions, count = self.layer, self.visual.shape[1], self.words.shape[1]
         v = torch.cat([self.visual[0], self.coordinates], dim=-1)  # (P, C_v + 8)
-        q, k, x = (layer.position_qkv(v).unsqueeze(1) + layer.word_qkv(self.words[0])).flatten(0, 1).chunk(3, dim=-1)  # each (P*T, d)
-        attended = F.scaled_dot_product_attention(q[None, None] * layer.scale, k[None, None], x[None, None], scale=1.0)[0, 0]
+        q, k, x = (
+            (layer.position_qkv(v).unsqueeze(1) + layer.word_qkv(self.words[0])).flatten(0, 1).chunk(3, dim=-1)
+        )  # each (P*T, d)
+        attended = F.scaled_dot_product_attention(q[None, None] * layer.scale, k[None, None], x[None, None], scale=1.0)[
+            0, 0
+        ]
         pooled = torch.einsum("n,pnd->pd", a, attended.view(positions, count, -1))
         word = (a @ self.words[0]).expand(positions, -1)
         features: Tensor = layer.output(pooled) + torch.cat([self.visual[0], word, self.coordinates], dim=-1)
@@ -166,7 +176,9 @@ def measure_in_process(method: Literal["factorized", "sdpa"], problem: Problem, 
         result = Path(folder) / "result.npy"
         task = json.dumps({"method": method, "problem": asdict(problem), "repeats": repeats, "result": str(result)})
         command = [sys.executable, "-m", "benchmarks.attention", "--task", task]
-        printed = subprocess.run(command, check=True, cwd=Path(__file__).resolve().parents[1], stdout=subprocess.PIPE, text=True).stdout
+        printed = subprocess.run(
+            command, check=True, cwd=Path(__file__).resolve().parents[1], stdout=subprocess.PIPE, text=True
+        ).stdout
         return Measurement(**json.loads(printed), result=torch.from_numpy(np.load(result, allow_pickle=False)))
 
 
@@ -177,7 +189,11 @@ def run_task(task: str) -> None:
     torch.set_num_threads(problem.threads)
     measured = measure(parsed["method"], problem, parsed["repeats"])
     np.save(parsed["result"], measured.result.numpy())
-    print(json.dumps({"seconds": measured.seconds, "cpu_seconds": measured.cpu_seconds, "peak_bytes": measured.peak_bytes}))
+    print(
+        json.dumps(
+            {"seconds": measured.seconds, "cpu_seconds": measured.cpu_seconds, "peak_bytes": measured.peak_bytes}
+        )
+    )
 
 
 def compare(problem: Problem, repeats: int) -> MethodComparison:
@@ -201,14 +217,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.attention", description="Compare factorized CMSA with attention over all T*P tokens."
     )
-    parser.add_argument("--positions", type=int, default=Problem.positions, help="positions P of the feature map (default: %(default)s)")
-    parser.add_argument("--words", type=int, default=Problem.words, help="words T (default: %(default)s)")
-    parser.add_argument("--width", type=int, default=Problem.width, help="width d of queries, keys and values (default: %(default)s)")
     parser.add_argument(
-        "--channels", type=int, default=Problem.channels, help="channels of visual features and words (default: %(default)s)"
+        "--positions", type=int, default=Problem.positions, help="positions P of the feature map (default: %(default)s)"
+    )
+    parser.add_argument("--words", type=int, default=Problem.words, help="words T (default: %(default)s)")
+    parser.add_argument(
+        "--width", type=int, default=Problem.width, help="width d of queries, keys and values (default: %(default)s)"
     )
     parser.add_argument(
-        "--repeats", type=int, default=15, help="calls of the factorized layer; the median is reported (default: %(default)s)"
+        "--channels",
+        type=int,
+        default=Problem.channels,
+        help="channels of visual features and words (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--repeats",
+        type=int,
+        default=15,
+        help="calls of the factorized layer; the median is reported (default: %(default)s)",
     )
     parser.add_argument("--threads", type=int, default=Problem.threads, help="number of threads (default: %(default)s)")
     parser.add_argument("--task", help=argparse.SUPPRESS)

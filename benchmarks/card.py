@@ -112,7 +112,11 @@ def tables(results: dict[str, dict[str, Any]]) -> str:
     for name, r in results.items():
         choice = r["disambiguation"]
         picked = f"{percent(choice['accuracy'])} of {choice['n']}" if choice["n"] else "-"
-        figures = [percent(r["mean_iou"]), percent(r["overall_iou"]), *(percent(r["precision"][str(t)]) for t in THRESHOLDS)]
+        figures = [
+            percent(r["mean_iou"]),
+            percent(r["overall_iou"]),
+            *(percent(r["precision"][str(t)]) for t in THRESHOLDS),
+        ]
         rows.append([f"`{name}` val", str(r["images"]), str(r["n"]), *figures, picked])
     kinds = [
         [f"`{name}`: {kind}", str(k["n"]), percent(k["mean_iou"]), percent(k["precision"]["0.5"])]
@@ -120,7 +124,11 @@ def tables(results: dict[str, dict[str, Any]]) -> str:
         for kind, k in r["kinds"].items()
         if k["n"]
     ]
-    return table(header, rows, "markdown") + "\n\n" + table(["kind of expression", "n", "mean IoU", "P@0.5"], kinds, "markdown")
+    return (
+        table(header, rows, "markdown")
+        + "\n\n"
+        + table(["kind of expression", "n", "mean IoU", "P@0.5"], kinds, "markdown")
+    )
 
 
 def answer_all(predictor: Predictor, dataset: RefCocoDataset) -> list[Sample]:
@@ -145,7 +153,9 @@ def iou_by_uncertainty(samples: Sequence[Sample], parts: int = 4) -> list[float]
     return [float(np.mean(share)) for share in np.array_split(ordered, parts)]
 
 
-def answer_plurals(predictor: Predictor, scenes: RefCocoScenes) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+def answer_plurals(
+    predictor: Predictor, scenes: RefCocoScenes
+) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
     """Answer every template expression about several objects ("both dogs"); yield mask and union of the objects."""
     rng = np.random.default_rng(SEED)
     for index in range(len(scenes)):
@@ -163,7 +173,9 @@ def cross_calibrated(raw: PresenceSamples) -> PresenceSamples:
     half = np.array([numbers[image] % 2 for image in raw.image_ids.tolist()])
     for judged in (0, 1):
         held = half != judged
-        calibration = fit(PresenceSamples(raw.presence[held], raw.no_target[held], raw.present[held], raw.image_ids[held]))
+        calibration = fit(
+            PresenceSamples(raw.presence[held], raw.no_target[held], raw.present[held], raw.image_ids[held])
+        )
         clipped = np.clip(raw.presence[half == judged], 1e-12, 1 - 1e-12)
         values = [calibration.probability(float(logit)) for logit in np.log(clipped / (1 - clipped))]
         presence[half == judged] = values
@@ -181,7 +193,9 @@ def _uncalibrated(predictor: Predictor) -> Predictor:
 def draw_calibration(summary: dict[str, Any], path: Path) -> None:
     """Plot the share of objects that are present against the presence score."""
     bins = [row for row in summary["calibration"] if row["mean"] is not None]
-    figure, (axes, counts) = plt.subplots(2, 1, figsize=(4.6, 5.2), sharex=True, height_ratios=(3, 1), layout="constrained")
+    figure, (axes, counts) = plt.subplots(
+        2, 1, figsize=(4.6, 5.2), sharex=True, height_ratios=(3, 1), layout="constrained"
+    )
     axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1)
     axes.plot([row["mean"] for row in bins], [row["there"] for row in bins], "o-", color="#0b7a75")
     axes.set(ylabel="share that is in the image", xlim=(0, 1), ylim=(0, 1))

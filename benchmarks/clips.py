@@ -78,7 +78,10 @@ def seconds_per_window(network: CompactSystem, repeats: int) -> tuple[float, flo
     """Return seconds to move a window, seconds to recompute it, and the largest difference of V^, for all levels."""
     config = network.config
     side, window = config.image_size // 16, 2 * config.tau + 1
-    visual = torch.nn.functional.normalize(torch.randn(window + repeats, side * side, config.visual), dim=-1) * config.visual**0.5
+    visual = (
+        torch.nn.functional.normalize(torch.randn(window + repeats, side * side, config.visual), dim=-1)
+        * config.visual**0.5
+    )
     layers = [network.dense.cross_frame[level] for level in range(LEVELS)]
     sliding_layers = [SlidingAttention(layer, config.tau) for layer in layers]  # type: ignore[arg-type]
     full_seconds, sliding_seconds, difference = [], [], 0.0
@@ -95,7 +98,10 @@ def seconds_per_window(network: CompactSystem, repeats: int) -> tuple[float, flo
             start = time.perf_counter()
             recomputed = [layer(visual[first : number + 1], (side, side)) for layer in layers]
             full_seconds.append(time.perf_counter() - start)
-            difference = max(difference, *(float((a.response - b.response).abs().max()) for a, b in zip(pooled, recomputed, strict=True)))
+            difference = max(
+                difference,
+                *(float((a.response - b.response).abs().max()) for a, b in zip(pooled, recomputed, strict=True)),
+            )
     return statistics.median(sliding_seconds[1:]), statistics.median(full_seconds[1:]), difference
 
 
@@ -105,7 +111,9 @@ def peak_of_clip(frames: int) -> int | None:
     words = ["<pad>", "<unk>", *EXPRESSION.split()]
     vocabulary = Vocabulary(list(dict.fromkeys(words)))
     predictor = Predictor(
-        CompactSystem(replace(CompactConfig(), image_size=SMALL_SIZE, regions=20), len(vocabulary)), vocabulary, device="cpu"
+        CompactSystem(replace(CompactConfig(), image_size=SMALL_SIZE, regions=20), len(vocabulary)),
+        vocabulary,
+        device="cpu",
     )
     for _ in VideoPredictor(predictor).run(SyntheticVideo(15, 120, 160), EXPRESSION):
         pass
@@ -119,7 +127,9 @@ def peak_of_clip(frames: int) -> int | None:
 def _in_process(frames: int) -> int | None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "peak.json"
-        subprocess.run([sys.executable, "-m", "benchmarks.clips", "--peak", str(frames), "--output", str(out)], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.clips", "--peak", str(frames), "--output", str(out)], check=True
+        )
         peak: int | None = json.loads(out.read_text(encoding="utf-8"))
     return peak
 
@@ -146,13 +156,19 @@ def main() -> None:
         ["a still image", f"{still:.3f} s", ""],
         ["a frame of a video", f"{frame:.3f} s", f"{frame / still:.2f} times a still image"],
         ["moving the window by a frame", f"{sliding:.3f} s", ""],
-        ["recomputing the window", f"{full:.3f} s", f"{full / sliding:.1f} times moving; largest difference {difference:.1e}"],
+        [
+            "recomputing the window",
+            f"{full:.3f} s",
+            f"{full / sliding:.1f} times moving; largest difference {difference:.1e}",
+        ],
     ]
     if arguments.long:
         short, long = _in_process(arguments.long // 10), _in_process(arguments.long)
         if short and long:
             rows.append([f"peak memory, {arguments.long // 10} frames", f"{short / 2**20:.0f} MiB", ""])
-            rows.append([f"peak memory, {arguments.long} frames", f"{long / 2**20:.0f} MiB", f"{long / short:.3f} times"])
+            rows.append(
+                [f"peak memory, {arguments.long} frames", f"{long / 2**20:.0f} MiB", f"{long / short:.3f} times"]
+            )
     print(f"model {predictor.name}, {predictor.device}, {torch.get_num_threads()} threads, {predictor.precision}")
     print(table(["", "", ""], rows))
 

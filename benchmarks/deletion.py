@@ -42,11 +42,10 @@ from refseg.language import words_of
 from refseg.mask_iou import iou
 
 FUNCTION_WORDS = frozenset(
-    "a an the this that these those some any each every both all 's "
-    "i me my you your he him his she her hers it its we us our they them their who whom whose which what there here one ones "
-    "and or but nor not no than as if while where when "
-    "am is are was were be been being do does did has have had having can could will would may might just only also very too so "
-    "of in on at to by with from for into onto off out about".split()
+    "a an the this that these those some any each every both all 's i me my you your he him his she her hers it its we"
+    " us our they them their who whom whose which what there here one ones and or but nor not no than as if while where"
+    " when am is are was were be been being do does did has have had having can could will would may might just only"
+    " also very too so of in on at to by with from for into onto off out about".split()
 )
 DRAWS, SEED = 1000, 0
 
@@ -188,7 +187,9 @@ def intervals(values: NDArray[np.float64], images: NDArray[np.int_]) -> list[lis
     """Return the bootstrap 95 % interval of the mean of each column. Whole images are sampled with replacement."""
     rng = np.random.default_rng(SEED)
     _, group = np.unique(images, return_inverse=True)
-    sums = np.stack([np.bincount(group, weights=column) for column in (*values.T, np.ones(len(values)))])  # (C + 1, images)
+    sums = np.stack(
+        [np.bincount(group, weights=column) for column in (*values.T, np.ones(len(values)))]
+    )  # (C + 1, images)
     drawn = sums[:, rng.integers(0, sums.shape[1], (DRAWS, sums.shape[1]))].sum(2)  # (C + 1, DRAWS)
     return [np.quantile(column / drawn[-1], [0.025, 0.975]).tolist() for column in drawn[:-1]]
 
@@ -196,7 +197,10 @@ def intervals(values: NDArray[np.float64], images: NDArray[np.int_]) -> list[lis
 def report(figures: dict[str, Any]) -> str:
     """Format both tables."""
     rankings = figures["rankings"]
-    shares = [[name, _with_interval(one, "any"), _with_interval(one, "others"), percent(one["content"])] for name, one in rankings.items()]
+    shares = [
+        [name, _with_interval(one, "any"), _with_interval(one, "others"), percent(one["content"])]
+        for name, one in rankings.items()
+    ]
     losses = [[name, f"{one['change']:.3f}", f"{one['label_without']:.3f}"] for name, one in rankings.items()]
     base = next(iter(rankings.values()))
     losses += [

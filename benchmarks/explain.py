@@ -75,7 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.runs,
     )
     words = len(answer.tokens)
-    print(f"{image.shape[1]} x {image.shape[0]}, {words} words, {options.threads} thread{'s' * (options.threads > 1)}, {options.runs} runs")
+    print(
+        f"{image.shape[1]} x {image.shape[0]}, {words} words, {options.threads} thread{'s' * (options.threads > 1)},"
+        f" {options.runs} runs"
+    )
     print(summary(seconds))
     return 0 if ratio(seconds, EXPLANATION) <= LIMIT else 1
 

@@ -22,7 +22,9 @@ def reset_peak() -> int | None:
 def peak_resident_bytes() -> int | None:
     """Return the largest resident set since the start or, on Linux, since `reset_peak`, in bytes; None if unknown."""
     with contextlib.suppress(OSError):
-        if found := re.search(r"^VmHWM:\s+(\d+) kB", STATUS.read_text(encoding="ascii", errors="replace"), re.MULTILINE):
+        if found := re.search(
+            r"^VmHWM:\s+(\d+) kB", STATUS.read_text(encoding="ascii", errors="replace"), re.MULTILINE
+        ):
             return int(found[1]) * 1024
     try:
         import resource

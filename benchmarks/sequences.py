@@ -33,7 +33,9 @@ def subsample(clip: LabeledClip, stride: int) -> LabeledClip:
     return replace(clip, image_paths=clip.image_paths[::stride], mask_paths=clip.mask_paths[::stride])
 
 
-def cached(backbone: Callable[[torch.Tensor], BackboneFeatures]) -> tuple[Callable[[torch.Tensor], BackboneFeatures], dict[int, Any]]:
+def cached(
+    backbone: Callable[[torch.Tensor], BackboneFeatures],
+) -> tuple[Callable[[torch.Tensor], BackboneFeatures], dict[int, Any]]:
     """Wrap `backbone` so that it runs once per image, although three expressions are answered in three ways.
 
     Returns the wrapped function and its cache, which callers clear.
@@ -49,7 +51,9 @@ def cached(backbone: Callable[[torch.Tensor], BackboneFeatures]) -> tuple[Callab
     return features_of, cache
 
 
-def compare(predictor: Predictor, clips: list[LabeledClip], threshold: float | None = None) -> dict[str, dict[str, Any]]:
+def compare(
+    predictor: Predictor, clips: list[LabeledClip], threshold: float | None = None
+) -> dict[str, dict[str, Any]]:
     """Return the figures of `evaluate_sequences` for each way and clip. threshold: see `evaluate_sequences`."""
     results: dict[str, dict[str, Any]] = {}
     with predictor.running() as system:
@@ -85,13 +89,17 @@ def main() -> None:
     parser.add_argument("--model", help="checkpoint folder or Hub repository (default: the embedded model)")
     parser.add_argument("--only", default="", help="names of clips, separated by commas (default: all)")
     parser.add_argument("--stride", type=int, default=3, help="use every N-th frame (default: 3)")
-    parser.add_argument("--threshold", type=float, help="threshold of the mask (default: the verdict and threshold of the model)")
+    parser.add_argument(
+        "--threshold", type=float, help="threshold of the mask (default: the verdict and threshold of the model)"
+    )
     parser.add_argument("--threads", type=int, default=2, help="number of threads (default: 2)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     only = set(arguments.only.split(",")) - {""}
-    clips = [subsample(clip, arguments.stride) for clip in read_sequences(arguments.data) if not only or clip.name in only]
+    clips = [
+        subsample(clip, arguments.stride) for clip in read_sequences(arguments.data) if not only or clip.name in only
+    ]
     results = compare(Predictor.load(arguments.model), clips, arguments.threshold)
     rows = []
     for way, by_clip in results.items():

@@ -39,7 +39,10 @@ def initialize(system: System, vocabulary: Vocabulary, folder: Path) -> None:
     table = word_table(vocabulary, folder, system.config.embedding)
     with torch.no_grad():
         system.dense.words.table.weight.copy_(table)
-        names = [torch.stack([table[vocabulary.index(word)] for word in name.split()]).mean(0) for name in backbone.class_names]
+        names = [
+            torch.stack([table[vocabulary.index(word)] for word in name.split()]).mean(0)
+            for name in backbone.class_names
+        ]
         for linear in (backbone.painting.names, *(voter.names for voter in system.branch.voters())):
             linear.weight.copy_(torch.stack(names, dim=1))
         align_names_with_words(system.dense, backbone.name_offset)
@@ -70,7 +73,20 @@ def align_names_with_words(network: CmsaNetwork, offset: int) -> None:
 OBJECTS = {"complete_sources": ["coco128_panoptic"], "partly_labeled": ["vehicle_via", "facades", "pennfudan"]}
 # Of the street set: the classes by index, what all of a class is called, and which classes can be counted.
 STREET = {
-    "classes": ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist", ""],
+    "classes": [
+        "sky",
+        "building",
+        "pole",
+        "road",
+        "pavement",
+        "tree",
+        "sign",
+        "fence",
+        "car",
+        "pedestrian",
+        "bicyclist",
+        "",
+    ],
     "whole": {
         "building": "buildings",
         "pole": "poles",
@@ -83,7 +99,13 @@ STREET = {
     "counted": ["car", "pedestrian", "bicyclist", "sign"],
 }
 FROZEN = {"backbone_rate": 0.0}
-JOINT = {"images": 4, "expressions": 4, "instances": 10, "image_size": 512, "mix": {**DEFAULT_MIX, "borrowed": 0.08, "no_target": 0.05}}
+JOINT = {
+    "images": 4,
+    "expressions": 4,
+    "instances": 10,
+    "image_size": 512,
+    "mix": {**DEFAULT_MIX, "borrowed": 0.08, "no_target": 0.05},
+}
 CHOICE = {
     "task": "selection",
     "images": 40,
@@ -108,7 +130,17 @@ RECIPE = Recipe(
     phases=(
         # Small images, a frozen backbone, and the dense answer by itself: the attention learns what words and positions
         # mean.
-        Phase("head", steps=700, images=8, expressions=5, image_size=320, rate=1e-3, table_rate=3e-4, regions=False, **FROZEN),
+        Phase(
+            "head",
+            steps=700,
+            images=8,
+            expressions=5,
+            image_size=320,
+            rate=1e-3,
+            table_rate=3e-4,
+            regions=False,
+            **FROZEN,
+        ),
         # No images: the language of position, order and number, on cached regions and synthetic layouts.
         Phase("selection", steps=800, rate=1e-3, **CHOICE, **FROZEN),
         # No language: the outline of the object in each box.

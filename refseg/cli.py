@@ -123,7 +123,9 @@ def _unexpected(error: Exception) -> int:
     if os.environ.get("REFSEG_DEBUG"):
         raise error
     detail = f"{type(error).__name__}: {error}"
-    return _print_error(f"unexpected error, please report it ({detail}); REFSEG_DEBUG=1 shows the traceback", UNEXPECTED)
+    return _print_error(
+        f"unexpected error, please report it ({detail}); REFSEG_DEBUG=1 shows the traceback", UNEXPECTED
+    )
 
 
 def _print_error(message: str, status: int) -> int:

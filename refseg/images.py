@@ -52,13 +52,18 @@ def load_image(source: ImageSource) -> UintImage:
         raise
     except UnidentifiedImageError as error:
         raise ImageError(
-            f"{name} is not an image that can be read; expected JPEG, PNG, WebP, GIF, BMP or TIFF: save it as one of these"
+            f"{name} is not an image that can be read; expected JPEG, PNG, WebP, GIF, BMP or TIFF: save it as one of"
+            " these"
         ) from error
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{name} has too many pixels, expected at most {MAX_PIXELS // 1_000_000} megapixels: resize it") from error
+        raise ImageError(
+            f"{name} has too many pixels, expected at most {MAX_PIXELS // 1_000_000} megapixels: resize it"
+        ) from error
     except Exception as error:  # decoders raise errors of many types for damaged files
         if isinstance(error, OSError) and error.strerror:
-            raise ImageError(f"cannot read {name}: {error.strerror}; expected a readable image file: check the path") from error
+            raise ImageError(
+                f"cannot read {name}: {error.strerror}; expected a readable image file: check the path"
+            ) from error
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ImageError(
             f"{name} cannot be decoded ({reason}); expected a complete, undamaged file: save it again as JPEG or PNG"
@@ -104,13 +109,17 @@ def read_image_header(source: str | Path) -> ImageHeader:
                 width, height = image.size
                 if isinstance(image, TiffImagePlugin.TiffImageFile):
                     # Pillow rotates TIFF itself. Some of its versions report the size before the rotation, some after.
-                    width, height = (int(image.tag_v2[tag]) for tag in (TiffImagePlugin.IMAGEWIDTH, TiffImagePlugin.IMAGELENGTH))
+                    width, height = (
+                        int(image.tag_v2[tag]) for tag in (TiffImagePlugin.IMAGEWIDTH, TiffImagePlugin.IMAGELENGTH)
+                    )
                 form = "JPEG" if image.format == "MPO" else image.format or ""  # phones put several JPEGs in one file
                 orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except ImageError:
         raise
     except Exception as error:
-        raise ImageError(f"{name} is not an image that can be read; expected JPEG, PNG, WebP, GIF, BMP or TIFF: remove it") from error
+        raise ImageError(
+            f"{name} is not an image that can be read; expected JPEG, PNG, WebP, GIF, BMP or TIFF: remove it"
+        ) from error
     _check_pixels(width, height)
     if orientation in (5, 6, 7, 8):
         width, height = height, width
@@ -119,7 +128,9 @@ def read_image_header(source: str | Path) -> ImageHeader:
 
 
 def check_whole(source: Path) -> None:
-    """Decode the pixels of a picture file, JPEGs at an eighth of their size. Raises ImageError if it is damaged or cut off."""
+    """Decode the pixels of a picture file, JPEGs at an eighth of their size. Raises ImageError if it is damaged or cut
+    off.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -140,7 +151,9 @@ def _known_formats() -> list[str]:
 
 
 @contextmanager
-def opened_image(source: str | Path | bytes | BinaryIO, name: str = "the image", formats: Sequence[str] = FORMATS) -> Iterator[Image.Image]:
+def opened_image(
+    source: str | Path | bytes | BinaryIO, name: str = "the image", formats: Sequence[str] = FORMATS
+) -> Iterator[Image.Image]:
     """Open an image of one of `formats` with Pillow without decoding it; it is closed when the block ends.
 
     PNG text and color profiles that are too large for Pillow are removed first. Raises ImageError for more than
@@ -168,7 +181,9 @@ def opened_image(source: str | Path | bytes | BinaryIO, name: str = "the image",
 
 def _check_bytes(size: int, name: str) -> None:
     if size > MAX_BYTES:
-        raise ImageError(f"{name} has {size:,} bytes, expected at most {MAX_BYTES:,}: resize it or save it with more compression")
+        raise ImageError(
+            f"{name} has {size:,} bytes, expected at most {MAX_BYTES:,}: resize it or save it with more compression"
+        )
 
 
 def _check_pixels(width: int, height: int) -> None:
@@ -203,7 +218,13 @@ def _to_eight_bits(values: NDArray[np.generic]) -> UintImage:
     """
     gray = np.nan_to_num(np.asarray(values, dtype=np.float32))
     top = float(gray.max(initial=0))
-    scale = 255.0 if values.dtype.kind == "f" and top <= 1 else 1.0 if values.dtype.kind == "f" and top <= 255 else 255.0 / 65535.0
+    scale = (
+        255.0
+        if values.dtype.kind == "f" and top <= 1
+        else 1.0
+        if values.dtype.kind == "f" and top <= 255
+        else 255.0 / 65535.0
+    )
     return np.clip(np.round(gray * scale), 0, 255).astype(np.uint8)
 
 
@@ -232,4 +253,6 @@ def save_png(path: str | Path, array: UintImage) -> None:
         with replacing(path) as temporary:
             Image.fromarray(array).save(temporary, format="PNG")
     except OSError as error:
-        raise ImageError(f"cannot write {path}: {error.strerror or error}; expected a writable folder: choose another path") from error
+        raise ImageError(
+            f"cannot write {path}: {error.strerror or error}; expected a writable folder: choose another path"
+        ) from error

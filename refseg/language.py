@@ -22,7 +22,9 @@ MAX_VOCABULARY_BYTES = 20_000_000
 MAX_LETTERS = 100
 _EXAMPLE = "describe the object, for example: the dog on the left"
 
-_PLAIN = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u00b4\u0060", "'") | dict.fromkeys("\u2010\u2011\u2012\u2013", "-"))
+_PLAIN = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u02bc\u00b4\u0060", "'") | dict.fromkeys("\u2010\u2011\u2012\u2013", "-")
+)
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*|'s\b")
 
 
@@ -52,7 +54,9 @@ class Vocabulary:
             raise ValueError(f"a vocabulary starts with {PAD_WORD}, {UNK_WORD}, got {list(self._words[:2])}")
         self._index = {word: index for index, word in enumerate(self._words)}
         if len(self._index) != len(self._words):
-            raise ValueError(f"a vocabulary has each word once, got {len(self._words) - len(self._index)} repeated words")
+            raise ValueError(
+                f"a vocabulary has each word once, got {len(self._words) - len(self._index)} repeated words"
+            )
 
     def __len__(self) -> int:
         return len(self._words)
@@ -75,7 +79,9 @@ class Vocabulary:
         half the length of `word`.
         """
         limit = min(2, max(1, len(word) // 2))
-        found = process.extract(word, self._words[UNK + 1 :], scorer=OSA.distance, processor=None, score_cutoff=limit, limit=None)
+        found = process.extract(
+            word, self._words[UNK + 1 :], scorer=OSA.distance, processor=None, score_cutoff=limit, limit=None
+        )
         return [known for known, _, _ in sorted(found, key=lambda match: match[1:])[:count]]
 
     def save(self, path: str | Path) -> None:
@@ -90,12 +96,18 @@ class Vocabulary:
         expected = "expected UTF-8 text with one word per line: copy the checkpoint again"
         try:
             if (size := path.stat().st_size) > MAX_VOCABULARY_BYTES:
-                raise CheckpointError(f"the vocabulary {path} has {size:,} bytes, expected at most {MAX_VOCABULARY_BYTES:,}: copy it again")
+                raise CheckpointError(
+                    f"the vocabulary {path} has {size:,} bytes, expected at most {MAX_VOCABULARY_BYTES:,}: copy it"
+                    " again"
+                )
             words = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise CheckpointError(f"cannot read the vocabulary {path} ({error}), {expected}") from error
         if not 3 <= len(words) <= MAX_WORDS_IN_VOCABULARY:
-            raise CheckpointError(f"the vocabulary {path} has {len(words)} lines, expected 3 to {MAX_WORDS_IN_VOCABULARY:,}: copy it again")
+            raise CheckpointError(
+                f"the vocabulary {path} has {len(words)} lines, expected 3 to {MAX_WORDS_IN_VOCABULARY:,}: copy it"
+                " again"
+            )
         for number, word in enumerate(words, start=1):
             if not word or len(word) > MAX_LETTERS or " " in word or not word.isprintable():
                 raise CheckpointError(f"line {number} of the vocabulary {path} is {word[:MAX_LETTERS]!r}, {expected}")
@@ -164,7 +176,9 @@ class Tokenizer:
         if not isinstance(text, str):
             raise ExpressionError(f"the expression is of type {type(text).__name__}, expected text: {_EXAMPLE}")
         if len(text) > MAX_CHARACTERS:
-            raise ExpressionError(f"the expression has {len(text)} characters, expected at most {MAX_CHARACTERS}: shorten it")
+            raise ExpressionError(
+                f"the expression has {len(text)} characters, expected at most {MAX_CHARACTERS}: shorten it"
+            )
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise ExpressionError("the expression has invalid characters, expected Unicode text: type it again")
         if not text.strip():

@@ -81,7 +81,9 @@ class Letterbox:
         Shrinking takes area averages, enlarging is bilinear. Raises ValueError for an array of another size.
         """
         if image.shape[:2] != (self.height, self.width):
-            raise ValueError(f"expected an array of {self.height} x {self.width}, got {image.shape[0]} x {image.shape[1]}")
+            raise ValueError(
+                f"expected an array of {self.height} x {self.width}, got {image.shape[0]} x {image.shape[1]}"
+            )
         square = np.full((self.size, self.size, *image.shape[2:]), value, dtype=image.dtype)
         square[self.window] = _resized(image, self.inner).reshape(*self.inner, *image.shape[2:])
         return square
@@ -91,7 +93,9 @@ class Letterbox:
         square: NDArray[np.generic] = np.asarray(values, dtype=np.float32)
         if square.shape != (self.size, self.size):
             square = _resized(square, (self.size, self.size), enlarge_only=True)
-        return _resized(square[self.window], (self.height, self.width), enlarge_only=True).astype(np.float32, copy=False)
+        return _resized(square[self.window], (self.height, self.width), enlarge_only=True).astype(
+            np.float32, copy=False
+        )
 
     def forward_points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Convert positions (N, 2), x and y, from the image to the square."""
@@ -112,7 +116,9 @@ def _resized(image: NDArray[Pixel], shape: tuple[int, int], enlarge_only: bool =
     return resized
 
 
-def network_input(image: NDArray[np.uint8], size: int, padding: int = PAD_VALUE) -> "tuple[Letterbox, torch.Tensor, torch.Tensor]":
+def network_input(
+    image: NDArray[np.uint8], size: int, padding: int = PAD_VALUE
+) -> "tuple[Letterbox, torch.Tensor, torch.Tensor]":
     """Prepare an image for a system.
 
     Args:

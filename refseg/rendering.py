@@ -25,7 +25,11 @@ def parse_color(color: Color) -> tuple[int, int, int]:
     elif isinstance(color, str) and (match := _HEX.fullmatch(color.strip())):
         digits = match[1] if len(match[1]) > 3 else "".join(digit * 2 for digit in match[1])
         values = tuple(int(digits[i : i + 2], 16) for i in (0, 2, 4))
-    elif isinstance(color, str) and (match := _RGB.fullmatch(color.strip())) and all(part.count(".") < 2 for part in match.groups()):
+    elif (
+        isinstance(color, str)
+        and (match := _RGB.fullmatch(color.strip()))
+        and all(part.count(".") < 2 for part in match.groups())
+    ):
         values = tuple(float(part) for part in match.groups())
     if len(values) != 3 or not all(0 <= value <= 255 for value in values):
         raise InputError(f"the color is {color!r}, expected a color such as {DEFAULT_COLOR} or rgb(255, 61, 127)")
@@ -34,7 +38,11 @@ def parse_color(color: Color) -> tuple[int, int, int]:
 
 
 def overlay(
-    image: NDArray[np.uint8], mask: NDArray[np.bool_], color: Color = DEFAULT_COLOR, opacity: float = 0.5, outline: bool | int = True
+    image: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    color: Color = DEFAULT_COLOR,
+    opacity: float = 0.5,
+    outline: bool | int = True,
 ) -> NDArray[np.uint8]:
     """Draw a mask over an image.
 
@@ -53,12 +61,17 @@ def overlay(
         InputError: the sizes differ or a value is out of range.
     """
     if image.ndim != 3 or image.shape[2] != 3 or mask.shape != image.shape[:2]:
-        raise InputError(f"the image has shape {image.shape} and the mask {mask.shape}, expected (H, W, 3) and (H, W): use its own mask")
+        raise InputError(
+            f"the image has shape {image.shape} and the mask {mask.shape}, expected (H, W, 3) and (H, W): use its own"
+            " mask"
+        )
     if not 0 <= opacity <= 1:
         raise InputError(f"the opacity is {opacity}, expected a number from 0 to 1: change it")
     paint = np.array(parse_color(color), dtype=np.uint8)
     # A lookup table of the 256 values of a channel is exact, and needs no float copy of a large image.
-    table = np.round((1 - opacity) * np.arange(256)[:, None] + opacity * paint.astype(np.float64)).astype(np.uint8)  # (256, 3)
+    table = np.round((1 - opacity) * np.arange(256)[:, None] + opacity * paint.astype(np.float64)).astype(
+        np.uint8
+    )  # (256, 3)
     covered = np.asarray(cv2.LUT(np.ascontiguousarray(image), table[None]), dtype=np.uint8)
     result = np.where(mask[..., None], covered, image)
     width = max(1, round(max(mask.shape) / 320)) if outline is True else int(outline)

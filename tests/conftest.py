@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 if "PYTEST_XDIST_WORKER" in os.environ:  # several workers share the processor
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-WORDS = "the a of on in left right top red blue green dog cat person man woman car ball circle square and with holding umbrella t-shirt 's".split()
+WORDS = (
+    "the a of on in left right top red blue green dog cat person man woman car ball circle square and with holding"
+    " umbrella t-shirt 's".split()
+)
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +57,9 @@ def tiny_predictor(tiny_network: "CompactSystem", tiny_vocabulary: Vocabulary) -
 
 
 @pytest.fixture(scope="session")
-def tiny_checkpoint(tiny_network: "CompactSystem", tiny_vocabulary: Vocabulary, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_checkpoint(
+    tiny_network: "CompactSystem", tiny_vocabulary: Vocabulary, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Folder of a checkpoint of `tiny_network`. A test that changes it must copy it first."""
     from refseg.inference.checkpoint import save_checkpoint
 

@@ -42,9 +42,13 @@ class ExampleSystem(System):
     def encode(self, images: Tensor, windows: Tensor | None = None) -> ExampleEncoded:
         return ExampleEncoded(torch.tanh(self.backbone(images * 2 - 1)))
 
-    def answer(self, encoded: ExampleEncoded, tokens: Tensor, valid: Tensor, image_index: Tensor | None = None) -> Answer:
+    def answer(
+        self, encoded: ExampleEncoded, tokens: Tensor, valid: Tensor, image_index: Tensor | None = None
+    ) -> Answer:
         index = in_order(len(encoded.features), tokens) if image_index is None else image_index
-        expression = (self.words(tokens) * valid.unsqueeze(-1)).sum(1) / valid.sum(1, keepdim=True).clamp_min(1)  # (K, C)
+        expression = (self.words(tokens) * valid.unsqueeze(-1)).sum(1) / valid.sum(1, keepdim=True).clamp_min(
+            1
+        )  # (K, C)
         response = encoded.features[index] * expression[:, :, None, None]  # (K, C, h, w)
         logits = response.sum(1)
         return Answer(logits, None, {RESPONSE: response, "fit": logits.sigmoid().unsqueeze(1)})

@@ -59,7 +59,9 @@ class Hub:
     def downloads(self) -> list[str]:
         """Return the paths of the uploaded files."""
         return [
-            line.partition("/resolve/")[2].partition("/")[2] for line in self.requests if line.startswith("GET ") and "/resolve/" in line
+            line.partition("/resolve/")[2].partition("/")[2]
+            for line in self.requests
+            if line.startswith("GET ") and "/resolve/" in line
         ]
 
 
@@ -120,7 +122,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, content: Any, **headers: str) -> None:
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
-        for name, value in {"Content-Length": str(len(data)), **{k.replace("_", "-"): v for k, v in headers.items()}}.items():
+        for name, value in {
+            "Content-Length": str(len(data)),
+            **{k.replace("_", "-"): v for k, v in headers.items()},
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
@@ -153,7 +158,10 @@ class _Handler(BaseHTTPRequestHandler):
     def model(self, _: bytes, name: str, revision: str = "main") -> None:
         if found := self._found(name, revision):
             tree = found[0].commits[found[1]]
-            self._send(200, {"id": name, "modelId": name, "sha": found[1], "siblings": self._files(tree, "rfilename"), "tags": []})
+            self._send(
+                200,
+                {"id": name, "modelId": name, "sha": found[1], "siblings": self._files(tree, "rfilename"), "tags": []},
+            )
 
     def tree(self, _: bytes, name: str, revision: str) -> None:
         if found := self._found(name, revision):
@@ -169,7 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def create(self, body: bytes) -> None:
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
-            self._send(401, {"error": "Invalid credentials"}, X_Error_Message="Invalid credentials in Authorization header")
+            self._send(
+                401, {"error": "Invalid credentials"}, X_Error_Message="Invalid credentials in Authorization header"
+            )
             return
         wanted = json.loads(body)
         name = f"{wanted['organization']}/{wanted['name']}"
@@ -191,7 +201,12 @@ class _Handler(BaseHTTPRequestHandler):
     def preupload(self, body: bytes, name: str, revision: str) -> None:
         if self._found(name, revision):
             modes = [
-                {"path": file["path"], "uploadMode": "lfs" if file["size"] >= LFS_SIZE else "regular", "shouldIgnore": False, "oid": None}
+                {
+                    "path": file["path"],
+                    "uploadMode": "lfs" if file["size"] >= LFS_SIZE else "regular",
+                    "shouldIgnore": False,
+                    "oid": None,
+                }
                 for file in json.loads(body)["files"]
             ]
             self._send(200, {"files": modes})
@@ -221,7 +236,9 @@ class _Handler(BaseHTTPRequestHandler):
             elif line["key"] == "lfsFile":
                 files[value["path"]] = self.hub.large_files[value["oid"]]
         commit = found[0].commit(files, revision, message)
-        self._send(200, {"success": True, "commitUrl": f"{self.hub.endpoint}/{name}/commit/{commit}", "commitOid": commit})
+        self._send(
+            200, {"success": True, "commitUrl": f"{self.hub.endpoint}/{name}/commit/{commit}", "commitOid": commit}
+        )
 
     def valid(self, _: bytes) -> None:
         self._send(200, {"errors": [], "warnings": [{"message": "empty or missing yaml metadata in repo card"}]})

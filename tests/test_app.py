@@ -28,8 +28,15 @@ print(type(app.demo).__name__, getattr(spaces, "durations", None), app.demo.is_r
 
 
 def run_app(folder: Path, **environment: str) -> str:
-    variables = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]), "HOME": str(folder), **environment}
-    done = subprocess.run([sys.executable, "-c", CHECK], cwd=ROOT, env=variables, capture_output=True, text=True, timeout=120, check=False)
+    variables = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]),
+        "HOME": str(folder),
+        **environment,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK], cwd=ROOT, env=variables, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip().splitlines()[-1]
 

@@ -23,15 +23,24 @@ ROOT = Path(__file__).parents[1]
         (["segmnt"], "did you mean segment?"),
         (["segment"], "--image"),
         (["segment", "--imge", "x"], "unknown option --imge; did you mean --image?"),
-        (["segment", "--image", "x", "--expression", "d", "--output", "o", "--threshold", "1.5"], "expected a number from 0 to 1"),
-        (["segment", "--image", "x", "--expression", "d", "--output", "o", "--threshold", "nan"], "expected a number from 0 to 1"),
+        (
+            ["segment", "--image", "x", "--expression", "d", "--output", "o", "--threshold", "1.5"],
+            "expected a number from 0 to 1",
+        ),
+        (
+            ["segment", "--image", "x", "--expression", "d", "--output", "o", "--threshold", "nan"],
+            "expected a number from 0 to 1",
+        ),
         (["segment", "--image", "x", "--expression", "d", "--output", "o", "--refine", "crff"], "did you mean crf?"),
         (["segment", "--image", "x", "--expression", "d", "--output", "o", "more"], "more"),
         (["segment", "--image", "--expression", "d", "--output", "o"], "expected one argument"),
         (["evaluate", "--data", "nowhere", "--limit", "0"], "integer of at least 1"),
         (["evaluate", "--data", "nowhere", "--format", "cocoo"], "refcoco"),
         (["evaluate", "--data", "nowhere"], "nowhere"),
-        (["train", "--recipe", "compact", "--data", "nowhere", "--output", "o"], "there is no data folder nowhere, expected"),
+        (
+            ["train", "--recipe", "compact", "--data", "nowhere", "--output", "o"],
+            "there is no data folder nowhere, expected",
+        ),
         (["train", "--recipe", "compact", "--data", "nowhere", "--output", "o", "--resumed"], "did you mean --resume?"),
         (["hub"], "push|pull"),
         (["hub", "pul", "a/b"], "did you mean pull?"),
@@ -40,7 +49,9 @@ ROOT = Path(__file__).parents[1]
         (["bench", "--model", "./no/such/folder"], "no model './no/such/folder'"),
     ],
 )
-def test_unusable_arguments(arguments: list[str], message: str, capsys: Capture, tmp_path: Path, monkeypatch: Patch) -> None:
+def test_unusable_arguments(
+    arguments: list[str], message: str, capsys: Capture, tmp_path: Path, monkeypatch: Patch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
     assert message in complaint(capsys)
@@ -70,7 +81,8 @@ def test_an_interrupt(capsys: Capture, monkeypatch: Patch) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["segment", "--help"], ["evaluate", "-h"], ["train", "-h"], ["hub", "push", "-h"], ["bench", "-h"]]
+    "arguments",
+    [["--help"], ["segment", "--help"], ["evaluate", "-h"], ["train", "-h"], ["hub", "push", "-h"], ["bench", "-h"]],
 )
 def test_help(arguments: list[str], capsys: Capture) -> None:
     assert main(arguments) == 0
@@ -84,7 +96,13 @@ def test_version(capsys: Capture) -> None:
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "refseg", *arguments], cwd=ROOT, text=True, timeout=120, check=False, capture_output=True, **options
+        [sys.executable, "-m", "refseg", *arguments],
+        cwd=ROOT,
+        text=True,
+        timeout=120,
+        check=False,
+        capture_output=True,
+        **options,
     )
 
 
@@ -96,12 +114,24 @@ def test_a_missing_image_in_a_new_process() -> None:
 
 
 def test_help_does_not_import_torch() -> None:
-    code = "import sys; from refseg.cli import main; status = main(['segment', '--help']); sys.exit(status or 'torch' in sys.modules)"
+    code = (
+        "import sys; from refseg.cli import main; status = main(['segment', '--help']); sys.exit(status or 'torch' in"
+        " sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True).returncode == 0
 
 
 def test_a_console_without_unicode() -> None:
-    done = run("segment", "--image", "木.jpg", "--expression", "dog", "--output", "never", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    done = run(
+        "segment",
+        "--image",
+        "木.jpg",
+        "--expression",
+        "dog",
+        "--output",
+        "never",
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
     assert done.returncode == 2
     assert done.stderr == "refseg: there is no image \\u6728.jpg, expected an image file: check the path\n"
 
@@ -114,5 +144,7 @@ def test_a_closed_pipe() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     command = [sys.executable, "-m", "refseg", "--help"]
     with os.fdopen(writing, "wb") as pipe:
-        done = subprocess.run(command, cwd=ROOT, stdout=pipe, stderr=subprocess.PIPE, check=False, timeout=60, env=environment)
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=pipe, stderr=subprocess.PIPE, check=False, timeout=60, env=environment
+        )
     assert (done.returncode, done.stderr) == (0, b"")

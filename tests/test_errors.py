@@ -14,6 +14,13 @@ def test_every_exception_is_a_documented_refseg_error() -> None:
 
 
 def test_errors_that_users_can_fix_are_input_errors() -> None:
-    for error in (errors.ExpressionError, errors.ImageError, errors.DataError, errors.CheckpointError, errors.HubError, errors.DeviceError):
+    for error in (
+        errors.ExpressionError,
+        errors.ImageError,
+        errors.DataError,
+        errors.CheckpointError,
+        errors.HubError,
+        errors.DeviceError,
+    ):
         assert issubclass(error, errors.InputError)
     assert not issubclass(errors.UnavailableError, errors.InputError)

@@ -35,7 +35,9 @@ RECIPE = Recipe(
     name="example",
     network=ExampleConfig(image_size=64),
     sources=(SourceSpec("balls", 1.0),),
-    phases=(Phase("all", steps=2, images=2, expressions=2, image_size=0, rate=1e-2, backbone_rate=1e-2, table_rate=1e-2),),
+    phases=(
+        Phase("all", steps=2, images=2, expressions=2, image_size=0, rate=1e-2, backbone_rate=1e-2, table_rate=1e-2),
+    ),
 )
 """
 
@@ -64,7 +66,12 @@ class Clip:
             yield Frame(number, number, number / 5, self.image)
 
 
-def test_it_passes_through_everything(checkpoint: Path, data: Path, sample_image: NDArray[np.uint8], tmp_path: Path) -> None:  # noqa: F811
+def test_it_passes_through_everything(
+    checkpoint: Path,
+    data: Path,  # noqa: F811 - the fixture
+    sample_image: NDArray[np.uint8],
+    tmp_path: Path,
+) -> None:
     system, _, config = load_checkpoint(checkpoint)
     assert isinstance(system, ExampleSystem) and config["system"] == "example" and system.config.channels == 16
 

@@ -7,7 +7,16 @@ import cv2
 import numpy as np
 import pytest
 
-from refseg.image_encoding import colorized, gray_uri, jpeg_uri, legend_gradient, place_of_maximum, reduced_image, reduced_map, view_size
+from refseg.image_encoding import (
+    colorized,
+    gray_uri,
+    jpeg_uri,
+    legend_gradient,
+    place_of_maximum,
+    reduced_image,
+    reduced_map,
+    view_size,
+)
 
 
 def decode(uri: str) -> np.ndarray:
@@ -15,7 +24,9 @@ def decode(uri: str) -> np.ndarray:
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED))
 
 
-@pytest.mark.parametrize(("size", "expected"), [((100, 50), (100, 50)), ((3200, 1600), (1600, 800)), ((1, 40000), (1, 1600))])
+@pytest.mark.parametrize(
+    ("size", "expected"), [((100, 50), (100, 50)), ((3200, 1600), (1600, 800)), ((1, 40000), (1, 1600))]
+)
 def test_view_size(size: tuple[int, int], expected: tuple[int, int]) -> None:
     assert view_size(*size) == expected
 
@@ -52,7 +63,9 @@ def test_map_colors_match_the_legend() -> None:
     assert [tuple(map(int, stop)) for stop in stops] == [tuple(map(int, pixel)) for pixel in pixels]
 
 
-@pytest.mark.parametrize(("row", "column", "text"), [(15, 15, "in the middle"), (29, 15, "at the bottom"), (15, 0, "at the left")])
+@pytest.mark.parametrize(
+    ("row", "column", "text"), [(15, 15, "in the middle"), (29, 15, "at the bottom"), (15, 0, "at the left")]
+)
 def test_place_of_maximum(row: int, column: int, text: str) -> None:
     values = np.zeros((30, 30))
     values[row, column] = 1

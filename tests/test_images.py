@@ -87,8 +87,16 @@ def test_sixteen_bits_keep_their_range(kind: str) -> None:
 
 
 def test_floating_point_tiff_has_range_0_to_1_or_0_to_255() -> None:
-    assert load_image(encoded(Image.fromarray(np.array([[0, 0.5, 1]], np.float32)), "TIFF"))[0, :, 1].tolist() == [0, 128, 255]
-    assert load_image(encoded(Image.fromarray(np.array([[0, np.nan, 200]], np.float32)), "TIFF"))[0, :, 1].tolist() == [0, 0, 200]
+    assert load_image(encoded(Image.fromarray(np.array([[0, 0.5, 1]], np.float32)), "TIFF"))[0, :, 1].tolist() == [
+        0,
+        128,
+        255,
+    ]
+    assert load_image(encoded(Image.fromarray(np.array([[0, np.nan, 200]], np.float32)), "TIFF"))[0, :, 1].tolist() == [
+        0,
+        0,
+        200,
+    ]
 
 
 def test_the_array_is_copied(sample_image: NDArray[np.uint8]) -> None:
@@ -118,7 +126,13 @@ def test_too_many_pixels_are_rejected_by_the_header() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"this is a text, not an image", png_header(10, 10), encoded(Image.new("RGB", (64, 64), "red"), "JPEG")[:300], b"GIF89a"],
+    [
+        b"",
+        b"this is a text, not an image",
+        png_header(10, 10),
+        encoded(Image.new("RGB", (64, 64), "red"), "JPEG")[:300],
+        b"GIF89a",
+    ],
     ids=["empty", "text", "no-pixels", "cut-off", "gif-header"],
 )
 def test_files_that_are_no_images_are_rejected_in_one_line(data: bytes, tmp_path: Path) -> None:
@@ -162,9 +176,15 @@ _WHOLE = {
 }
 
 
-@given(st.sampled_from(sorted(_WHOLE)), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=8), st.integers(1, 4000))
+@given(
+    st.sampled_from(sorted(_WHOLE)),
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=8),
+    st.integers(1, 4000),
+)
 @settings(max_examples=250, deadline=None)
-def test_a_damaged_file_is_loaded_or_rejected_in_one_line(kind: str, changes: list[tuple[int, int]], length: int) -> None:
+def test_a_damaged_file_is_loaded_or_rejected_in_one_line(
+    kind: str, changes: list[tuple[int, int]], length: int
+) -> None:
     data = bytearray(_WHOLE[kind])
     for position, value in changes:
         data[position % len(data)] = value

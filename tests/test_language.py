@@ -101,13 +101,18 @@ def naive_distance(a: str, b: str) -> int:
     """The definition, restricted Damerau-Levenshtein: insert, delete, replace, or swap neighbors."""
     if not a or not b:
         return len(a) + len(b)
-    best = min(naive_distance(a[1:], b) + 1, naive_distance(a, b[1:]) + 1, naive_distance(a[1:], b[1:]) + (a[0] != b[0]))
+    best = min(
+        naive_distance(a[1:], b) + 1, naive_distance(a, b[1:]) + 1, naive_distance(a[1:], b[1:]) + (a[0] != b[0])
+    )
     if len(a) > 1 and len(b) > 1 and a[0] == b[1] and a[1] == b[0]:
         best = min(best, naive_distance(a[2:], b[2:]) + 1)
     return best
 
 
-@given(st.lists(st.text("abc", min_size=1, max_size=5), min_size=1, max_size=6, unique=True), st.text("abcd", min_size=1, max_size=5))
+@given(
+    st.lists(st.text("abc", min_size=1, max_size=5), min_size=1, max_size=6, unique=True),
+    st.text("abcd", min_size=1, max_size=5),
+)
 @settings(max_examples=60, deadline=None)
 def test_nearest_matches_its_definition(known: list[str], word: str) -> None:
     limit = min(2, max(1, len(word) // 2))
@@ -125,7 +130,9 @@ def test_vocabulary_round_trip(tiny_vocabulary: Vocabulary, tmp_path: Path) -> N
     path = tmp_path / "vocabulary.txt"
     tiny_vocabulary.save(path)
     loaded = Vocabulary.load(path)
-    assert [loaded.word(i) for i in range(len(loaded))] == [tiny_vocabulary.word(i) for i in range(len(tiny_vocabulary))]
+    assert [loaded.word(i) for i in range(len(loaded))] == [
+        tiny_vocabulary.word(i) for i in range(len(tiny_vocabulary))
+    ]
     assert "dog" in loaded
     assert loaded.index("zebra") == UNK
 

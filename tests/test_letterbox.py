@@ -40,7 +40,13 @@ def test_letterbox_round_trip_of_a_ramp(slope_x: float, slope_y: float, height: 
     np.testing.assert_allclose(back[inner], ramp[inner], atol=0.02)
 
 
-@given(st.integers(30, 500), st.integers(30, 500), st.floats(0.25, 0.75), st.floats(0.25, 0.75), st.sampled_from([26, 104, 208]))
+@given(
+    st.integers(30, 500),
+    st.integers(30, 500),
+    st.floats(0.25, 0.75),
+    st.floats(0.25, 0.75),
+    st.sampled_from([26, 104, 208]),
+)
 @settings(max_examples=40, deadline=None)
 def test_inverse_returns_a_blob_to_its_position(height: int, width: int, x: float, y: float, grid: int) -> None:
     """A blob at a position of the square, at the resolution of the logits, has the same position in the image."""

@@ -37,7 +37,8 @@ ALLOWED = {
     "evaluation": FOUNDATION | {"evaluation", "data", "models", "inference"},
     "training": FOUNDATION | {"training", "data", "models", "inference", "evaluation"},
     "ui": FOUNDATION | {"ui", "annotation", "data", "explain", "inference", "models", "video"},
-    "commands": FOUNDATION | {"commands", "annotation", "data", "explain", "video", "inference", "training", "evaluation"},
+    "commands": FOUNDATION
+    | {"commands", "annotation", "data", "explain", "video", "inference", "training", "evaluation"},
 }
 
 
@@ -48,7 +49,9 @@ def imports_of(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} if node.module == "refseg" else {node.module}
+            found |= (
+                {f"{node.module}.{alias.name}" for alias in node.names} if node.module == "refseg" else {node.module}
+            )
     return {name for name in found if name.startswith("refseg.")}
 
 
@@ -66,7 +69,9 @@ def libraries_of(path: Path) -> set[str]:
 def test_imports_are_absolute() -> None:
     for file in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            assert not (isinstance(node, ast.ImportFrom) and node.level), f"{file.relative_to(PACKAGE)} has a relative import"
+            assert not (isinstance(node, ast.ImportFrom) and node.level), (
+                f"{file.relative_to(PACKAGE)} has a relative import"
+            )
 
 
 @pytest.mark.parametrize("part", sorted(ALLOWED))
@@ -133,7 +138,9 @@ def test_every_library_is_in_the_requirements() -> None:
     optional = {"spaces", "onnx"}
     for file in [ROOT / "app.py", *PACKAGE.rglob("*.py")]:
         for name in sorted(libraries_of(file) - optional):
-            assert names.get(name, name) in listed, f"{file.relative_to(ROOT)} imports {name}, which requirements.txt does not install"
+            assert names.get(name, name) in listed, (
+                f"{file.relative_to(ROOT)} imports {name}, which requirements.txt does not install"
+            )
 
 
 def test_importing_the_package_does_not_import_torch() -> None:

@@ -35,7 +35,9 @@ def test_colors(text: str, expected: tuple[int, int, int]) -> None:
     assert parse_color(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "red", "#12", "#ggg", "rgb(1,2)", "rgb(300, 0, 0)", "rgb(1.2.3, 0, 0)", (1, 2), (-1, 0, 0), None, 5])
+@pytest.mark.parametrize(
+    "text", ["", "red", "#12", "#ggg", "rgb(1,2)", "rgb(300, 0, 0)", "rgb(1.2.3, 0, 0)", (1, 2), (-1, 0, 0), None, 5]
+)
 def test_invalid_colors(text: str) -> None:
     with pytest.raises(InputError, match="the color is"):
         parse_color(text)

@@ -10,7 +10,11 @@ from refseg.resources import CHECKPOINTS, EXAMPLES, RECIPES, resource_folder
 
 def test_a_checkout_has_the_folders_beside_the_package() -> None:
     root = Path(__file__).parents[1]
-    assert [resource_folder(name) for name in (CHECKPOINTS, RECIPES, EXAMPLES)] == [root / CHECKPOINTS, root / RECIPES, root / EXAMPLES]
+    assert [resource_folder(name) for name in (CHECKPOINTS, RECIPES, EXAMPLES)] == [
+        root / CHECKPOINTS,
+        root / RECIPES,
+        root / EXAMPLES,
+    ]
     assert all(resource_folder(name).is_dir() for name in (CHECKPOINTS, RECIPES, EXAMPLES))
 
 

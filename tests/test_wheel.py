@@ -36,7 +36,9 @@ from refseg import Predictor, explain, load_image
 from refseg.ui import ProjectDirectory, build_demo, launch_options
 from refseg.ui.examples import find_image_examples, find_video_examples
 
-inside = [example.path for example in [*find_image_examples(), *find_video_examples()] if example.path.is_relative_to(Path(refseg.__file__).parent)]
+package = Path(refseg.__file__).parent
+examples = [*find_image_examples(), *find_video_examples()]
+inside = [example.path for example in examples if example.path.is_relative_to(package)]
 assert {path.name for path in inside} >= {"balloons.jpg", "boats.jpg", "sailing.mp4"}, inside
 
 async def page():
@@ -63,7 +65,19 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(environment, with_pip=False)
     python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     output_of(
-        [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index", "--no-compile", str(wheel)],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            str(python),
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-index",
+            "--no-compile",
+            str(wheel),
+        ],
         folder,
     )
     libraries = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
@@ -81,7 +95,9 @@ def output_of(command: Iterable[str], folder: Path) -> str:
     """Run a program without network and without this checkout; return what it prints."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
     variables = {**kept, "HF_HUB_OFFLINE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*command], cwd=folder, env=variables, capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(
+        [*command], cwd=folder, env=variables, capture_output=True, text=True, timeout=200, check=False
+    )
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout
 
@@ -100,28 +116,61 @@ def dataset_path(tmp_path: Path) -> Path:
         images.append({"id": number, "file_name": f"{number}.png", "width": 80, "height": 60})
         outline = [[left, 15, left + 25, 15, left + 25, 40, left, 40]]
         annotations.append({"id": number, "image_id": number, "category_id": 1, "segmentation": outline, "iscrowd": 0})
-        references.append({"ref_id": number, "ann_id": number, "image_id": number, "split": split, "sentences": [{"sent": "the red ball"}]})
+        references.append(
+            {
+                "ref_id": number,
+                "ann_id": number,
+                "image_id": number,
+                "split": split,
+                "sentences": [{"sent": "the red ball"}],
+            }
+        )
     instances = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "sports ball"}]}
     (root / "instances.json").write_text(json.dumps(instances), encoding="utf-8")
     (root / "expressions.json").write_text(json.dumps(references), encoding="utf-8")
     return root
 
 
-def test_every_command_and_the_page_work_from_the_wheel(python: Path, dataset_path: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
+def test_every_command_and_the_page_work_from_the_wheel(
+    python: Path, dataset_path: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
     commands = [
-        ["segment", "--image", str(dataset_path / "images" / "1.png"), "--expression", "the red ball", "--output", "out", "--explain"],
+        [
+            "segment",
+            "--image",
+            str(dataset_path / "images" / "1.png"),
+            "--expression",
+            "the red ball",
+            "--output",
+            "out",
+            "--explain",
+        ],
         ["evaluate", "--data", str(dataset_path), "--split", "val", "--json", "figures.json"],
         ["import", "--format", "refcoco", "--input", str(dataset_path), "--project", "project"],
         ["export", "--project", "project", "--format", "coco", "--output", "coco"],
         # A small model, because two steps of the embedded one take 15 seconds.
-        ["train", "--recipe", "finetune", "--data", str(dataset_path), "--output", "run", "--steps", "2", "--model", str(tiny_checkpoint)],
+        [
+            "train",
+            "--recipe",
+            "finetune",
+            "--data",
+            str(dataset_path),
+            "--output",
+            "run",
+            "--steps",
+            "2",
+            "--model",
+            str(tiny_checkpoint),
+        ],
     ]
     printed = output_of([str(python), "-c", USE, json.dumps(commands)], tmp_path)
     assert printed.strip().endswith("page built")
     (found,) = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["segmentations"]
     assert found["tokens"] == ["the", "red", "ball"] and (tmp_path / "out" / "report.html").is_file()
     assert json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))["n"] == 1
-    assert (tmp_path / "run" / "report.json").is_file() and (tmp_path / "run" / "checkpoint" / "model.safetensors").is_file()
+    assert (tmp_path / "run" / "report.json").is_file() and (
+        tmp_path / "run" / "checkpoint" / "model.safetensors"
+    ).is_file()
     assert any((tmp_path / "coco").rglob("*.json"))
 
 
@@ -131,14 +180,22 @@ def test_the_command_is_installed(python: Path, tmp_path: Path) -> None:
 
 
 def test_the_same_files_as_in_the_checkout(python: Path, tmp_path: Path) -> None:
-    code = "import json, refseg.resources as r; print(json.dumps([str(r.resource_folder(name)) for name in (r.CHECKPOINTS, r.RECIPES, r.EXAMPLES)]))"
+    code = (
+        "import json, refseg.resources as r; print(json.dumps([str(r.resource_folder(name)) for name in (r.CHECKPOINTS,"
+        " r.RECIPES, r.EXAMPLES)]))"
+    )
     folders = output_of([str(python), "-c", code], tmp_path)
     for name, folder in zip((CHECKPOINTS, RECIPES, EXAMPLES), json.loads(folders), strict=True):
         here = resource_folder(name)
-        expected = {path.relative_to(here) for path in here.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+        expected = {
+            path.relative_to(here) for path in here.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+        }
         assert (
             expected
-            and {path.relative_to(folder) for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".pyc"} == expected
+            and {
+                path.relative_to(folder) for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".pyc"
+            }
+            == expected
         )
     package = Path(output_of([str(python), "-c", "import refseg; print(refseg.__path__[0])"], tmp_path).strip())
     static = {path.relative_to(ROOT / "refseg") for path in (ROOT / "refseg").rglob("static/**/*") if path.is_file()}

@@ -26,14 +26,13 @@ SEVERAL = "several objects"  # category of the union of objects that one express
 
 
 def export_accepted(project: Project, folder: Path, progress: Callable[[int, int], None] | None = None) -> ExportReport:
-    """Writes the accepted images into a new or empty folder, in the layout of `refseg.data.refcoco` with the splits "train"
-    and "val" (see `held_back`). Returns what was written and what was left out.
+    """Writes the accepted images into a new or empty folder, in the layout of `refseg.data.refcoco` with the splits
+    "train" and "val" (see `held_back`). Returns what was written and what was left out.
 
     An expression that names several objects of an image refers to their union. An expression of a no-target annotation
-    refers to nothing. Expressions without a word are left out. All frames of a video are in one split.
-    progress: called with (images done, images in all).
-    Raises ProjectError if fewer than MIN_IMAGES accepted images have a mask and an expression, if all of these are frames
-    of one video, or if a mask is damaged; ImageError if an image is missing.
+    refers to nothing. Expressions without a word are left out. All frames of a video are in one split. progress: called
+    with (images done, images in all). Raises ProjectError if fewer than MIN_IMAGES accepted images have a mask and an
+    expression, if all of these are frames of one video, or if a mask is damaged; ImageError if an image is missing.
     """
     report = ExportReport("refcoco")
     for name, reason in project.damaged.items():
@@ -93,8 +92,9 @@ def _usable_groups(project: Project, names: Sequence[str]) -> dict[str, str]:
             splits[group] = record.split
     if len(splits) == 1:
         raise ProjectError(
-            f"{project.folder} has only accepted frames of the video {usable[0].clip!r}. Expected another video or image, because"
-            " frames of one video are too similar for training and evaluation. Accept other images, too."
+            f"{project.folder} has only accepted frames of the video {usable[0].clip!r}. Expected another video or"
+            " image, because frames of one video are too similar for training and evaluation. Accept other images,"
+            " too."
         )
     return splits
 
@@ -116,8 +116,14 @@ class _Tables:
     def add_image(self, record: AnnotatedImage, split: str) -> None:
         """Adds an image with its objects and expressions."""
         number = len(self.images) + 1
-        self.images.append({"id": number, "file_name": record.name, "width": record.width, "height": record.height, "split": split})
-        masks = {annotation.id: mask for annotation in record.annotations if (mask := _drawn_mask(record, annotation)) is not None}
+        self.images.append(
+            {"id": number, "file_name": record.name, "width": record.width, "height": record.height, "split": split}
+        )
+        masks = {
+            annotation.id: mask
+            for annotation in record.annotations
+            if (mask := _drawn_mask(record, annotation)) is not None
+        }
         texts = {words: text for annotation in record.annotations for words, text in _expressions(annotation).items()}
         named: dict[str, tuple[str, ...]] = {}  # words of an expression -> ids of the annotations that it names
         for annotation in record.annotations:
@@ -143,7 +149,13 @@ class _Tables:
     def _add_object(self, mask: BoolMask, category: str, expressions: Sequence[str]) -> None:
         number = len(self.annotations) + 1
         category_id = self.categories.setdefault(category, len(self.categories) + 1)
-        values = {"id": number, "image_id": len(self.images), "category_id": category_id, "segmentation": encode_rle(mask), "iscrowd": 0}
+        values = {
+            "id": number,
+            "image_id": len(self.images),
+            "category_id": category_id,
+            "segmentation": encode_rle(mask),
+            "iscrowd": 0,
+        }
         self.annotations.append(values)
         if expressions:
             self._add_ref(expressions, ann_id=number)
@@ -151,7 +163,15 @@ class _Tables:
     def _add_ref(self, expressions: Sequence[str], **keys: Any) -> None:
         image = self.images[-1]
         sentences = [{"sent": text} for text in expressions]
-        self.refs.append({"ref_id": len(self.refs) + 1, "image_id": image["id"], "split": image["split"], "sentences": sentences, **keys})
+        self.refs.append(
+            {
+                "ref_id": len(self.refs) + 1,
+                "image_id": image["id"],
+                "split": image["split"],
+                "sentences": sentences,
+                **keys,
+            }
+        )
 
     def instances(self) -> dict[str, Any]:
         """The contents of instances.json."""
@@ -175,5 +195,7 @@ def _drawn_mask(record: AnnotatedImage, annotation: Annotation) -> BoolMask | No
     try:
         mask = annotation.decode_mask()
     except DataError as error:
-        raise ProjectError(f"A mask of {record.name} is damaged ({error}). Expected COCO run lengths. Draw it again.") from error
+        raise ProjectError(
+            f"A mask of {record.name} is damaged ({error}). Expected COCO run lengths. Draw it again."
+        ) from error
     return mask if mask is not None and mask.any() else None

@@ -26,7 +26,8 @@ class NewAnnotation:
     def __post_init__(self) -> None:
         if not ID.fullmatch(self.id):
             raise ProjectError(
-                f"The id of a new mask is {self.id[:40]!r}. Expected 8 hexadecimal digits in lower case. Choose an id of that form."
+                f"The id of a new mask is {self.id[:40]!r}. Expected 8 hexadecimal digits in lower case. Choose an id"
+                " of that form."
             )
 
 

@@ -51,7 +51,8 @@ PUBLIC_LIMITS = Limits(
 
 @contextmanager
 def unpacked(path: Path, progress: ProgressCallback = no_progress, limits: Limits = LIMITS) -> Iterator[Path]:
-    """The folder of a data set: `path` itself, or what is in a zip, in a temporary folder that lasts as long as the block.
+    """The folder of a data set: `path` itself, or what is in a zip, in a temporary folder that lasts as long as the
+    block.
 
     If everything lies in one folder, it is that folder. What operating systems leave in archives is not unpacked.
     Raises ProjectError for what is neither, for names that lead out of the folder, links, duplicate names and
@@ -86,11 +87,15 @@ def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path, progress: Progre
             written = _copy(archive, member, folder.joinpath(*parts), min(left, limits.largest))
         if written > limits.largest:
             raise ProjectError(
-                f"{path.name} has the file {'/'.join(parts)[:200]!r} of more than {limits.largest:,} bytes. Expected smaller files. Split the data set."
+                f"{path.name} has the file {'/'.join(parts)[:200]!r} of more than {limits.largest:,} bytes. Expected"
+                " smaller files. Split the data set."
             )
         left -= written
         if left < 0:
-            raise ProjectError(f"{path.name} unpacks to more than {allowed:,} bytes. Expected a data set. Unpack it yourself if it is one.")
+            raise ProjectError(
+                f"{path.name} unpacks to more than {allowed:,} bytes. Expected a data set. Unpack it yourself if it is"
+                " one."
+            )
 
 
 def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path, left: int) -> int:
@@ -115,7 +120,8 @@ def _reported_errors(path: Path) -> Iterator[None]:
         yield
     except FileExistsError as error:
         raise ProjectError(
-            f"{path.name} has the file {Path(error.filename).name!r} twice. Expected each once. Create the archive again."
+            f"{path.name} has the file {Path(error.filename).name!r} twice. Expected each once. Create the archive"
+            " again."
         ) from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
@@ -124,7 +130,8 @@ def _reported_errors(path: Path) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise ProjectError(
-            f"{path.name} cannot be unpacked ({error.strerror or error}). Free disk space, or unpack it yourself and choose the folder."
+            f"{path.name} cannot be unpacked ({error.strerror or error}). Free disk space, or unpack it yourself and"
+            " choose the folder."
         ) from error
 
 
@@ -137,14 +144,23 @@ def _place(member: zipfile.ZipInfo, name: str, path: Path) -> list[str]:
     parts = unicodedata.normalize("NFC", name).replace("\\", "/").rstrip("/").split("/")
     kind = stat.S_IFMT(member.external_attr >> 16)
     # `filename` is what zipfile makes of a name; the original may go on after a zero.
-    if "\0" in member.orig_filename or "\0" in name or re.match("[A-Za-z]:", name) or any(part in ("", ".", "..") for part in parts):
-        raise ProjectError(f"{path.name} has the name {name[:200]!r}. Expected names inside one folder. Create the archive again.")
+    if (
+        "\0" in member.orig_filename
+        or "\0" in name
+        or re.match("[A-Za-z]:", name)
+        or any(part in ("", ".", "..") for part in parts)
+    ):
+        raise ProjectError(
+            f"{path.name} has the name {name[:200]!r}. Expected names inside one folder. Create the archive again."
+        )
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise ProjectError(f"{path.name} holds {name[:200]!r}, which is a link or no file at all: pack the file itself")
     if member.flag_bits & ENCRYPTED:
         raise ProjectError(f"{path.name} is encrypted: unpack it and give the folder")
     if member.compress_type not in METHODS:
-        raise ProjectError(f"{path.name} is packed in an unusual way (method {member.compress_type}): pack it as an ordinary zip")
+        raise ProjectError(
+            f"{path.name} is packed in an unusual way (method {member.compress_type}): pack it as an ordinary zip"
+        )
     return parts
 
 
@@ -205,5 +221,7 @@ def _unicode_path(member: zipfile.ZipInfo, raw: bytes | None) -> str | None:
 def _entered(folder: Path) -> Path:
     """The one folder that holds everything, unless its name is that of a split; otherwise the folder itself."""
     inner = [entry for entry in folder.iterdir() if not is_system_file(entry.name)]
-    is_wrapped = len(inner) == 1 and inner[0].is_dir() and not inner[0].is_symlink() and inner[0].name.casefold() not in SPLITS
+    is_wrapped = (
+        len(inner) == 1 and inner[0].is_dir() and not inner[0].is_symlink() and inner[0].name.casefold() not in SPLITS
+    )
     return inner[0] if is_wrapped else folder

@@ -28,7 +28,9 @@ class BatchProgress:
     problems: tuple[str, ...] = ()
 
 
-def predict_batch(editor: Editor, predict: Predict, names: Sequence[str], expressions: Sequence[str]) -> Iterator[BatchProgress]:
+def predict_batch(
+    editor: Editor, predict: Predict, names: Sequence[str], expressions: Sequence[str]
+) -> Iterator[BatchProgress]:
     """Adds a prediction for each expression to each image that has no annotation with exactly this expression.
 
     Closing the iterator ends the batch; what it has added stays. The editor's lock is held only during each save. An
@@ -59,8 +61,12 @@ def predict_batch(editor: Editor, predict: Predict, names: Sequence[str], expres
                     editor.history.add(Step(unchanged))
 
 
-def _predict_image(editor: Editor, predict: Predict, name: str, wanted: Sequence[str]) -> tuple[AnnotatedImage, AnnotatedImage] | None:
-    """The image before and after; None if nothing is missing. A function, so that the pixels are freed between images."""
+def _predict_image(
+    editor: Editor, predict: Predict, name: str, wanted: Sequence[str]
+) -> tuple[AnnotatedImage, AnnotatedImage] | None:
+    """The image before and after; None if nothing is missing. A function, so that the pixels are freed
+    between images.
+    """
     record = editor.project.record(name)
     known = {text for annotation in record.annotations for text in annotation.expressions}
     missing = [text for text in wanted if text not in known]

@@ -34,7 +34,9 @@ def add_frames(
     known = _frames_of(project, name)
     with TemporaryDirectory(prefix="refseg-") as folder:
         for frame, number in zip(part.frames(), wanted, strict=True):
-            record = next((record for record in known.get(frame.index, ()) if _shows(project, record, frame.image)), None)
+            record = next(
+                (record for record in known.get(frame.index, ()) if _shows(project, record, frame.image)), None
+            )
             if record is not None:
                 yield project.save(record.with_prediction(annotation(number)))
                 continue
@@ -53,7 +55,9 @@ def _prefix(name: str) -> str:
 
 
 def _frames_of(project: Project, name: str) -> dict[int, list[AnnotatedImage]]:
-    """Images of the project that are frames of videos of this name, by frame index. Reads only records whose file name fits."""
+    """Images of the project that are frames of videos of this name, by frame index. Reads only records whose file name
+    fits.
+    """
     frames: dict[int, list[AnnotatedImage]] = defaultdict(list)
     for entry in project.summaries:
         if entry.name.startswith(_prefix(name)):
@@ -64,7 +68,9 @@ def _frames_of(project: Project, name: str) -> dict[int, list[AnnotatedImage]]:
 
 
 def _shows(project: Project, record: AnnotatedImage, image: NDArray[np.uint8]) -> bool:
-    """Whether an image has the pixels (H, W, 3) of this frame; frames are saved without loss. False if it cannot be read."""
+    """Whether an image has the pixels (H, W, 3) of this frame; frames are saved without loss. False if it cannot be
+    read.
+    """
     if (record.height, record.width) != image.shape[:2]:
         return False
     try:

@@ -38,7 +38,9 @@ class Editor:
     notes: sentences for the user about the last edit.
     """
 
-    def __init__(self, project: Project, predict: Predict | None = None, refine: Refine | None = None, author: str = "") -> None:
+    def __init__(
+        self, project: Project, predict: Predict | None = None, refine: Refine | None = None, author: str = ""
+    ) -> None:
         """predict: the model; None if there is none.  refine: None if it is not available."""
         self.project, self.author = project, author
         self.history, self.image_list = History(project), ImageList(project)
@@ -64,14 +66,16 @@ class Editor:
 
     @property
     def image(self) -> NDArray[np.uint8]:
-        """Pixels of the open image, uint8 (H, W, 3). Raises ImageError if the file is missing, ProjectError if it has another size."""
+        """Pixels of the open image, uint8 (H, W, 3). Raises ImageError if the file is missing, ProjectError if it has
+        another size.
+        """
         if self._image is None:
             image = load_image(self.project.image_path(self.record))
             expected = self.record.height, self.record.width
             if image.shape[:2] != expected:
                 raise ProjectError(
-                    f"{self.record.name} has {image.shape[1]} x {image.shape[0]} pixels now. Expected the {expected[1]} x {expected[0]}"
-                    " of its masks. Put the original image back."
+                    f"{self.record.name} has {image.shape[1]} x {image.shape[0]} pixels now. Expected the {expected[1]}"
+                    f" x {expected[0]} of its masks. Put the original image back."
                 )
             self._image = image
         return self._image
@@ -138,7 +142,9 @@ class Editor:
     def predict(self, expression: str, threshold: float | None = None) -> Annotation:
         """Runs the model and adds its prediction as a new annotation. Raises RefsegError for an invalid expression."""
         if self._predict is None:
-            raise ProjectError("There is no model. Prediction needs one. Draw the mask, or open the project with a model.")
+            raise ProjectError(
+                "There is no model. Prediction needs one. Draw the mask, or open the project with a model."
+            )
         text = " ".join(expression.split())
         (prediction,) = self._predict(self.image, [text])
         annotation = annotation_of(prediction, text, new_id(), least_used_color(self.record), self.author, threshold)
@@ -149,14 +155,19 @@ class Editor:
         return annotation
 
     def set_threshold(self, id_: str, threshold: float) -> None:
-        """Thresholds the model's probability anew. Raises ProjectError if it is not in memory, or if the mask was corrected."""
+        """Thresholds the model's probability anew. Raises ProjectError if it is not in memory, or if the mask was
+        corrected.
+        """
         annotation, prediction = self.record.annotation(id_), self._predictions.get(id_)
         if prediction is None:
             raise ProjectError("The probability map of this mask is no longer in memory. Segment its expression again.")
         if not 0 < threshold < 1:
             raise ProjectError(f"The threshold is {threshold}. Expected a number between 0 and 1. Choose another.")
         if annotation.model_mask is not None:
-            raise ProjectError("This mask has been corrected. The threshold applies only to a prediction. Segment its expression again.")
+            raise ProjectError(
+                "This mask has been corrected. The threshold applies only to a prediction. Segment its expression"
+                " again."
+            )
         self._replace(
             replace(
                 annotation,
@@ -170,10 +181,14 @@ class Editor:
     def add_predictions(
         self, name: str, expressions: Sequence[str], predictions: Sequence[Prediction]
     ) -> tuple[AnnotatedImage, AnnotatedImage]:
-        """Adds predictions for any image, as `predict` does, but no step of the history. Returns the image before and after."""
+        """Adds predictions for any image, as `predict` does, but no step of the history. Returns the image before and
+        after.
+        """
         before = after = self.record if name == self.image_name else self.project.record(name)
         for text, prediction in zip(expressions, predictions, strict=True):
-            after = after.with_prediction(annotation_of(prediction, text, new_id(), least_used_color(after), self.author))
+            after = after.with_prediction(
+                annotation_of(prediction, text, new_id(), least_used_color(after), self.author)
+            )
         after = self._write(after)
         if name == self.image_name:
             self._record = after
@@ -202,13 +217,17 @@ class Editor:
                 raise ProjectError("Refinement by edges is not installed. Use clicks or a box.")
             return self._correct(id_, lambda mask: refine(self.image, _mask_probability(mask), 0.5))
         if method not in REPAIRS:
-            raise ProjectError(f"The repair is {method[:40]!r}. Expected one of {', '.join(REPAIRS)} or edges. Choose one of them.")
+            raise ProjectError(
+                f"The repair is {method[:40]!r}. Expected one of {', '.join(REPAIRS)} or edges. Choose one of them."
+            )
         return self._correct(id_, REPAIRS[method])
 
     def update(self, ref: AnnotationRef, **values: Any) -> Annotation:
         """Sets some of `FIELDS`. An annotation that becomes one without a target loses its mask."""
         if unknown := set(values) - set(FIELDS):
-            raise ProjectError(f"The fields are {', '.join(sorted(unknown))}. Expected some of {', '.join(FIELDS)}. Use these.")
+            raise ProjectError(
+                f"The fields are {', '.join(sorted(unknown))}. Expected some of {', '.join(FIELDS)}. Use these."
+            )
         annotation = find_or_create(ref, self.record, self.author)
         if values.get("no_target"):
             annotation = annotation.as_no_target()
@@ -280,7 +299,9 @@ class Editor:
         for annotation in annotations:
             predicted = annotation.predicted_mask()
             if predicted is not None and annotation.mask is not None:
-                self._agreement[self.record.name, annotation.id] = iou(decode_rle(predicted), decode_rle(annotation.mask))
+                self._agreement[self.record.name, annotation.id] = iou(
+                    decode_rle(predicted), decode_rle(annotation.mask)
+                )
 
     def _probability_bytes(self) -> int:
         return sum(prediction.probability.nbytes for prediction in self._predictions.values())

@@ -1,4 +1,6 @@
-"""Edits of a mask: brush strokes and repairs. All functions take and return masks, bool (H, W), and change no argument."""
+"""Edits of a mask: brush strokes and repairs. All functions take and return masks, bool (H, W), and change no
+argument.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +21,19 @@ SMOOTHING = 0.006  # of the diagonal of the mask's box: thinner parts are smooth
 def draw_stroke(mask: BoolMask, points: NDArray[np.floating], radius: float, add: bool) -> BoolMask:
     """The mask with all pixels within `radius` of a line set (add) or cleared.
 
-    points: (N, 2), x and y in pixels of the image; pixel (column i, row j) covers [i, i+1) x [j, j+1). One point draws a
-    dot. Points may lie outside of the image. The line is rounded to whole pixels before distances are measured.
+    points: (N, 2), x and y in pixels of the image; pixel (column i, row j) covers [i, i+1) x [j, j+1). One point draws
+    a dot. Points may lie outside of the image. The line is rounded to whole pixels before distances are measured.
     Raises ProjectError for an invalid shape, number or radius.
     """
     line = np.asarray(points, dtype=np.float64)
     if line.ndim != 2 or line.shape[1:] != (2,) or not 1 <= len(line) <= MAX_POINTS or not np.isfinite(line).all():
-        raise ProjectError(f"The stroke has the shape {line.shape}. Expected 1 to {MAX_POINTS} points x, y. Draw it again.")
+        raise ProjectError(
+            f"The stroke has the shape {line.shape}. Expected 1 to {MAX_POINTS} points x, y. Draw it again."
+        )
     if not 0 < radius <= max(mask.shape):
         raise ProjectError(
-            f"The brush radius is {radius:.4g}. Expected more than 0 and at most {max(mask.shape)} pixels. Choose another size."
+            f"The brush radius is {radius:.4g}. Expected more than 0 and at most {max(mask.shape)} pixels. Choose"
+            " another size."
         )
     drawn: BoolMask = mask.copy()
     height, width = mask.shape
@@ -82,4 +87,8 @@ def smooth(mask: BoolMask) -> BoolMask:
     return smoothed
 
 
-REPAIRS: Mapping[str, Callable[[BoolMask], BoolMask]] = {"fill": fill_holes, "largest": largest_component, "smooth": smooth}
+REPAIRS: Mapping[str, Callable[[BoolMask], BoolMask]] = {
+    "fill": fill_holes,
+    "largest": largest_component,
+    "smooth": smooth,
+}

@@ -29,7 +29,9 @@ _ALL = "masks to the pixel, expressions, no-target entries, splits, states, fram
 
 EXPORT_FORMATS: dict[str, ExportFormat] = {
     "coco": ExportFormat("COCO instances with run-length masks", _ALL + ", original ids"),
-    "coco-polygons": ExportFormat("COCO instances with polygons, for tools that read no run lengths", _ALL + ", original ids"),
+    "coco-polygons": ExportFormat(
+        "COCO instances with polygons, for tools that read no run lengths", _ALL + ", original ids"
+    ),
     "refcoco": ExportFormat(
         "RefCOCO with polygons, for the REFER API and `refseg evaluate`",
         "masks to the pixel, expressions of single objects, splits, states, frames of videos",

@@ -49,7 +49,8 @@ def open_output(path: Path) -> Iterator[ExportOutput]:
                 yield _FolderOutput(folder)
     except OSError as error:
         raise ProjectError(
-            f"{path} cannot be written ({error.strerror or error}). Free disk space, or choose a folder that you may write to."
+            f"{path} cannot be written ({error.strerror or error}). Free disk space, or choose a folder that you may"
+            " write to."
         ) from error
 
 
@@ -84,7 +85,9 @@ class _FolderOutput:
 @contextmanager
 def _new_folder(path: Path) -> Iterator[Path]:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ProjectError(f"{path} is not empty. Expected a new or an empty folder. Choose another, or remove its contents.")
+        raise ProjectError(
+            f"{path} is not empty. Expected a new or an empty folder. Choose another, or remove its contents."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
     staging.mkdir()

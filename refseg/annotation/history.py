@@ -100,8 +100,8 @@ class History:
             self.forget(*conflicts)
             more = f" and {len(conflicts) - 1} more images have" if len(conflicts) > 1 else " has"
             raise ConflictError(
-                f"{conflicts[0]}{more} changed since, in another window or by a batch. Earlier edits cannot be undone there any more,"
-                " and nothing was changed now. Undo again for the other edits."
+                f"{conflicts[0]}{more} changed since, in another window or by a batch. Earlier edits cannot be undone"
+                " there any more, and nothing was changed now. Undo again for the other edits."
             )
         return self._project.save_all(
             [replace(wanted, revision=record.revision) for _, wanted in changes if (record := on_disk[wanted.name])]

@@ -38,7 +38,11 @@ class ImageList:
         known = {summary.name: summary for summary in self._project.summaries}
         sorted_names = set(self._order)
         self._order += [name for name in known if name not in sorted_names]
-        return [known[name] for name in self._order if name in known and (known[name].state in self._states or name == open_image)]
+        return [
+            known[name]
+            for name in self._order
+            if name in known and (known[name].state in self._states or name == open_image)
+        ]
 
     def names(self, open_image: str | None = None) -> list[str]:
         """Names of `summaries`."""

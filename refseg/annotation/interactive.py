@@ -50,7 +50,8 @@ def refine_with_clicks(
     for x, y in clicks:
         if not (0 <= x < width and 0 <= y < height):
             raise ProjectError(
-                f"A click is at ({x:.0f}, {y:.0f}). Expected one inside the image of {width} x {height}. Click on the image."
+                f"A click is at ({x:.0f}, {y:.0f}). Expected one inside the image of {width} x {height}. Click on the"
+                " image."
             )
     region = _region(mask, clicks)
     crop = _Crop(region, WORKING_SIDE)
@@ -85,7 +86,10 @@ def segment_box(image: NDArray[np.uint8], box: Box) -> BoolMask:
     left, right = (round(min(max(value, 0), width)) for value in sorted((box[0], box[2])))
     top, bottom = (round(min(max(value, 0), height)) for value in sorted((box[1], box[3])))
     if right - left < 4 or bottom - top < 4:
-        raise ProjectError(f"The box has {right - left} x {bottom - top} pixels. Expected at least 4 x 4 inside the image. Draw it again.")
+        raise ProjectError(
+            f"The box has {right - left} x {bottom - top} pixels. Expected at least 4 x 4 inside the image. Draw it"
+            " again."
+        )
     inside = np.zeros((height, width), np.bool_)
     inside[top:bottom, left:right] = True
     crop = _Crop(_padded((left, top, right, bottom), inside.shape), WORKING_SIDE)
@@ -96,19 +100,25 @@ def segment_box(image: NDArray[np.uint8], box: Box) -> BoolMask:
 
 
 def _grab_cut(image: NDArray[np.uint8], seeds: NDArray[np.uint8]) -> BoolMask:
-    """Foreground (h, w) from labels cv2.GC_* (h, w). Without foreground or background pixels to learn from, the labels' own."""
+    """Foreground (h, w) from labels cv2.GC_* (h, w). Without foreground or background pixels to learn from, the labels'
+    own.
+    """
     foreground = (seeds == cv2.GC_FGD) | (seeds == cv2.GC_PR_FGD)
     if foreground.all() or not foreground.any():
         return np.asarray(foreground)
     labels = seeds.copy()
     cv2.setRNGSeed(0)  # its k-means starts at random; the same click must give the same mask
     behind, before = np.zeros((1, 65)), np.zeros((1, 65))  # color models, for OpenCV to write into
-    cv2.grabCut(np.ascontiguousarray(image[..., ::-1]), labels, (0, 0, 0, 0), behind, before, ITERATIONS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(
+        np.ascontiguousarray(image[..., ::-1]), labels, (0, 0, 0, 0), behind, before, ITERATIONS, cv2.GC_INIT_WITH_MASK
+    )
     return np.asarray((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD))
 
 
 def _seed_labels(mask: BoolMask, probability: NDArray[np.float32] | None) -> NDArray[np.uint8]:
-    """First labels: pixels deep inside or far outside of the mask are certain, unless the model is uncertain about them."""
+    """First labels: pixels deep inside or far outside of the mask are certain, unless the model is uncertain about
+    them.
+    """
     depth = max(2.0, 0.04 * float(np.hypot(*mask.shape)))
     inner = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3) > depth
     outer = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 3) > 2 * depth
@@ -136,7 +146,9 @@ def _disc(shape: tuple[int, ...], center: tuple[int, int], radius: float) -> Boo
 
 
 def _similar_colors(image: NDArray[np.uint8], x: int, y: int) -> BoolMask:
-    """Pixels whose CIELAB color is similar to that around a pixel x, y; the more it varies there, the more is similar."""
+    """Pixels whose CIELAB color is similar to that around a pixel x, y; the more it varies there, the more is
+    similar.
+    """
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
     patch = lab[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3].reshape(-1, 3)
     color = np.median(patch, axis=0)
@@ -145,7 +157,9 @@ def _similar_colors(image: NDArray[np.uint8], x: int, y: int) -> BoolMask:
 
 
 def _region(mask: BoolMask, clicks: Sequence[Point]) -> tuple[int, int, int, int]:
-    """A box around the mask and the clicks, with a margin; around clicks without a mask, a quarter of the image each way."""
+    """A box around the mask and the clicks, with a margin; around clicks without a mask, a quarter of the image each
+    way.
+    """
     box = box_of(mask)
     height, width = mask.shape
     if box is None:
@@ -169,7 +183,10 @@ class _Crop:
         left, top, right, bottom = region
         self.window = slice(top, bottom), slice(left, right)
         scale = min(1.0, side / max(bottom - top, right - left))
-        self.size = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))  # width, height, as OpenCV has them
+        self.size = (
+            max(1, round((right - left) * scale)),
+            max(1, round((bottom - top) * scale)),
+        )  # width, height, as OpenCV has them
 
     def reduce(self, values: NDArray[Value]) -> NDArray[Value]:
         part = np.ascontiguousarray(values[self.window])
@@ -187,7 +204,9 @@ class _Crop:
         return min(max(int(x), 0), self.size[0] - 1), min(max(int(y), 0), self.size[1] - 1)
 
     def merge(self, mask: BoolMask, before: BoolMask, after: BoolMask) -> BoolMask:
-        """The full-size mask with the differences between `before` and `after`, which are reduced; other pixels stay."""
+        """The full-size mask with the differences between `before` and `after`, which are reduced; other
+        pixels stay.
+        """
         part = mask[self.window]
         shape = (part.shape[1], part.shape[0])
         changed = cv2.resize((before != after).astype(np.uint8), shape, interpolation=cv2.INTER_NEAREST) > 0

@@ -22,7 +22,8 @@ YOLO_OTHER_KEYS = ("path", "names", "nc", "download", "roboflow")  # keys of dat
 YTVOS_EXPRESSIONS, YTVOS_OBJECTS = "meta_expressions.json", "meta.json"
 MEVIS_MASKS = "mask_dict.json"
 YTVOS_EXPRESSIONS_FOLDER = "meta_expressions"
-# In meta.json of a video, where other readers ignore them: what this project knows of each frame, and the ids in mask_dict.json of its objects.
+# In meta.json of a video, where other readers ignore them: what this project knows of each frame, and the ids in
+# mask_dict.json of its objects.
 YTVOS_IMAGES, YTVOS_ANNOTATION_IDS = "images", "annotation_ids"
 YTVOS_SPLITS = {"val": "valid", "validation": "valid", "dev": "valid"}  # split -> its folder, where that differs
 

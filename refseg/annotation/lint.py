@@ -92,7 +92,9 @@ def lint(project: Project, progress: Callable[[int, int], None] | None = None) -
     Masks of one image at a time are in memory, each decoded once. An image is decoded only if another has its size.
     """
     summaries, duplicates = project.summaries, DuplicateFinder()
-    findings = [Finding(name, "unreadable", (), f"The record is damaged: {text}") for name, text in project.damaged.items()]
+    findings = [
+        Finding(name, "unreadable", (), f"The record is damaged: {text}") for name, text in project.damaged.items()
+    ]
     for done, summary in enumerate(summaries, start=1):
         if summary.state != "skipped":
             record = project.record(summary.name)
@@ -115,7 +117,11 @@ def lint_record(record: AnnotatedImage) -> list[Finding]:
         if object_ is not None and not annotation.no_target:
             objects.append(object_)
         found += [(kind, (annotation.id,), text) for kind, text in _annotation_findings(annotation, object_)]
-    found += [*_duplicate_masks(objects), *_wrong_sides(objects), *_conflicting_expressions(record.annotations, objects)]
+    found += [
+        *_duplicate_masks(objects),
+        *_wrong_sides(objects),
+        *_conflicting_expressions(record.annotations, objects),
+    ]
     if record.state == "new":
         found.append(("not reviewed", (), "The image is new. Annotate it, and accept or skip it."))
     elif record.state == "model":
@@ -164,7 +170,10 @@ def _annotation_findings(annotation: Annotation, object_: _Object | None) -> Ite
         yield "no expression", f"{label} has no expression. Write one, or delete the annotation."
     for text in annotation.expressions:
         if not words_of(text):
-            yield "empty expression", f"{label} has the expression {text[:40]!r}, which has no word. Write one, or delete the expression."
+            yield (
+                "empty expression",
+                f"{label} has the expression {text[:40]!r}, which has no word. Write one, or delete the expression.",
+            )
     if object_ is not None and object_.specks > MAX_SPECKS:
         yield "specks", f"The mask of {label} has {object_.specks} specks. Remove small pieces."
 
@@ -181,9 +190,15 @@ def _duplicate_masks(objects: Sequence[_Object]) -> Iterator[Found]:
 
 def _is_same(one: _Object, other: _Object) -> bool:
     """Whether the IoU is at least DUPLICATE_IOU. Masks are unpacked only if areas and boxes allow that."""
-    width, height = (max(0, min(one.mask.box[k + 2], other.mask.box[k + 2]) - max(one.mask.box[k], other.mask.box[k])) for k in (0, 1))
+    width, height = (
+        max(0, min(one.mask.box[k + 2], other.mask.box[k + 2]) - max(one.mask.box[k], other.mask.box[k]))
+        for k in (0, 1)
+    )
     most = min(one.area, other.area, width * height)
-    return most >= DUPLICATE_IOU * (one.area + other.area - most) and iou(one.mask.unpack(), other.mask.unpack()) >= DUPLICATE_IOU
+    return (
+        most >= DUPLICATE_IOU * (one.area + other.area - most)
+        and iou(one.mask.unpack(), other.mask.unpack()) >= DUPLICATE_IOU
+    )
 
 
 def _conflicting_expressions(annotations: Sequence[Annotation], objects: Sequence[_Object]) -> Iterator[Found]:
@@ -194,13 +209,20 @@ def _conflicting_expressions(annotations: Sequence[Annotation], objects: Sequenc
             named.setdefault(words, []).append(object_)
     for words, several in named.items():
         if any(not _is_same(one, other) for one, other in combinations(several, 2)):
-            text = f'"{words}" names {len(several)} objects. Make the expressions specific, or leave it if it means all of them.'
+            text = (
+                f'"{words}" names {len(several)} objects. Make the expressions specific, or leave it if it means all of'
+                " them."
+            )
             yield "ambiguous expression", tuple(object_.annotation.id for object_ in several), text
     for annotation in annotations:
         for words in _wordings(annotation) if annotation.no_target else ():
             if words in named:
                 text = f'"{words}" is marked as no-target, but an object has this expression. Correct one of the two.'
-                yield "no-target and present", (annotation.id, *(object_.annotation.id for object_ in named[words])), text
+                yield (
+                    "no-target and present",
+                    (annotation.id, *(object_.annotation.id for object_ in named[words])),
+                    text,
+                )
 
 
 def _wordings(annotation: Annotation) -> list[str]:
@@ -218,7 +240,8 @@ def _wrong_sides(objects: Sequence[_Object]) -> Iterator[Found]:
                 side = "right" if stated.side == "left" else "left"
                 place = f"the {side}most of its category" if similar else f"on the {side} of the image"
                 text = (
-                    f'"{expression[:80]}" says {stated.side}, but its mask is {place}. Check the object, and whether the image is mirrored.'
+                    f'"{expression[:80]}" says {stated.side}, but its mask is {place}. Check the object, and whether'
+                    " the image is mirrored."
                 )
                 yield "wrong side", (object_.annotation.id,), text
 

@@ -12,7 +12,9 @@ from collections.abc import Callable
 
 MAX_NAME_BYTES = 240  # of UTF-8; file systems take 255, and the record of an image adds ".json"
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]')
-_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(\..*)?", re.IGNORECASE | re.DOTALL)
+_RESERVED = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(\..*)?", re.IGNORECASE | re.DOTALL
+)
 
 
 def file_name(name: str) -> str:

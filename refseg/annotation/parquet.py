@@ -18,4 +18,6 @@ def load_pyarrow(purpose: str) -> ModuleType:
             importlib.import_module(part)
         return importlib.import_module("pyarrow")
     except ImportError as error:
-        raise UnavailableError(f"{purpose} needs pyarrow, which is not installed. Install it: pip install 'refseg[datasets]'") from error
+        raise UnavailableError(
+            f"{purpose} needs pyarrow, which is not installed. Install it: pip install 'refseg[datasets]'"
+        ) from error

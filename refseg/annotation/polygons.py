@@ -67,7 +67,9 @@ def outlines_of(mask: BoolMask, inset: float = 0.0) -> list[Ring]:
     for corner, rings in cuts.items():
         height = borders.points[corner, 1]
         after = corner
-        for x, ring in sorted(rings, key=lambda cut: cut[0]):  # the edge is walked from left to right, as what is below it is set
+        for x, ring in sorted(
+            rings, key=lambda cut: cut[0]
+        ):  # the edge is walked from left to right, as what is below it is set
             after = walk.visit(after, [(x, height)], ring)
     return [walk.ring(ring[0]) for ring in borders.rings if not borders.is_hole(ring)]
 
@@ -140,7 +142,9 @@ def piece_tree(mask: BoolMask, rings: Sequence[Ring]) -> list[tuple[int, list[tu
             piece = group[piece]
         return piece
 
-    _, unique = np.unique(np.sort(owners[:, order], axis=0), axis=1, return_index=True)  # the shortest of each pair of pieces
+    _, unique = np.unique(
+        np.sort(owners[:, order], axis=0), axis=1, return_index=True
+    )  # the shortest of each pair of pieces
     for index in order[np.sort(unique)].tolist():
         one, other = owners[:, index].tolist()
         if find(one) != find(other):
@@ -189,15 +193,18 @@ class _Borders:
     def of(cls, mask: BoolMask, inset: float) -> _Borders:
         box = box_of(mask) or (0, 0, 0, 0)
         offset = np.array(box[:2])
-        mask = np.pad(np.asarray(mask, dtype=bool)[box[1] : box[3], box[0] : box[2]], 1)  # the pixel x, y is mask[y + 1, x + 1]
+        mask = np.pad(
+            np.asarray(mask, dtype=bool)[box[1] : box[3], box[0] : box[2]], 1
+        )  # the pixel x, y is mask[y + 1, x + 1]
         nw, ne, sw, se = mask[:-1, :-1], mask[:-1, 1:], mask[1:, :-1], mask[1:, 1:]
         crossing = (nw == se) & (ne == sw) & (nw != ne)
         y, x = np.nonzero((nw ^ ne ^ sw ^ se) | crossing)
         twice = np.repeat(np.arange(len(x)), 1 + crossing[y, x])
         y, x = y[twice], x[twice]
         second = np.concatenate([[False], twice[1:] == twice[:-1]])[: len(x)]
-        # In a row, corners are the left and the right ends of edges in turn, and in a column the upper and the lower ends. Where two corners are in one
-        # place, the first has the edge to the left and the second that to the right; up and down go with the pixels, which lie in one diagonal or the other.
+        # In a row, corners are the left and the right ends of edges in turn, and in a column the upper and the lower
+        # ends. Where two corners are in one place, the first has the edge to the left and the second that to the right;
+        # up and down go with the pixels, which lie in one diagonal or the other.
         left, right = np.arange(0, len(x), 2), np.arange(1, len(x), 2)
         order = np.lexsort((second ^ (crossing & ne)[y, x], y, x))
         top, bottom = order[0::2], order[1::2]

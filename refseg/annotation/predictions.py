@@ -33,7 +33,9 @@ class Prediction:
 
 
 Predict = Callable[[NDArray[np.uint8], Sequence[str]], list[Prediction]]
-"""(image uint8 (H, W, 3), expressions) -> one prediction for each, in order. Raises RefsegError for an invalid expression."""
+"""(image uint8 (H, W, 3), expressions) -> one prediction for each, in order. Raises RefsegError for an invalid
+expression.
+"""
 
 
 def annotation_of(

@@ -8,7 +8,9 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 ProgressCallback = Callable[[int, int], None]
-"""Called with (items done, items in all). An exception that it raises cancels the work, which then leaves no partial results."""
+"""Called with (items done, items in all). An exception that it raises cancels the work, which then leaves no partial
+results.
+"""
 
 
 def no_progress(done: int, total: int) -> None:

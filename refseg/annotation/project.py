@@ -58,7 +58,9 @@ class Project:
     def __init__(self, folder: Path, name: str, version: int = VERSION) -> None:
         self.folder, self.name = folder, name
         self._version = version
-        self._summaries: dict[str, tuple[int, int, ImageSummary]] = {}  # name -> time and size of the record's file, summary
+        self._summaries: dict[
+            str, tuple[int, int, ImageSummary]
+        ] = {}  # name -> time and size of the record's file, summary
         self._taken: set[str] = set()  # keys of all names, see `name_key`
         self.damaged: dict[str, str] = {}
         self.refresh()
@@ -68,7 +70,9 @@ class Project:
         """Creates a project in a folder that is empty or does not exist. Raises ProjectError."""
         folder = Path(folder)
         if (folder / PROJECT).exists():
-            raise ProjectError(f"{folder} is a project already. Expected a new or an empty folder. Open it, or choose another folder.")
+            raise ProjectError(
+                f"{folder} is a project already. Expected a new or an empty folder. Open it, or choose another folder."
+            )
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ProjectError(f"{folder} is not empty. Expected a new or an empty folder. Choose another.")
         with reported_write_errors(folder):
@@ -84,7 +88,10 @@ class Project:
         values = _project_values(folder)
         version = values.get("version")
         if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= VERSION:
-            raise ProjectError(f"{folder} has the project version {version!r}. Expected at most {VERSION}. Open it with a newer refseg.")
+            raise ProjectError(
+                f"{folder} has the project version {version!r}. Expected at most {VERSION}. Open it with a newer"
+                " refseg."
+            )
         name = str(values.get("name") or folder.name)[:200]
         # JSON can hold surrogates, which UTF-8 cannot.
         return cls(folder, name.encode("utf-8", "replace").decode("utf-8"), version)
@@ -98,7 +105,9 @@ class Project:
     @property
     def summaries(self) -> list[ImageSummary]:
         """All images, in the order in which they were added."""
-        return sorted((summary for _, _, summary in self._summaries.values()), key=lambda summary: (summary.added, summary.name))
+        return sorted(
+            (summary for _, _, summary in self._summaries.values()), key=lambda summary: (summary.added, summary.name)
+        )
 
     def summary(self, name: str) -> ImageSummary | None:
         """The summary of an image; None if the project does not list it."""
@@ -111,7 +120,12 @@ class Project:
         return sorted(chosen, key=lambda summary: -summary.uncertainty) if uncertain_first else chosen
 
     def add_image(
-        self, path: str | Path, copy: bool = True, *, name: str = "", filled: Callable[[AnnotatedImage], AnnotatedImage] | None = None
+        self,
+        path: str | Path,
+        copy: bool = True,
+        *,
+        name: str = "",
+        filled: Callable[[AnnotatedImage], AnnotatedImage] | None = None,
     ) -> AnnotatedImage:
         """Adds an image. Returns its record. Raises ImageError or ProjectError.
 
@@ -143,14 +157,17 @@ class Project:
         except ProjectError as error:
             raise ProjectError(f"{path.name}: {error}") from error
         if record.name != name:
-            raise ProjectError(f"{path} is the record of {record.name!r}. Expected {name!r}. Undo the renaming of the file.")
+            raise ProjectError(
+                f"{path} is the record of {record.name!r}. Expected {name!r}. Undo the renaming of the file."
+            )
         return record
 
     def image_path(self, record: AnnotatedImage) -> Path:
         """The image's file. Raises ImageError if it is missing, ProjectError for a path that leaves the project."""
         if not Path(record.file).is_absolute() and not self._is_inside(record.file):
             raise ProjectError(
-                f"The record of {record.name} names the file {record.file}. Expected a file inside the project. Fix the record."
+                f"The record of {record.name} names the file {record.file}. Expected a file inside the project. Fix the"
+                " record."
             )
         path = self.folder / record.file
         if not is_file(path):
@@ -252,8 +269,8 @@ class Project:
         # The image may have been removed and another one added under its name.
         if (known.revision, known.added) != (record.revision, record.added):
             raise ConflictError(
-                f"{record.name} was changed in another window. It has revision {known.revision} now, expected {record.revision}."
-                " Reload the image."
+                f"{record.name} was changed in another window. It has revision {known.revision} now, expected"
+                f" {record.revision}. Reload the image."
             )
 
     def _is_inside(self, file: str) -> bool:
@@ -280,7 +297,9 @@ class Project:
 
     def _record_path(self, name: str) -> Path:
         if Path(name).name != name or name.startswith("."):
-            raise ProjectError(f"The image name is {name[:80]!r}. Expected a file name without folders. Choose another name.")
+            raise ProjectError(
+                f"The image name is {name[:80]!r}. Expected a file name without folders. Choose another name."
+            )
         return self.folder / ANNOTATIONS / f"{name}.json"
 
 
@@ -288,7 +307,9 @@ def _project_values(folder: Path) -> dict[str, Any]:
     """project.json. Raises ProjectError if the folder is not a project."""
     values = load_json(folder / PROJECT, f"{folder} is not a project.")
     if not isinstance(values, dict) or values.get("format") != FORMAT:
-        raise ProjectError(f'{folder / PROJECT} has another format. Expected "format": "{FORMAT}". Choose another folder.')
+        raise ProjectError(
+            f'{folder / PROJECT} has another format. Expected "format": "{FORMAT}". Choose another folder.'
+        )
     return values
 
 

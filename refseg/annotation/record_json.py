@@ -83,7 +83,9 @@ def upgrade_record(values: Object) -> Object:
     record = _renamed(values, _IMAGE_KEYS)
     annotations = record.get("annotations")
     if isinstance(annotations, list):
-        record["annotations"] = [_renamed(one, _ANNOTATION_KEYS) if isinstance(one, dict) else one for one in annotations]
+        record["annotations"] = [
+            _renamed(one, _ANNOTATION_KEYS) if isinstance(one, dict) else one for one in annotations
+        ]
     return record
 
 
@@ -103,7 +105,9 @@ def validate_annotation(annotation: Annotation, record: AnnotatedImage) -> None:
 
 
 def is_text(value: Any) -> TypeGuard[str]:
-    """Whether a value is text of at most MAX_TEXT characters without surrogates, which JSON can hold and UTF-8 cannot."""
+    """Whether a value is text of at most MAX_TEXT characters without surrogates, which JSON can hold and
+    UTF-8 cannot.
+    """
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         return False
     return not any("\ud800" <= character <= "\udfff" for character in value)
@@ -173,14 +177,18 @@ def _annotation_from_json(values: Any, height: int, width: int) -> Annotation:
 
 def _object(values: Any, what: str) -> Object:
     if not isinstance(values, dict):
-        raise ProjectError(f"A JSON value is {_shown(values)}. Expected {what} as a JSON object. Restore the file from a backup.")
+        raise ProjectError(
+            f"A JSON value is {_shown(values)}. Expected {what} as a JSON object. Restore the file from a backup."
+        )
     return values
 
 
 def _text(known: Object, name: str, default: str | None = None) -> str:
     value = known.get(name, default)
     if not is_text(value):
-        raise ProjectError(f'"{name}" is {_shown(value)}. Expected a text of at most {MAX_TEXT} characters. Fix the file.')
+        raise ProjectError(
+            f'"{name}" is {_shown(value)}. Expected a text of at most {MAX_TEXT} characters. Fix the file.'
+        )
     return value
 
 
@@ -192,7 +200,8 @@ def _optional_id(known: Object, name: str) -> Id | None:
     value = known.get(name)
     if value is not None and not is_id(value):
         raise ProjectError(
-            f'"{name}" is {_shown(value)}. Expected a whole number, a text of at most {MAX_TEXT} characters or null. Fix the file.'
+            f'"{name}" is {_shown(value)}. Expected a whole number, a text of at most {MAX_TEXT} characters or null.'
+            " Fix the file."
         )
     return value
 

@@ -93,7 +93,9 @@ class Annotation:
         if model is None and self.origin.model is not None:
             model = encode_rle(np.zeros_like(mask))  # the model predicted that there is no target
         changed = 0.0 if model is None else float(np.mean(decode_rle(model) != mask))
-        return replace(self, mask=encode_rle(mask), model_mask=model, changed=changed, no_target=False, updated=utc_now())
+        return replace(
+            self, mask=encode_rle(mask), model_mask=model, changed=changed, no_target=False, updated=utc_now()
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +138,9 @@ class AnnotatedImage:
         for annotation in self.annotations:
             if annotation.id == id_:
                 return annotation
-        raise ProjectError(f"{self.name} has no mask {id_!r}. It may have been deleted in another window. Reload the image.")
+        raise ProjectError(
+            f"{self.name} has no mask {id_!r}. It may have been deleted in another window. Reload the image."
+        )
 
     def with_annotation(self, annotation: Annotation) -> AnnotatedImage:
         """This image with one annotation replaced by the given one of the same id, or added at the end."""
@@ -146,7 +150,9 @@ class AnnotatedImage:
 
     def with_prediction(self, annotation: Annotation) -> AnnotatedImage:
         """This image with an annotation by a model. It needs a review then, even if it was accepted before."""
-        return replace(self.with_annotation(annotation), state="model" if self.state in ("new", "accepted") else self.state)
+        return replace(
+            self.with_annotation(annotation), state="model" if self.state in ("new", "accepted") else self.state
+        )
 
     def without_annotation(self, id_: str) -> AnnotatedImage:
         """This image without one of its annotations."""

@@ -20,22 +20,25 @@ MARGIN = 0.1  # of the image width, between the outermost object of a category a
 FAR = 2 / 3  # of the image width: an object beyond it is on the other side even if it is the only one of its category
 _SIDES: dict[str, Side] = {"left": "left", "right": "right", "leftmost": "left", "rightmost": "right"}
 _PLACE = re.compile(
-    r" (?:(?:on|to|at|in)(?: the)?(?: far| very)?|far) (?:left|right)(?: side| edge| hand side)?(?: of (?:the )?(?:picture|image|photo|frame))? "
+    r" (?:(?:on|to|at|in)(?: the)?(?: far| very)?|far) (?:left|right)(?: side| edge| hand side)?(?: of (?:the"
+    r" )?(?:picture|image|photo|frame))? "
 )
 _FIRST = re.compile(r" (?:far )?(?:left|right|leftmost|rightmost|left most|right most) (?=\S)")
 # What may follow "on the left": more about the object, but not "on the left shelf" or "on the left of".
 _MORE = re.compile(r"(?:with|in|by|near|behind|who|that|which|whose|\w+ing)\b")
 # Words with which the side may be that of another object, a direction, or where counting starts.
 _OTHERS = frozenset(
-    "of with by on at near next to from behind beside between above below under over and or that which who whose not no than against across "
-    "'s his her its their front back middle center center first second third fourth fifth last 1st 2nd 3rd 4th 5th other another both all two three "
-    "four five holding facing looking pointing leaning turned turning going walking running moving driving flying headed heading side half part end".split()
+    "of with by on at near next to from behind beside between above below under over and or that which who whose not no"
+    " than against across 's his her its their front back middle center center first second third fourth fifth last 1st"
+    " 2nd 3rd 4th 5th other another both all two three four five holding facing looking pointing leaning turned turning"
+    " going walking running moving driving flying headed heading side half part end".split()
 )
 # Objects that have a left and a right one of their own, which are not sides of the image.
 _PAIRED = frozenset(
-    "hand arm elbow wrist finger thumb leg knee foot ankle toe eye ear eyebrow cheek shoulder breast hip hoof paw wing horn antler tusk shoe boot sock "
-    "glove mitten sandal sneaker heel sleeve pocket cuff lens earring bracelet watch ski wheel tire tyre light headlight taillight lamp mirror door window "
-    "windshield fender bumper indicator pedal lane turn fielder".split()
+    "hand arm elbow wrist finger thumb leg knee foot ankle toe eye ear eyebrow cheek shoulder breast hip hoof paw wing"
+    " horn antler tusk shoe boot sock glove mitten sandal sneaker heel sleeve pocket cuff lens earring bracelet watch"
+    " ski wheel tire tyre light headlight taillight lamp mirror door window windshield fender bumper indicator pedal"
+    " lane turn fielder".split()
 ) | {"feet"}
 
 
@@ -90,7 +93,9 @@ def contradicts(stated: StatedSide, extent: Extent, similar: Sequence[Extent]) -
     that has no mask.
     """
     if stated.side == "right":
-        return contradicts(StatedSide("left", stated.in_image), extent.mirrored(), [other.mirrored() for other in similar])
+        return contradicts(
+            StatedSide("left", stated.in_image), extent.mirrored(), [other.mirrored() for other in similar]
+        )
     if similar:
         return extent.center > 0.5 and all(extent.center - other.center >= MARGIN for other in similar)
     return stated.in_image and extent.left >= 0.5 and extent.center > FAR

@@ -29,7 +29,9 @@ def load_json(path: Path, missing: str) -> Any:
     try:
         if path.stat().st_size > MAX_RECORD_BYTES:
             limit = MAX_RECORD_BYTES // 1_000_000
-            raise ProjectError(f"{path.name} is too large. The record of an image has at most {limit} MB. Restore it from a backup.")
+            raise ProjectError(
+                f"{path.name} is too large. The record of an image has at most {limit} MB. Restore it from a backup."
+            )
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ProjectError(f"{missing} Expected {path}. Check the name.") from None
@@ -79,7 +81,8 @@ def reported_write_errors(folder: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise ProjectError(
-            f"{folder} cannot be written to ({error.strerror or error}). Free disk space, or choose a folder that you may write to."
+            f"{folder} cannot be written to ({error.strerror or error}). Free disk space, or choose a folder that you"
+            " may write to."
         ) from error
 
 
@@ -95,9 +98,14 @@ def _acquire(folder: Path) -> BaseFileLock:
             lock = SoftFileLock(folder / SOFT_LOCK, timeout=LOCK_SECONDS)
             lock.acquire()
     except Timeout:
-        delete = f" Delete the file {SOFT_LOCK} in it if no other program uses the project." if (folder / SOFT_LOCK).exists() else ""
+        delete = (
+            f" Delete the file {SOFT_LOCK} in it if no other program uses the project."
+            if (folder / SOFT_LOCK).exists()
+            else ""
+        )
         raise ProjectError(
-            f"{folder} is locked by another program for more than {LOCK_SECONDS:.0f} s. Close that program and try again.{delete}"
+            f"{folder} is locked by another program for more than {LOCK_SECONDS:.0f} s. Close that program and try"
+            f" again.{delete}"
         ) from None
     return lock
 

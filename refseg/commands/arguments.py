@@ -15,7 +15,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="name of an embedded model, checkpoint folder or Hub repository user/name[@revision] (default: cmsa)",
     )
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
-    parser.add_argument("--precision", default="auto", metavar="P", help="auto, float32, bfloat16 or float16 (default: auto)")
+    parser.add_argument(
+        "--precision", default="auto", metavar="P", help="auto, float32, bfloat16 or float16 (default: auto)"
+    )
 
 
 def add_mask_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +29,10 @@ def add_mask_arguments(parser: argparse.ArgumentParser) -> None:
         help="lowest probability of a pixel in the mask, 0 to 1 (default: the threshold of the model)",
     )
     parser.add_argument(
-        "--refine", choices=["none", "crf"], default="none", help="crf: refine the edges of the mask with DenseCRF (default: none)"
+        "--refine",
+        choices=["none", "crf"],
+        default="none",
+        help="crf: refine the edges of the mask with DenseCRF (default: none)",
     )
 
 

@@ -61,7 +61,10 @@ def run(arguments: argparse.Namespace) -> None:
         if predictor.device.type == "cuda"
         else f"{predictor.device}, {torch.get_num_threads()} threads"
     )
-    print(f"model {predictor.name} on {place}, {predictor.precision}; image {image.shape[1]} x {image.shape[0]}; loaded in {loading:.2f} s")
+    print(
+        f"model {predictor.name} on {place}, {predictor.precision}; image {image.shape[1]} x {image.shape[0]}; loaded"
+        f" in {loading:.2f} s"
+    )
     print(table(["seconds", "median", "min", "max"], rows))
     if reason := why_unavailable():
         print(reason)

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder of the dataset")
-    parser.add_argument("--format", choices=["refcoco", "sequences"], default="refcoco", help="layout of the dataset (default: refcoco)")
+    parser.add_argument(
+        "--format", choices=["refcoco", "sequences"], default="refcoco", help="layout of the dataset (default: refcoco)"
+    )
     parser.add_argument("--split", metavar="S", help="split, such as val (default: all; refcoco only)")
     parser.add_argument("--limit", type=count, metavar="N", help="use only the first N images or sequences")
     parser.add_argument(
@@ -64,10 +66,17 @@ def _evaluate_images(arguments: argparse.Namespace) -> tuple[dict[str, Any], str
     predictor = load_predictor(arguments)
     with counting("images") as progress:
         result = evaluate_refcoco(
-            predictor, dataset, refine=arguments.refine, limit=arguments.limit, progress=progress, threshold=arguments.threshold
+            predictor,
+            dataset,
+            refine=arguments.refine,
+            limit=arguments.limit,
+            progress=progress,
+            threshold=arguments.threshold,
         )
     if arguments.absent is not None:
-        result["absence"] = summarize_no_target(presence_samples(predictor, dataset, arguments.absent, limit=arguments.limit))
+        result["absence"] = summarize_no_target(
+            presence_samples(predictor, dataset, arguments.absent, limit=arguments.limit)
+        )
     return {**_model_entry(predictor), **result}, report(result)
 
 
@@ -80,7 +89,9 @@ def _evaluate_sequences(arguments: argparse.Namespace) -> tuple[dict[str, Any], 
 
     for name in ("split", "absent"):
         if getattr(arguments, name) is not None:
-            raise InputError(f"--{name} cannot be used with --format sequences, expected --format refcoco: remove --{name}")
+            raise InputError(
+                f"--{name} cannot be used with --format sequences, expected --format refcoco: remove --{name}"
+            )
     clips = read_sequences(arguments.data)
     predictor = load_predictor(arguments)
     with counting("frames") as progress:

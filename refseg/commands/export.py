@@ -16,9 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     lines = (f"{name}: {known.line}" for name, known in EXPORT_FORMATS.items())
-    parser.epilog = "formats:\n" + "\n".join(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="      ") for line in lines)
+    parser.epilog = "formats:\n" + "\n".join(
+        textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="      ") for line in lines
+    )
     parser.add_argument("--project", type=Path, required=True, metavar="DIR", help="folder of the project")
-    parser.add_argument("--format", choices=tuple(EXPORT_FORMATS), required=True, metavar="F", help=", ".join(EXPORT_FORMATS))
+    parser.add_argument(
+        "--format", choices=tuple(EXPORT_FORMATS), required=True, metavar="F", help=", ".join(EXPORT_FORMATS)
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="new folder or .zip file")
     parser.add_argument("--only", choices=("accepted",), metavar="STATE", help="accepted: export accepted images only")
     parser.add_argument(
@@ -27,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="assign images without a split by shares, such as train=0.8,val=0.2; frames of a video get the same split",
     )
     parser.add_argument(
-        "--report", type=Path, metavar="F", help="write a report of exported, skipped, lost and altered annotations as JSON"
+        "--report",
+        type=Path,
+        metavar="F",
+        help="write a report of exported, skipped, lost and altered annotations as JSON",
     )
     parser.set_defaults(run=run)
 

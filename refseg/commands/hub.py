@@ -24,9 +24,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     push.add_argument("--private", action="store_true", help="create a new repository as private")
     push.add_argument("--message", default="Upload a refseg model", metavar="TEXT", help="commit message")
     push.set_defaults(run=run_push)
-    pull = actions.add_parser("pull", help="download a model", description="Download and check a model, and print its folder.")
+    pull = actions.add_parser(
+        "pull", help="download a model", description="Download and check a model, and print its folder."
+    )
     pull.add_argument("repository", metavar="USER/NAME[@REVISION]", help="the repository on the Hub")
-    pull.add_argument("--output", type=Path, metavar="DIR", help="copy the model to this folder (default: only the cache of the client)")
+    pull.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="copy the model to this folder (default: only the cache of the client)",
+    )
     pull.set_defaults(run=run_pull)
 
 

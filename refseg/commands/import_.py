@@ -17,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, metavar="F", help=help_)
     parser.add_argument("--input", type=Path, required=True, metavar="PATH", help="folder or .zip file of the dataset")
     parser.add_argument("--project", type=Path, required=True, metavar="DIR", help="folder of the project")
-    parser.add_argument("--report", type=Path, metavar="F", help="write a report of imported, skipped and altered entries as JSON")
+    parser.add_argument(
+        "--report", type=Path, metavar="F", help="write a report of imported, skipped and altered entries as JSON"
+    )
     parser.set_defaults(run=run)
 
 
@@ -32,7 +34,11 @@ def run(arguments: argparse.Namespace) -> None:
 
     check_report_path(arguments.report)
     is_new = not (arguments.project / PROJECT).is_file()
-    with counting("files unpacked") as unpacking, unpacked(arguments.input, unpacking) as folder, counting("images") as importing:
+    with (
+        counting("files unpacked") as unpacking,
+        unpacked(arguments.input, unpacking) as folder,
+        counting("images") as importing,
+    ):
         project = Project.create(arguments.project) if is_new else Project.open(arguments.project)
         try:
             report = import_from(arguments.format, folder, project, importing)

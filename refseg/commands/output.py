@@ -27,7 +27,9 @@ def output_folder(path: Path, last: str) -> Iterator[Path]:
         staging.mkdir()
         try:
             yield staging
-            files = sorted((file for file in staging.rglob("*") if file.is_file()), key=lambda file: (file.name == last, file))
+            files = sorted(
+                (file for file in staging.rglob("*") if file.is_file()), key=lambda file: (file.name == last, file)
+            )
             for file in files:
                 target = path / file.relative_to(staging)
                 target.parent.mkdir(parents=True, exist_ok=True)

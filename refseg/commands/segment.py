@@ -16,7 +16,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from refseg.commands.arguments import add_mask_arguments, add_model_arguments, check_refinement, load_predictor, one_line
+from refseg.commands.arguments import (
+    add_mask_arguments,
+    add_model_arguments,
+    check_refinement,
+    load_predictor,
+    one_line,
+)
 from refseg.commands.output import output_folder
 from refseg.commands.progress import counting
 from refseg.errors import ImageError
@@ -36,11 +42,19 @@ RESULT = "result.json"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--image", type=Path, required=True, metavar="F", help="image file: JPEG, PNG, WebP, GIF, BMP or TIFF")
     parser.add_argument(
-        "--expression", action="append", required=True, metavar="TEXT", help="referring expression, in English; can be repeated"
+        "--image", type=Path, required=True, metavar="F", help="image file: JPEG, PNG, WebP, GIF, BMP or TIFF"
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results, created if missing")
+    parser.add_argument(
+        "--expression",
+        action="append",
+        required=True,
+        metavar="TEXT",
+        help="referring expression, in English; can be repeated",
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder for the results, created if missing"
+    )
     add_model_arguments(parser)
     add_mask_arguments(parser)
     parser.add_argument("--explain", action="store_true", help="also write explain.json, maps/ and report.html")
@@ -116,11 +130,17 @@ def _write_results(folder: Path, image: "NDArray[np.uint8]", masks: "Masks", rec
     for number, mask in enumerate(masks):
         save_png(folder / "masks" / f"{number:03d}.png", mask.astype(np.uint8) * 255)
         save_png(folder / "overlays" / f"{number:03d}.png", overlay(image, mask))
-    (folder / RESULT).write_text(json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    (folder / RESULT).write_text(
+        json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8"
+    )
 
 
 def _write_explanations(
-    folder: Path, explanations: "Sequence[Explanation]", masks: "Masks", predictor: "Predictor", arguments: argparse.Namespace
+    folder: Path,
+    explanations: "Sequence[Explanation]",
+    masks: "Masks",
+    predictor: "Predictor",
+    arguments: argparse.Namespace,
 ) -> None:
     from refseg.explain.record import write_explanations
 

@@ -19,16 +19,24 @@ from refseg.errors import DataError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--recipe", required=True, metavar="NAME", help="name of a recipe in recipes/, or path of a .py file")
-    parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder of the datasets, or of an annotation project")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the run, created if missing")
+    parser.add_argument(
+        "--recipe", required=True, metavar="NAME", help="name of a recipe in recipes/, or path of a .py file"
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="ROOT", help="folder of the datasets, or of an annotation project"
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder of the run, created if missing"
+    )
     parser.add_argument(
         "--model",
         metavar="M",
         help="model to start from, for recipes such as `finetune`; see `segment --help` (default: the recipe's)",
     )
     parser.add_argument("--resume", action="store_true", help="continue the run in --output")
-    parser.add_argument("--steps", type=count, metavar="N", help="stop after N steps (default: the number of the recipe)")
+    parser.add_argument(
+        "--steps", type=count, metavar="N", help="stop after N steps (default: the number of the recipe)"
+    )
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     parser.set_defaults(run=run)
 
@@ -37,7 +45,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Train and print the folder of the checkpoint."""
     if not arguments.data.is_dir():
         raise DataError(
-            f"there is no data folder {arguments.data}, expected the datasets of the recipe or an annotation project: check the path"
+            f"there is no data folder {arguments.data}, expected the datasets of the recipe or an annotation project:"
+            " check the path"
         )
     if arguments.output.exists() and not arguments.output.is_dir():
         raise DataError(f"the output {arguments.output} is a file, expected a folder: choose another path")

@@ -25,15 +25,24 @@ TIMELINE = "timeline.json"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--input", type=Path, required=True, metavar="F", help="video file: MP4, MOV, WebM, MKV, AVI, MPEG or GIF")
+    parser.add_argument(
+        "--input", type=Path, required=True, metavar="F", help="video file: MP4, MOV, WebM, MKV, AVI, MPEG or GIF"
+    )
     parser.add_argument("--expression", required=True, metavar="TEXT", help="referring expression, in English")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results, created if missing")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder for the results, created if missing"
+    )
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--fps", type=float, metavar="N", help="use about N frames per second")
     chosen.add_argument("--stride", type=count, metavar="N", help="use every N-th frame (default: all frames)")
-    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="start, in seconds after the first frame (default: 0)")
     parser.add_argument(
-        "--end", type=float, metavar="S", help="end, in seconds after the first frame, exclusive (default: the end of the video)"
+        "--start", type=float, default=0.0, metavar="S", help="start, in seconds after the first frame (default: 0)"
+    )
+    parser.add_argument(
+        "--end",
+        type=float,
+        metavar="S",
+        help="end, in seconds after the first frame, exclusive (default: the end of the video)",
     )
     add_model_arguments(parser)
     add_mask_arguments(parser)
@@ -50,7 +59,9 @@ def run(arguments: argparse.Namespace) -> None:
     path: Path = arguments.input
     if not path.is_file():
         raise VideoError(f"there is no video {path}, expected a video file: check the path")
-    clip = open_clip(str(path), Sampling(fps=arguments.fps, stride=arguments.stride, start=arguments.start, end=arguments.end))
+    clip = open_clip(
+        str(path), Sampling(fps=arguments.fps, stride=arguments.stride, start=arguments.start, end=arguments.end)
+    )
     check_refinement(arguments.refine)
     predictor = load_predictor(arguments)
     expression = predictor.tokenizer.encode(arguments.expression)
@@ -68,7 +79,9 @@ def run(arguments: argparse.Namespace) -> None:
             pixel_aspect=clip.info.pixel_aspect,
             damage=damage,
         )
-        (staging / TIMELINE).write_text(json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        (staging / TIMELINE).write_text(
+            json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
     print(summary(timeline, damage))
 
 
@@ -114,7 +127,9 @@ def _show_progress(done: int, total: int, seconds: float) -> None:
     rate = done / max(seconds, 1e-9)
     left = (total - done) / rate
     ending = "\n" if done == total else ""
-    print(f"\r{done}/{total} frames, {rate:.1f} per second, {left:.0f} s left ", end=ending, file=sys.stderr, flush=True)
+    print(
+        f"\r{done}/{total} frames, {rate:.1f} per second, {left:.0f} s left ", end=ending, file=sys.stderr, flush=True
+    )
 
 
 def summary(timeline: "Timeline", damage: str | None) -> str:

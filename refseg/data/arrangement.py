@@ -120,7 +120,9 @@ def by_depth(attributes: SceneAttributes, members: Sequence[int]) -> list[tuple[
     return found
 
 
-def by_color(attributes: SceneAttributes, members: Sequence[int], names: Sequence[str] = NAMES) -> list[tuple[tuple[int, ...], str]]:
+def by_color(
+    attributes: SceneAttributes, members: Sequence[int], names: Sequence[str] = NAMES
+) -> list[tuple[tuple[int, ...], str]]:
     """Sets of members that one color dominates, if no other member could be named by that color.
 
     Colors that fill the rest of the image as well are left out: they come from the light, not from the object.
@@ -136,7 +138,9 @@ def by_color(attributes: SceneAttributes, members: Sequence[int], names: Sequenc
         covered = sum(item.area for item in objects)
         colored = sum(item.area * item.colors[position] for item in objects)
         background = (attributes.colors[position] - colored) / max(1 - covered, 0.05)
-        if background < MAX_CAST and all(certainly_not(attributes.objects[i].colors, name) for i in members if i not in having):
+        if background < MAX_CAST and all(
+            certainly_not(attributes.objects[i].colors, name) for i in members if i not in having
+        ):
             found.append((having, name))
     return found
 
@@ -158,7 +162,9 @@ def groups(attributes: SceneAttributes, members: Sequence[int]) -> list[tuple[tu
 
 
 def relations(attributes: SceneAttributes, members: Sequence[int], anchor: int) -> list[tuple[int, str]]:
-    """Members that alone are "left", "right", "above", "below" or "next" to the anchor, an object of another category."""
+    """Members that alone are "left", "right", "above", "below" or "next" to the anchor, an object of another
+    category.
+    """
     mark = attributes.objects[anchor]
     found = []
     for index in members:
@@ -170,9 +176,19 @@ def relations(attributes: SceneAttributes, members: Sequence[int], anchor: int) 
             found.append((index, "left"))
         if beside and item.x > mark.box[2] and item.box[0] > mark.x and all(o.x < mark.x for o in others):
             found.append((index, "right"))
-        if within and -0.1 < mark.box[1] - item.box[3] < 0.1 and item.y < mark.box[1] and all(o.y > mark.y for o in others):
+        if (
+            within
+            and -0.1 < mark.box[1] - item.box[3] < 0.1
+            and item.y < mark.box[1]
+            and all(o.y > mark.y for o in others)
+        ):
             found.append((index, "above"))
-        if within and -0.1 < item.box[1] - mark.box[3] < 0.1 and item.y > mark.box[3] and all(o.y < mark.y for o in others):
+        if (
+            within
+            and -0.1 < item.box[1] - mark.box[3] < 0.1
+            and item.y > mark.box[3]
+            and all(o.y < mark.y for o in others)
+        ):
             found.append((index, "below"))
         if distance(item, mark) < 0.03 and not _inside(item, mark) and all(distance(o, mark) > 0.2 for o in others):
             found.append((index, "next"))

@@ -120,7 +120,9 @@ def reword(texts: Sequence[str], window: Window) -> list[str]:
     return [mirror_text(text) for text in texts] if window.mirrored else list(texts)
 
 
-def jitter_colors(image: UintImage, texts: Sequence[str], rng: np.random.Generator, config: AugmentationConfig) -> UintImage:
+def jitter_colors(
+    image: UintImage, texts: Sequence[str], rng: np.random.Generator, config: AugmentationConfig
+) -> UintImage:
     """Random brightness and contrast, rarely a light blur; saturation, hue and rarely gray too, unless a text names a
     color.
     """

@@ -27,10 +27,10 @@ class TrainingBatch:
     """B images and K expressions about them.
 
     images uint8 (B, S, S, 3) letterboxed; tokens int64 (K, T) and valid bool (K, T); image_index int64 (K,) into the
-    images; masks uint8 (K, S/4, S/4), the share of each cell that the object covers, times 255; inside bool (B, S/4, S/4), the
-    cells that are image and not padding, and windows float32 (B, 4), the same as x1 y1 x2 y2 in pixels; instances
-    uint8 (M, S/4, S/4), single objects of the images instance_index int64 (M,); boxes float32 (K, O, 4), x1 y1 x2 y2
-    in pixels of every referent, padded with zeros; kinds and texts, one for each expression.
+    images; masks uint8 (K, S/4, S/4), the share of each cell that the object covers, times 255; inside bool (B, S/4,
+    S/4), the cells that are image and not padding, and windows float32 (B, 4), the same as x1 y1 x2 y2 in pixels;
+    instances uint8 (M, S/4, S/4), single objects of the images instance_index int64 (M,); boxes float32 (K, O, 4), x1
+    y1 x2 y2 in pixels of every referent, padded with zeros; kinds and texts, one for each expression.
     """
 
     images: NDArray[np.uint8]
@@ -63,10 +63,10 @@ class TrainingSampler:
     """An endless iterator of `TrainingBatch`, a function of (seed, step): set `step` to continue exactly from there.
 
     sources: (scenes, weight) pairs; an image is drawn from a source by weight and evenly within it.
-    expressions_per_image: exactly so many for each image, repeated in other words if it has fewer.
-    instances_per_image: masks of at most so many objects for each image. augmentation: None for none. target_stride: pixels to a
-    cell of the targets. padding: gray level of the border. mix, borrowed: see `ExpressionChooser`. Raises DataError
-    if there is no image, or if the image size is not a multiple of the stride.
+    expressions_per_image: exactly so many for each image, repeated in other words if it has fewer. instances_per_image:
+    masks of at most so many objects for each image. augmentation: None for none. target_stride: pixels to a cell of the
+    targets. padding: gray level of the border. mix, borrowed: see `ExpressionChooser`. Raises DataError if there is no
+    image, or if the image size is not a multiple of the stride.
     """
 
     def __init__(
@@ -88,7 +88,9 @@ class TrainingSampler:
     ) -> None:
         self._picker = ImageSampler(sources, ExpressionChooser(mix, borrowed))
         if not self._picker:
-            raise DataError("got no source with images and a weight above 0, expected at least one: check the data folders")
+            raise DataError(
+                "got no source with images and a weight above 0, expected at least one: check the data folders"
+            )
         if image_size % target_stride:
             raise DataError(f"got the image size {image_size}, expected a multiple of {target_stride}")
         self._stride, self._padding = target_stride, padding
@@ -129,7 +131,9 @@ class TrainingSampler:
             masks=np.stack([mask for sample in samples for mask in sample.masks]),
             windows=np.array([sample.window for sample in samples], dtype=np.float32),
             instances=_stacked([mask for sample in samples for mask in sample.instances], self._size // self._stride),
-            instance_index=np.repeat(np.arange(self._images, dtype=np.int64), [len(sample.instances) for sample in samples]),
+            instance_index=np.repeat(
+                np.arange(self._images, dtype=np.int64), [len(sample.instances) for sample in samples]
+            ),
             boxes=_padded([boxes for sample in samples for boxes in sample.boxes]),
             inside=np.stack([sample.inside for sample in samples]),
             kinds=kinds,
@@ -144,14 +148,20 @@ class TrainingSampler:
         texts = [choice.text for choice in choices]
         if self._augmentation is not None:
             window = draw_window(image.shape[:2], masks, texts, rng, self._augmentation, scene.flippable)
-            image, masks, texts = window.apply(image), [window.apply_mask(mask) for mask in masks], reword(texts, window)
+            image, masks, texts = (
+                window.apply(image),
+                [window.apply_mask(mask) for mask in masks],
+                reword(texts, window),
+            )
             instances = [window.apply_mask(mask) for mask in instances]
         letterbox = Letterbox.of(image, self._size)
         boxed = letterboxed(image, letterbox, self._padding)
         if self._augmentation is not None:
             jittered = jitter_colors(boxed, texts, rng, self._augmentation)
             boxed[letterbox.window] = jittered[letterbox.window]
-        targets, singles = ([soft_target(mask, letterbox, self._stride) for mask in part] for part in (masks, instances))
+        targets, singles = (
+            [soft_target(mask, letterbox, self._stride) for mask in part] for part in (masks, instances)
+        )
         return _Sample(
             image=boxed,
             masks=targets,
@@ -160,7 +170,10 @@ class TrainingSampler:
             instances=[single for single in singles if single.max() >= 128],
             texts=texts,
             kinds=[choice.kind for choice in choices],
-            boxes=[_boxes_of([scene.objects[index].mask for index in choice.objects], window, letterbox) for choice in choices],
+            boxes=[
+                _boxes_of([scene.objects[index].mask for index in choice.objects], window, letterbox)
+                for choice in choices
+            ],
         )
 
 

@@ -93,7 +93,9 @@ class ClipSampler:
         mirrored = bool(rng.random() < 0.5) and not any(mentions_writing(text) for text in texts)
         window = Window(0, 0, images[0].shape[1], images[0].shape[0], mirrored)
         color_seed = int(rng.integers(2**31))
-        changed = [jitter_colors(window.apply(image), texts, np.random.default_rng(color_seed), MOVING) for image in images]
+        changed = [
+            jitter_colors(window.apply(image), texts, np.random.default_rng(color_seed), MOVING) for image in images
+        ]
         masks = [window.apply_mask(clip.mask(numbers[position])) for position in index]
         return changed, masks, reword(texts, window), index
 
@@ -106,7 +108,10 @@ class ClipSampler:
         path = moving_windows(first, second, self._frames, scene.image.shape[:2])
         index = [int(i) for i in rng.integers(len(path), size=len(texts))]
         color_seed = int(rng.integers(2**31))
-        images = [jitter_colors(window.apply(scene.image), texts, np.random.default_rng(color_seed), MOVING) for window in path]
+        images = [
+            jitter_colors(window.apply(scene.image), texts, np.random.default_rng(color_seed), MOVING)
+            for window in path
+        ]
         visible = [path[position].apply_mask(mask) for position, mask in zip(index, masks, strict=True)]
         return images, visible, reword(texts, first), index
 

@@ -27,7 +27,9 @@ DEFAULT_MIX: Mapping[str, float] = {
     "no_target": 0.03,
     "borrowed": 0.03,
 }
-_WORDS_FOR_PERSON = frozenset("man woman person boy girl guy lady kid child people player men women he she his her".split())
+_WORDS_FOR_PERSON = frozenset(
+    "man woman person boy girl guy lady kid child people player men women he she his her".split()
+)
 
 # Wordings of one expression, and the indices of its referents.
 Offer = tuple[Sequence[str], tuple[int, ...]]
@@ -53,18 +55,25 @@ class ExpressionChooser:
     def __init__(self, mix: Mapping[str, float] = DEFAULT_MIX, borrowed: Sequence[tuple[str, str]] = ()) -> None:
         unknown = sorted(set(mix) - {"natural", "borrowed", *KINDS})
         if unknown or not any(odds > 0 for odds in mix.values()) or any(odds < 0 for odds in mix.values()):
-            raise DataError(f"got the mix {dict(mix)}, expected odds of at least 0, one above, for: natural, borrowed, {', '.join(KINDS)}")
+            raise DataError(
+                f"got the mix {dict(mix)}, expected odds of at least 0, one above, for: natural, borrowed,"
+                f" {', '.join(KINDS)}"
+            )
         self._mix = dict(mix)
         self._borrowed = [(category, text) for category, text in borrowed if _names(category, text)]
 
-    def choose(self, scene: Scene, attributes: SceneAttributes, count: int, rng: np.random.Generator) -> list[DrawnExpression]:
+    def choose(
+        self, scene: Scene, attributes: SceneAttributes, count: int, rng: np.random.Generator
+    ) -> list[DrawnExpression]:
         """`count` expressions, or none if the scene has none."""
         offers = self.offers(scene, attributes, rng)
         if not offers:
             return []
         return self.draw(offers, count, rng)
 
-    def draw(self, offers: Mapping[str, Sequence[Offer]], count: int, rng: np.random.Generator) -> list[DrawnExpression]:
+    def draw(
+        self, offers: Mapping[str, Sequence[Offer]], count: int, rng: np.random.Generator
+    ) -> list[DrawnExpression]:
         """`count` expressions by the odds of their kinds. A wording is repeated only after all others of its kind."""
         kinds = sorted(offers)
         odds = np.array([self._mix[kind] for kind in kinds], dtype=np.float64)
@@ -91,7 +100,11 @@ class ExpressionChooser:
         if "borrowed" in wanted and scene.complete and self._borrowed:
             candidates = (self._borrowed[int(i)] for i in rng.integers(len(self._borrowed), size=8))
             present = set(attributes.members)
-            unmatched = [text for category, text in candidates if category in scene.listed and not confusable_with(category) & present]
+            unmatched = [
+                text
+                for category, text in candidates
+                if category in scene.listed and not confusable_with(category) & present
+            ]
             if unmatched:
                 offers["borrowed"] = [((text,), ()) for text in unmatched]
         return offers
@@ -108,7 +121,9 @@ def _shuffle(offers: Sequence[Offer], rng: np.random.Generator) -> list[tuple[st
 
 
 def _names(category: str, text: str) -> bool:
-    """Whether an expression contains a noun of its category, so that it has no target in images without that category."""
+    """Whether an expression contains a noun of its category, so that it has no target in images without that
+    category.
+    """
     words = f" {' '.join(text.casefold().split())} "
     if category == "person":
         return any(f" {word} " in words for word in _WORDS_FOR_PERSON)

@@ -28,7 +28,11 @@ class ExpressionWriter:
     def phrase(self, options: Sequence[str]) -> str:
         """One of the phrasings, "the" before it in two of five cases."""
         text = self.pick(options)
-        return text if self.rng.random() < 0.6 or text.startswith(("the ", "a ", "all ", "both ", "every ")) else f"the {text}"
+        return (
+            text
+            if self.rng.random() < 0.6 or text.startswith(("the ", "a ", "all ", "both ", "every "))
+            else f"the {text}"
+        )
 
     def _form(self, category: str, forms: Sequence[str]) -> str:
         present = set(self.attributes.members)

@@ -40,7 +40,8 @@ class ImageSampler:
             if choices := self._chooser.choose(scene, self._attributes_of(source, index, scene), count, rng):
                 return scene, choices
         raise DataError(
-            f"got {ATTEMPTS} images in a row without any expression, expected referents or labeled categories: check mix and data"
+            f"got {ATTEMPTS} images in a row without any expression, expected referents or labeled categories: check"
+            " mix and data"
         )
 
     def _attributes_of(self, source: int, index: int, scene: Scene) -> SceneAttributes:

@@ -19,7 +19,9 @@ def read_json(path: Path) -> Any:
             raise DataError(f"{path}: got {path.stat().st_size} bytes, expected at most {MAX_JSON_BYTES}")
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}), expected a readable file of the RefCOCO layout") from error
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}), expected a readable file of the RefCOCO layout"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is not valid JSON ({error}), expected a file of the RefCOCO layout") from error
 
@@ -39,7 +41,9 @@ class Entry:
     def integer(self, key: str, low: int | None = None) -> int:
         value = self._value.get(key)
         if not isinstance(value, int) or isinstance(value, bool) or (low is not None and value < low):
-            raise self.fail(f"has {key} = {value!r}, expected a whole number" + (f" of at least {low}" if low is not None else ""))
+            raise self.fail(
+                f"has {key} = {value!r}, expected a whole number" + (f" of at least {low}" if low is not None else "")
+            )
         return value
 
     def text(self, key: str, default: str | None = None) -> str:

@@ -43,7 +43,9 @@ class _FolderScenes(SceneSource):
         if labels.ndim == 3:
             labels = labels[..., 0]
         if labels.shape != image.shape[:2]:
-            raise DataError(f"{mask_path}: got a mask of {labels.shape}, expected {image.shape[:2]}, the size of {image_path.name}")
+            raise DataError(
+                f"{mask_path}: got a mask of {labels.shape}, expected {image.shape[:2]}, the size of {image_path.name}"
+            )
         return image, labels.astype(np.uint8)
 
 
@@ -57,7 +59,11 @@ class LabelMapScenes(_FolderScenes):
     """
 
     def __init__(
-        self, root: str | Path, classes: Sequence[str], whole: Mapping[str, str] | None = None, counted: Sequence[str] = ()
+        self,
+        root: str | Path,
+        classes: Sequence[str],
+        whole: Mapping[str, str] | None = None,
+        counted: Sequence[str] = (),
     ) -> None:
         super().__init__(root)
         self._classes, self._whole, self._counted = tuple(classes), dict(whole or {}), frozenset(counted)

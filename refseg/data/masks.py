@@ -45,9 +45,14 @@ def _points_of(polygon: Sequence[float]) -> NDArray[np.float64]:
     try:
         points = np.asarray(polygon, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError("A polygon is not a list of numbers, expected x0, y0, x1, y1, ... Fix the annotation.") from error
+        raise DataError(
+            "A polygon is not a list of numbers, expected x0, y0, x1, y1, ... Fix the annotation."
+        ) from error
     if points.ndim != 1 or points.size < 6 or points.size % 2 or not np.isfinite(points).all():
-        raise DataError(f"A polygon has the shape {points.shape}, expected at least 6 finite numbers x0, y0, x1, ... Fix the annotation.")
+        raise DataError(
+            f"A polygon has the shape {points.shape}, expected at least 6 finite numbers x0, y0, x1, ... Fix the"
+            " annotation."
+        )
     return points.reshape(-1, 2)
 
 
@@ -91,14 +96,22 @@ def decode_counts(counts: Sequence[int] | Counts, height: int, width: int) -> Bo
         if runs.size == 0:
             runs = runs.astype(np.int64)
     except (TypeError, ValueError) as error:
-        raise DataError("got run lengths that are not a list of numbers, expected non-negative integers: fix the annotation") from error
+        raise DataError(
+            "got run lengths that are not a list of numbers, expected non-negative integers: fix the annotation"
+        ) from error
     if runs.ndim != 1 or runs.dtype.kind not in "iu":
-        raise DataError(f"got run lengths of type {runs.dtype}, shape {runs.shape}, expected a flat list of integers: fix the annotation")
+        raise DataError(
+            f"got run lengths of type {runs.dtype}, shape {runs.shape}, expected a flat list of integers: fix the"
+            " annotation"
+        )
     pixels = height * width
     if int(runs.min(initial=0)) < 0:
         raise DataError(f"got a run length of {int(runs.min())}, expected non-negative integers: fix the annotation")
     if int(runs.max(initial=0)) > pixels or int(runs.sum()) != pixels:
-        raise DataError(f"got run lengths that add up to {int(runs.sum())}, expected {height} x {width} = {pixels}: fix the annotation")
+        raise DataError(
+            f"got run lengths that add up to {int(runs.sum())}, expected {height} x {width} = {pixels}: fix the"
+            " annotation"
+        )
     values = np.arange(runs.size) % 2 == 1
     flat = np.repeat(values, runs)
     return _transposed(flat.reshape(width, height))
@@ -136,15 +149,22 @@ def unpack_counts(text: str) -> Counts:
     if codes.size == 0:
         return np.zeros(0, dtype=np.int64)
     if codes.min() < 0 or codes.max() > 63:
-        raise DataError("got a run-length string with characters outside '0'..'o', expected COCO's compressed counts: fix the annotation")
+        raise DataError(
+            "got a run-length string with characters outside '0'..'o', expected COCO's compressed counts: fix the"
+            " annotation"
+        )
     final = (codes & 0x20) == 0
     if not final[-1]:
-        raise DataError("got a run-length string that stops inside a number, expected COCO's compressed counts: fix the annotation")
+        raise DataError(
+            "got a run-length string that stops inside a number, expected COCO's compressed counts: fix the annotation"
+        )
     ends = np.flatnonzero(final)
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1
     if int(lengths.max()) > _MAX_GROUPS - 1:
-        raise DataError("got a run-length string with a number over 60 bits, expected COCO's compressed counts: fix the annotation")
+        raise DataError(
+            "got a run-length string with a number over 60 bits, expected COCO's compressed counts: fix the annotation"
+        )
     place = np.arange(codes.size) - np.repeat(starts, lengths)
     values = np.add.reduceat((codes & 0x1F) << (5 * place), starts)
     negative = (codes[ends] & 0x10) != 0
@@ -158,11 +178,16 @@ def unpack_counts(text: str) -> Counts:
 def encode_rle(mask: BoolMask, compressed: bool = True) -> dict[str, Any]:
     """COCO run-length object {"size": [H, W], "counts": str or list} of a bool mask (H, W)."""
     counts = encode_counts(mask)
-    return {"size": [int(mask.shape[0]), int(mask.shape[1])], "counts": pack_counts(counts) if compressed else counts.tolist()}
+    return {
+        "size": [int(mask.shape[0]), int(mask.shape[1])],
+        "counts": pack_counts(counts) if compressed else counts.tolist(),
+    }
 
 
 def decode_rle(rle: Mapping[str, Any]) -> BoolMask:
-    """Bool mask of a COCO run-length object whose counts are a string or a list. Raises DataError when it is malformed."""
+    """Bool mask of a COCO run-length object whose counts are a string or a list. Raises DataError when it is
+    malformed.
+    """
     size, counts = rle.get("size"), rle.get("counts")
     if not (isinstance(size, list | tuple) and len(size) == 2 and all(isinstance(side, int) for side in size)):
         raise DataError(f"got a run-length size {size!r}, expected [height, width]: fix the annotation")
@@ -172,7 +197,9 @@ def decode_rle(rle: Mapping[str, Any]) -> BoolMask:
         return decode_counts(unpack_counts(counts), size[0], size[1])
     if isinstance(counts, list | tuple | np.ndarray):
         return decode_counts(counts, size[0], size[1])
-    raise DataError(f"got run-length counts of type {type(counts).__name__}, expected a string or a list: fix the annotation")
+    raise DataError(
+        f"got run-length counts of type {type(counts).__name__}, expected a string or a list: fix the annotation"
+    )
 
 
 def segmentation_to_mask(segmentation: Any, height: int, width: int) -> BoolMask:
@@ -182,15 +209,23 @@ def segmentation_to_mask(segmentation: Any, height: int, width: int) -> BoolMask
     if isinstance(segmentation, Mapping):
         mask = decode_rle(segmentation)
         if mask.shape != (height, width):
-            raise DataError(f"got a run-length mask of {mask.shape[0]} x {mask.shape[1]}, expected {height} x {width}: fix the annotation")
+            raise DataError(
+                f"got a run-length mask of {mask.shape[0]} x {mask.shape[1]}, expected {height} x {width}: fix the"
+                " annotation"
+            )
         return mask
     if isinstance(segmentation, list | tuple):
         return polygons_to_mask(segmentation, height, width)
-    raise DataError(f"got a segmentation of type {type(segmentation).__name__}, expected polygons or run lengths: fix the annotation")
+    raise DataError(
+        f"got a segmentation of type {type(segmentation).__name__}, expected polygons or run lengths: fix the"
+        " annotation"
+    )
 
 
 def box_of(mask: BoolMask) -> tuple[int, int, int, int] | None:
-    """Smallest box (left, top, right, bottom) round the set pixels, right and bottom exclusive; None for an empty mask."""
+    """Smallest box (left, top, right, bottom) round the set pixels, right and bottom exclusive; None for an
+    empty mask.
+    """
     rows = np.flatnonzero(mask.any(axis=1))
     if rows.size == 0:
         return None
@@ -201,4 +236,6 @@ def box_of(mask: BoolMask) -> tuple[int, int, int, int] | None:
 
 def _check_size(height: int, width: int) -> None:
     if height < 1 or width < 1 or height * width > MAX_MASK_PIXELS:
-        raise DataError(f"got a mask size of {height} x {width}, expected 1 x 1 to {MAX_MASK_PIXELS} pixels: fix the annotation")
+        raise DataError(
+            f"got a mask size of {height} x {width}, expected 1 x 1 to {MAX_MASK_PIXELS} pixels: fix the annotation"
+        )

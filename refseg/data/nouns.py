@@ -111,10 +111,19 @@ _UNCOUNTED: dict[str, tuple[str, ...]] = {
     "shirt": ("shirt",),
 }
 _STUFF = frozenset(
-    "sky grass snow sand gravel water river mountain rice ice food dirt ceiling wall platform railroad hair skin accessories jeans "
-    "leggings loafers pumps heels flats tights wedges glasses gloves sandals boots socks stockings shorts sunglasses panties earrings "
-    "swimwear intimate clogs fence fruit paper tissue cardboard".split()
-) | {"brick wall", "tile wall", "stone wall", "wooden wall", "wooden floor", "fried tofu", "steamed tofu", "fried tempeh"}
+    "sky grass snow sand gravel water river mountain rice ice food dirt ceiling wall platform railroad hair skin"
+    " accessories jeans leggings loafers pumps heels flats tights wedges glasses gloves sandals boots socks stockings"
+    " shorts sunglasses panties earrings swimwear intimate clogs fence fruit paper tissue cardboard".split()
+) | {
+    "brick wall",
+    "tile wall",
+    "stone wall",
+    "wooden wall",
+    "wooden floor",
+    "fried tofu",
+    "steamed tofu",
+    "fried tempeh",
+}
 _STUFF_ENDINGS = (" tofu", " tempeh", " chicken", " cream", " wall", " floor")
 
 
@@ -135,7 +144,9 @@ def plural_of(noun: str) -> str:
 @cache
 def noun_of(category: str) -> Noun:
     """Names of a category: its own and the everyday ones."""
-    name = " ".join(category.casefold().replace("-", " ").replace("_", " ").split()) if category != "t-shirt" else category
+    name = (
+        " ".join(category.casefold().replace("-", " ").replace("_", " ").split()) if category != "t-shirt" else category
+    )
     if name in _PAIRS:
         return Noun((name, f"pair of {name}"), (name, f"pairs of {name}"))
     if name in _UNCOUNTED:
@@ -148,9 +159,10 @@ def noun_of(category: str) -> Noun:
 
 # Clothes overlap one another: "above" and "beside" do not distinguish them.
 WORN = frozenset(
-    "accessories bag belt blazer blouse bodysuit boots bra bracelet cape cardigan clogs coat dress earrings flats glasses gloves hair hat "
-    "heels hoodie intimate jacket jeans jumper leggings loafers necklace panties pants pumps purse ring romper sandals scarf shirt shoes "
-    "shorts skin skirt sneakers socks stockings suit sunglasses sweater sweatshirt swimwear t-shirt tie tights top vest wallet watch wedges".split()
+    "accessories bag belt blazer blouse bodysuit boots bra bracelet cape cardigan clogs coat dress earrings flats"
+    " glasses gloves hair hat heels hoodie intimate jacket jeans jumper leggings loafers necklace panties pants pumps"
+    " purse ring romper sandals scarf shirt shoes shorts skin skirt sneakers socks stockings suit sunglasses sweater"
+    " sweatshirt swimwear t-shirt tie tights top vest wallet watch wedges".split()
 )
 
 _SIDED_PARTS = ("mirror", "light", "door")
@@ -180,8 +192,36 @@ _CONFUSABLE: tuple[frozenset[str], ...] = (
     frozenset({"dining table", "table", "bench", "counter", "cabinet", "shelf"}),
     frozenset({"skis", "snowboard", "surfboard", "skateboard"}),
     frozenset({"bird", "kite", "airplane"}),
-    frozenset({"road", "street", "pavement", "platform", "railroad", "gravel", "dirt", "sand", "playingfield", "floor", "snow"}),
-    frozenset({"building", "house", "roof", "wall", "brick wall", "stone wall", "tile wall", "wooden wall", "ceiling", "door", "bridge"}),
+    frozenset(
+        {
+            "road",
+            "street",
+            "pavement",
+            "platform",
+            "railroad",
+            "gravel",
+            "dirt",
+            "sand",
+            "playingfield",
+            "floor",
+            "snow",
+        }
+    ),
+    frozenset(
+        {
+            "building",
+            "house",
+            "roof",
+            "wall",
+            "brick wall",
+            "stone wall",
+            "tile wall",
+            "wooden wall",
+            "ceiling",
+            "door",
+            "bridge",
+        }
+    ),
     frozenset({"floor", "wooden floor", "rug", "ceiling", "blanket", "towel", "curtain", "window blind"}),
     frozenset({"water", "sea", "river"}),
     frozenset({"mountain", "rock", "gravel"}),

@@ -1,9 +1,9 @@
 """Names the color of an object from its pixels, if the name is certain.
 
 The eleven names are those of `refseg.models.regions.color_names`, the rule is another one. That module gives each pixel
-a share of every name, by distances in CIELAB, as input of a network. Templates need names that people would agree on, so
-here fixed thresholds in HSV choose one name for each pixel. Both choose the same name for 71% of random sRGB colors, and
-the same or a neighboring one for 91%.
+a share of every name, by distances in CIELAB, as input of a network. Templates need names that people would agree on,
+so here fixed thresholds in HSV choose one name for each pixel. Both choose the same name for 71% of random sRGB colors,
+and the same or a neighboring one for 91%.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def color_shares(image: NDArray[np.uint8], mask: BoolMask, sample: int = 1500) -
         return shares
     left, top, right, bottom = box
     inner = mask[top:bottom, left:right]
-    eroded = cv2.erode(inner.astype(np.uint8), np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0).astype(bool)
+    eroded = cv2.erode(
+        inner.astype(np.uint8), np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
+    ).astype(bool)
     if eroded.sum() >= 30:
         inner = eroded
     pixels = image[top:bottom, left:right][inner]

@@ -56,7 +56,9 @@ class Instance:
 
 @dataclass(frozen=True)
 class Referent:
-    """One object and the expressions for it: cleaned (`expressions`), and as they were typed, if the file has that (`typed`)."""
+    """One object and the expressions for it: cleaned (`expressions`), and as they were typed, if the file has that
+    (`typed`).
+    """
 
     ref_id: int
     instance: Instance
@@ -132,16 +134,20 @@ class RefCocoDataset:
             odd = True
         if odd or not path.is_relative_to(folder):
             raise DataError(
-                f"{self.root / 'instances.json'}: image {image.id} has the file name {image.file_name[:200]!r}, expected one inside images/"
+                f"{self.root / 'instances.json'}: image {image.id} has the file name {image.file_name[:200]!r},"
+                " expected one inside images/"
             )
         if not is_file:
             raise DataError(
-                f"{self.root / 'instances.json'}: image {image.id} names {image.file_name!r}, which is not in {folder}: put it there"
+                f"{self.root / 'instances.json'}: image {image.id} names {image.file_name!r}, which is not in {folder}:"
+                " put it there"
             )
         return path
 
     def subset(self, split: str) -> RefCocoDataset:
-        """The images and referents of one split. Raises DataError, naming the splits of the data set, if it is empty."""
+        """The images and referents of one split. Raises DataError, naming the splits of the data set, if it
+        is empty.
+        """
         images = [image for image in self.images if image.split == split]
         kept = {image.id for image in images}
         referents = [r for r in self.referents if r.split == split and r.instance.image_id in kept]
@@ -150,7 +156,12 @@ class RefCocoDataset:
             raise DataError(f"{self.root}: got the split {split!r}, expected one of {splits}: choose another split")
         no_target_refs = [a for a in self.no_target_refs if a.split == split and a.image_id in kept]
         return RefCocoDataset(
-            self.root, images, (i for k in kept for i in self._instances.get(k, ())), referents, self.categories, no_target_refs
+            self.root,
+            images,
+            (i for k in kept for i in self._instances.get(k, ())),
+            referents,
+            self.categories,
+            no_target_refs,
         )
 
 
@@ -162,7 +173,8 @@ def read_refcoco(root: str | Path, split: str | None = None) -> RefCocoDataset:
     refs = read_json(expressions_file)
     if not isinstance(coco, dict):
         raise DataError(
-            f"{instances_file}: got a JSON {type(coco).__name__}, expected a COCO object with images, annotations and categories"
+            f"{instances_file}: got a JSON {type(coco).__name__}, expected a COCO object with images, annotations and"
+            " categories"
         )
     if not isinstance(refs, list):
         raise DataError(f"{expressions_file}: got a JSON {type(refs).__name__}, expected a list of refs")
@@ -183,7 +195,9 @@ def read_instances(root: str | Path) -> RefCocoDataset:
     file = root / "instances.json"
     coco = read_json(file)
     if not isinstance(coco, dict):
-        raise DataError(f"{file}: got a JSON {type(coco).__name__}, expected a COCO object with images, annotations and categories")
+        raise DataError(
+            f"{file}: got a JSON {type(coco).__name__}, expected a COCO object with images, annotations and categories"
+        )
     names = _categories(file, coco)
     images = _images(file, coco, {})
     return RefCocoDataset(root, images.values(), _instances(file, coco, names, images).values(), (), names.values())
@@ -219,7 +233,9 @@ def _images(path: Path, coco: Mapping[str, Any], split_of_refs: Mapping[int, str
     return images
 
 
-def _instances(path: Path, coco: Mapping[str, Any], names: Mapping[int, str], images: Mapping[int, ImageRecord]) -> dict[int, Instance]:
+def _instances(
+    path: Path, coco: Mapping[str, Any], names: Mapping[int, str], images: Mapping[int, ImageRecord]
+) -> dict[int, Instance]:
     instances: dict[int, Instance] = {}
     for entry in entries_of(path, "annotations", coco.get("annotations")):
         key, image, category = entry.integer("id"), entry.integer("image_id"), entry.integer("category_id")
@@ -231,7 +247,9 @@ def _instances(path: Path, coco: Mapping[str, Any], names: Mapping[int, str], im
             raise entry.fail(f"has category_id = {category}, expected the id of one of the categories")
         segmentation = entry.get("segmentation")
         if not isinstance(segmentation, list | Mapping):
-            raise entry.fail(f"has a segmentation of type {type(segmentation).__name__}, expected polygons or run lengths")
+            raise entry.fail(
+                f"has a segmentation of type {type(segmentation).__name__}, expected polygons or run lengths"
+            )
         instances[key] = Instance(key, image, names[category], segmentation, bool(entry.get("iscrowd")))
     return instances
 
@@ -245,13 +263,20 @@ def _referents(
             image_id = entry.integer("image_id")
             if image_id not in images:
                 raise entry.fail(f"has image_id = {image_id}, expected the id of one of the images")
-            no_target_refs.append(NoTargetRef(image_id, _expressions(entry)[0], entry.text("split", images[image_id].split)))
+            no_target_refs.append(
+                NoTargetRef(image_id, _expressions(entry)[0], entry.text("split", images[image_id].split))
+            )
             continue
         instance = instances.get(entry.integer("ann_id"))
         if instance is None:
-            raise entry.fail(f"has ann_id = {entry.get('ann_id')}, expected the id of one of the annotations in instances.json")
+            raise entry.fail(
+                f"has ann_id = {entry.get('ann_id')}, expected the id of one of the annotations in instances.json"
+            )
         if entry.get("image_id") is not None and entry.integer("image_id") != instance.image_id:
-            raise entry.fail(f"has image_id = {entry.get('image_id')}, expected {instance.image_id}, the image of annotation {instance.id}")
+            raise entry.fail(
+                f"has image_id = {entry.get('image_id')}, expected {instance.image_id}, the image of annotation"
+                f" {instance.id}"
+            )
         split = entry.text("split", images[instance.image_id].split)
         texts, typed = _expressions(entry)
         referents.append(Referent(entry.integer("ref_id"), instance, texts, split, typed))

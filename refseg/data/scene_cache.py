@@ -56,7 +56,9 @@ class SceneCache(SceneSource):
     again each time.
     """
 
-    def __init__(self, source: Sequence[Scene], *, limit: int = 512, budget: int = 2_000_000_000, quality: int = 95) -> None:
+    def __init__(
+        self, source: Sequence[Scene], *, limit: int = 512, budget: int = 2_000_000_000, quality: int = 95
+    ) -> None:
         self._source = source
         self._limit = limit
         self._budget = budget
@@ -94,7 +96,9 @@ def _unpack(packed: _PackedScene) -> Scene:
     # The bytes were encoded by `_pack`, so decoding succeeds.
     decoded = cast("NDArray[np.uint8]", cv2.imdecode(np.frombuffer(packed.jpeg, dtype=np.uint8), cv2.IMREAD_COLOR))
     image = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
-    objects = tuple(SceneObject(o.category, mask.unpack()) for o, mask in zip(packed.bare.objects, packed.masks, strict=True))
+    objects = tuple(
+        SceneObject(o.category, mask.unpack()) for o, mask in zip(packed.bare.objects, packed.masks, strict=True)
+    )
     return replace(packed.bare, image=image, objects=objects)
 
 
@@ -106,6 +110,7 @@ def _shrunk(scene: Scene, limit: int) -> Scene:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     image = cv2.resize(scene.image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     objects = tuple(
-        SceneObject(o.category, cv2.resize(o.mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) >= 128) for o in scene.objects
+        SceneObject(o.category, cv2.resize(o.mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) >= 128)
+        for o in scene.objects
     )
     return replace(scene, image=image, objects=objects)

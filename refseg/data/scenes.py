@@ -24,7 +24,9 @@ UintImage = NDArray[np.uint8]
 
 # Annotators stop after about so many objects of a category: the others are not labeled one by one.
 MANY = 10
-_CROWD_WORDS = frozenset("crowd crowded crowds audience spectators stadium fans many several group bunch pile lots".split())
+_CROWD_WORDS = frozenset(
+    "crowd crowded crowds audience spectators stadium fans many several group bunch pile lots".split()
+)
 # Two labels of one category that overlap more than this are the same object labeled twice.
 DUPLICATE_IOU = 0.7
 
@@ -133,7 +135,8 @@ class RefCocoScenes(SceneSource):
     def _listed_categories(self) -> frozenset[str]:
         if self._complete:
             return frozenset(self._dataset.categories)
-        # The data does not list the label set of a completely labeled part: the categories that occur in it belong to it.
+        # The data does not list the label set of a completely labeled part: the categories that occur in it belong to
+        # it.
         images = [image for image in self._dataset.images if self._is_complete(image)]
         return frozenset(i.category for image in images for i in self._dataset.instances_of(image))
 
@@ -149,12 +152,14 @@ class RefCocoScenes(SceneSource):
         image = load_image(self._dataset.path_of(record))
         if image.shape[:2] != (record.height, record.width):
             raise DataError(
-                f"{self._dataset.path_of(record)}: got an image of {image.shape[1]} x {image.shape[0]}, expected {record.width} x "
-                f"{record.height} as in instances.json"
+                f"{self._dataset.path_of(record)}: got an image of {image.shape[1]} x {image.shape[0]}, expected"
+                f" {record.width} x {record.height} as in instances.json"
             )
         objects, position = _distinct_objects(self._dataset, record)
         referents = tuple(
-            SceneReferent(position[r.instance.id], r.expressions) for r in self._dataset.referents_of(record) if r.instance.id in position
+            SceneReferent(position[r.instance.id], r.expressions)
+            for r in self._dataset.referents_of(record)
+            if r.instance.id in position
         )
         categories = frozenset(o.category for o in objects)
         crowds = _crowded(self._dataset, record)
@@ -187,7 +192,9 @@ def _crowded(dataset: RefCocoDataset, record: ImageRecord) -> frozenset[str]:
     counts = Counter(i.category for i in instances)
     crowd_words = _CROWD_WORDS & set(" ".join(record.captions).casefold().replace(".", " ").split())
     least = 3 if crowd_words else MANY
-    return frozenset(i.category for i in instances if i.crowd) | frozenset(c for c, count in counts.items() if count >= least)
+    return frozenset(i.category for i in instances if i.crowd) | frozenset(
+        c for c, count in counts.items() if count >= least
+    )
 
 
 def _distinct_objects(dataset: RefCocoDataset, record: ImageRecord) -> tuple[tuple[SceneObject, ...], dict[int, int]]:

@@ -53,7 +53,9 @@ def read_sequences(root: str | Path) -> list[LabeledClip]:
     try:
         sequences = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {file} ({error}): expected a JSON object of sequences and their lists of expressions") from error
+        raise DataError(
+            f"cannot read {file} ({error}): expected a JSON object of sequences and their lists of expressions"
+        ) from error
     if not isinstance(sequences, dict) or not all(
         isinstance(v, list) and v and all(isinstance(s, str) for s in v) for v in sequences.values()
     ):
@@ -70,7 +72,9 @@ def _sequence(root: Path, name: str, expressions: tuple[str, ...]) -> LabeledCli
     masks = {path.stem: path for path in _files(root / "masks" / name, (".png",))}
     missing = [path.stem for path in images if path.stem not in masks]
     if missing:
-        raise DataError(f"{root / 'masks' / name} lacks {missing[0]}.png: expected a mask for each of the {len(images)} images")
+        raise DataError(
+            f"{root / 'masks' / name} lacks {missing[0]}.png: expected a mask for each of the {len(images)} images"
+        )
     return LabeledClip(name, tuple(images), tuple(masks[path.stem] for path in images), expressions)
 
 

@@ -26,7 +26,9 @@ class SourceSpec:
 
 @dataclass(frozen=True)
 class ClipSpec:
-    """folder: below the data root, in the layout of `read_sequences`.  without: names of sequences that are held back."""
+    """folder: below the data root, in the layout of `read_sequences`.  without: names of sequences that are
+    held back.
+    """
 
     folder: str
     without: tuple[str, ...] = ()
@@ -82,7 +84,9 @@ READERS: dict[str, Reader] = {
 
 
 def register_reader(name: str, reader: Reader) -> None:
-    """Register the reader of a layout by name, for `SourceSpec.layout`. Raises ValueError if the name is taken by another reader."""
+    """Register the reader of a layout by name, for `SourceSpec.layout`. Raises ValueError if the name is taken by
+    another reader.
+    """
     if READERS.get(name, reader) is not reader:
         raise ValueError(f"the layout {name!r} has a reader already, expected a new name")
     READERS[name] = reader
@@ -91,12 +95,15 @@ def register_reader(name: str, reader: Reader) -> None:
 def open_source(root: Path, spec: SourceSpec) -> TrainingSource:
     """Open a source of the data folder `root`; images are kept compressed in memory once read. Raises DataError."""
     if spec.layout not in READERS:
-        raise DataError(f"the source {spec.folder!r} has the layout {spec.layout!r}, expected one of {', '.join(READERS)}")
+        raise DataError(
+            f"the source {spec.folder!r} has the layout {spec.layout!r}, expected one of {', '.join(READERS)}"
+        )
     try:
         scenes, expressions, names = READERS[spec.layout](root / spec.folder, **spec.options)
     except TypeError as error:
         raise DataError(
-            f"the source {spec.folder!r} has options that the reader {spec.layout!r} does not accept ({error}): fix the recipe"
+            f"the source {spec.folder!r} has options that the reader {spec.layout!r} does not accept ({error}): fix the"
+            " recipe"
         ) from error
     return TrainingSource(SceneCache(scenes), spec.share, expressions, names)
 

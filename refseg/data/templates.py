@@ -23,7 +23,9 @@ KINDS = ("category", "side", "order", "size", "color", "relation", "several", "n
 _PEOPLE = frozenset({"person", "pedestrian"})
 # Clothes: without the colors that skin and hair have. Transparent and shiny objects have the colors of others.
 _CLOTHES_COLORS = ("black", "white", "red", "yellow", "green", "blue", "purple")
-_WITHOUT_COLOR = frozenset("zebra giraffe cheetah tiger tv mirror window windshield people skin pizza sandwich cake donut".split()) | {
+_WITHOUT_COLOR = frozenset(
+    "zebra giraffe cheetah tiger tv mirror window windshield people skin pizza sandwich cake donut".split()
+) | {
     "wine glass",
     "rear window",
     "laptop",
@@ -37,8 +39,8 @@ _SHORT_ORDINALS = ("1st", "2nd", "3rd", "4th", "5th", "6th")
 
 @dataclass(frozen=True)
 class Template:
-    """A generated expression: its text, the indices of its referents (none for a no-target expression) and its kind, one
-    of `KINDS`.
+    """A generated expression: its text, the indices of its referents (none for a no-target expression) and its kind,
+    one of `KINDS`.
     """
 
     text: str
@@ -72,7 +74,15 @@ def _category(w: ExpressionWriter) -> Iterator[Template]:
         else:
             nouns = w.many(category)
             text = w.pick(
-                (nouns, nouns, f"the {nouns}", f"all {nouns}", f"all the {nouns}", f"every {w.one(category)}", f"all of the {nouns}")
+                (
+                    nouns,
+                    nouns,
+                    f"the {nouns}",
+                    f"all {nouns}",
+                    f"all the {nouns}",
+                    f"every {w.one(category)}",
+                    f"all of the {nouns}",
+                )
             )
         yield Template(text, members, "category")
 
@@ -97,7 +107,13 @@ def _side(w: ExpressionWriter) -> Iterator[Template]:
         center = arrangement.middle(w.attributes, members)
         if center is not None:
             noun = w.one(category)
-            middles = (f"middle {noun}", f"{noun} in the middle", f"center {noun}", f"{noun} in the center", f"{noun} in the centre")
+            middles = (
+                f"middle {noun}",
+                f"{noun} in the middle",
+                f"center {noun}",
+                f"{noun} in the center",
+                f"{noun} in the centre",
+            )
             yield Template(w.phrase(middles), (center,), "side")
         for index, depth in arrangement.by_depth(w.attributes, members):
             yield Template(w.phrase(_depth_phrases(w.one(category), depth)), (index,), "side")
@@ -161,7 +177,9 @@ def _order(w: ExpressionWriter) -> Iterator[Template]:
                 ordinal = w.pick((_ORDINALS[position], _ORDINALS[position], _SHORT_ORDINALS[position]))
                 usual = f"{ordinal} {noun} from the {side}"
                 yield Template(
-                    w.phrase((usual, usual, f"{ordinal} {noun} from {side}", f"{noun} {ordinal} from the {side}")), (index,), "order"
+                    w.phrase((usual, usual, f"{ordinal} {noun} from {side}", f"{noun} {ordinal} from the {side}")),
+                    (index,),
+                    "order",
                 )
 
 
@@ -185,7 +203,11 @@ def _size(w: ExpressionWriter) -> Iterator[Template]:
 
 def _color(w: ExpressionWriter) -> Iterator[Template]:
     for category, members in w.attributes.members.items():
-        if category not in w.scene.exhaustive or category in _WITHOUT_COLOR or not (noun_of(category).countable or category in WORN):
+        if (
+            category not in w.scene.exhaustive
+            or category in _WITHOUT_COLOR
+            or not (noun_of(category).countable or category in WORN)
+        ):
             continue
         people = category in _PEOPLE
         for having, name in arrangement.by_color(w.attributes, members, _CLOTHES_COLORS if people else NAMES):
@@ -197,7 +219,12 @@ def _color(w: ExpressionWriter) -> Iterator[Template]:
             if len(having) == 1 and noun_of(category).countable:
                 options = (f"{color} {noun}", f"{color} {noun}", f"{color} {noun}", f"{noun} that is {color}")
             if people:
-                options = (f"{noun} in {color}", f"{noun} wearing {color}", f"{noun} dressed in {color}", f"{noun} in {color} clothes")
+                options = (
+                    f"{noun} in {color}",
+                    f"{noun} wearing {color}",
+                    f"{noun} dressed in {color}",
+                    f"{noun} in {color} clothes",
+                )
             yield Template(w.phrase(options), having, "color")
 
 
@@ -215,7 +242,9 @@ def _relation(w: ExpressionWriter) -> Iterator[Template]:
         return
     countable = [(category, members) for category, members in w.countable_categories() if category not in WORN]
     anchors = [
-        (category, members[0]) for category, members in countable if len(members) == 1 and w.attributes.objects[members[0]].area > 0.003
+        (category, members[0])
+        for category, members in countable
+        if len(members) == 1 and w.attributes.objects[members[0]].area > 0.003
     ]
     for category, members in countable:
         if len(members) > 8:
@@ -225,23 +254,33 @@ def _relation(w: ExpressionWriter) -> Iterator[Template]:
                 continue
             for index, relation in arrangement.relations(w.attributes, members, anchor):
                 mark = w.pick(("the ", "the ", "")) + w.one(other)
-                yield Template(w.phrase((f"{w.one(category)} {w.pick(_RELATIONS[relation])} {mark}",)), (index,), "relation")
+                yield Template(
+                    w.phrase((f"{w.one(category)} {w.pick(_RELATIONS[relation])} {mark}",)), (index,), "relation"
+                )
 
 
 def _several(w: ExpressionWriter) -> Iterator[Template]:
     for category, members in w.countable_categories():
         nouns, count = w.many(category), len(members)
         if count == 2:
-            text = w.pick((f"both {nouns}", f"the two {nouns}", f"two {nouns}", f"both of the {nouns}", f"both the {nouns}"))
+            text = w.pick(
+                (f"both {nouns}", f"the two {nouns}", f"two {nouns}", f"both of the {nouns}", f"both the {nouns}")
+            )
             yield Template(text, members, "several")
         elif 3 <= count <= 6:
             number = _NUMBERS[count]
-            yield Template(w.pick((f"the {number} {nouns}", f"all {number} {nouns}", f"{number} {nouns}")), members, "several")
+            yield Template(
+                w.pick((f"the {number} {nouns}", f"all {number} {nouns}", f"{number} {nouns}")), members, "several"
+            )
         if not w.scene.flippable:
             continue
         for group, side in arrangement.groups(w.attributes, members):
             number = _NUMBERS[len(group)]
-            options = (f"{number} {nouns} on the {side}", f"{number} {nouns} to the {side}", f"{number} {side}most {nouns}")
+            options = (
+                f"{number} {nouns} on the {side}",
+                f"{number} {nouns} to the {side}",
+                f"{number} {side}most {nouns}",
+            )
             yield Template(w.phrase(options), group, "several")
 
 

@@ -25,7 +25,9 @@ _NOT_A_SIDE = re.compile(
     r"|(?:\bleft(?=\s+(?:over|behind|alone|open|out|uneaten|unattended)\b))|(?:(?<=\bis\s)left(?=\s+(?:of\s+)?(?:it|him)\b))",
     re.IGNORECASE,
 )
-_SIDES = re.compile(r"(?<![A-Za-z])(?:" + "|".join(sorted(_MIRROR, key=len, reverse=True)) + r")(?![A-Za-z])", re.IGNORECASE)
+_SIDES = re.compile(
+    r"(?<![A-Za-z])(?:" + "|".join(sorted(_MIRROR, key=len, reverse=True)) + r")(?![A-Za-z])", re.IGNORECASE
+)
 _OCLOCK = re.compile(r"\b(1[0-2]|[1-9])(\s*o'?\s*clock)\b", re.IGNORECASE)
 # Writing and numbers in the image read backwards once it is mirrored.
 _WRITING = re.compile(

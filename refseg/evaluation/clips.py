@@ -109,14 +109,19 @@ class _Trace:
 
     def summary(self) -> dict[str, float]:
         instability = float(np.mean(self._instability)) if self._instability else 0.0
-        return {"mean_iou": float(np.mean(self._region)), "boundary_f": float(np.mean(self._boundary)), "instability": instability}
+        return {
+            "mean_iou": float(np.mean(self._region)),
+            "boundary_f": float(np.mean(self._boundary)),
+            "instability": instability,
+        }
 
 
 def _describe(threshold: float | None, refine: str, clips: int) -> str:
     cut = f"cut at {threshold:g}" if threshold is not None else "cut at the model's own value"
     refined = "" if refine == "none" else f", refined by {refine}"
     return (
-        f"{clips} clips; every frame of every expression is one sample of overall IoU and precision@X; mean IoU (J), boundary F (as DAVIS defines it, "
-        f"matches within {TOLERANCE:g} of the diagonal) and instability (mean difference of the masks' and the labels' IoU with the frame before) are "
-        f"means over frames, then expressions, then clips; the probability, at the image's own size, is {cut}{refined}; {describe_verdict(threshold)}."
+        f"{clips} clips; every frame of every expression is one sample of overall IoU and precision@X; mean IoU (J),"
+        f" boundary F (as DAVIS defines it, matches within {TOLERANCE:g} of the diagonal) and instability (mean"
+        " difference of the masks' and the labels' IoU with the frame before) are means over frames, then expressions,"
+        f" then clips; the probability, at the image's own size, is {cut}{refined}; {describe_verdict(threshold)}."
     )

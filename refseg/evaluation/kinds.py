@@ -8,17 +8,18 @@ KINDS = ("position words", "color words", "relation", "long", "short")
 LONG, SHORT = 6, 3
 
 _POSITION = frozenset(
-    "left right leftmost rightmost top bottom upper lower middle center centre corner first second third fourth last front back "
-    "foreground background nearest closest farthest furthest far near side end highest lowest topmost uppermost".split()
+    "left right leftmost rightmost top bottom upper lower middle center centre corner first second third fourth last"
+    " front back foreground background nearest closest farthest furthest far near side end highest lowest topmost"
+    " uppermost".split()
 )
 _COLOR = frozenset(
-    "black white gray grey red orange yellow green blue purple pink brown blond blonde beige tan gold golden silver teal turquoise maroon "
-    "navy khaki cream violet dark light bright pale ginger colored coloured colorful colourful reddish greenish bluish brownish yellowish "
-    "greyish grayish whitish".split()
+    "black white gray grey red orange yellow green blue purple pink brown blond blonde beige tan gold golden silver"
+    " teal turquoise maroon navy khaki cream violet dark light bright pale ginger colored coloured colorful colourful"
+    " reddish greenish bluish brownish yellowish greyish grayish whitish".split()
 )
 _RELATION = frozenset(
-    "behind beside between above below under underneath beneath over near next against beyond around inside holding carrying wearing riding "
-    "touching facing sitting on".split()
+    "behind beside between above below under underneath beneath over near next against beyond around inside holding"
+    " carrying wearing riding touching facing sitting on".split()
 )
 
 

@@ -42,9 +42,11 @@ class PresenceSamples:
     image_ids: NDArray[np.int64]
 
 
-def no_target_expressions(dataset: RefCocoDataset, image: ImageRecord, count: int, rng: np.random.Generator) -> list[str]:
-    """At most `count` expressions about other images, of categories that are not in this one and not easily confused with
-    one that is.
+def no_target_expressions(
+    dataset: RefCocoDataset, image: ImageRecord, count: int, rng: np.random.Generator
+) -> list[str]:
+    """At most `count` expressions about other images, of categories that are not in this one and not easily confused
+    with one that is.
 
     The data set must label every object of its categories. Otherwise the expressions may have a target in the image.
     """
@@ -82,14 +84,18 @@ def presence_samples(
             if answer is None:
                 continue
             if answer.presence is None:
-                raise DataError("the model has no presence score, expected one trained with `presence`: choose another model")
+                raise DataError(
+                    "the model has no presence score, expected one trained with `presence`: choose another model"
+                )
             rows.append((answer.presence, answer.no_target, number < len(own), image.id))
         if progress is not None:
             progress(done, len(images))
     if not rows:
         raise DataError(f"{dataset.root}: got no image with expressions, expected at least one: choose another split")
     presence, no_target, present, image_ids = (np.array(column) for column in zip(*rows, strict=True))
-    return PresenceSamples(presence.astype(np.float64), no_target.astype(np.bool_), present.astype(np.bool_), image_ids.astype(np.int64))
+    return PresenceSamples(
+        presence.astype(np.float64), no_target.astype(np.bool_), present.astype(np.bool_), image_ids.astype(np.int64)
+    )
 
 
 def summarize_no_target(samples: PresenceSamples) -> dict[str, Any]:
@@ -110,7 +116,15 @@ def summarize_no_target(samples: PresenceSamples) -> dict[str, Any]:
         total = float(weight[inside].sum())
         mean = float((weight * samples.presence)[inside].sum() / total) if total else None
         truth = float((weight * present)[inside].sum() / total) if total else None
-        bins.append({"from": round(float(low), 2), "to": round(float(high), 2), "n": int(inside.sum()), "mean": mean, "there": truth})
+        bins.append(
+            {
+                "from": round(float(low), 2),
+                "to": round(float(high), 2),
+                "n": int(inside.sum()),
+                "mean": mean,
+                "there": truth,
+            }
+        )
         error += total * abs(mean - truth) if mean is not None and truth is not None else 0.0
     return {
         "present": int(present.sum()),

@@ -27,11 +27,17 @@ class SegmentingPredictor(Protocol[Answer_co]):
 
 
 def segment_each(predictor: SegmentingPredictor[Answer], encoded: Any, texts: Sequence[str]) -> list[Answer | None]:
-    """One answer for each text, None for a text that cannot be used. A text without words does not affect the others."""
+    """One answer for each text, None for a text that cannot be used. A text without words does not affect the
+    others.
+    """
     try:
         return list(predictor.segment(encoded, texts))
     except ExpressionError:
-        return [None] if len(texts) == 1 else [answer for text in texts for answer in segment_each(predictor, encoded, [text])]
+        return (
+            [None]
+            if len(texts) == 1
+            else [answer for text in texts for answer in segment_each(predictor, encoded, [text])]
+        )
 
 
 def describe_verdict(threshold: float | None) -> str:

@@ -49,7 +49,9 @@ def evaluate_refcoco(
     """
     images = [image for image in dataset.images if dataset.referents_of(image)][:limit]
     if not images:
-        raise DataError(f"{dataset.root}: got no image with expressions, expected at least one: choose another split or limit")
+        raise DataError(
+            f"{dataset.root}: got no image with expressions, expected at least one: choose another split or limit"
+        )
     started = time.perf_counter()
     total, by_kind, disambiguation = Score(), {kind: Score() for kind in KINDS}, _Disambiguation()
     unusable = 0
@@ -91,12 +93,14 @@ def evaluate_refcoco(
 def _check_size(dataset: RefCocoDataset, image: ImageRecord, pixels: NDArray[np.uint8]) -> None:
     if pixels.shape[:2] != (image.height, image.width):
         raise DataError(
-            f"{dataset.path_of(image)}: got an image of {pixels.shape[1]} x {pixels.shape[0]}, expected {image.width} x {image.height} "
-            f"as in instances.json"
+            f"{dataset.path_of(image)}: got an image of {pixels.shape[1]} x {pixels.shape[0]}, expected {image.width} x"
+            f" {image.height} as in instances.json"
         )
 
 
-def _rivals(dataset: RefCocoDataset, image: ImageRecord, referent_id: int, category: str, target: BoolMask) -> list[BoolMask]:
+def _rivals(
+    dataset: RefCocoDataset, image: ImageRecord, referent_id: int, category: str, target: BoolMask
+) -> list[BoolMask]:
     """Masks of the other instances of the category, each object once, without duplicate labels of the referent."""
     distinct = [target]
     for instance in dataset.instances_of(image):
@@ -135,7 +139,8 @@ def _describe(threshold: float | None, refine: str, limit: int | None, verdict: 
     refined = "" if refine == "none" else f" after refinement by {refine}"
     part = "" if limit is None else f", on the first {limit} images"
     return (
-        f"Every expression of every referent is one sample{part}; the probability, resized to the image's own size, is {cut}{refined} and "
-        f"compared with the labeled mask; {verdict}; overall IoU is the sum of intersections over the sum of unions, two empty masks have IoU 1, and "
-        f"precision@X is the share of samples with an IoU of at least X."
+        f"Every expression of every referent is one sample{part}; the probability, resized to the image's own size, is"
+        f" {cut}{refined} and compared with the labeled mask; {verdict}; overall IoU is the sum of intersections over"
+        " the sum of unions, two empty masks have IoU 1, and precision@X is the share of samples with an IoU of at"
+        " least X."
     )

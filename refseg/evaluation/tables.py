@@ -26,7 +26,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], style: Style = "
     if style == "markdown":
         cells = [[cell.replace("|", "\\|") for cell in row] for row in cells]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    lines = [[c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))] for row in cells]
+    lines = [
+        [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        for row in cells
+    ]
     if style == "markdown":
         rule = "|" + "|".join("-" * (w + 2) if i == 0 else "-" * (w + 1) + ":" for i, w in enumerate(widths)) + "|"
         printed = ["| " + " | ".join(line) + " |" for line in lines]
@@ -40,7 +43,13 @@ def result_table(results: Mapping[str, Mapping[str, Any]], style: Style = "plain
     """Results of `evaluate_refcoco` (or the figures of one kind), one named row each, in percent."""
     header = ["", "n", "overall IoU", "mean IoU", *(f"P@{t}" for t in THRESHOLDS)]
     rows = [
-        [name, str(r["n"]), percent(r["overall_iou"]), percent(r["mean_iou"]), *(percent(r["precision"][str(t)]) for t in THRESHOLDS)]
+        [
+            name,
+            str(r["n"]),
+            percent(r["overall_iou"]),
+            percent(r["mean_iou"]),
+            *(percent(r["precision"][str(t)]) for t in THRESHOLDS),
+        ]
         for name, r in results.items()
     ]
     return table(header, rows, style)
@@ -54,12 +63,15 @@ def report(result: Mapping[str, Any], style: Style = "plain") -> str:
     choice = result["disambiguation"]
     if choice["n"]:
         picked, chance = percent(choice["accuracy"]), percent(choice["chance"])
-        lines.append(f"Referent found among several of its category: {picked} of {choice['n']} expressions (chance {chance}), in percent.")
+        lines.append(
+            f"Referent found among several of its category: {picked} of {choice['n']} expressions (chance {chance}), in"
+            " percent."
+        )
     if no_target := result.get("absence"):
         empty, alarms = percent(no_target["empty"]), percent(no_target["false_alarms"])
         lines.append(
-            f"Verdict no-target: for {empty} of {no_target['absent']} no-target expressions, and wrongly for {alarms} of {no_target['present']} "
-            f"expressions with a target, in percent."
+            f"Verdict no-target: for {empty} of {no_target['absent']} no-target expressions, and wrongly for {alarms}"
+            f" of {no_target['present']} expressions with a target, in percent."
         )
     lines += [f"{result['n']} expressions, {result['images']} images, {result['seconds']:.1f} s.", result["protocol"]]
     return "\n".join(lines)
@@ -69,7 +81,11 @@ def sequence_report(result: Mapping[str, Any], style: Style = "plain") -> str:
     """One result of `evaluate_sequences`: a row for each clip and one for all, then all frames together."""
     figures = {**result["sequences"], "all": result}
     rows = [
-        [name, percent((r["mean_iou"] + r["boundary_f"]) / 2), *(percent(r[key]) for key in ("mean_iou", "boundary_f", "instability"))]
+        [
+            name,
+            percent((r["mean_iou"] + r["boundary_f"]) / 2),
+            *(percent(r[key]) for key in ("mean_iou", "boundary_f", "instability")),
+        ]
         for name, r in figures.items()
     ]
     lines = [

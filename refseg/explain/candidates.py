@@ -29,7 +29,9 @@ class Candidate:
     share: float
 
 
-def find_candidates(segmentation: Segmentation, threshold: float | None = None, least_share: float = LEAST_SHARE) -> tuple[Candidate, ...]:
+def find_candidates(
+    segmentation: Segmentation, threshold: float | None = None, least_share: float = LEAST_SHARE
+) -> tuple[Candidate, ...]:
     """The components (8-connected) of the mask at `threshold`, the model's own without one, that have at least
     `least_share` of its pixels.
 

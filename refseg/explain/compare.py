@@ -53,7 +53,9 @@ def compare(first: Segmentation, second: Segmentation, threshold: float | None =
     return Comparison(iou(one, other), one & other, one & ~other, other & ~one)
 
 
-def consistency(predictor: Predictor, encoded: EncodedImage, expressions: Sequence[str], threshold: float | None = None) -> Consistency:
+def consistency(
+    predictor: Predictor, encoded: EncodedImage, expressions: Sequence[str], threshold: float | None = None
+) -> Consistency:
     """How far paraphrases lead to the same mask. Expressions for the same object should agree.
 
     All expressions are answered in one pass. Masks are compared as in `explain`: at the resolution of the network's

@@ -22,9 +22,9 @@ class WordLeftOut:
     """The effect of leaving out one word.
 
     word: its index in the tokens of `original`.  text: the word.  segmentation: the answer without it; None if no word
-    would be left, which counts as an empty mask.  iou: of the masks with and without it at `threshold`,
-    0..1; 1 if nothing changes or both are empty. It ignores the verdict.  presence_change: the presence without the word
-    minus the presence with it, -1..1; None if either is unknown.  original: the answer to the whole expression.
+    would be left, which counts as an empty mask.  iou: of the masks with and without it at `threshold`, 0..1; 1 if
+    nothing changes or both are empty. It ignores the verdict.  presence_change: the presence without the word minus the
+    presence with it, -1..1; None if either is unknown.  original: the answer to the whole expression.
     """
 
     word: int
@@ -82,11 +82,15 @@ class Explanation:
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
-        """The strong components of the probability map, at image size, computed on first access: see `find_candidates`."""
+        """The strong components of the probability map, at image size, computed on first access: see
+        `find_candidates`.
+        """
         return find_candidates(self.segmentation, self.threshold)
 
 
-def explain(predictor: Predictor, encoded: EncodedImage, expression: str, threshold: float | None = None) -> Explanation:
+def explain(
+    predictor: Predictor, encoded: EncodedImage, expression: str, threshold: float | None = None
+) -> Explanation:
     """Answer an expression of N words and its N shortenings by one word, in one pass over N + 1 expressions; the
     backbone does not run.
 
@@ -102,12 +106,15 @@ def explain(predictor: Predictor, encoded: EncodedImage, expression: str, thresh
     original, *answers = predictor.segment(encoded, [read, *(one for one in shortened if one is not None)])
     remaining, before = iter(answers), original.input_mask(threshold)
     left_out = [
-        _compared(original, before, word, None if one is None else next(remaining), threshold) for word, one in enumerate(shortened)
+        _compared(original, before, word, None if one is None else next(remaining), threshold)
+        for word, one in enumerate(shortened)
     ]
     return Explanation(original, tuple(left_out), threshold)
 
 
-def _compared(original: Segmentation, before: NDArray[np.bool_], word: int, answer: Segmentation | None, threshold: float) -> WordLeftOut:
+def _compared(
+    original: Segmentation, before: NDArray[np.bool_], word: int, answer: Segmentation | None, threshold: float
+) -> WordLeftOut:
     """before: the `input_mask` of the original."""
     after = np.zeros_like(before) if answer is None else answer.input_mask(threshold)
     has_presence = answer is not None and answer.presence is not None and original.presence is not None

@@ -67,23 +67,32 @@ def attention_figure(words: Sequence[str], attention: NDArray[np.floating], unkn
     differ.
     """
     if attention.ndim != 2 or attention.shape[1] != len(words) or not attention.size:
-        raise ValueError(f"attention of shape (levels, {len(words)}) expected for {len(words)} words, got {attention.shape}")
+        raise ValueError(
+            f"attention of shape (levels, {len(words)}) expected for {len(words)} words, got {attention.shape}"
+        )
     levels, count = attention.shape
     top = float(attention.max()) or 1.0
     slanted = max(map(len, words)) > UPRIGHT
     with _styled():
-        figure = Figure(figsize=(1.9 + 0.62 * max(count, 3), 0.75 + 0.42 * levels + (1.1 if slanted else 0)), layout="constrained")
+        figure = Figure(
+            figsize=(1.9 + 0.62 * max(count, 3), 0.75 + 0.42 * levels + (1.1 if slanted else 0)), layout="constrained"
+        )
         axes = figure.add_subplot()
         image = axes.imshow(attention, cmap=SHADES, vmin=0, vmax=top, aspect="auto")
         _table_axes(axes, words, level_names(levels), slanted)
         for label, word in zip(axes.get_xticklabels(), words, strict=True):
             label.set_color(UNKNOWN if word in unknown else INK)
         for (row, column), share in np.ndenumerate(attention):
-            axes.text(column, row, f"{share:.2f}", ha="center", va="center", color="white" if share > 0.6 * top else INK)
+            axes.text(
+                column, row, f"{share:.2f}", ha="center", va="center", color="white" if share > 0.6 * top else INK
+            )
         _finish_bar(figure.colorbar(image, ax=axes, aspect=30, pad=0.015), "share of the attention")
         if unknown_words := [word for word in dict.fromkeys(words) if word in unknown]:
             figure.supxlabel(
-                f"not in the vocabulary: {', '.join(map(_shortened, unknown_words))}", fontsize=8, color=UNKNOWN, parse_math=False
+                f"not in the vocabulary: {', '.join(map(_shortened, unknown_words))}",
+                fontsize=8,
+                color=UNKNOWN,
+                parse_math=False,
             )
     return figure
 
@@ -124,7 +133,9 @@ def maps_figure(answer: Segmentation, threshold: float | None = None) -> Figure:
     words, top = _word_maps(small)
     columns = [(_shortened(word), words[index] / top) for index, word in enumerate(answer.tokens)] if len(words) else []
     for name, levels in answer.maps.items():
-        columns.append((f"{map_title(answer, name)[0].lower()}, 0 to 1", np.array([enlarge(values) for values in levels])))
+        columns.append(
+            (f"{map_title(answer, name)[0].lower()}, 0 to 1", np.array([enlarge(values) for values in levels]))
+        )
     with _styled():
         sheet = _Sheet(max((len(maps) for _, maps in columns), default=0), len(columns), height / width)
         mask = small.mask(threshold)
@@ -150,7 +161,9 @@ def maps_figure(answer: Segmentation, threshold: float | None = None) -> Figure:
 
 
 def _word_maps(small: Segmentation) -> tuple[NDArray[np.float32], float]:
-    """The share of each word in the attention, (T, L, H, W), and the largest share; (0,) for a model without word maps."""
+    """The share of each word in the attention, (T, L, H, W), and the largest share; (0,) for a model without
+    word maps.
+    """
     if small.word_maps is None:
         return np.zeros(0, np.float32), 1.0
     levels, words = small.word_maps.shape[:2]
@@ -173,7 +186,9 @@ def save_figure(figure: Figure, path: str | Path) -> None:
             warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
             figure.savefig(temporary, format=kind, dpi=RESOLUTION, metadata=FORMATS[kind], facecolor="white")
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}; give a folder that exists and may be written") from error
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; give a folder that exists and may be written"
+        ) from error
 
 
 @contextmanager
@@ -212,12 +227,20 @@ class _Sheet:
         wide = min(self.CELL, 2 * self.CELL / aspect)  # a tall, narrow image must not make the sheet too long
         high = wide * aspect
         body = levels * (high + self.GAP)
-        self._size = (self.LEFT + max(columns, 5) * (wide + self.GAP) + self.RIGHT, body + 1.5 * high + 2 * self.HEAD + self.GAP)
+        self._size = (
+            self.LEFT + max(columns, 5) * (wide + self.GAP) + self.RIGHT,
+            body + 1.5 * high + 2 * self.HEAD + self.GAP,
+        )
         self.figure = Figure(figsize=self._size)
-        self.above = [self._axes(self.LEFT + 1.5 * i * wide + i * self.GAP, body + self.HEAD, 1.5 * wide, 1.5 * high) for i in range(3)]
+        self.above = [
+            self._axes(self.LEFT + 1.5 * i * wide + i * self.GAP, body + self.HEAD, 1.5 * wide, 1.5 * high)
+            for i in range(3)
+        ]
         self.below = [
             [
-                self._axes(self.LEFT + i * (wide + self.GAP), body - (level + 1) * (high + self.GAP) + self.GAP, wide, high)
+                self._axes(
+                    self.LEFT + i * (wide + self.GAP), body - (level + 1) * (high + self.GAP) + self.GAP, wide, high
+                )
                 for i in range(columns)
             ]
             for level in range(levels)

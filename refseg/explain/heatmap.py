@@ -15,24 +15,33 @@ from refseg.explain.wording import level_names
 Control = Callable[[int, int], tuple[str, str]]
 
 
-def heatmap_html(words: Sequence[str], attention: NDArray[np.floating], unknown: Sequence[str], control: Control) -> str:
-    """attention (L, T): a of Eq. 4, each row sums to 1.  words: the T tokens.  unknown: those that are not in the vocabulary.
-    control: of a level and a word, the element that shows its map: its tag and its attributes, which are trusted.
+def heatmap_html(
+    words: Sequence[str], attention: NDArray[np.floating], unknown: Sequence[str], control: Control
+) -> str:
+    """attention (L, T): a of Eq. 4, each row sums to 1.  words: the T tokens.  unknown: those that are not in the
+    vocabulary. control: of a level and a word, the element that shows its map: its tag and its attributes, which are
+    trusted.
 
     The shade is the share divided by the largest share in the table. Raises ValueError when the sizes differ.
     """
     if attention.ndim != 2 or attention.shape[1] != len(words):
-        raise ValueError(f"attention of shape (levels, {len(words)}) expected for {len(words)} words, got {attention.shape}")
+        raise ValueError(
+            f"attention of shape (levels, {len(words)}) expected for {len(words)} words, got {attention.shape}"
+        )
     top = float(attention.max(initial=0.0)) or 1.0
     heads = "".join(f'<th scope="col"{unknown_mark(word in unknown)}>{escape(word)}</th>' for word in words)
     rows = []
     for level, name in enumerate(level_names(len(attention))):
-        cells = "".join(_cell(word, float(attention[level, place]), top, *control(level, place)) for place, word in enumerate(words))
+        cells = "".join(
+            _cell(word, float(attention[level, place]), top, *control(level, place)) for place, word in enumerate(words)
+        )
         rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
     return (
-        '<div class="rs-scroll" tabindex="0" role="region" aria-label="Attention per word and level"><table class="rs-heatmap" aria-describedby="rs-shares">'
+        '<div class="rs-scroll" tabindex="0" role="region" aria-label="Attention per word and level"><table'
+        ' class="rs-heatmap" aria-describedby="rs-shares">'
         f"<thead><tr><td></td>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-        '<p class="rs-aside" id="rs-shares">The share of the attention that each word receives on each level; a row sums to 1 (Eq. 4).</p>'
+        '<p class="rs-aside" id="rs-shares">The share of the attention that each word receives on each level; a row'
+        " sums to 1 (Eq. 4).</p>"
     )
 
 

@@ -19,10 +19,21 @@ Paint = tuple[int, int, int, int]
 """Red, green, blue and opacity, 0..255."""
 
 IMAGE_BYTES = 700_000  # of the image's data URI at most; photos stay far below at the first of the steps
-IMAGE_STEPS = ((1280, 85), (1280, 70), (960, 70), (800, 60), (640, 50), (480, 40))  # longest side in pixels, JPEG quality
+IMAGE_STEPS = (
+    (1280, 85),
+    (1280, 70),
+    (960, 70),
+    (800, 60),
+    (640, 50),
+    (480, 40),
+)  # longest side in pixels, JPEG quality
 
 MASK = parse_color(DEFAULT_COLOR)
-KEPT, LOST, GAINED = (255, 255, 255), (245, 130, 32), (41, 151, 255)  # distinguished by those who see no red or green, too
+KEPT, LOST, GAINED = (
+    (255, 255, 255),
+    (245, 130, 32),
+    (41, 151, 255),
+)  # distinguished by those who see no red or green, too
 
 
 def image_uri(image: NDArray[np.uint8], budget: int = IMAGE_BYTES) -> str:
@@ -51,7 +62,9 @@ def mask_uri(mask: NDArray[np.bool_]) -> str:
 
 
 def changes_uri(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> str:
-    """The kept (white), lost (orange) and gained (blue) pixels between two masks (H, W), on a transparent background."""
+    """The kept (white), lost (orange) and gained (blue) pixels between two masks (H, W), on a transparent
+    background.
+    """
     codes = np.where(before & after, 1, np.where(before, 2, np.where(after, 3, 0))).astype(np.uint8)
     return _painted_uri(codes, [(*KEPT, 0), (*KEPT, 120), (*LOST, 225), (*GAINED, 225)])
 
@@ -68,14 +81,15 @@ def candidates_uri(candidates: Sequence[Candidate], mask: str, shape: tuple[int,
         left, top, right, bottom = candidate.box
         # Inside the frame's corner, so that the number of an object at the image's border is visible.
         frames.append(
-            f'<rect x="{left}" y="{top}" width="{right - left}" height="{bottom - top}" fill="none" stroke="#fff" stroke-width="{line:.2f}"/>'
-            f'<rect x="{left}" y="{top}" width="{1.1 * size:.1f}" height="{1.2 * size:.1f}" fill="#fff"/>'
-            f'<text x="{left + 0.55 * size:.1f}" y="{top + 0.98 * size:.1f}" text-anchor="middle" font-family="sans-serif" font-weight="700"'
-            f' font-size="{size:.1f}" fill="#1c1917">{candidate.number}</text>'
+            f'<rect x="{left}" y="{top}" width="{right - left}" height="{bottom - top}" fill="none" stroke="#fff"'
+            f' stroke-width="{line:.2f}"/><rect x="{left}" y="{top}" width="{1.1 * size:.1f}" height="{1.2 * size:.1f}"'
+            f' fill="#fff"/><text x="{left + 0.55 * size:.1f}" y="{top + 0.98 * size:.1f}" text-anchor="middle"'
+            f' font-family="sans-serif" font-weight="700" font-size="{size:.1f}"'
+            f' fill="#1c1917">{candidate.number}</text>'
         )
     drawing = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" preserveAspectRatio="none">'
-        f'<image href="{escape(mask)}" width="{width}" height="{height}" preserveAspectRatio="none"/>{"".join(frames)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" preserveAspectRatio="none"><image'
+        f' href="{escape(mask)}" width="{width}" height="{height}" preserveAspectRatio="none"/>{"".join(frames)}</svg>'
     )
     return f"data:image/svg+xml;base64,{b64encode(drawing.encode()).decode('ascii')}"
 

@@ -19,7 +19,11 @@ SIZE = 480  # longest side of the small images, in pixels
 
 
 def overview_html(
-    explanations: Sequence[Explanation], links: Sequence[str], *, image_name: str, masks: Sequence[NDArray[np.bool_]] | None = None
+    explanations: Sequence[Explanation],
+    links: Sequence[str],
+    *,
+    image_name: str,
+    masks: Sequence[NDArray[np.bool_]] | None = None,
 ) -> str:
     """A page that needs no other files than the reports that it links to.
 
@@ -36,10 +40,13 @@ def overview_html(
         final = final_mask(explanation, view, mask)
         share = f"{float(final.mean()):.1%} of the image"
         items.append(
-            f'<li><a href="{escape(link)}"><div class="image"><img src="{mask_uri(final)}" alt="The mask: {share}"></div>'
-            f"<h2>{escape(answer.expression)}</h2><p>{share}. {escape(verdict(answer))}</p></a></li>"
+            f'<li><a href="{escape(link)}"><div class="image"><img src="{mask_uri(final)}" alt="The mask:'
+            f' {share}"></div><h2>{escape(answer.expression)}</h2><p>{share}. {escape(verdict(answer))}</p></a></li>'
         )
     title = f"Why these masks: {image_name}"
     image = jpeg_uri(reduced(explanations[0].segmentation, SIZE).image, 80)
-    body = f'<header><p class="kicker">Why these masks</p><h1>{escape(image_name)}</h1></header><ul class="answers">{"".join(items)}</ul>'
+    body = (
+        f'<header><p class="kicker">Why these masks</p><h1>{escape(image_name)}</h1></header><ul'
+        f' class="answers">{"".join(items)}</ul>'
+    )
     return page_html(title, body, f":root{{--shown:url({image})}}")

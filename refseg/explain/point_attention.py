@@ -56,7 +56,9 @@ def attention_at(predictor: Predictor, encoded: EncodedImage, expression: str, x
     tokens, valid = (torch.from_numpy(array).to(predictor.device) for array in predictor.tokenizer.batch([read]))
     with predictor.running() as system:
         if not isinstance(system, AttendsFromPlace):
-            raise UnavailableError(f"the model {predictor.name} has no attention of single positions: choose another model")
+            raise UnavailableError(
+                f"the model {predictor.name} has no attention of single positions: choose another model"
+            )
         grid = system.attention_grid(encoded.features)
         row, column = cell_under(encoded.letterbox, grid, x, y)
         attended = system.attention_from(encoded.to(predictor.device).features, tokens, valid, row * grid[1] + column)
@@ -70,7 +72,8 @@ def cell_under(letterbox: Letterbox, grid: tuple[int, int], x: float, y: float) 
     """
     if not (0 <= x < letterbox.width and 0 <= y < letterbox.height):
         raise InputError(
-            f"the point is ({x:g}, {y:g}), expected one inside the image: x from 0 to below {letterbox.width}, y from 0 to below {letterbox.height}"
+            f"the point is ({x:g}, {y:g}), expected one inside the image: x from 0 to below {letterbox.width}, y from 0"
+            f" to below {letterbox.height}"
         )
     ((across, down),) = letterbox.forward_points(np.array([[x, y]]))
     h, w = grid

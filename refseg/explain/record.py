@@ -47,8 +47,8 @@ def maps_of(answer: Segmentation) -> Iterator[tuple[str, NDArray[np.float32]]]:
     image's own if that is smaller.
 
     probability, response; word_00_level_1 ...: share of its attention that a position pays to the first word on the
-    first level; NAME_level_1 ...: other maps, such as memory_gate_level_1. They are yielded one at a time because together
-    they may be large.
+    first level; NAME_level_1 ...: other maps, such as memory_gate_level_1. They are yielded one at a time because
+    together they may be large.
     """
     small = reduced(answer, answer.letterbox.size)
     yield "probability", small.probability
@@ -97,8 +97,8 @@ def write_explanations(
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """The explanations of one image. A single one is written as by `write_explanation`. Several are written to the
-    folders explain/000, explain/001, ..., and above them explain.json, {"explanations": [...]} of the same objects in the same order,
-    and report.html, which links to theirs.
+    folders explain/000, explain/001, ..., and above them explain.json, {"explanations": [...]} of the same objects in
+    the same order, and report.html, which links to theirs.
 
     progress is called with done and total. Raises as `write_explanation`.
     """
@@ -118,7 +118,9 @@ def write_explanations(
 def _write_json(path: Path, values: dict[str, Any]) -> None:
     try:
         with replacing(path) as temporary:
-            temporary.write_text(json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+            temporary.write_text(
+                json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8"
+            )
     except OSError as error:
         raise _unwritable(path, error) from error
 

@@ -43,7 +43,8 @@ CHANGES_SIZE = 480  # what changes without a word, and of
 MAP_SIZE = 240  # a map, whose cells are four to ten pixels then
 HINT = '<p class="hint">Click any small image to enlarge it.</p>'
 WORD_HINT = (
-    '<p class="hint">Words are shaded by their attention. Click a word to show its attention map; click any small image to enlarge it.</p>'
+    '<p class="hint">Words are shaded by their attention. Click a word to show its attention map; click any small image'
+    " to enlarge it.</p>"
 )
 
 
@@ -61,7 +62,8 @@ def report_html(
 
     image_name, model: names to show.  settings: further facts, such as "Device": "cpu".  date: as it is shown; "" for
     none. mask: the final mask, bool (H, W), such as a refined one; None: the answer's own at the explanation's
-    threshold. All texts are escaped. Images are reduced, so that the page has less than 2 MB for any image. Raises ValueError for a mask of another size.
+    threshold. All texts are escaped. Images are reduced, so that the page has less than 2 MB for any image. Raises
+    ValueError for a mask of another size.
     """
     answer = explanation.segmentation
     view = reduced(answer, MASK_SIZE)
@@ -74,12 +76,16 @@ def report_html(
         map_overlay("probability", "Probability that a position belongs to the referent", small.probability),
     ]
     if small.response is not None:
-        overlays.append(map_overlay("response", "Response of the strongest feature before the mask is predicted", small.response))
+        overlays.append(
+            map_overlay("response", "Response of the strongest feature before the mask is predicted", small.response)
+        )
     sections = {
         "Which words counted": attention_html(answer),
         "Effect of each word": left_out_html(explanation, reduced(answer, CHANGES_SIZE)),
         "Candidates": candidates_html(explanation, mask_uri(found)),
-        "Probability and response": f'<div class="three">{"".join(overlay.html(overlay.title) for overlay in overlays)}</div>',
+        "Probability and response": (
+            f'<div class="three">{"".join(overlay.html(overlay.title) for overlay in overlays)}</div>'
+        ),
         "Attention maps of each word": word_maps_html(small),
         "Other maps of the model": system_maps_html(small),
         "How it was made": facts_html(_facts(explanation, share, image_name, model, settings or {}, date)),
@@ -89,13 +95,21 @@ def report_html(
     head = f'<header><p class="kicker">Why this mask</p>{words}</header>'
     body = "".join(f"<section><h2>{title}</h2>{content}</section>" for title, content in sections.items() if content)
     gray = f":root{{--gray:url({_gray_uri(small.image)})}}"
-    image = image_uri(answer.image, min(IMAGE_BYTES, MOST_BYTES - len(head) - len(body) - len(gray) - len(overlays[0].uri)))
+    image = image_uri(
+        answer.image, min(IMAGE_BYTES, MOST_BYTES - len(head) - len(body) - len(gray) - len(overlays[0].uri))
+    )
     stage = _stage_html(image, overlays[0], answer.image.shape[:2], answer.expression)
-    return page_html(f"Why this mask: {answer.expression}", f'{head}<div class="columns">{stage}<div class="body">{body}</div></div>', gray)
+    return page_html(
+        f"Why this mask: {answer.expression}",
+        f'{head}<div class="columns">{stage}<div class="body">{body}</div></div>',
+        gray,
+    )
 
 
 def final_mask(explanation: Explanation, view: Segmentation, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    """The final mask at the size of `view`, a reduced answer: `mask` (H, W) of the whole image, or the answer's own. Raises ValueError."""
+    """The final mask at the size of `view`, a reduced answer: `mask` (H, W) of the whole image, or the answer's own.
+    Raises ValueError.
+    """
     answer = explanation.segmentation
     if mask is None:
         return view.mask(None if explanation.threshold == answer.threshold else explanation.threshold)
@@ -112,7 +126,9 @@ def write_report(path: str | Path, html: str) -> None:
         with replacing(path) as temporary:
             temporary.write_text(encodable(html), encoding="utf-8", newline="\n")
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}; give a folder that exists and may be written") from error
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; give a folder that exists and may be written"
+        ) from error
 
 
 def page_html(title: str, body: str, style: str = "") -> str:
@@ -120,11 +136,13 @@ def page_html(title: str, body: str, style: str = "") -> str:
     script = _static("report.js")
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     policy = (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none';"
+        " form-action 'none'"
     )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light'
+        ' dark">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<title>{escape(title)}</title>\n'
         f"<style>{_static('report.css')}{style}</style>\n</head>\n<body>\n<main>{body}</main>\n"
         f"<footer>refseg {escape(__version__)}</footer>\n<script>{script}</script>\n</body>\n</html>\n"
@@ -144,14 +162,17 @@ def _stage_html(image: str, overlay: Overlay, shape: tuple[int, int], expression
     """The large image (height, width) with a overlay on it."""
     height, width = shape
     return (
-        f'<div class="stage-column"><figure id="stage" data-kind="{overlay.kind}" style="--ratio:{width / height:.4f}"><div class="image">'
-        f'<img src="{image}" width="{width}" height="{height}" alt="The image">'
-        f'<img id="over" src="{overlay.uri}" alt="{escape(overlay.alt)}, found for: {escape(expression)}"></div>'
-        f'<figcaption><p id="caption" aria-live="polite">{escape(overlay.title)}</p>{legends_html()}</figcaption></figure></div>'
+        f'<div class="stage-column"><figure id="stage" data-kind="{overlay.kind}"'
+        f' style="--ratio:{width / height:.4f}"><div class="image"><img src="{image}" width="{width}" height="{height}"'
+        f' alt="The image"><img id="over" src="{overlay.uri}" alt="{escape(overlay.alt)}, found for:'
+        f' {escape(expression)}"></div><figcaption><p id="caption"'
+        f' aria-live="polite">{escape(overlay.title)}</p>{legends_html()}</figcaption></figure></div>'
     )
 
 
-def _facts(explanation: Explanation, share: float, image_name: str, model: str, settings: Mapping[str, str], date: str) -> dict[str, str]:
+def _facts(
+    explanation: Explanation, share: float, image_name: str, model: str, settings: Mapping[str, str], date: str
+) -> dict[str, str]:
     answer = explanation.segmentation
     height, width = answer.image.shape[:2]
     return {

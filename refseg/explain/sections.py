@@ -41,14 +41,17 @@ class Overlay:
         """The small image, a link, with a caption of plain text."""
         below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
         return (
-            f'<figure id="{self.id}" class="overlay" data-kind="{self.kind}" data-title="{escape(self.title)}" data-top="{self.top:.2f}">'
-            f'<a href="#{self.id}"><img src="{self.uri}" alt="{escape(self.alt)}"></a>{below}</figure>'
+            f'<figure id="{self.id}" class="overlay" data-kind="{self.kind}" data-title="{escape(self.title)}"'
+            f' data-top="{self.top:.2f}"><a href="#{self.id}"><img src="{self.uri}"'
+            f' alt="{escape(self.alt)}"></a>{below}</figure>'
         )
 
 
 def map_overlay(name: str, title: str, values: NDArray[np.floating], top: float = 1.0) -> Overlay:
     """A map (H, W) from 0 to `top`."""
-    alt = f"{title}: between {float(values.min()):.2f} and {float(values.max()):.2f}, highest {place_of_maximum(values)}"
+    alt = (
+        f"{title}: between {float(values.min()):.2f} and {float(values.max()):.2f}, highest {place_of_maximum(values)}"
+    )
     return Overlay(name, "map", map_uri(values / top), title, alt, top)
 
 
@@ -66,8 +69,9 @@ def expression_html(answer: Segmentation) -> str:
         unknown = word in answer.unknown
         note = ", not in the vocabulary" if unknown else ""
         words.append(
-            f'<a class="word{" rs-unknown" if unknown else ""}" style="--share:{shares[place] / top:.3f}" href="#{word_map_id(most[place], place)}"'
-            f' title="{shares[place]:.2f} of the attention{note}">{escape(word)}</a>'
+            f'<a class="word{" rs-unknown" if unknown else ""}" style="--share:{shares[place] / top:.3f}"'
+            f' href="#{word_map_id(most[place], place)}" title="{shares[place]:.2f} of the'
+            f' attention{note}">{escape(word)}</a>'
         )
     return " ".join(words)
 
@@ -77,9 +81,13 @@ def word_notes_html(answer: Segmentation) -> str:
     notes = []
     for word in answer.unknown:
         near = ", ".join(answer.suggestions.get(word, ()))
-        notes.append(f"\u201c{word}\u201d is not in the model's vocabulary" + (f"; similar words: {near}." if near else "."))
+        notes.append(
+            f"\u201c{word}\u201d is not in the model's vocabulary" + (f"; similar words: {near}." if near else ".")
+        )
     if answer.dropped:
-        notes.append(f"The expression is longer than the model's limit; not read: \u201c{' '.join(answer.dropped)}\u201d.")
+        notes.append(
+            f"The expression is longer than the model's limit; not read: \u201c{' '.join(answer.dropped)}\u201d."
+        )
     return "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
 
 
@@ -88,8 +96,8 @@ def presence_html(answer: Segmentation) -> str:
     if answer.presence is None:
         return ""
     return (
-        f'<p class="presence{" no-target" if answer.no_target else ""}"><span class="bar" aria-hidden="true"><i style="width:{answer.presence:.1%}"></i></span>'
-        f"{escape(verdict(answer))}</p>"
+        f'<p class="presence{" no-target" if answer.no_target else ""}"><span class="bar" aria-hidden="true"><i'
+        f' style="width:{answer.presence:.1%}"></i></span>{escape(verdict(answer))}</p>'
     )
 
 
@@ -98,7 +106,10 @@ def attention_html(answer: Segmentation) -> str:
     if answer.word_attention is None:
         return ""
     return heatmap_html(
-        answer.tokens, answer.word_attention, answer.unknown, lambda level, word: ("a", f'href="#{word_map_id(level, word)}"')
+        answer.tokens,
+        answer.word_attention,
+        answer.unknown,
+        lambda level, word: ("a", f'href="#{word_map_id(level, word)}"'),
     )
 
 
@@ -112,11 +123,18 @@ def word_maps_html(small: Segmentation) -> str:
     rows = []
     for place, word in enumerate(small.tokens):
         overlays = [
-            map_overlay(word_map_id(level, place), f"Attention map of \u201c{word}\u201d, {name}", small.word_map(level, place), top)
+            map_overlay(
+                word_map_id(level, place),
+                f"Attention map of \u201c{word}\u201d, {name}",
+                small.word_map(level, place),
+                top,
+            )
             for level, name in enumerate(names)
         ]
         rows.append(f'<th scope="row"{unknown_mark(word in small.unknown)}>{escape(word)}</th>{_cells(overlays)}')
-    return _maps_table(names, rows, f"The share of a position's attention on the word, from 0 (dark) to {top:.2f} (bright).")
+    return _maps_table(
+        names, rows, f"The share of a position's attention on the word, from 0 (dark) to {top:.2f} (bright)."
+    )
 
 
 def system_maps_html(small: Segmentation) -> str:
@@ -151,7 +169,10 @@ def _cells(overlays: Sequence[Overlay]) -> str:
 def _maps_table(columns: Sequence[str], rows: Sequence[str], about: str) -> str:
     heads = "".join(f'<th scope="col">{name}</th>' for name in columns)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return f'<p class="about">{about}</p><table class="maps"><thead><tr><td></td>{heads}</tr></thead><tbody>{body}</tbody></table>'
+    return (
+        f'<p class="about">{about}</p><table'
+        f' class="maps"><thead><tr><td></td>{heads}</tr></thead><tbody>{body}</tbody></table>'
+    )
 
 
 def left_out_html(explanation: Explanation, small: Segmentation) -> str:
@@ -168,19 +189,21 @@ def left_out_html(explanation: Explanation, small: Segmentation) -> str:
         overlay = Overlay(f"without-{word.word}", "changes", changes_uri(before, after), title, alt)
         rows.append(_left_out_row(rank, word, overlay))
     return (
-        '<p class="about" id="about-words">The answer without the word: the change of the mask (1 \u2212 IoU) and of the presence.</p>'
-        '<div class="rs-scroll" tabindex="0" role="region" aria-label="Words left out"><table class="ranked" aria-describedby="about-words">'
-        '<thead><tr><td></td><th scope="col">without</th><th scope="col" class="wide">change</th><th scope="col" class="iou">IoU</th>'
-        f'<th scope="col">presence</th><th scope="col">pixels</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        '<p class="about" id="about-words">The answer without the word: the change of the mask (1 \u2212 IoU) and of'
+        ' the presence.</p><div class="rs-scroll" tabindex="0" role="region" aria-label="Words left out"><table'
+        ' class="ranked" aria-describedby="about-words"><thead><tr><td></td><th scope="col">without</th><th'
+        ' scope="col" class="wide">change</th><th scope="col" class="iou">IoU</th><th scope="col">presence</th><th'
+        f' scope="col">pixels</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
     )
 
 
 def _left_out_row(rank: int, word: WordLeftOut, overlay: Overlay) -> str:
     alone = " <small>no word is left</small>" if word.segmentation is None else ""
     return (
-        f'<tr data-overlay="{overlay.id}"><td>{rank}</td><th scope="row"><a href="#{overlay.id}">{escape(word.text)}</a>{alone}</th>'
-        f'<td class="wide"><span class="bar" aria-hidden="true"><i style="width:{word.change:.1%}"></i></span>{word.change:.2f}</td>'
-        f'<td class="iou">{word.iou:.2f}</td><td>{signed(word.presence_change)}</td><td>{overlay.html()}</td></tr>'
+        f'<tr data-overlay="{overlay.id}"><td>{rank}</td><th scope="row"><a'
+        f' href="#{overlay.id}">{escape(word.text)}</a>{alone}</th><td class="wide"><span class="bar"'
+        f' aria-hidden="true"><i style="width:{word.change:.1%}"></i></span>{word.change:.2f}</td><td'
+        f' class="iou">{word.iou:.2f}</td><td>{signed(word.presence_change)}</td><td>{overlay.html()}</td></tr>'
     )
 
 
@@ -204,9 +227,8 @@ def candidates_html(explanation: Explanation, mask: str) -> str:
 
 def facts_html(facts: Mapping[str, str]) -> str:
     """Names and values, both plain text."""
-    return (
-        f'<dl class="facts">{"".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items())}</dl>'
-    )
+    rows = [f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items()]
+    return f'<dl class="facts">{"".join(rows)}</dl>'
 
 
 def legends_html(kinds: Sequence[Kind] = ("mask", "map", "changes")) -> str:
@@ -214,7 +236,10 @@ def legends_html(kinds: Sequence[Kind] = ("mask", "map", "changes")) -> str:
     legends = {
         "mask": '<span class="key mask">the mask</span>',
         "map": f'<span>0</span><i style="background:{legend_gradient()}"></i><span class="top">1</span>',
-        "changes": '<span class="key kept">kept</span><span class="key lost">lost without the word</span><span class="key gained">gained without it</span>',
+        "changes": (
+            '<span class="key kept">kept</span><span class="key lost">lost without the word</span><span class="key'
+            ' gained">gained without it</span>'
+        ),
     }
     return "".join(f'<p class="legend" data-for="{kind}" aria-hidden="true">{legends[kind]}</p>' for kind in kinds)
 

@@ -64,7 +64,8 @@ def save_checkpoint(
         raise CheckpointError(f"the threshold is {threshold}, expected a number between 0 and 1")
     if len(vocabulary) != system.vocabulary_size:
         raise CheckpointError(
-            f"the vocabulary has {len(vocabulary)} words, expected {system.vocabulary_size}, the rows of the network's word table"
+            f"the vocabulary has {len(vocabulary)} words, expected {system.vocabulary_size}, the rows of the network's"
+            " word table"
         )
     tensors = {name: _stored(name, value) for name, value in system.state_dict().items()}
     try:
@@ -83,7 +84,9 @@ def save_checkpoint(
                 "weights_sha256": _digest_of_file(temporary / WEIGHTS),
                 "vocabulary_sha256": _digest_of_words(vocabulary),
             }
-            (temporary / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+            (temporary / CONFIG).write_text(
+                json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+            )
             folder.mkdir(exist_ok=True)
             for name in (WEIGHTS, VOCABULARY, CONFIG):
                 (temporary / name).chmod(0o644)
@@ -91,9 +94,13 @@ def save_checkpoint(
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"cannot write the checkpoint {folder}: {error}; give a folder that can be written") from error
+        raise CheckpointError(
+            f"cannot write the checkpoint {folder}: {error}; give a folder that can be written"
+        ) from error
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"the training record of a checkpoint must have JSON types and finite numbers: {error}") from error
+        raise CheckpointError(
+            f"the training record of a checkpoint must have JSON types and finite numbers: {error}"
+        ) from error
 
 
 def load_checkpoint(folder: Path | str) -> tuple[System, Vocabulary, dict[str, Any]]:
@@ -107,13 +114,21 @@ def load_checkpoint(folder: Path | str) -> tuple[System, Vocabulary, dict[str, A
     config = read_config(folder / CONFIG)
     vocabulary = Vocabulary.load(folder / VOCABULARY)
     if config.get("vocabulary_sha256", digest := _digest_of_words(vocabulary)) != digest:
-        raise CheckpointError(f"{folder / VOCABULARY} is not the vocabulary that {CONFIG} names: copy the whole checkpoint again")
+        raise CheckpointError(
+            f"{folder / VOCABULARY} is not the vocabulary that {CONFIG} names: copy the whole checkpoint again"
+        )
     if config.setdefault("weights_sha256", digest := _digest_of_file(folder / WEIGHTS)) != digest:
-        raise CheckpointError(f"{folder / WEIGHTS} is damaged or not the file that {CONFIG} names: copy the whole checkpoint again")
+        raise CheckpointError(
+            f"{folder / WEIGHTS} is damaged or not the file that {CONFIG} names: copy the whole checkpoint again"
+        )
     settings = _settings(folder / CONFIG, config)
     renamed = "system" not in config and system_name(settings) == "compact"
-    tensors = _read_weights(folder / WEIGHTS, _shapes(folder, settings, len(vocabulary)), upgraded_name if renamed else str)
-    with torch.random.fork_rng(devices=[]):  # the random values are overwritten at once; the caller's generator is not advanced
+    tensors = _read_weights(
+        folder / WEIGHTS, _shapes(folder, settings, len(vocabulary)), upgraded_name if renamed else str
+    )
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # the random values are overwritten at once; the caller's generator is not advanced
         system = build_system(settings, len(vocabulary))
     system.load_state_dict(tensors, strict=True)
     return system.eval(), vocabulary, config
@@ -126,10 +141,14 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not readable JSON ({error}); expected the config.json of a refseg checkpoint") from error
+        raise CheckpointError(
+            f"{path} is not readable JSON ({error}); expected the config.json of a refseg checkpoint"
+        ) from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         got = config.get("format") if isinstance(config, dict) else type(config).__name__
-        raise CheckpointError(f"{path} has the format {brief(got)}, expected {FORMAT}: it is another model's file or a newer refseg's")
+        raise CheckpointError(
+            f"{path} has the format {brief(got)}, expected {FORMAT}: it is another model's file or a newer refseg's"
+        )
     threshold = config.setdefault("threshold", 0.5)
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold < 1:
         raise CheckpointError(f"{path}: threshold is {brief(threshold)}, expected a number between 0 and 1")
@@ -156,13 +175,17 @@ def _settings(path: Path, config: Mapping[str, Any]) -> SystemConfig:
 
 def _check_files(folder: Path) -> None:
     if not folder.is_dir():
-        raise CheckpointError(f"no checkpoint folder {folder}: expected a folder with {CONFIG}, {WEIGHTS} and {VOCABULARY}")
+        raise CheckpointError(
+            f"no checkpoint folder {folder}: expected a folder with {CONFIG}, {WEIGHTS} and {VOCABULARY}"
+        )
     for name in (CONFIG, WEIGHTS, VOCABULARY):
         path = folder / name
         if not path.is_file():
             pickled = sorted(p.name for p in folder.iterdir() if p.suffix in PICKLES)
             hint = f" ({pickled[0]} may hold pickled code and is never opened)" if pickled else ""
-            raise CheckpointError(f"{folder} has no {name}{hint}: expected a folder with {CONFIG}, {WEIGHTS} and {VOCABULARY}")
+            raise CheckpointError(
+                f"{folder} has no {name}{hint}: expected a folder with {CONFIG}, {WEIGHTS} and {VOCABULARY}"
+            )
         if path.stat().st_size > MAX_BYTES[name]:
             raise CheckpointError(f"{path} has {path.stat().st_size} bytes, expected at most {MAX_BYTES[name]}")
 
@@ -177,11 +200,15 @@ def _shapes(folder: Path, config: SystemConfig, words: int) -> dict[str, tuple[t
     shapes = {name: (value.shape, value.dtype) for name, value in system.state_dict().items()}
     count = sum(shape.numel() for shape, _ in shapes.values())
     if count > MAX_PARAMETERS:
-        raise CheckpointError(f"{folder / CONFIG} asks for a network of {count:,} numbers, expected at most {MAX_PARAMETERS:,}")
+        raise CheckpointError(
+            f"{folder / CONFIG} asks for a network of {count:,} numbers, expected at most {MAX_PARAMETERS:,}"
+        )
     return shapes
 
 
-def _read_weights(path: Path, shapes: Mapping[str, tuple[torch.Size, torch.dtype]], rename: Callable[[str], str]) -> dict[str, Tensor]:
+def _read_weights(
+    path: Path, shapes: Mapping[str, tuple[torch.Size, torch.dtype]], rename: Callable[[str], str]
+) -> dict[str, Tensor]:
     """The tensors of `path` in the types of `shapes`, after all names and shapes have been compared. rename: name in
     the file -> current name.
     """
@@ -189,24 +216,31 @@ def _read_weights(path: Path, shapes: Mapping[str, tuple[torch.Size, torch.dtype
         with safe_open(path, framework="pt") as handle:
             names = {rename(name): name for name in handle.keys()}  # noqa: SIM118 - not a dictionary
             if missing := sorted(shapes.keys() - names.keys()):
-                raise CheckpointError(f"{path} lacks {_listed(missing)}: it belongs to another network than {CONFIG} describes")
+                raise CheckpointError(
+                    f"{path} lacks {_listed(missing)}: it belongs to another network than {CONFIG} describes"
+                )
             if extra := sorted(names.keys() - shapes.keys()):
                 raise CheckpointError(f"{path} has {_listed(extra)}, which the network of {CONFIG} does not have")
             for name, (shape, dtype) in shapes.items():
                 part = handle.get_slice(names[name])
                 got, kind = tuple(part.get_shape()), part.get_dtype()
                 if got != tuple(shape):
-                    raise CheckpointError(f"{path}: {name} has the shape {got}, expected {tuple(shape)} from {CONFIG} and {VOCABULARY}")
+                    raise CheckpointError(
+                        f"{path}: {name} has the shape {got}, expected {tuple(shape)} from {CONFIG} and {VOCABULARY}"
+                    )
                 if (kind in _FLOATS) != dtype.is_floating_point:
                     raise CheckpointError(
-                        f"{path}: {name} is of type {kind}, expected {'F16, BF16 or F32' if dtype.is_floating_point else dtype}"
+                        f"{path}: {name} is of type {kind}, expected"
+                        f" {'F16, BF16 or F32' if dtype.is_floating_point else dtype}"
                     )
             tensors = {name: handle.get_tensor(names[name]).to(dtype) for name, (_, dtype) in shapes.items()}
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} is not a readable safetensors file ({error}): copy it again") from error
     for name, value in tensors.items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
-            raise CheckpointError(f"{path}: {name} has values that are not finite numbers: the file is damaged or its training had failed")
+            raise CheckpointError(
+                f"{path}: {name} has values that are not finite numbers: the file is damaged or its training had failed"
+            )
     return tensors
 
 
@@ -215,7 +249,9 @@ def _stored(name: str, value: Tensor) -> Tensor:
     value = value.detach().cpu()
     if value.is_floating_point():
         if not bool(value.isfinite().all()):
-            raise CheckpointError(f"{name} has values that are not finite numbers: the training has failed; resume from an earlier state")
+            raise CheckpointError(
+                f"{name} has values that are not finite numbers: the training has failed; resume from an earlier state"
+            )
         if value.numel() == 0 or float(value.abs().max()) <= torch.finfo(torch.float16).max:
             value = value.to(torch.float16)
     return value.clone(memory_format=torch.contiguous_format)

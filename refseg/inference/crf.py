@@ -40,7 +40,9 @@ def require() -> None:
     _densecrf()
 
 
-def refine_mask(image: NDArray[np.uint8], probability: NDArray[np.float32], threshold: float = 0.5) -> NDArray[np.bool_]:
+def refine_mask(
+    image: NDArray[np.uint8], probability: NDArray[np.float32], threshold: float = 0.5
+) -> NDArray[np.bool_]:
     """image (H, W, 3) uint8 and probability (H, W) in 0..1 -> bool (H, W).
 
     The unary term is the probability with its odds divided by those of `threshold`, so a threshold means the same with
@@ -51,19 +53,27 @@ def refine_mask(image: NDArray[np.uint8], probability: NDArray[np.float32], thre
     require()
     if image.shape != (*probability.shape, 3):
         raise InputError(
-            f"got an image of shape {image.shape} and probabilities of shape {probability.shape}, expected (H, W, 3) and (H, W)"
+            f"got an image of shape {image.shape} and probabilities of shape {probability.shape}, expected (H, W, 3)"
+            " and (H, W)"
         )
     height, width = probability.shape
     scale = math.sqrt(MAX_PIXELS / (height * width))
     if scale >= 1:
         return np.asarray(_foreground(image, probability, threshold, 1.0) >= 0.5)
-    size = (max(1, int(width * scale)), max(1, int(height * scale)))  # rounded down: never above MAX_PIXELS but for images one pixel wide
+    size = (
+        max(1, int(width * scale)),
+        max(1, int(height * scale)),
+    )  # rounded down: never above MAX_PIXELS but for images one pixel wide
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     coarse = np.asarray(cv2.resize(probability, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
-    return np.asarray(cv2.resize(_foreground(small, coarse, threshold, scale), (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5)
+    return np.asarray(
+        cv2.resize(_foreground(small, coarse, threshold, scale), (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5
+    )
 
 
-def _foreground(image: NDArray[np.uint8], probability: NDArray[np.float32], threshold: float, scale: float) -> NDArray[np.float32]:
+def _foreground(
+    image: NDArray[np.uint8], probability: NDArray[np.float32], threshold: float, scale: float
+) -> NDArray[np.float32]:
     """Marginal (H, W) of the foreground after mean-field inference; `scale` multiplies the spatial distances."""
     height, width = probability.shape
     foreground = _shift_odds(probability, threshold)
@@ -71,7 +81,9 @@ def _foreground(image: NDArray[np.uint8], probability: NDArray[np.float32], thre
     crf = _densecrf().DenseCRF2D(width, height, 2)
     crf.setUnaryEnergy(np.ascontiguousarray(unary, dtype=np.float32))
     crf.addPairwiseGaussian(sxy=GAUSSIAN_SXY * scale, compat=GAUSSIAN_COMPAT)
-    crf.addPairwiseBilateral(sxy=BILATERAL_SXY * scale, srgb=BILATERAL_SRGB, rgbim=np.array(image, order="C"), compat=BILATERAL_COMPAT)
+    crf.addPairwiseBilateral(
+        sxy=BILATERAL_SXY * scale, srgb=BILATERAL_SRGB, rgbim=np.array(image, order="C"), compat=BILATERAL_COMPAT
+    )
     marginals = np.asarray(crf.inference(ITERATIONS), dtype=np.float32)
     return np.asarray(marginals[1].reshape(height, width))
 
@@ -89,5 +101,6 @@ def _densecrf() -> ModuleType:
         return importlib.import_module("pydensecrf.densecrf")
     except ImportError as error:
         raise UnavailableError(
-            "CRF refinement needs pydensecrf2, which is not installed here: pip install pydensecrf2 (needs a C++ compiler)"
+            "CRF refinement needs pydensecrf2, which is not installed here: pip install pydensecrf2 (needs a C++"
+            " compiler)"
         ) from error

@@ -14,7 +14,9 @@ def choose_device(name: str) -> torch.device:
     device that this computer does not have.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+        return torch.device(
+            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        )
     try:
         device = torch.device(name)
     except (RuntimeError, TypeError, ValueError) as error:
@@ -22,7 +24,9 @@ def choose_device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda", "mps"):
         raise DeviceError(f"the device is {name!r}, expected auto, cpu, cuda, cuda:N or mps")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise DeviceError(f"the device is {name!r}, but torch sees {torch.cuda.device_count()} CUDA GPUs here: use cpu or auto")
+        raise DeviceError(
+            f"the device is {name!r}, but torch sees {torch.cuda.device_count()} CUDA GPUs here: use cpu or auto"
+        )
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise DeviceError("the device is 'mps', but there is no Apple GPU here: use cpu or auto")
     return device

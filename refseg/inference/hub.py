@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from refseg.errors import CheckpointError, HubError, UnreachableError
-from refseg.inference.checkpoint import CARD, CONFIG, DEFAULT_MODEL, EMBEDDED, MAX_BYTES, PICKLES, VOCABULARY, WEIGHTS, load_checkpoint
+from refseg.inference.checkpoint import (
+    CARD,
+    CONFIG,
+    DEFAULT_MODEL,
+    EMBEDDED,
+    MAX_BYTES,
+    PICKLES,
+    VOCABULARY,
+    WEIGHTS,
+    load_checkpoint,
+)
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -54,14 +64,15 @@ def resolve_model(model: str | Path | None) -> ModelSource:
         return ModelSource(folder, folder.resolve().name)
     if _exists(folder.exists):
         raise CheckpointError(
-            f"the model {model!r} is a file, expected a folder with {CONFIG}, {WEIGHTS} and {VOCABULARY}, or user/name[@revision]"
+            f"the model {model!r} is a file, expected a folder with {CONFIG}, {WEIGHTS} and {VOCABULARY}, or"
+            " user/name[@revision]"
         )
     if model in embedded_models():
         return ModelSource(EMBEDDED / model, model)
     if not _MODEL.fullmatch(model):
         raise CheckpointError(
-            f"there is no model {model!r}: expected a folder, one of the embedded models ({', '.join(embedded_models())}), "
-            "or a repository on the Hub, user/name or user/name@revision"
+            f"there is no model {model!r}: expected a folder, one of the embedded models"
+            f" ({', '.join(embedded_models())}), or a repository on the Hub, user/name or user/name@revision"
         )
     repository, revision = parse_repository(model)
     return ModelSource(pull(repository, revision), model, revision)
@@ -89,8 +100,8 @@ def parse_repository(name: str) -> tuple[str, str]:
 
 
 def pull(repository: str, revision: str = MAIN, *, endpoint: str | None = None, cache: Path | None = None) -> Path:
-    """Download the files of a model that are not in the cache, and return its folder there. Progress is shown on standard
-    error.
+    """Download the files of a model that are not in the cache, and return its folder there. Progress is shown on
+    standard error.
 
     endpoint, cache: None for those of the Hub and of its client.  Without network the cached copy is used, with a
     warning. Raises HubError when the repository, the revision or the model in it does not exist, or its files are too
@@ -98,7 +109,9 @@ def pull(repository: str, revision: str = MAIN, *, endpoint: str | None = None, 
     """
     try:
         info = _call_hub(
-            lambda: _api(endpoint).model_info(repository, revision=revision, files_metadata=True, timeout=TIMEOUT), repository, revision
+            lambda: _api(endpoint).model_info(repository, revision=revision, files_metadata=True, timeout=TIMEOUT),
+            repository,
+            revision,
         )
         _check_listing(repository, info)
         folder = _call_hub(lambda: _snapshot(repository, revision, endpoint, cache), repository, revision)
@@ -130,14 +143,17 @@ def push(
     commit.
 
     The folder is loaded first, so that only a model that others can load is uploaded. token: None for that of the
-    client's login or HF_TOKEN. Raises CheckpointError for an unusable folder, HubError when the Hub refuses or cannot be reached.
+    client's login or HF_TOKEN. Raises CheckpointError for an unusable folder, HubError when the Hub refuses or cannot
+    be reached.
     """
     from huggingface_hub import CommitOperationAdd
 
     folder = Path(folder)
     load_checkpoint(folder)
     names = [name for name in (*NEEDED, CARD) if (folder / name).is_file()]
-    names += [image.name for image in sorted(folder.glob("*.png")) if image.stat().st_size <= MAX_BYTES[CARD]]  # what the card shows
+    names += [
+        image.name for image in sorted(folder.glob("*.png")) if image.stat().st_size <= MAX_BYTES[CARD]
+    ]  # what the card shows
     api = _api(endpoint, token)
 
     def upload() -> str:
@@ -194,11 +210,15 @@ def _check_listing(repository: str, info: "ModelInfo") -> None:
     for name in (*NEEDED, CARD):
         size = sizes.get(name)
         if size is not None and size > MAX_BYTES[name]:
-            raise HubError(f"{repository}: {name} has {size} bytes, expected at most {MAX_BYTES[name]}: it is not downloaded")
+            raise HubError(
+                f"{repository}: {name} has {size} bytes, expected at most {MAX_BYTES[name]}: it is not downloaded"
+            )
 
 
 def _call_hub(call: Callable[[], T], repository: str, revision: str) -> T:
-    """Run a call of the Hub's client; its errors become HubError, or UnreachableError if a later attempt may succeed."""
+    """Run a call of the Hub's client; its errors become HubError, or UnreachableError if a later attempt may
+    succeed.
+    """
     try:
         return call()
     except Exception as error:
@@ -213,10 +233,13 @@ def _translated(error: BaseException, repository: str, revision: str) -> HubErro
     from huggingface_hub import errors
 
     if isinstance(error, errors.GatedRepoError):
-        return HubError(f"{repository} asks for its conditions to be accepted on its page first, and for a login (HF_TOKEN)")
+        return HubError(
+            f"{repository} asks for its conditions to be accepted on its page first, and for a login (HF_TOKEN)"
+        )
     if isinstance(error, errors.RepositoryNotFoundError):
         return HubError(
-            f"no repository {repository} on the Hub that this machine has access to, and no folder of that name here: check the name, or log in (HF_TOKEN)"
+            f"no repository {repository} on the Hub that this machine has access to, and no folder of that name here:"
+            " check the name, or log in (HF_TOKEN)"
         )
     if isinstance(error, errors.RevisionNotFoundError):
         return HubError(f"{repository} has no revision {revision!r}: expected a branch, tag or commit of it")
@@ -238,14 +261,19 @@ def _translated(error: BaseException, repository: str, revision: str) -> HubErro
 
 def _refused(status: int, repository: str, reason: str) -> HubError:
     if status in (401, 403):
-        return HubError(f"the Hub refuses access to {repository} (status {status}): log in, or set HF_TOKEN to a token that may do this")
+        return HubError(
+            f"the Hub refuses access to {repository} (status {status}): log in, or set HF_TOKEN to a token that may do"
+            " this"
+        )
     if status >= 500 or status in (408, 429):
         return _unreachable(repository, f"it answers with status {status}")
     return HubError(f"the Hub refuses the request about {repository} (status {status}): {reason}")
 
 
 def _unreachable(repository: str, reason: str) -> UnreachableError:
-    return UnreachableError(f"cannot reach the Hub for {repository} ({reason}): expected an answer, check the name and the network")
+    return UnreachableError(
+        f"cannot reach the Hub for {repository} ({reason}): expected an answer, check the name and the network"
+    )
 
 
 def _from_transport(error: BaseException) -> bool:

@@ -119,7 +119,9 @@ class Predictor:
         )
 
     def place(self, device: str) -> "Predictor":
-        """Move the system; images encoded before are moved when they are next used. Returns self; raises DeviceError."""
+        """Move the system; images encoded before are moved when they are next used. Returns self; raises
+        DeviceError.
+        """
         chosen = choose_device(device)
         check_precision(self._wanted_precision, chosen)
         with self._lock:
@@ -182,7 +184,9 @@ class Predictor:
         return letterbox, images.to(self.device), windows.to(self.device)
 
     def encode(self, image: NDArray[np.uint8]) -> EncodedImage:
-        """Encode an image, uint8 (H, W, 3) RGB: one pass of the backbone. Raises ImageError for arrays of another kind."""
+        """Encode an image, uint8 (H, W, 3) RGB: one pass of the backbone. Raises ImageError for arrays of
+        another kind.
+        """
         image = load_image(image).view()
         image.setflags(write=False)  # of this view only
         letterbox, pixels, windows = self.letterbox(image)
@@ -199,7 +203,9 @@ class Predictor:
         if encoded.encoder == self.identity and encoded.letterbox.size == self.config.image_size:
             return
         if encoded.model == self.name:
-            raise InputError(f"the image was encoded by another model of the name {self.name}, expected this one: encode it again")
+            raise InputError(
+                f"the image was encoded by another model of the name {self.name}, expected this one: encode it again"
+            )
         raise InputError(f"the image was encoded by the model {encoded.model}, expected {self.name}: encode it again")
 
     def segment(self, encoded: EncodedImage, expressions: Sequence[str | Expression]) -> list[Segmentation]:
@@ -223,9 +229,13 @@ class Predictor:
     def answer(self, encoded: EncodedImage, expressions: Sequence[Expression]) -> list[Segmentation]:
         """`segment` for as many tokenized expressions as fit into one pass."""
         answer = self._answer(encoded, expressions)
-        unknown = {word for expression in expressions for word in expression.unknown}  # variants of one expression share them
+        unknown = {
+            word for expression in expressions for word in expression.unknown
+        }  # variants of one expression share them
         nearest = {word: self.vocabulary.nearest(word) for word in unknown}
-        return [self._segmentation(encoded, expression, answer, row, nearest) for row, expression in enumerate(expressions)]
+        return [
+            self._segmentation(encoded, expression, answer, row, nearest) for row, expression in enumerate(expressions)
+        ]
 
     def _chunk(self) -> int:
         """Expressions to one pass."""
@@ -239,11 +249,14 @@ class Predictor:
         with self.running() as system:
             features = encoded.to(self.device).features
             index = torch.zeros(len(tokens), dtype=torch.int64, device=self.device)
-            answer = self.retry_in_float32(system.answer, features, tokens.to(self.device), valid.to(self.device), index)
+            answer = self.retry_in_float32(
+                system.answer, features, tokens.to(self.device), valid.to(self.device), index
+            )
             shown = answer._replace(internals=None)
             if not all_finite(shown):
                 raise CheckpointError(
-                    f"the model {self.name} answers with values that are not finite numbers: its weights are unusable, choose another model"
+                    f"the model {self.name} answers with values that are not finite numbers: its weights are unusable,"
+                    " choose another model"
                 )
             if RESPONSE in shown.maps:  # all channels would be large, and only the strongest is shown
                 shown.maps[RESPONSE] = strongest_channels(shown.maps[RESPONSE], encoded.letterbox)

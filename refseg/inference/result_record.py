@@ -63,7 +63,9 @@ def segmentation_entry(
     }
 
 
-def skipped_steps(answer: Segmentation, threshold: float | None, refine: str, part: bool = False) -> list[dict[str, str]]:
+def skipped_steps(
+    answer: Segmentation, threshold: float | None, refine: str, part: bool = False
+) -> list[dict[str, str]]:
     """Requested steps that were not done, as {"step", "reason"}: "words" that the model did not read, the "refinement"
     of a mask that the verdict leaves empty, the "verdict" if a threshold overrules it, and the "parts" of the mask
     that the user left out. Arguments as of `segmentation_entry`.

@@ -95,12 +95,14 @@ class Segmentation:
     @cached_property
     def uncertainty(self) -> float:
         """0 (certain) to 1: see `uncertainty_of`."""
-        return uncertainty_of(self.logits[self.letterbox.of_cells(len(self.logits)).window], self.threshold, self.presence)
+        return uncertainty_of(
+            self.logits[self.letterbox.of_cells(len(self.logits)).window], self.threshold, self.presence
+        )
 
     @cached_property
     def response(self) -> FloatArray | None:
-        """(H, W) in 0..1: the strongest channel of the response, scaled from its least to its greatest value in the image;
-        0 if it is constant; None without a response.
+        """(H, W) in 0..1: the strongest channel of the response, scaled from its least to its greatest value in the
+        image; 0 if it is constant; None without a response.
         """
         if self.strongest is None:
             return None

@@ -20,8 +20,8 @@ MIN_PEAK = 0.6  # peak below which it is
 class TimelineEntry:
     """The numbers of one frame.
 
-    area: of the mask, as a share of the frame.  peak: highest probability.  no_target: the verdict.
-    iou_with_previous: of the mask with that of the frame before; None for the first.  window, weights: see `FrameResult`.
+    area: of the mask, as a share of the frame.  peak: highest probability.  no_target: the verdict. iou_with_previous:
+    of the mask with that of the frame before; None for the first.  window, weights: see `FrameResult`.
     """
 
     number: int
@@ -43,7 +43,9 @@ class TimelineEntry:
 
     @property
     def is_uncertain(self) -> bool:
-        """Whether a user should check the frame: its answer is weak, or its mask differs from that of the frame before."""
+        """Whether a user should check the frame: its answer is weak, or its mask differs from that of the
+        frame before.
+        """
         return self.has_weak_answer or (self.iou_with_previous is not None and self.iou_with_previous < MIN_STABLE_IOU)
 
 

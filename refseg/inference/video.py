@@ -99,9 +99,13 @@ class _Stream:
 
     def __init__(self, predictor: Predictor, expression: Expression) -> None:
         self._predictor, self._expression = predictor, expression
-        tokens, valid = (torch.from_numpy(array).to(predictor.device) for array in predictor.tokenizer.batch([expression]))
+        tokens, valid = (
+            torch.from_numpy(array).to(predictor.device) for array in predictor.tokenizer.batch([expression])
+        )
         with predictor.running() as system:
-            self._reader: ClipReader = system.open_clip(tokens, valid) if isinstance(system, ReadsVideos) else StillReader(system)
+            self._reader: ClipReader = (
+                system.open_clip(tokens, valid) if isinstance(system, ReadsVideos) else StillReader(system)
+            )
         self._pending: deque[_Pending] = deque()
         self._pushed = 0
 
@@ -133,6 +137,8 @@ class _Stream:
 
 
 def window_around(target: int, tau: int, frames: int | None = None) -> tuple[int, int]:
-    """First and last frame of the window of a frame, cut at the ends of a clip of `frames` (None: of unknown length)."""
+    """First and last frame of the window of a frame, cut at the ends of a clip of `frames` (None: of unknown
+    length).
+    """
     last = target + tau
     return max(0, target - tau), last if frames is None else min(last, frames - 1)

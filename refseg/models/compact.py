@@ -53,12 +53,13 @@ class CompactConfig(CmsaConfig, RegionConfig):
         super().__post_init__()
         if not self.refinement:
             raise ValueError(
-                f"regions need a refinement to join, got regions {self.regions} and no refinement: give its widths at strides 8 and 4"
+                f"regions need a refinement to join, got regions {self.regions} and no refinement: give its widths at"
+                " strides 8 and 4"
             )
         if self.regions > self.detections:
             raise ValueError(
-                f"regions must be at most the {self.detections} detections of {self.backbone} at image_size {self.image_size}, got "
-                f"{self.regions}: choose fewer regions or a larger image_size"
+                f"regions must be at most the {self.detections} detections of {self.backbone} at image_size"
+                f" {self.image_size}, got {self.regions}: choose fewer regions or a larger image_size"
             )
 
     @property
@@ -112,7 +113,12 @@ class CompactSystem(SystemWithRegions):
         return self.dense.attention_grid(encoded.dense)
 
     def attention_from(
-        self, encoded: EncodedWithRegions, tokens: Tensor, valid: Tensor, position: int, image_index: Tensor | None = None
+        self,
+        encoded: EncodedWithRegions,
+        tokens: Tensor,
+        valid: Tensor,
+        position: int,
+        image_index: Tensor | None = None,
     ) -> AttendedFrom:
         """What a position of CMSA attends to."""
         return self.dense.attention_from(encoded.dense, tokens, valid, position, image_index)

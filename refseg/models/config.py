@@ -79,7 +79,11 @@ class Widths:
         return f"a list of at most {self.count} multiples of 8 up to 1024"
 
     def accepts(self, value: Any) -> bool:
-        return isinstance(value, tuple) and len(value) <= self.count and all(Whole(8, 1024, 8).accepts(width) for width in value)
+        return (
+            isinstance(value, tuple)
+            and len(value) <= self.count
+            and all(Whole(8, 1024, 8).accepts(width) for width in value)
+        )
 
 
 def setting(default: Any, bound: Bound) -> Any:
@@ -114,7 +118,9 @@ class SystemConfig:
 
     @property
     def answer_bytes(self) -> int:
-        """Memory that the answer to one expression takes while it is computed, in bytes, roughly; 0 where it is small."""
+        """Memory that the answer to one expression takes while it is computed, in bytes, roughly; 0 where it
+        is small.
+        """
         return 0
 
     @property
@@ -135,8 +141,12 @@ class SystemConfig:
         """
         known = {one.name for one in fields(cls)}
         if unknown := sorted(set(values) - known):
-            raise SettingError(f"{brief(unknown[0])} is an unknown setting, expected some of {', '.join(sorted(known))}")
-        read: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+            raise SettingError(
+                f"{brief(unknown[0])} is an unknown setting, expected some of {', '.join(sorted(known))}"
+            )
+        read: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
         config = cls(**read)
         if config.clip_bytes > cls.CLIP_BYTES_LIMIT:
             raise ValueError(
@@ -153,5 +163,9 @@ class SystemConfig:
 
 def brief(value: Any) -> str:
     """A value from a stranger's file, short enough for one line."""
-    text = repr(value) if not isinstance(value, int) or abs(value) < 10**30 else f"a number of {int(math.log10(abs(value))) + 1} digits"
+    text = (
+        repr(value)
+        if not isinstance(value, int) or abs(value) < 10**30
+        else f"a number of {int(math.log10(abs(value))) + 1} digits"
+    )
     return text if len(text) <= 60 else text[:57] + "..."

@@ -38,11 +38,15 @@ def system_name(system: System | SystemConfig) -> str:
     for name, registered in SYSTEMS.items():
         if type(system) in registered:
             return name
-    raise ValueError(f"{type(system).__name__} is no registered system, expected one of {', '.join(SYSTEMS)}: call `register` first")
+    raise ValueError(
+        f"{type(system).__name__} is no registered system, expected one of {', '.join(SYSTEMS)}: call `register` first"
+    )
 
 
 def build_system(config: SystemConfig, vocabulary_size: int) -> System:
-    """The system of a configuration, with random weights. Raises ValueError for a configuration that is not registered."""
+    """The system of a configuration, with random weights. Raises ValueError for a configuration that is not
+    registered.
+    """
     return SYSTEMS[system_name(config)].system(config, vocabulary_size)
 
 
@@ -55,7 +59,9 @@ def read_config(name: Any, settings: Any) -> SystemConfig:
     if name is None:
         name, settings = upgrade(settings)
     if not isinstance(name, str) or name not in SYSTEMS:
-        raise ValueError(f"the system is {brief(name)}, expected one of {', '.join(SYSTEMS)}: the model needs a newer refseg")
+        raise ValueError(
+            f"the system is {brief(name)}, expected one of {', '.join(SYSTEMS)}: the model needs a newer refseg"
+        )
     if not isinstance(settings, Mapping):
         raise ValueError(f"network is {brief(settings)}, expected an object of settings")
     return SYSTEMS[name].config.from_dict(settings)

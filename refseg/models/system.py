@@ -15,8 +15,12 @@ from refseg.models.config import SystemConfig
 
 # Names of the maps that the library knows how to show. Any other map of an answer is (K, L, h, w), and
 # `System.map_descriptions` says what it is.
-WORD_ATTENTION = "word_attention"  # (K, L, T): how much each word counts on each of L levels; rows sum to 1, padded words 0
-WORD_MAPS = "word_maps"  # (K, L, T, h, w): share of its attention that each position pays to each word; sums to 1 over the words
+WORD_ATTENTION = (  # (K, L, T): how much each word counts on each of L levels; rows sum to 1, padded words 0
+    "word_attention"
+)
+WORD_MAPS = (  # (K, L, T, h, w): share of its attention that each position pays to each word; sums to 1 over the words
+    "word_maps"
+)
 GATE = "gate"  # among the numbers, (K,): share 0..1 of a chosen region in the logits, the rest being the dense answer's
 RESPONSE = "response"  # (K, C, h, w): features from which the mask is predicted; the strongest channel is shown
 
@@ -110,7 +114,12 @@ class System(nn.Module):
         raise NotImplementedError
 
     def forward(
-        self, images: Tensor, tokens: Tensor, valid: Tensor, image_index: Tensor | None = None, windows: Tensor | None = None
+        self,
+        images: Tensor,
+        tokens: Tensor,
+        valid: Tensor,
+        image_index: Tensor | None = None,
+        windows: Tensor | None = None,
     ) -> Answer:
         """`encode` and `answer` in one."""
         return self.answer(self.encode(images, windows), tokens, valid, image_index)
@@ -198,7 +207,9 @@ class ClipReader(Protocol):
         ...
 
     def encode(self, frame: Any, target: int, first: int, last: int) -> WindowEncoding:
-        """Encode the frame of number `target` with the frames first..last (inclusive), all of which have been pushed."""
+        """Encode the frame of number `target` with the frames first..last (inclusive), all of which have been
+        pushed.
+        """
         ...
 
 
@@ -231,7 +242,9 @@ class ChoosesRegions(Protocol):
         ...
 
     def propose(self, images: Tensor, windows: Tensor | None = None) -> Any:
-        """The region proposals of B images and the backbone's features they come from: (`Regions`, `BackboneFeatures`)."""
+        """The region proposals of B images and the backbone's features they come from: (`Regions`,
+        `BackboneFeatures`).
+        """
         ...
 
     def choose(self, described: Any, tokens: Tensor, valid: Tensor, image_index: Tensor) -> Any:

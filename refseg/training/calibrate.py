@@ -13,7 +13,9 @@ from refseg.models.system import System
 FALSE_ALARMS = 0.05  # share of expressions with a target that the verdict may call no-target
 
 
-def calibrate(system: System, vocabulary: Vocabulary, dataset: RefCocoDataset, per_image: int = 6) -> PresenceCalibration:
+def calibrate(
+    system: System, vocabulary: Vocabulary, dataset: RefCocoDataset, per_image: int = 6
+) -> PresenceCalibration:
     """Fit scale and shift on the expressions of `dataset` and on borrowed ones, and choose the threshold of the verdict
     so that `FALSE_ALARMS` of those with a target fall below it."""
     predictor = Predictor(system, vocabulary, device=str(next(system.parameters()).device), precision="float32")
@@ -33,8 +35,8 @@ def fit(samples: PresenceSamples, false_alarms: float = FALSE_ALARMS) -> Presenc
 
 
 def logistic_fit(x: NDArray[np.float64], y: NDArray[np.bool_], steps: int = 100) -> tuple[float, float]:
-    """(scale > 0, shift) of p = sigmoid(scale * x + shift), both classes with the same total weight, with a weak prior on
-    the scale.
+    """(scale > 0, shift) of p = sigmoid(scale * x + shift), both classes with the same total weight, with a weak prior
+    on the scale.
 
     Newton's method, each step halved until it helps.
     """

@@ -23,7 +23,11 @@ class HeldBackComparison:
     """Measures a model when it is created, and the trained one at the end. Raises CheckpointError or DataError."""
 
     def __init__(
-        self, model: Path, held_back: RefCocoDataset, device: torch.device, progress: Callable[[int, int], None] | None = None
+        self,
+        model: Path,
+        held_back: RefCocoDataset,
+        device: torch.device,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self._held_back, self._device, self._progress = held_back, device, progress
         self._before = self._measured(model)
@@ -51,13 +55,21 @@ class HeldBackComparison:
 def verdict(report: Mapping[str, Any]) -> str:
     """The report in a few lines, in percent, with a warning if the trained model is worse."""
     before, after = report["before"], report["after"]
-    rows = (("mean IoU", before["mean_iou"], after["mean_iou"]), ("precision@0.5", before["precision"]["0.5"], after["precision"]["0.5"]))
+    rows = (
+        ("mean IoU", before["mean_iou"], after["mean_iou"]),
+        ("precision@0.5", before["precision"]["0.5"], after["precision"]["0.5"]),
+    )
     figures = ", ".join(f"{name} {percent(old)} before, {percent(new)} after" for name, old, new in rows)
     lines = [
-        f"trained on {report['n_train']} images; on {report['n_held_back']} held-back images with {after['n']} expressions, in percent: {figures}"
+        (
+            f"trained on {report['n_train']} images; on {report['n_held_back']} held-back images with {after['n']}"
+            f" expressions, in percent: {figures}"
+        )
     ]
     if after["mean_iou"] < before["mean_iou"]:
-        lines.append("it is worse than before on held-back images: do not use it, keep the model that it was trained from")
+        lines.append(
+            "it is worse than before on held-back images: do not use it, keep the model that it was trained from"
+        )
     elif after["mean_iou"] == before["mean_iou"]:
         lines.append("it is no better than before on held-back images")
     if report["n_held_back"] < FEW:

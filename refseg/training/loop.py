@@ -43,7 +43,10 @@ from refseg.training.state import check_plan, load_state, save_state, writing
 from refseg.training.trained_parts import choose_trained
 from refseg.training.warm_start import StartingModel, prepare_model
 
-FROM_CACHE = {"selection": SelectionObjective, "number": NumberObjective}  # tasks that use cached regions instead of images
+FROM_CACHE = {
+    "selection": SelectionObjective,
+    "number": NumberObjective,
+}  # tasks that use cached regions instead of images
 
 
 @dataclass
@@ -66,7 +69,14 @@ class Run:
 
 
 def train_from_recipe(
-    recipe: str, data: Path, output: Path, *, resume: bool = False, steps: int | None = None, device: str = "auto", model: str | None = None
+    recipe: str,
+    data: Path,
+    output: Path,
+    *,
+    resume: bool = False,
+    steps: int | None = None,
+    device: str = "auto",
+    model: str | None = None,
 ) -> Path:
     """Train and write the checkpoint folder `output`/checkpoint; returns it.
 
@@ -87,7 +97,9 @@ def train_from_recipe(
     run = Run(plan, start, _placed(start.system, place), _placed(average, place), data, output, place)
     comparison = None
     if plan.measured is not None and start.model is not None:
-        comparison = HeldBackComparison(start.model, read_refcoco(data / plan.measured, "val"), place, _counter("images measured"))
+        comparison = HeldBackComparison(
+            start.model, read_refcoco(data / plan.measured, "val"), place, _counter("images measured")
+        )
     last = min(plan.steps, steps or plan.steps)
     while run.step < last:
         _train_phase(run, sources, last, resume)
@@ -138,7 +150,9 @@ def _train_phase(run: Run, sources: Sequence[TrainingSource], last: int, resume:
     phase = run.recipe.phases[index]
     phase = phase if phase.image_size else replace(phase, image_size=run.network.config.image_size)
     if phase.task == "clips" and start == 0:
-        run.network.load_state_dict(run.average.state_dict())  # attention across frames is added to the weights that are saved
+        run.network.load_state_dict(
+            run.average.state_dict()
+        )  # attention across frames is added to the weights that are saved
     objective = _objective(run, sources, phase, _seed(run.recipe, index), resume)
     choose_trained(run.network, phase)
     steps = range(start, min(phase.steps, start + last - run.step))
@@ -158,7 +172,9 @@ def _seed(recipe: Recipe, index: int) -> int:
 
 
 def _plan(recipe: Recipe, start: StartingModel) -> dict[str, Any]:
-    """What a resumed run must have in common with the interrupted one: the recipe, and the weights of its first model."""
+    """What a resumed run must have in common with the interrupted one: the recipe, and the weights of its
+    first model.
+    """
     return recipe.to_dict() | {"weights of the model": start.record.get("from", {}).get("weights_sha256")}
 
 
@@ -171,12 +187,18 @@ def _save(run: Run, optimizer: torch.optim.Optimizer) -> None:
 
 
 def _train_steps(
-    run: Run, objective: Objective[Any], optimizer: torch.optim.Optimizer, batches: Iterable[tuple[int, Any]], phase: Phase
+    run: Run,
+    objective: Objective[Any],
+    optimizer: torch.optim.Optimizer,
+    batches: Iterable[tuple[int, Any]],
+    phase: Phase,
 ) -> None:
     """One step for each (number within the phase, batch)."""
     meter = Meter(run.output, phase.name, run.recipe.steps)
     for within, batch in batches:
-        torch.manual_seed(hash((run.recipe.seed, run.step)) % 2**31)  # hidden words and jitter are a function of the step
+        torch.manual_seed(
+            hash((run.recipe.seed, run.step)) % 2**31
+        )  # hidden words and jitter are a function of the step
         for group in optimizer.param_groups:
             group["lr"] = group["base_lr"] * SCHEDULES[phase.schedule](within, phase.steps, phase.warmup)
         figures = _step(run, objective, optimizer, batch, within)
@@ -206,7 +228,9 @@ def _objective(run: Run, sources: Sequence[TrainingSource], phase: Phase, seed: 
     )
 
 
-def _cache(run: Run, sources: Sequence[TrainingSource], phase: Phase, chooser: ExpressionChooser, seed: int, resume: bool) -> RegionCache:
+def _cache(
+    run: Run, sources: Sequence[TrainingSource], phase: Phase, chooser: ExpressionChooser, seed: int, resume: bool
+) -> RegionCache:
     """The cached regions of the images: from the run's folder, or computed now."""
     mark = fingerprint(run.network, sources, phase, seed)
     cache = load_cache(run.output, mark, unmarked=resume)
@@ -218,7 +242,12 @@ def _cache(run: Run, sources: Sequence[TrainingSource], phase: Phase, chooser: E
 
 
 def _clip_sampler(
-    run: Run, sources: Sequence[TrainingSource], phase: Phase, tokenizer: Tokenizer, seed: int, borrowed: Sequence[tuple[str, str]]
+    run: Run,
+    sources: Sequence[TrainingSource],
+    phase: Phase,
+    tokenizer: Tokenizer,
+    seed: int,
+    borrowed: Sequence[tuple[str, str]],
 ) -> ClipSampler:
     return ClipSampler(
         open_clips(run.data, run.recipe.clips),
@@ -253,7 +282,9 @@ def _optimizer(run: Run, earlier: torch.optim.Optimizer | None = None) -> torch.
     return optimizer
 
 
-def _step(run: Run, objective: Objective[Any], optimizer: torch.optim.Optimizer, batch: Any, within: int) -> Mapping[str, Tensor]:
+def _step(
+    run: Run, objective: Objective[Any], optimizer: torch.optim.Optimizer, batch: Any, within: int
+) -> Mapping[str, Tensor]:
     """One step of the optimizer; the named figures of its loss."""
     total, figures = objective.loss(run.network, batch)
     optimizer.zero_grad(set_to_none=True)

@@ -35,7 +35,9 @@ def weighted_total(terms: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
     """The sum of the terms, each scalar, times their weights."""
     weighted = [weights.of(name) * term for name, term in terms.items() if weights.of(name)]
     if not weighted:
-        raise ValueError(f"got the loss terms {', '.join(terms) or 'none'} and no weight above 0, expected at least one")
+        raise ValueError(
+            f"got the loss terms {', '.join(terms) or 'none'} and no weight above 0, expected at least one"
+        )
     return torch.stack(weighted).sum()
 
 

@@ -26,7 +26,9 @@ class Meter:
         self.rows.append({name: value.item() for name, value in figures.items()})
         if step % LOG_EVERY:
             return
-        means = {name: [row[name] for row in self.rows if math.isfinite(row.get(name, math.nan))] for name in self.rows[-1]}
+        means = {
+            name: [row[name] for row in self.rows if math.isfinite(row.get(name, math.nan))] for name in self.rows[-1]
+        }
         now = time.monotonic()
         rate = (now - self.since) / len(self.rows)
         record = {name: round(sum(values) / len(values), 4) for name, values in means.items() if values} | {

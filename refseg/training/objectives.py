@@ -15,7 +15,14 @@ from refseg.data.sources import TrainingSource
 from refseg.errors import DataError
 from refseg.language import UNK, Tokenizer
 from refseg.letterbox import PAD_VALUE
-from refseg.models.regions.losses import FOUND, boxes_of_masks, instance_loss, matched_regions, number_loss, selection_loss
+from refseg.models.regions.losses import (
+    FOUND,
+    boxes_of_masks,
+    instance_loss,
+    matched_regions,
+    number_loss,
+    selection_loss,
+)
 from refseg.models.system import Answer, ChoosesRegions, ReadsVideos, System, Targets
 from refseg.training.losses import LossWeights, batch_iou, weighted_total
 from refseg.training.precision import mixed_precision
@@ -43,7 +50,9 @@ class Objective(Protocol[Batch]):
 class ExpressionObjective:
     """Expressions and images in, masks out: the whole system with its own losses. regions: see `Phase`."""
 
-    def __init__(self, sampler: TrainingSampler, weights: LossWeights, regions: bool, hidden_words: float = HIDDEN_WORDS) -> None:
+    def __init__(
+        self, sampler: TrainingSampler, weights: LossWeights, regions: bool, hidden_words: float = HIDDEN_WORDS
+    ) -> None:
         self.sampler, self.weights, self.regions, self.hidden_words = sampler, weights, regions, hidden_words
 
     def batches(self, start: int) -> Generator[TrainingBatch, None, None]:
@@ -77,13 +86,20 @@ class ClipObjective:
     def loss(self, system: System, batch: TrainingBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted losses of the mask and of presence, for expressions about frames of one window."""
         if not isinstance(system, ReadsVideos):
-            raise DataError("a phase of clips needs a system that reads videos, got one for images: choose another network in the recipe")
+            raise DataError(
+                "a phase of clips needs a system that reads videos, got one for images: choose another network in the"
+                " recipe"
+            )
         device = next(system.parameters()).device
         images, windows, index = _images(batch, device)
         with mixed_precision(device):
             encoded = system.encode_window(images, windows)
-            answer = system.answer(encoded, torch.from_numpy(batch.tokens).to(device), torch.from_numpy(batch.valid).to(device), index)
-        return _weighted(system, answer, batch, replace(self.weights, selection=0.0, instances=0.0, number=0.0, dense=0.0))
+            answer = system.answer(
+                encoded, torch.from_numpy(batch.tokens).to(device), torch.from_numpy(batch.valid).to(device), index
+            )
+        return _weighted(
+            system, answer, batch, replace(self.weights, selection=0.0, instances=0.0, number=0.0, dense=0.0)
+        )
 
 
 class InstanceObjective:
@@ -114,7 +130,9 @@ class InstanceObjective:
         jittered = objects + JITTER * extent * torch.randn_like(objects).clamp(-2, 2)
         boxes = torch.where((iou > FOUND).unsqueeze(1), regions.boxes[index, which], jittered).detach()
         places = _grouped(index, len(images))  # (B, most objects of an image), -1 for none
-        padded = boxes if len(boxes) else boxes.new_zeros(1, 4)  # a batch without objects predicts in empty boxes, which are not counted
+        padded = (
+            boxes if len(boxes) else boxes.new_zeros(1, 4)
+        )  # a batch without objects predicts in empty boxes, which are not counted
         with mixed_precision(device):
             logits = chooser.branch.predict_masks(features, padded[places.clamp_min(0)], size)
         order = places[places >= 0]
@@ -128,7 +146,13 @@ class SelectionObjective:
     """
 
     def __init__(
-        self, cache: RegionCache, chooser: ExpressionChooser, tokenizer: Tokenizer, phase: Phase, seed: int, classes: Sequence[str]
+        self,
+        cache: RegionCache,
+        chooser: ExpressionChooser,
+        tokenizer: Tokenizer,
+        phase: Phase,
+        seed: int,
+        classes: Sequence[str],
     ) -> None:
         self.classes = classes
         self.cache, self.chooser, self.tokenizer, self.phase, self.seed = cache, chooser, tokenizer, phase, seed
@@ -185,7 +209,9 @@ class NumberObjective(SelectionObjective):
 def with_regions(system: System, task: str) -> ChoosesRegions:
     """The system itself. Raises DataError for one without a region branch."""
     if not isinstance(system, ChoosesRegions):
-        raise DataError(f"a phase of {task} needs a system with regions, got one without: choose another network in the recipe")
+        raise DataError(
+            f"a phase of {task} needs a system with regions, got one without: choose another network in the recipe"
+        )
     return system
 
 
@@ -202,12 +228,18 @@ def targets_of(batch: TrainingBatch, device: torch.device) -> Targets:
     )
 
 
-def _weighted(system: System, answer: Answer, batch: TrainingBatch, weights: LossWeights) -> tuple[Tensor, dict[str, Tensor]]:
+def _weighted(
+    system: System, answer: Answer, batch: TrainingBatch, weights: LossWeights
+) -> tuple[Tensor, dict[str, Tensor]]:
     """The total, and for the log: its terms, the IoU and the total."""
     targets = targets_of(batch, answer.logits.device)
     terms = system.losses(answer, targets)
     total = weighted_total(terms, weights)
-    return total, {**terms, "iou": batch_iou(_enlarged(answer.logits.detach(), targets.masks), targets.masks), "total": total}
+    return total, {
+        **terms,
+        "iou": batch_iou(_enlarged(answer.logits.detach(), targets.masks), targets.masks),
+        "total": total,
+    }
 
 
 def _enlarged(logits: Tensor, masks: Tensor) -> Tensor:

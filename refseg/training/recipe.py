@@ -34,13 +34,13 @@ class Phase:
     steps: optimizer steps.  images, expressions: per step and per image.  instances: masks of single objects, at most,
     per image. image_size: side of the letterboxed image, 0 for the system's own. task: "expressions" trains the whole
     system; "instances" the masks of single objects; "selection" the choice among the region proposals, from cached
-    ones; "number" whether an expression has one referent or several, from the same expressions; "clips" attention across frames
-    alone, on windows of `images` frames. See `refseg.training.objectives`. regions: whether masks of regions reach the
-    answer. If not, the dense answer is trained alone, without the losses of the region branch; presence still reads
-    the choice among the regions, so its loss trains the choice a little. trained: names of the system's modules that
-    change, such as "branch.selection"; empty: all except what the task and the rates exclude. frozen: names of modules
-    that never change; a system may lack them. synthetic: share of synthetic layouts in a phase of
-    selection, see `refseg.training.regions.synthetic_layouts`. optimizer, schedule: by name, see `optimizers.py` and
+    ones; "number" whether an expression has one referent or several, from the same expressions; "clips" attention
+    across frames alone, on windows of `images` frames. See `refseg.training.objectives`. regions: whether masks of
+    regions reach the answer. If not, the dense answer is trained alone, without the losses of the region branch;
+    presence still reads the choice among the regions, so its loss trains the choice a little. trained: names of the
+    system's modules that change, such as "branch.selection"; empty: all except what the task and the rates exclude.
+    frozen: names of modules that never change; a system may lack them. synthetic: share of synthetic layouts in a phase
+    of selection, see `refseg.training.regions.synthetic_layouts`. optimizer, schedule: by name, see `optimizers.py` and
     `schedule.py`.  rate, region_rate, backbone_rate, table_rate: peak rates. A backbone rate of 0 freezes the backbone,
     which then costs a third; the region branch learns at `rate` if region_rate is None. mix: relative odds of the kinds
     of expressions, see `refseg.data.expression_mix.DEFAULT_MIX`. clip_norm: largest norm of the gradient, 0 for any.
@@ -77,7 +77,8 @@ class Phase:
     def __post_init__(self) -> None:
         if self.task == "instances" and self.instances < 1:
             raise DataError(
-                f"the phase {self.name!r} trains the masks of {self.instances} objects of an image, expected at least 1: set its `instances`"
+                f"the phase {self.name!r} trains the masks of {self.instances} objects of an image, expected at least"
+                " 1: set its `instances`"
             )
         for kind, name, names in (("optimizer", self.optimizer, OPTIMIZERS), ("schedule", self.schedule, SCHEDULES)):
             if name not in names:
@@ -135,10 +136,13 @@ class Recipe:
     def __post_init__(self) -> None:
         if (self.network is None) == (self.model is None):
             raise DataError(
-                f"recipe {self.name!r} has the network {self.network} and the model {self.model!r}, expected exactly one of the two"
+                f"recipe {self.name!r} has the network {self.network} and the model {self.model!r}, expected exactly"
+                " one of the two"
             )
         if self.measured is not None and self.model is None:
-            raise DataError(f"recipe {self.name!r} compares a new model on {self.measured!r} with nothing: omit `measured`")
+            raise DataError(
+                f"recipe {self.name!r} compares a new model on {self.measured!r} with nothing: omit `measured`"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -160,7 +164,9 @@ class Recipe:
         return sum(phase.steps for phase in self.phases)
 
     def at(self, step: int) -> tuple[int, int]:
-        """(index of the phase, step within it) of a global step; the last step of the last phase for anything beyond."""
+        """(index of the phase, step within it) of a global step; the last step of the last phase for anything
+        beyond.
+        """
         for index, phase in enumerate(self.phases):
             if step < phase.steps:
                 return index, step
@@ -172,9 +178,14 @@ def load_recipe(name: str) -> Recipe:
     """A recipe by its name in `recipes/`, or by the path of a Python file that defines RECIPE. Raises DataError."""
     path = Path(name) if name.endswith(".py") else RECIPES / f"{name}.py"
     if not name.endswith(".py") and not re.fullmatch(r"[a-z0-9_]+", name):
-        raise DataError(f"recipe {name!r} is not a name; expected one of {', '.join(available_recipes())}, or the path of a .py file")
+        raise DataError(
+            f"recipe {name!r} is not a name; expected one of {', '.join(available_recipes())}, or the path of a .py"
+            " file"
+        )
     if not path.is_file():
-        raise DataError(f"no recipe {name!r}; available: {', '.join(available_recipes()) or 'none'}; or give the path of a .py file")
+        raise DataError(
+            f"no recipe {name!r}; available: {', '.join(available_recipes()) or 'none'}; or give the path of a .py file"
+        )
     spec = importlib.util.spec_from_file_location(f"refseg_recipe_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise DataError(f"{path} cannot be loaded as Python; expected a file that defines RECIPE")

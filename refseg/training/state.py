@@ -29,7 +29,9 @@ def writing(folder: Path) -> Iterator[None]:
         raise unwritable(folder, error) from error
 
 
-def save_state(folder: Path, network: System, average: System, optimizer: torch.optim.Optimizer, counters: dict[str, Any]) -> None:
+def save_state(
+    folder: Path, network: System, average: System, optimizer: torch.optim.Optimizer, counters: dict[str, Any]
+) -> None:
     """Write network, moving average and the optimizer's moments; `counters` (JSON types) must have "step"."""
     tensors: dict[str, Tensor] = {}
     for prefix, module in (("network", network), ("average", average)):
@@ -49,7 +51,9 @@ def load_state(folder: Path, network: System, average: System, optimizer: torch.
     try:
         tensors = load_file(path)
         for prefix, module in (("network", network), ("average", average)):
-            module.load_state_dict({name.partition("/")[2]: value for name, value in tensors.items() if name.startswith(prefix + "/")})
+            module.load_state_dict(
+                {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith(prefix + "/")}
+            )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise _unusable(path, error) from error
     state = optimizer.state_dict()
@@ -80,11 +84,13 @@ def check_plan(folder: Path, plan: Mapping[str, Any]) -> None:
     earlier = counters.get("plan", {"name": counters.get("recipe")})
     if changed := [name for name, value in earlier.items() if plan.get(name) != value]:
         raise DataError(
-            f"cannot resume from {folder / TENSORS}: the run was started with another version of the recipe "
-            f"{earlier.get('name')!r}; changed: {', '.join(changed)}. Resume with the recipe and the --model of its start, "
-            f"or start a new run without --resume in another folder."
+            f"cannot resume from {folder / TENSORS}: the run was started with another version of the recipe"
+            f" {earlier.get('name')!r}; changed: {', '.join(changed)}. Resume with the recipe and the --model of its"
+            " start, or start a new run without --resume in another folder."
         )
 
 
 def _unusable(path: Path, error: Exception) -> DataError:
-    return DataError(f"cannot resume from {path}: {error}; start without --resume, or give the folder of an earlier run")
+    return DataError(
+        f"cannot resume from {path}: {error}; start without --resume, or give the folder of an earlier run"
+    )

@@ -26,7 +26,10 @@ def choose_trained(network: System, phase: Phase) -> None:
             module.train(trains_backbone).requires_grad_(trains_backbone)
     if phase.task == "clips":
         if not isinstance(network, ReadsVideos):
-            raise DataError("a phase of clips needs a system that reads videos, got one for images: choose another network in the recipe")
+            raise DataError(
+                "a phase of clips needs a system that reads videos, got one for images: choose another network in the"
+                " recipe"
+            )
         try:
             parameters = network.clip_parameters()
         except ValueError as error:

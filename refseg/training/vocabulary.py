@@ -10,8 +10,8 @@ from refseg.language import PAD_WORD, UNK_WORD, Vocabulary, words_of
 
 
 def build_vocabulary(expressions: Iterable[str], frequent: Iterable[str], size: int) -> Vocabulary:
-    """Every word of `expressions`, and the first `size` of `frequent` (most frequent first); in the order of `frequent`,
-    then by count.
+    """Every word of `expressions`, and the first `size` of `frequent` (most frequent first); in the order of
+    `frequent`, then by count.
     """
     counts = Counter(word for text in expressions for word in words_of(text))
     ordered = list(dict.fromkeys(word for rank, word in enumerate(frequent) if rank < size or word in counts))

@@ -34,7 +34,9 @@ class StartingModel:
     record: Mapping[str, Any] = field(default_factory=dict)
 
 
-def prepare_model(plan: Recipe, sources: Sequence[TrainingSource], data: Path, model: str | None = None) -> StartingModel:
+def prepare_model(
+    plan: Recipe, sources: Sequence[TrainingSource], data: Path, model: str | None = None
+) -> StartingModel:
     """The recipe's model, with the words of its sources; model: instead of the one that the recipe continues from.
 
     Raises DataError for a recipe that does not continue from a model, CheckpointError or HubError for a model that
@@ -45,7 +47,8 @@ def prepare_model(plan: Recipe, sources: Sequence[TrainingSource], data: Path, m
         return _continued(model or plan.model, expressions)
     if model is not None:
         raise DataError(
-            f"the recipe {plan.name!r} trains a new model, so it cannot continue from {model!r}: omit --model, or choose another recipe"
+            f"the recipe {plan.name!r} trains a new model, so it cannot continue from {model!r}: omit --model, or"
+            " choose another recipe"
         )
     if plan.network is None:
         raise ValueError("a recipe without model has a network")
@@ -59,15 +62,17 @@ def prepare_model(plan: Recipe, sources: Sequence[TrainingSource], data: Path, m
 
 
 def _continued(model: str, expressions: Iterable[str]) -> StartingModel:
-    """The model, with a row for each word of the expressions that its vocabulary lacks: a copy of the row of <unk>, so that
-    its answers do not change before training.
+    """The model, with a row for each word of the expressions that its vocabulary lacks: a copy of the row of <unk>, so
+    that its answers do not change before training.
     """
     source = resolve_model(None if model == EMBEDDED else model)
     old, words, config = load_checkpoint(source.folder)
     vocabulary = add_words(words, expressions)
     added = len(vocabulary) - len(words)
     if added and not old.word_tables():
-        raise DataError(f"the model {source.name} has no word table that could be extended, but the data has {added} new words")
+        raise DataError(
+            f"the model {source.name} has no word table that could be extended, but the data has {added} new words"
+        )
     system = build_system(old.config, len(vocabulary))
     tensors = old.state_dict()
     tables = {id(table.weight) for table in old.word_tables()}

@@ -20,7 +20,10 @@ from refseg.ui.video.tab import build_video_tab
 
 TITLE = "refseg: referring segmentation"
 TAGLINE = "Type an expression, get the mask of the object that it names, in an image or a video."
-CACHE_CHECK_SECONDS, CACHE_AGE_SECONDS = 600, 3600  # how often uploads are checked, and the age at which they are deleted
+CACHE_CHECK_SECONDS, CACHE_AGE_SECONDS = (
+    600,
+    3600,
+)  # how often uploads are checked, and the age at which they are deleted
 
 
 class Page(gr.Blocks):
@@ -41,7 +44,8 @@ def build_demo(
     projects: ProjectDirectory | None = None,
     notice: str | None = None,
 ) -> gr.Blocks:
-    """The page around one model or several, not launched. Launch it with `launch_options()`, or mount it with `mount_demo`.
+    """The page around one model or several, not launched. Launch it with `launch_options()`, or mount it with
+    `mount_demo`.
 
     models: a predictor, several by name, or a `ModelLibrary`; users choose among them if there is more than one.
     compute, compute_video: run the model instead of the predictor where a GPU is lent per call (see `ModelRunner`).

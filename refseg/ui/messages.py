@@ -16,7 +16,9 @@ Kind = Literal["info", "warning", "error"]
 _ROLE = {"info": "status", "warning": "status", "error": "alert"}
 
 NO_IMAGE = "There is no image yet. Drop one, paste it, use the camera or choose an example."
-NO_EXPRESSION = "The expression is empty. Type what to segment, for example \u201cthe dog on the left\u201d, and press Enter."
+NO_EXPRESSION = (
+    "The expression is empty. Type what to segment, for example \u201cthe dog on the left\u201d, and press Enter."
+)
 NO_RESULT = "There is nothing to save yet. Segment something first."
 INTERNAL_ERROR = "The program failed. Your image and your expression are unchanged. Please try again."
 
@@ -41,7 +43,9 @@ class Message:
         """Escaped markup, with one row of buttons for each word."""
         words = dict.fromkeys(one.word for one in self.replacements)
         rows = "".join(_replacement_row(word, [one for one in self.replacements if one.word == word]) for word in words)
-        return f'<div class="rs-message rs-{self.kind}" role="{_ROLE[self.kind]}"><p>{escape(self.text)}</p>{rows}</div>'
+        return (
+            f'<div class="rs-message rs-{self.kind}" role="{_ROLE[self.kind]}"><p>{escape(self.text)}</p>{rows}</div>'
+        )
 
 
 def _replacement_row(word: str, replacements: Sequence[Replacement]) -> str:
@@ -75,7 +79,9 @@ def quoted_list(words: Sequence[str]) -> str:
     return marked[0] if len(marked) == 1 else f"{', '.join(marked[:-1])} and {marked[-1]}"
 
 
-def word_messages(unknown: Sequence[str], suggestions: Mapping[str, Sequence[str]], dropped: Sequence[str], known: int) -> list[Message]:
+def word_messages(
+    unknown: Sequence[str], suggestions: Mapping[str, Sequence[str]], dropped: Sequence[str], known: int
+) -> list[Message]:
     """Messages about the words that the model did not read. known: number of words that it did read."""
     messages = []
     if words := list(dict.fromkeys(unknown)):
@@ -99,7 +105,10 @@ def result_messages(peak: float, threshold: float, presence: float | None, no_ta
     nothing in the image.
     """
     if no_target and presence is not None:
-        text = f"The expression probably names nothing in this image (presence {presence:.0%}). The likeliest mask is shown."
+        text = (
+            f"The expression probably names nothing in this image (presence {presence:.0%}). The likeliest mask is"
+            " shown."
+        )
         return [Message(text, "warning")]
     if peak < threshold:
         text = (

@@ -43,7 +43,9 @@ class ModelRunner:
     per call, to another process) tensors cannot be cached, and every call encodes the image again.
     """
 
-    def __init__(self, models: "Models", compute: Compute | None = None, compute_video: ComputeVideo | None = None) -> None:
+    def __init__(
+        self, models: "Models", compute: Compute | None = None, compute_video: ComputeVideo | None = None
+    ) -> None:
         self.models = model_library(models)
         self._compute, self._compute_video = compute, compute_video
         self._seconds_per_frame: float | None = None
@@ -78,7 +80,9 @@ class ModelRunner:
         """Features of an image by a model, the default one for None; None where they cannot be cached."""
         return None if self._compute is not None else self.models.get(model).encode(image)
 
-    def run(self, image: NDArray[np.uint8], expression: str, encoded: "EncodedImage | None" = None, model: str | None = None) -> RunResult:
+    def run(
+        self, image: NDArray[np.uint8], expression: str, encoded: "EncodedImage | None" = None, model: str | None = None
+    ) -> RunResult:
         """Segments one expression by a model, the default one for None. Features of another model are not reused.
 
         Raises what `Predictor.encode` and `Predictor.segment` raise.

@@ -20,9 +20,9 @@ class PageModels(NamedTuple):
 
 
 def load_page_models(models: str | None = None) -> PageModels:
-    """A library of the models in a list separated by commas, each as `Predictor.load` takes it or as NAME=MODEL; an empty
-    name or "embedded" is the embedded model. The first is loaded now, see `load_page_model`; the others when they are
-    first used.
+    """A library of the models in a list separated by commas, each as `Predictor.load` takes it or as NAME=MODEL; an
+    empty name or "embedded" is the embedded model. The first is loaded now, see `load_page_model`; the others when they
+    are first used.
     """
     from refseg import Predictor
     from refseg.inference.model_library import ModelLibrary, named_models
@@ -31,7 +31,7 @@ def load_page_models(models: str | None = None) -> PageModels:
     named = {name: None if model == "embedded" else model for name, model in named_models(texts).items()}
     first, *others = named
     predictor, notice = load_page_model(named[first])
-    loaders = {name: (lambda model=named[name]: Predictor.load(model)) for name in others}
+    loaders = {name: lambda model=named[name]: Predictor.load(model) for name in others}
     return PageModels(ModelLibrary({first: lambda: predictor, **loaders}), notice)
 
 
@@ -57,5 +57,8 @@ def load_page_model(model: str | None = None) -> PageModel:
     except UnreachableError as error:
         log.warning("%s", error)
         predictor = Predictor.load()
-    notice = f"The model {model} could not be loaded because the Hugging Face Hub cannot be reached. The embedded model answers instead."
+    notice = (
+        f"The model {model} could not be loaded because the Hugging Face Hub cannot be reached. The embedded model"
+        " answers instead."
+    )
     return PageModel(predictor, notice)

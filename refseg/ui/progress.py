@@ -25,7 +25,11 @@ def progress_html(done: int, total: int, seconds: float, has_ended: bool = False
     facts = [f"{done} of {total} frames"]
     if done and seconds > 0:
         facts.append(f"{done / seconds:.1f} frames/s")
-        facts.append(f"{duration_text(seconds)} in total" if has_ended else f"{duration_text(seconds / done * (total - done))} left")
+        facts.append(
+            f"{duration_text(seconds)} in total"
+            if has_ended
+            else f"{duration_text(seconds / done * (total - done))} left"
+        )
     state = "ended" if has_ended else "running"
     return (
         f'<div class="rs-progress" data-state="{state}" data-done="{done}" data-total="{total}">'

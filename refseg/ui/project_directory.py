@@ -36,7 +36,9 @@ class ProjectDirectory:
         """Keys of all projects, the last used first; empty if they are not listed."""
         if not self.listed or not self._root.is_dir():
             return []
-        folders = [folder for folder in self._root.iterdir() if KEY.fullmatch(folder.name) and (folder / PROJECT).is_file()]
+        folders = [
+            folder for folder in self._root.iterdir() if KEY.fullmatch(folder.name) and (folder / PROJECT).is_file()
+        ]
         return [folder.name for folder in sorted(folders, key=_last_change, reverse=True)]
 
     def create(self, name: str) -> str:
@@ -44,7 +46,9 @@ class ProjectDirectory:
         if self.listed:
             key = " ".join(name.split())
             if not KEY.fullmatch(key) or key.endswith("."):
-                raise ProjectError(f"The name is {name[:60]!r}. Expected letters, digits, spaces, dots or dashes. Choose another name.")
+                raise ProjectError(
+                    f"The name is {name[:60]!r}. Expected letters, digits, spaces, dots or dashes. Choose another name."
+                )
         else:
             self.delete_expired()
             key = secrets.token_urlsafe(24).lstrip("-_")
@@ -85,7 +89,9 @@ class ProjectDirectory:
                 " Export it and start another, or run refseg on your own computer."
             )
         if shutil.disk_usage(project.folder).free - added_bytes < MIN_FREE_BYTES:
-            raise ProjectError("The disk of this shared page is full. Export your work, or run refseg on your own computer.")
+            raise ProjectError(
+                "The disk of this shared page is full. Export your work, or run refseg on your own computer."
+            )
 
     def delete_expired(self) -> None:
         """Deletes the unlisted projects that have not changed for a day."""

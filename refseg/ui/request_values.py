@@ -54,7 +54,9 @@ def flag(request: Request, name: str) -> bool:
 def points(request: Request, name: str, count: int | None = None) -> list[tuple[float, float]]:
     """Points [[x, y], ...]; exactly `count` if it is given."""
     value: Any = request.get(name)
-    is_pairs = isinstance(value, list) and all(isinstance(one, list) and len(one) == 2 and all(map(_is_number, one)) for one in value)
+    is_pairs = isinstance(value, list) and all(
+        isinstance(one, list) and len(one) == 2 and all(map(_is_number, one)) for one in value
+    )
     if not is_pairs or not 1 <= len(value) <= MAX_POINTS or count not in (None, len(value)):
         raise _unexpected(name, value, f"{count or f'1 to {MAX_POINTS}'} points [x, y]")
     return [(float(x), float(y)) for x, y in value]
@@ -82,7 +84,9 @@ def uploaded_file(request: Request, name: str = "path") -> Path:
     except (OSError, ValueError):  # not a path
         is_upload = False
     if not is_upload:
-        raise InputError("The file is not among the uploads, which the server stores for a limited time. Choose it again.")
+        raise InputError(
+            "The file is not among the uploads, which the server stores for a limited time. Choose it again."
+        )
     return path
 
 

@@ -16,8 +16,8 @@ def decode_frames(container: InputContainer, stream: VideoStream) -> Iterator[av
     """Frames in the order in which they are shown, from the container's position on.
 
     Frames before the first that can be decoded are left out, as by players: a recording can begin between key frames.
-    FFmpeg leaves out the frames that an edit list hides. Raises VideoError, whose text is the end of a sentence, if data
-    is damaged, and if frames change their size or orientation.
+    FFmpeg leaves out the frames that an edit list hides. Raises VideoError, whose text is the end of a sentence, if
+    data is damaged, and if frames change their size or orientation.
     """
     first: tuple[int, int, int] | None = None
     for frame in _intact_frames(container, stream):

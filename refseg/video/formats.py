@@ -1,4 +1,6 @@
-"""Masks of a video in the layouts that video segmentation uses: DAVIS (palette PNGs) and Ref-YouTube-VOS (meta_expressions.json)."""
+"""Masks of a video in the layouts that video segmentation uses: DAVIS (palette PNGs) and Ref-YouTube-VOS
+(meta_expressions.json).
+"""
 
 import io
 import json
@@ -41,7 +43,9 @@ def palette_png(labels: NDArray[np.uint8]) -> bytes:
 
 
 def write_masks(path: Path, sequence: str, masks: Iterable[NDArray[np.bool_]], names: Iterable[str]) -> None:
-    """Writes a zip of Annotations/SEQUENCE/NAME.png, one per mask (H, W), each as soon as it is computed. The file is complete or not written."""
+    """Writes a zip of Annotations/SEQUENCE/NAME.png, one per mask (H, W), each as soon as it is computed. The file is
+    complete or not written.
+    """
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for mask, name in zip(masks, names, strict=True):
             archive.writestr(annotation_path(sequence, name), palette_png(mask.astype(np.uint8)))
@@ -71,5 +75,7 @@ def frame_names(indices: Iterable[int]) -> list[str]:
 
 def sequence_folder(name: str) -> str:
     """A video's name as a folder name that every system accepts: letters, digits, "-" and "_" only."""
-    kept = "".join(character if character.isascii() and (character.isalnum() or character in "-_") else "_" for character in name)
+    kept = "".join(
+        character if character.isascii() and (character.isalnum() or character in "-_") else "_" for character in name
+    )
     return kept[:NAME_LIMIT].strip("_") or "clip"

@@ -49,8 +49,8 @@ class FrameReader:
             yield self._info.orientation.apply(np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8))
 
     def _moved(self, wanted: int, walk: Walk, position: int) -> tuple[Walk, int, av.VideoFrame | None]:
-        """Moves to the last key frame before `wanted` if it is well ahead. Returns the walk to go on with, its position, and
-        the frame there if it is `wanted`."""
+        """Moves to the last key frame before `wanted` if it is well ahead. Returns the walk to go on with, its
+        position, and the frame there if it is `wanted`."""
         ahead = [key for key in self._key_frames if position + _NEAR < key <= wanted]
         if not ahead:
             return walk, position, None
@@ -77,7 +77,8 @@ class FrameReader:
         raise VideoError(self._index.broken or DAMAGED)
 
     def _from_key_frame(self, key: int) -> Walk:
-        """The same from a key frame on. Frames shown before it may depend on others that were not decoded and are left out.
+        """The same from a key frame on. Frames shown before it may depend on others that were not decoded and are left
+        out.
 
         The container's word is not enough: the decoder must find a key frame there, too. Raises VideoError otherwise.
         """

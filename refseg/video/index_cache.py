@@ -54,7 +54,9 @@ class _Cache:
         try:
             status = path.stat()
         except OSError as error:
-            raise VideoError(f"cannot read {path.name}: {error.strerror or error}; expected a video that exists and may be read") from error
+            raise VideoError(
+                f"cannot read {path.name}: {error.strerror or error}; expected a video that exists and may be read"
+            ) from error
         return str(path.absolute()), status.st_size, status.st_mtime_ns
 
 

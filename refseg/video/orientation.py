@@ -32,7 +32,10 @@ class Orientation:
         straight, crossed = max(abs(a), abs(d)), max(abs(b), abs(c))
         if min(straight, crossed) > _TOLERANCE * max(straight, crossed):
             degrees = np.degrees(np.arctan2(b, a))
-            raise VideoError(f"frames are to be shown turned by {degrees:.0f} degrees, expected a multiple of 90: save the video upright")
+            raise VideoError(
+                f"frames are to be shown turned by {degrees:.0f} degrees, expected a multiple of 90: save the video"
+                " upright"
+            )
         if crossed > straight:
             return cls(transpose=True, flip_rows=b < 0, flip_columns=c < 0)
         return cls(flip_rows=d < 0, flip_columns=a < 0)

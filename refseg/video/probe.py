@@ -43,7 +43,8 @@ class ClipInfo:
 
     height, width: of a frame as shown, in stored pixels.  orientation: how a stored frame is turned for that.
     pixel_aspect: width of a pixel as shown over its height; frames are not stretched, see `refseg.video.reader`.
-    duration: seconds, 0 if the file does not have it.  rate: frames per second, on average.  audio: whether there is sound.
+    duration: seconds, 0 if the file does not have it.  rate: frames per second, on average.  audio: whether there is
+    sound.
     """
 
     path: Path
@@ -98,7 +99,8 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         container = av.open(str(path), options={"format_whitelist": FORMATS, "protocol_whitelist": "file"})
     except UNREADABLE as error:
         raise VideoError(
-            f"{path.name} cannot be read as a video ({error_text(error)}): it may be damaged or cut off, save it again as MP4"
+            f"{path.name} cannot be read as a video ({error_text(error)}): it may be damaged or cut off, save it again"
+            " as MP4"
         ) from error
     with container:
         streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
@@ -127,14 +129,17 @@ def _check_file(path: Path) -> None:
         with path.open("rb") as file:
             head = file.read(4 * max(_TRANSPORT_PACKETS))
     except OSError as error:
-        raise VideoError(f"cannot read {path.name}: {error.strerror or error}; expected a video that exists and may be read") from error
+        raise VideoError(
+            f"cannot read {path.name}: {error.strerror or error}; expected a video that exists and may be read"
+        ) from error
     if size > MAX_BYTES:
         raise VideoError(f"{path.name} has {size / 1e9:.1f} GB, expected at most {MAX_BYTES / 1e9:.0f} GB: cut it")
     is_known = any(head[place : place + len(magic)] == magic for place, magics in _MAGIC.items() for magic in magics)
     if not is_known and not _is_transport_stream(head):
         what = "an empty file" if not size else "no video"
         raise VideoError(
-            f"{path.name} is {what}, whatever its name says; expected MP4, MOV, WebM, MKV, AVI, MPEG or GIF: choose another file"
+            f"{path.name} is {what}, whatever its name says; expected MP4, MOV, WebM, MKV, AVI, MPEG or GIF: choose"
+            " another file"
         )
 
 
@@ -149,7 +154,8 @@ def _check_size(name: str, height: int, width: int) -> None:
         raise VideoError(f"{name} has frames of {width} x {height} pixels, expected at least 1 x 1: it may be damaged")
     if height * width > MAX_FRAME_PIXELS:
         raise VideoError(
-            f"{name} has frames of {width} x {height} pixels, expected at most {MAX_FRAME_PIXELS / 1e6:.0f} megapixels: scale it down"
+            f"{name} has frames of {width} x {height} pixels, expected at most {MAX_FRAME_PIXELS / 1e6:.0f} megapixels:"
+            " scale it down"
         )
 
 

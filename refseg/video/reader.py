@@ -89,7 +89,10 @@ class Clip:
             raise self._damage(float(self.stamps[-1] - self.stamps[0]), self.broken)
 
     def _damage(self, time: float, reason: str) -> VideoError:
-        return VideoError(f"{self.info.name} can be read up to {time:.1f} s only, {reason}: use the frames before, or save the video again")
+        return VideoError(
+            f"{self.info.name} can be read up to {time:.1f} s only, {reason}: use the frames before, or save the video"
+            " again"
+        )
 
 
 def open_clip(path: str, sampling: Sampling | None = None) -> Clip:

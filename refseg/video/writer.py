@@ -31,8 +31,8 @@ class ClipWriter:
         self.count = 0
 
     def add(self, image: NDArray[np.uint8], time: float) -> None:
-        """image (H, W, 3) uint8 RGB, all of one size; time in seconds, increasing. Images with a side above LARGEST_SIDE are
-        scaled down; odd sides gain a row or column."""
+        """image (H, W, 3) uint8 RGB, all of one size; time in seconds, increasing. Images with a side above
+        LARGEST_SIDE are scaled down; odd sides gain a row or column."""
         fitted = _fitted(image)
         if self._stream is None:
             self._stream = self._add_stream(*fitted.shape[:2])
@@ -59,7 +59,8 @@ class ClipWriter:
 def write_clip(path: str | Path, rate: float, pixel_aspect: Fraction = SQUARE) -> Iterator[ClipWriter]:
     """A writer whose video replaces `path` if the block ends without an error; otherwise no file is left.
 
-    rate: average number of frames per second.  pixel_aspect: width of a pixel over its height. Raises VideoError if the file cannot be written.
+    rate: average number of frames per second.  pixel_aspect: width of a pixel over its height. Raises VideoError if the
+    file cannot be written.
     """
     with replacing(path) as temporary:
         try:
@@ -69,7 +70,9 @@ def write_clip(path: str | Path, rate: float, pixel_aspect: Fraction = SQUARE) -
                 yield writer
                 writer.finish()
         except av.error.FFmpegError as error:
-            raise VideoError(f"cannot write {Path(path).name} ({error.strerror}): make room on the disk or choose another place") from error
+            raise VideoError(
+                f"cannot write {Path(path).name} ({error.strerror}): make room on the disk or choose another place"
+            ) from error
         if not writer.count:
             raise VideoError(f"there is no frame to write to {Path(path).name}, expected at least one")
 
@@ -79,6 +82,14 @@ def _fitted(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     if max(height, width) > LARGEST_SIDE:
         scale = LARGEST_SIDE / max(height, width)
-        image = np.asarray(cv2.resize(image, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA))
+        image = np.asarray(
+            cv2.resize(
+                image, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA
+            )
+        )
         height, width = image.shape[:2]
-    return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge") if height % 2 or width % 2 else np.ascontiguousarray(image)
+    return (
+        np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        if height % 2 or width % 2
+        else np.ascontiguousarray(image)
+    )

@@ -35,7 +35,13 @@ DOG = annotation("1", 5, "the dog", category="dog")
 
 
 def add(
-    project: Project, tmp_path: Path, name: str, *annotations: Annotation, state: Any = "accepted", split: str = "", clip: str = ""
+    project: Project,
+    tmp_path: Path,
+    name: str,
+    *annotations: Annotation,
+    state: Any = "accepted",
+    split: str = "",
+    clip: str = "",
 ) -> None:
     path = tmp_path / name
     path.write_bytes(cv2.imencode(".png", np.full((*SHAPE, 3), len(project.summaries), np.uint8))[1].tobytes())
@@ -61,7 +67,11 @@ def test_only_what_is_accepted_comes_along(project: Project, tmp_path: Path) -> 
         add(project, tmp_path, f"{state}.png", DOG, state=state)
     dataset = written(project, tmp_path)
     assert [image.file_name for image in dataset.images] == [f"dog {number}.png" for number in range(MIN_IMAGES)]
-    assert {image.split for image in dataset.images} == {"train", "val"} == {referent.split for referent in dataset.referents}
+    assert (
+        {image.split for image in dataset.images}
+        == {"train", "val"}
+        == {referent.split for referent in dataset.referents}
+    )
     for image in dataset.images:
         (referent,) = dataset.referents_of(image)
         assert referent.expressions == ("the dog",) and referent.instance.category == "dog"
@@ -81,7 +91,11 @@ def test_what_sentences_mean(project: Project, tmp_path: Path) -> None:
     add(project, tmp_path, "many.png", *annotations)
     dataset = written(project, tmp_path)
     image = dataset.images[-1]
-    meant = {text: referent.instance.mask(*SHAPE) for referent in dataset.referents_of(image) for text in referent.expressions}
+    meant = {
+        text: referent.instance.mask(*SHAPE)
+        for referent in dataset.referents_of(image)
+        for text in referent.expressions
+    }
     assert set(meant) == {"both dogs", "left dog", "right dog"}
     np.testing.assert_array_equal(meant["both dogs"], box(5) | box(30))
     np.testing.assert_array_equal(meant["right dog"], box(30))
@@ -98,7 +112,9 @@ def test_the_scenes_of_it_know_what_is_absent(project: Project, tmp_path: Path) 
 
 def test_too_few_pictures(project: Project, tmp_path: Path) -> None:
     project.save(replace(project.record("dog 0.png"), annotations=(replace(DOG, expressions=("...",)),)))
-    with pytest.raises(ProjectError, match=r"has 4 accepted images with a mask and an expression\. Expected at least 5"):
+    with pytest.raises(
+        ProjectError, match=r"has 4 accepted images with a mask and an expression\. Expected at least 5"
+    ):
         written(project, tmp_path)
     assert not (tmp_path / "out").exists()
 

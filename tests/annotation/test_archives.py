@@ -78,7 +78,23 @@ def test_the_ending_of_a_name_says_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../x", "a/../../x", "/etc/x", "a/./x", "a//x", "C:x", "c:/x", "..\\x", "a\\..\\x", "\\x", "a\\\\x", "c:\\x", "..", "/", "a/.."],
+    [
+        "../x",
+        "a/../../x",
+        "/etc/x",
+        "a/./x",
+        "a//x",
+        "C:x",
+        "c:/x",
+        "..\\x",
+        "a\\..\\x",
+        "\\x",
+        "a\\\\x",
+        "c:\\x",
+        "..",
+        "/",
+        "a/..",
+    ],
 )
 def test_names_that_lead_out_of_the_folder(name: str, tmp_path: Path) -> None:
     refused(packed(tmp_path / "a.zip", {"good": b"x", name: b"x"}), "names inside one folder")
@@ -115,16 +131,28 @@ def test_a_bomb_goes_off_early(tmp_path: Path) -> None:
     one = packed(tmp_path / "one.zip", {"a": bytes(100_000_000)})
     assert one.stat().st_size < 110_000
     refused(one, "unpacks to more than", limits)
-    refused(packed(tmp_path / "many.zip", {f"{n}": bytes(1_000_000) for n in range(50)}), "unpacks to more than", limits)
-    refused(packed(tmp_path / "large.zip", {"a": b"x" * 2000}, zipfile.ZIP_STORED), "more than 1,000 bytes", Limits(size=1000))
-    refused(packed(tmp_path / "file.zip", {"a": b"x" * 900, "b": b"x" * 901}), "'b' of more than 900 bytes", Limits(largest=900))
+    refused(
+        packed(tmp_path / "many.zip", {f"{n}": bytes(1_000_000) for n in range(50)}), "unpacks to more than", limits
+    )
+    refused(
+        packed(tmp_path / "large.zip", {"a": b"x" * 2000}, zipfile.ZIP_STORED),
+        "more than 1,000 bytes",
+        Limits(size=1000),
+    )
+    refused(
+        packed(tmp_path / "file.zip", {"a": b"x" * 900, "b": b"x" * 901}),
+        "'b' of more than 900 bytes",
+        Limits(largest=900),
+    )
     refused(packed(tmp_path / "files.zip", {f"{n}": b"" for n in range(11)}), "Expected at most 10", Limits(files=10))
     with unpacked(one, limits=Limits(size=100_000_000, ratio=2000)) as folder:
         assert (folder / "a").stat().st_size == 100_000_000
 
 
 def test_files_that_share_their_bytes_count_each(tmp_path: Path) -> None:
-    """Many entries of the directory may point at one compressed file: the archive then is smaller than the sum of what its headers say."""
+    """Many entries of the directory may point at one compressed file: the archive then is smaller than the sum of what
+    its headers say.
+    """
     path = packed(tmp_path / "a.zip", {"a": bytes(1_000_000)})
     data = path.read_bytes()
     start = data.index(b"PK\x01\x02")
@@ -211,7 +239,9 @@ def test_the_command_takes_a_zip(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def renamed(path: Path, name: str, raw: bytes) -> Path:
-    """The same zip with the bytes of a name, which must be as many as those of the name that it has, and without the flag of UTF-8."""
+    """The same zip with the bytes of a name, which must be as many as those of the name that it has, and without the
+    flag of UTF-8.
+    """
     data = path.read_bytes()
     assert len(raw) == len(name.encode("utf-8")) and data.count(name.encode("utf-8")) == 2
     data = bytearray(data.replace(name.encode("utf-8"), raw))
@@ -258,8 +288,17 @@ def test_backslashes_between_folders(tmp_path: Path) -> None:
 
 
 def test_litter_at_any_depth_is_not_unpacked(tmp_path: Path) -> None:
-    litter = ["__MACOSX/d/._a.jpg", "d/.DS_Store", "d/images/._a.jpg", "d/images/Thumbs.db", "desktop.ini", "d/images/__MACOSX/x"]
-    with unpacked(packed(tmp_path / "a.zip", {"d/images/a.jpg": b"1", "d/b.json": b"{}"} | dict.fromkeys(litter, b"x"))) as folder:
+    litter = [
+        "__MACOSX/d/._a.jpg",
+        "d/.DS_Store",
+        "d/images/._a.jpg",
+        "d/images/Thumbs.db",
+        "desktop.ini",
+        "d/images/__MACOSX/x",
+    ]
+    with unpacked(
+        packed(tmp_path / "a.zip", {"d/images/a.jpg": b"1", "d/b.json": b"{}"} | dict.fromkeys(litter, b"x"))
+    ) as folder:
         assert contents(folder) == {"images/a.jpg": b"1", "b.json": b"{}"}
 
 

@@ -44,7 +44,9 @@ def test_frames_become_pictures_and_a_second_thing_lies_beside_the_first(tmp_pat
     project.save(replace(taken[1], state="corrected"))
     again = list(add_frames(project, clip, "my clip", [0, 1, 3], lambda number: replace(drawn(number), id="second")))
     assert [len(record.annotations) for record in again] == [1, 2, 2]
-    assert [record.state for record in again] == ["model", "model", "corrected"], "nobody has looked at what is new in an accepted one"
+    assert [record.state for record in again] == ["model", "model", "corrected"], (
+        "nobody has looked at what is new in an accepted one"
+    )
     assert len(project.summaries) == 3
     other = list(add_frames(project, clip, "my  clip", [1], drawn))
     assert other[0].name != "my clip-00002.png" and len(other[0].annotations) == 1
@@ -56,7 +58,9 @@ def test_the_frames_sent_are_those_of_the_run(name: str, tmp_path: Path) -> None
     project = Project.create(tmp_path / "p")
     records = list(add_frames(project, clip, "clip", [1, 8, 15], lambda number: Annotation(token_hex(4), ("a ball",))))
     assert [record.frame for record in records] == clip.indices[[1, 8, 15]].tolist()
-    assert [number_in(load_image(project.image_path(record))) for record in records] == [record.frame for record in records]
+    assert [number_in(load_image(project.image_path(record))) for record in records] == [
+        record.frame for record in records
+    ]
 
 
 def test_frames_before_damage_can_be_sent(tmp_path: Path) -> None:
@@ -64,7 +68,9 @@ def test_frames_before_damage_can_be_sent(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
     clip = open_clip(str(path))
     project = Project.create(tmp_path / "p")
-    assert len(list(add_frames(project, clip, "half", range(len(clip)), lambda number: Annotation(token_hex(4), ("a ball",))))) == len(clip)
+    assert len(
+        list(add_frames(project, clip, "half", range(len(clip)), lambda number: Annotation(token_hex(4), ("a ball",))))
+    ) == len(clip)
 
 
 def test_another_clip_of_the_same_name_gets_pictures_of_its_own(tmp_path: Path) -> None:
@@ -74,7 +80,10 @@ def test_another_clip_of_the_same_name_gets_pictures_of_its_own(tmp_path: Path) 
         for number, shown in enumerate((frames, [frame[::-1] for frame in frames], frames))
     ]
     project = Project.create(tmp_path / "p")
-    sent = [list(add_frames(project, clip, "IMG_1", [1, 2], lambda number: Annotation(token_hex(4), ("a ball",)))) for clip in clips]
+    sent = [
+        list(add_frames(project, clip, "IMG_1", [1, 2], lambda number: Annotation(token_hex(4), ("a ball",))))
+        for clip in clips
+    ]
     assert [[len(record.annotations) for record in records] for records in sent] == [[1, 1], [1, 1], [2, 2]]
     assert [record.name for record in sent[1]] == ["IMG_1-00001-2.png", "IMG_1-00002-2.png"]
     for clip, records in zip(clips, sent, strict=True):

@@ -75,10 +75,16 @@ def test_each_finding_is_a_layer_of_its_own_with_where_it_comes_from(editor: Edi
     annotation = record.annotations[0]
     assert annotation.expressions == ("the dog",) and annotation.origin == Origin("tiny", "1", 0.5, "none")
     assert (annotation.uncertainty, annotation.author, annotation.changed) == (0.25, "ann", 0.0) and annotation.created
-    assert annotation.color != record.annotations[1].color and annotation.decode_mask().sum() == 40 * 30 and editor.notes == ("a note",)
+    assert (
+        annotation.color != record.annotations[1].color
+        and annotation.decode_mask().sum() == 40 * 30
+        and editor.notes == ("a note",)
+    )
 
 
-def test_what_the_model_takes_for_absent_is_a_layer_without_a_mask_until_a_threshold_overrules_it(editor: Editor) -> None:
+def test_what_the_model_takes_for_absent_is_a_layer_without_a_mask_until_a_threshold_overrules_it(
+    editor: Editor,
+) -> None:
     annotation = editor.predict("the elephant")
     assert annotation.no_target and annotation.mask is None
     editor.set_threshold(annotation.id, 0.9)
@@ -97,13 +103,19 @@ def test_corrections_keep_the_models_own_mask_beside_them(editor: Editor) -> Non
     again = editor.record.annotation(annotation.id)
     np.testing.assert_array_equal(again.predicted_mask() and own, own)
     agreement, judged = editor.agreement
-    assert judged == 1 and agreement == pytest.approx((own & again.decode_mask()).sum() / (own | again.decode_mask()).sum())
+    assert judged == 1 and agreement == pytest.approx(
+        (own & again.decode_mask()).sum() / (own | again.decode_mask()).sum()
+    )
     with pytest.raises(ProjectError, match="has been corrected"):
         editor.set_threshold(annotation.id, 0.3)
 
 
-@pytest.mark.parametrize(("before", "after"), [("new", "model"), ("accepted", "model"), ("corrected", "corrected"), ("skipped", "skipped")])
-def test_what_a_model_adds_to_an_accepted_picture_has_to_be_looked_at(before: str, after: str, editor: Editor, project: Project) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"), [("new", "model"), ("accepted", "model"), ("corrected", "corrected"), ("skipped", "skipped")]
+)
+def test_what_a_model_adds_to_an_accepted_picture_has_to_be_looked_at(
+    before: str, after: str, editor: Editor, project: Project
+) -> None:
     editor.set_state(before)
     editor.predict("the dog")
     assert project.record("0.png").state == after
@@ -176,7 +188,11 @@ def test_a_removed_picture_is_gone_and_the_next_takes_its_place(editor: Editor, 
     kept = editor.predict("the cat")
     editor.open("2.png")
     editor.remove_image()
-    assert editor.record.name == "3.png" and [entry.name for entry in Project.open(project.folder).summaries] == ["0.png", "1.png", "3.png"]
+    assert editor.record.name == "3.png" and [entry.name for entry in Project.open(project.folder).summaries] == [
+        "0.png",
+        "1.png",
+        "3.png",
+    ]
     assert sorted(path.name for path in (project.folder / "images").iterdir()) == ["0.png", "1.png", "3.png"]
     assert editor.undo() and not editor.undo(), "its own steps went with it, those of others did not"
     assert kept.id not in [annotation.id for annotation in editor.record.annotations]
@@ -218,7 +234,9 @@ def test_moving_about_and_the_hardest_first(editor: Editor) -> None:
         nobody.open_relative(1)
 
 
-def test_hardest_first_comes_to_every_picture_once_whatever_their_doubt_becomes(editor: Editor, project: Project, tmp_path: Path) -> None:
+def test_hardest_first_comes_to_every_picture_once_whatever_their_doubt_becomes(
+    editor: Editor, project: Project, tmp_path: Path
+) -> None:
     editor.image_list.sort(uncertain_first=True)
     seen = []
     for _ in range(3):
@@ -276,7 +294,9 @@ def test_a_batch_that_is_stopped_keeps_what_it_found(editor: Editor, project: Pr
     editor.set_state("accepted")  # the picture at hand goes on being worked at meanwhile
     batch.close()
     assert [len(project.record(name).annotations) for name in ("0.png", "1.png", "3.png")] == [1, 0, 0]
-    assert project.record("0.png").state == "accepted" and editor.history.undoable == 1, "what was done since is not the batch's to undo"
+    assert project.record("0.png").state == "accepted" and editor.history.undoable == 1, (
+        "what was done since is not the batch's to undo"
+    )
 
 
 def test_undoing_a_batch_leaves_alone_what_was_done_while_it_ran(editor: Editor, project: Project) -> None:
@@ -315,7 +335,9 @@ def test_undo_while_a_batch_runs_does_not_take_its_masks_away(editor: Editor, pr
     assert editor.undo() and len(project.record("0.png").annotations) == 1
 
 
-def test_a_step_over_many_pictures_is_taken_back_from_all_that_may_be_or_from_none(editor: Editor, project: Project) -> None:
+def test_a_step_over_many_pictures_is_taken_back_from_all_that_may_be_or_from_none(
+    editor: Editor, project: Project
+) -> None:
     names = [f"{number}.png" for number in range(4)]
     list(predict_batch(editor, Model(), names, ["a cat"]))
     other = Editor(Project.open(project.folder), Model())
@@ -329,7 +351,11 @@ def test_a_step_over_many_pictures_is_taken_back_from_all_that_may_be_or_from_no
     assert editor.undo(), "2.png was dropped when it was told, 1.png is gone"
     assert [len(project.record(name).annotations) for name in ("0.png", "2.png", "3.png")] == [0, 2, 0]
     assert theirs.id in [annotation.id for annotation in project.record("2.png").annotations]
-    assert editor.redo() and [len(project.record(name).annotations) for name in ("0.png", "2.png", "3.png")] == [1, 2, 1]
+    assert editor.redo() and [len(project.record(name).annotations) for name in ("0.png", "2.png", "3.png")] == [
+        1,
+        2,
+        1,
+    ]
 
 
 def test_a_picture_that_has_gone_or_is_damaged_does_not_stop_undo_for_ever(editor: Editor, project: Project) -> None:
@@ -342,7 +368,11 @@ def test_a_picture_that_has_gone_or_is_damaged_does_not_stop_undo_for_ever(edito
     (project.folder / "annotations" / "1.png.json").write_text("{")
     with pytest.raises(ConflictError, match=r"1\.png"):
         editor.undo()  # that of 2.png has gone without a word
-    assert editor.undo() and editor.record.name == "0.png" and kept.id not in [annotation.id for annotation in editor.record.annotations]
+    assert (
+        editor.undo()
+        and editor.record.name == "0.png"
+        and kept.id not in [annotation.id for annotation in editor.record.annotations]
+    )
     assert not editor.undo()
 
 
@@ -352,7 +382,10 @@ def test_two_strokes_of_a_mask_that_is_not_there_yet_land_in_one(editor: Editor,
     editor.update(NewAnnotation("0a1b2c3d"), category="dog")
     (annotation,) = project.record("0.png").annotations
     assert (
-        annotation.id == "0a1b2c3d" and annotation.category == "dog" and annotation.decode_mask()[5, 5] and annotation.decode_mask()[5, 30]
+        annotation.id == "0a1b2c3d"
+        and annotation.category == "dog"
+        and annotation.decode_mask()[5, 5]
+        and annotation.decode_mask()[5, 30]
     )
     editor.box(NewAnnotation("11111111"), (5, 5, 30, 30))
     editor.click(NewAnnotation("22222222"), [(20.0, 20.0)], [])
@@ -366,7 +399,9 @@ def test_two_strokes_of_a_mask_that_is_not_there_yet_land_in_one(editor: Editor,
             editor.brush(NewAnnotation(odd), np.array([[5.0, 5.0]]), 3, add=True)
     with pytest.raises(ProjectError, match="no mask '33333333'"):
         editor.brush("33333333", np.array([[5.0, 5.0]]), 3, add=True)
-    full = replace(editor.record, annotations=tuple(replace(annotation, id=f"{number:08x}") for number in range(MAX_ANNOTATIONS)))
+    full = replace(
+        editor.record, annotations=tuple(replace(annotation, id=f"{number:08x}") for number in range(MAX_ANNOTATIONS))
+    )
     project.save(full)
     editor.open("0.png")
     with pytest.raises(ProjectError, match="has 500 masks"):

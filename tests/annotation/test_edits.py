@@ -45,7 +45,13 @@ def test_a_dot_is_a_disc() -> None:
 
 @pytest.mark.parametrize(
     ("points", "radius"),
-    [(np.zeros((0, 2)), 3), (np.zeros((4, 3)), 3), (np.array([[np.nan, 1]]), 3), (np.ones((1, 2)), 0), (np.ones((1, 2)), 1e9)],
+    [
+        (np.zeros((0, 2)), 3),
+        (np.zeros((4, 3)), 3),
+        (np.array([[np.nan, 1]]), 3),
+        (np.ones((1, 2)), 0),
+        (np.ones((1, 2)), 1e9),
+    ],
 )
 def test_unusable_strokes_are_refused(points: np.ndarray, radius: float) -> None:
     with pytest.raises(ProjectError, match=r"stroke|brush"):
@@ -94,5 +100,7 @@ def test_smoothing_takes_hairs_off_and_leaves_the_shape_and_the_picture_border()
     hairy[100:102, 150:170] = True
     hairy[120, 40] = False
     calm = smooth(hairy)
-    assert (calm ^ mask).sum() < 0.002 * mask.sum() and not calm[:45].any() and calm[60:, 0].all() and calm[-1, :140].all()
+    assert (
+        (calm ^ mask).sum() < 0.002 * mask.sum() and not calm[:45].any() and calm[60:, 0].all() and calm[-1, :140].all()
+    )
     assert calm[120, 40] and not smooth(np.zeros((5, 5), bool)).any() and smooth(np.ones((5, 5), bool)).all()

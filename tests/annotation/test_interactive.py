@@ -16,7 +16,9 @@ def scene(scale: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A red disc and a blue one on green, with some noise: picture, and the two masks."""
     ys, xs = np.mgrid[: SHAPE[0] * scale, : SHAPE[1] * scale] / scale
     first, second = np.hypot(ys - 60, xs - 45) < 28, np.hypot(ys - 60, xs - 118) < 24
-    image = np.where(first[..., None], (200, 40, 40), np.where(second[..., None], (40, 50, 210), (60, 150, 70))).astype(np.float64)
+    image = np.where(first[..., None], (200, 40, 40), np.where(second[..., None], (40, 50, 210), (60, 150, 70))).astype(
+        np.float64
+    )
     noise = np.random.default_rng(0).normal(0, 9, image.shape)
     return np.clip(image + noise, 0, 255).astype(np.uint8), first, second
 

@@ -53,7 +53,10 @@ def specked(count: int, size: int) -> BoolMask:
 
 
 CLEAN: dict[str, tuple[Annotation, ...]] = {
-    "two dogs": (annotation("1", LEFT, "the dog on the left", "left dog"), annotation("2", RIGHT, "the dog on the right", "Right dog!")),
+    "two dogs": (
+        annotation("1", LEFT, "the dog on the left", "left dog"),
+        annotation("2", RIGHT, "the dog on the right", "Right dog!"),
+    ),
     "something absent": (annotation("1", LEFT, "dog"), annotation("2", None, "the cat", no_target=True)),
     "a no-target object that was emptied": (
         annotation("1", LEFT, "dog"),
@@ -69,35 +72,63 @@ CLEAN: dict[str, tuple[Annotation, ...]] = {
         annotation("1", RIGHT, "the left hand", "his left hand", category="hand"),
         annotation("2", LEFT, "right hand", category="hand"),
     ),
-    "left of another": (annotation("1", RIGHT, "left side of the man", "the dog left of the tree"), annotation("2", LEFT, "dog 2")),
-    "beside one on the left": (annotation("1", RIGHT, "dog next to the cat on the left"), annotation("2", LEFT, "dog 2")),
+    "left of another": (
+        annotation("1", RIGHT, "left side of the man", "the dog left of the tree"),
+        annotation("2", LEFT, "dog 2"),
+    ),
+    "beside one on the left": (
+        annotation("1", RIGHT, "dog next to the cat on the left"),
+        annotation("2", LEFT, "dog 2"),
+    ),
     "left of those on the right": (annotation("1", box(170, 200), "left dog"), annotation("2", RIGHT, "right dog")),
     "the left one of several not drawn": (annotation("1", RIGHT, "left dog", "leftmost dog"),),
-    "left and nearly as far left": (annotation("1", box(160, 200), "dog on the left"), annotation("2", box(150, 190, 0, 40), "dog 2")),
-    "a cat on the right": (annotation("1", box(140, 190), "dog on the left"), annotation("2", LEFT, "cat", category="cat")),
+    "left and nearly as far left": (
+        annotation("1", box(160, 200), "dog on the left"),
+        annotation("2", box(150, 190, 0, 40), "dog 2"),
+    ),
+    "a cat on the right": (
+        annotation("1", box(140, 190), "dog on the left"),
+        annotation("2", LEFT, "cat", category="cat"),
+    ),
 }
 ODD: dict[str, tuple[tuple[Annotation, ...], list[tuple[Kind, tuple[str, ...]]]]] = {
     "same words": (
         (annotation("1", LEFT, "The dog!"), annotation("2", RIGHT, "a cat", "the  dog")),
         [("ambiguous expression", ("1", "2"))],
     ),
-    "the same thing": ((annotation("1", box(0, 100), "one"), annotation("2", box(5, 100), "two")), [("duplicate mask", ("1", "2"))]),
-    "the same thing and words": ((annotation("1", LEFT, "dog"), annotation("2", LEFT, "dog")), [("duplicate mask", ("1", "2"))]),
+    "the same thing": (
+        (annotation("1", box(0, 100), "one"), annotation("2", box(5, 100), "two")),
+        [("duplicate mask", ("1", "2"))],
+    ),
+    "the same thing and words": (
+        (annotation("1", LEFT, "dog"), annotation("2", LEFT, "dog")),
+        [("duplicate mask", ("1", "2"))],
+    ),
     "no mask": ((annotation("1", None, "dog"),), [("empty mask", ("1",))]),
     "no pixel": ((annotation("1", np.zeros(SHAPE, bool), "dog"),), [("empty mask", ("1",))]),
     "absent, drawn": ((annotation("1", LEFT, "dog", no_target=True),), [("no-target with mask", ("1",))]),
     "absent and there": (
-        (annotation("1", LEFT, "the dog"), annotation("2", RIGHT, "cat"), annotation("3", None, "The dog.", no_target=True)),
+        (
+            annotation("1", LEFT, "the dog"),
+            annotation("2", RIGHT, "cat"),
+            annotation("3", None, "The dog.", no_target=True),
+        ),
         [("no-target and present", ("3", "1"))],
     ),
     "nothing said": (
         (annotation("1", LEFT), annotation("2", None, no_target=True)),
         [("no expression", ("1",)), ("no expression", ("2",))],
     ),
-    "no word": ((annotation("1", LEFT, "dog", " ", "?!"),), [("empty expression", ("1",)), ("empty expression", ("1",))]),
+    "no word": (
+        (annotation("1", LEFT, "dog", " ", "?!"),),
+        [("empty expression", ("1",)), ("empty expression", ("1",))],
+    ),
     "many specks": ((annotation("1", specked(5, 2), "dog"),), [("specks", ("1",))]),
     "swapped": (
-        (annotation("1", RIGHT, "the dog on the left wearing a hat", "left dog", "the brown dog"), annotation("2", LEFT, "rightmost dog")),
+        (
+            annotation("1", RIGHT, "the dog on the left wearing a hat", "left dog", "the brown dog"),
+            annotation("2", LEFT, "rightmost dog"),
+        ),
         [("wrong side", ("1",)), ("wrong side", ("1",)), ("wrong side", ("2",))],
     ),
     "alone, on the other side": ((annotation("1", RIGHT, "the dog on the left"),), [("wrong side", ("1",))]),
@@ -117,7 +148,9 @@ def test_what_is_odd_is_told(name: str) -> None:
 
 def test_every_kind_has_its_words_and_a_case_here() -> None:
     elsewhere = {"not reviewed", "duplicate image", "unreadable"}
-    assert set(get_args(Kind)) == set(KINDS) == elsewhere | {kind for _, expected in ODD.values() for kind, _ in expected}
+    assert (
+        set(get_args(Kind)) == set(KINDS) == elsewhere | {kind for _, expected in ODD.values() for kind, _ in expected}
+    )
 
 
 @pytest.mark.parametrize(("state", "told"), [("new", True), ("model", True), ("corrected", False), ("accepted", False)])
@@ -132,7 +165,10 @@ def test_a_damaged_mask_is_told_and_the_others_are_looked_at() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 290), st.integers(1, 60)), min_size=1, max_size=5), st.randoms())
 def test_the_order_of_layers_changes_nothing(places: list[tuple[int, int]], random: Any) -> None:
-    annotations = [annotation(str(n), box(left, left + width), "dog on the left", f"dog {n % 2}") for n, (left, width) in enumerate(places)]
+    annotations = [
+        annotation(str(n), box(left, left + width), "dog on the left", f"dog {n % 2}")
+        for n, (left, width) in enumerate(places)
+    ]
     shuffled = random.sample(annotations, len(annotations))
     assert [kind for kind, _ in found(*annotations)] == [kind for kind, _ in found(*shuffled)]
 
@@ -211,7 +247,9 @@ def project(tmp_path: Path) -> Callable[..., Project]:
             record = made.add_image(path)
             mask = np.zeros(pixels.shape[:2], bool)
             mask[:4, :4] = True
-            made.save(replace(record, state="accepted", annotations=(Annotation("1", ("dog",), mask=encode_rle(mask)),)))
+            made.save(
+                replace(record, state="accepted", annotations=(Annotation("1", ("dog",), mask=encode_rle(mask)),))
+            )
         return made
 
     return make
@@ -225,7 +263,10 @@ def test_the_same_picture_under_another_name_and_in_another_format(project: Call
     same = [("a.png", noise(0)), ("b.png", noise(0)), ("c.bmp", noise(0))]
     made = project(*same, ("d.png", noise(1)), ("e.png", noise(2, (30, 20))))
     told = lint(made)
-    assert [(finding.image, finding.kind) for finding in told] == [("b.png", "duplicate image"), ("c.bmp", "duplicate image")]
+    assert [(finding.image, finding.kind) for finding in told] == [
+        ("b.png", "duplicate image"),
+        ("c.bmp", "duplicate image"),
+    ]
     assert all("a.png" in finding.text for finding in told)
     for name in ("b.png", "c.bmp"):
         made.save(replace(made.record(name), state="skipped"))
@@ -236,7 +277,10 @@ def test_a_picture_that_is_gone_or_damaged_is_told(project: Callable[..., Projec
     made = project(("a.png", noise(0)), ("b.png", noise(1)), ("c.png", noise(2)))
     made.image_path(made.record("b.png")).unlink()
     made.image_path(made.record("c.png")).write_bytes(b"no picture")
-    assert [(finding.image, finding.kind) for finding in lint(made)] == [("b.png", "unreadable"), ("c.png", "unreadable")]
+    assert [(finding.image, finding.kind) for finding in lint(made)] == [
+        ("b.png", "unreadable"),
+        ("c.png", "unreadable"),
+    ]
 
 
 def test_progress_is_told_and_may_end_the_search(project: Callable[..., Project]) -> None:
@@ -264,9 +308,15 @@ def test_the_summary_has_a_line_for_each_kind() -> None:
     assert summarize([]) == []
 
 
-def test_an_export_tells_and_goes_on(project: Callable[..., Project], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_export_tells_and_goes_on(
+    project: Callable[..., Project], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     made = project(("a.png", noise(0)), ("b.png", noise(0)))
     assert main(["export", "--project", str(made.folder), "--format", "coco", "--output", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr()
-    assert printed.err.splitlines() == ["refseg: 1 x duplicate image, first b.png: The image equals a.png. Skip or remove one."]
-    assert (tmp_path / "out" / "annotations" / "instances_train.json").is_file() and "exported 2 objects in 2 images" in printed.out
+    assert printed.err.splitlines() == [
+        "refseg: 1 x duplicate image, first b.png: The image equals a.png. Skip or remove one."
+    ]
+    assert (
+        tmp_path / "out" / "annotations" / "instances_train.json"
+    ).is_file() and "exported 2 objects in 2 images" in printed.out

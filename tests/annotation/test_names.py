@@ -17,7 +17,9 @@ def test_letters_of_any_script_are_kept(stem: str, suffix: str) -> None:
     assert file_name(name) == unicodedata.normalize("NFC", name)
 
 
-@pytest.mark.parametrize("name", ["чашка.jpg", "杯子 (2).JPG", "été.png", "a+b & c#1%20,'x'.tif", "a..b.jpg", "-x.png", "nulle.png"])
+@pytest.mark.parametrize(
+    "name", ["чашка.jpg", "杯子 (2).JPG", "été.png", "a+b & c#1%20,'x'.tif", "a..b.jpg", "-x.png", "nulle.png"]
+)
 def test_names_that_stay(name: str) -> None:
     assert file_name(name) == name
 
@@ -65,12 +67,18 @@ def test_every_name_can_be_a_file(name: str) -> None:
 @pytest.mark.parametrize("stem", ["x" * 300, "杯" * 100, "😀" * 70])
 def test_long_names_keep_their_suffix(stem: str) -> None:
     safe = file_name(f"{stem}.jpeg")
-    assert safe.endswith(".jpeg") and safe[:50] == stem[:50] and MAX_NAME_BYTES - 4 < len(safe.encode()) <= MAX_NAME_BYTES
+    assert (
+        safe.endswith(".jpeg") and safe[:50] == stem[:50] and MAX_NAME_BYTES - 4 < len(safe.encode()) <= MAX_NAME_BYTES
+    )
 
 
-@given(st.lists(st.sampled_from(["a.png", "A.PNG", "é.png", "e\u0301.png", "ß.png", "x" * 300, "a-2.png"]), max_size=12))
+@given(
+    st.lists(st.sampled_from(["a.png", "A.PNG", "é.png", "e\u0301.png", "ß.png", "x" * 300, "a-2.png"]), max_size=12)
+)
 def test_free_names_differ_on_every_system(names: list[str]) -> None:
     taken: list[str] = []
     for name in names:
         taken.append(free_name(name, lambda one: name_key(one) in {name_key(known) for known in taken}))
-    assert len({name_key(one) for one in taken}) == len(names) and all(len(one.encode()) <= MAX_NAME_BYTES for one in taken)
+    assert len({name_key(one) for one in taken}) == len(names) and all(
+        len(one.encode()) <= MAX_NAME_BYTES for one in taken
+    )

@@ -16,12 +16,16 @@ small = st.integers(1, 9).flatmap(lambda h: st.integers(1, 9).flatmap(lambda w: 
 RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
 CROSSING = np.array([[1, 0], [0, 1]], bool)
 HOLE_OVER_CORNERS = np.array([[1, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 1]], bool)
-HOLES_IN_A_COLUMN = np.kron(np.array([[1], [0], [1], [0], [1]], bool), np.ones((1, 3), bool)) | np.array([1, 0, 1], bool)
+HOLES_IN_A_COLUMN = np.kron(np.array([[1], [0], [1], [0], [1]], bool), np.ones((1, 3), bool)) | np.array(
+    [1, 0, 1], bool
+)
 NESTED = np.pad(np.pad(RING, 1), 1, constant_values=True)
 
 
 def edges_of(mask: np.ndarray) -> set[tuple[int, int, int, int]]:
-    """The naive reference: every border of a set pixel to one that is not, as x, y to x, y with the set pixel to the right."""
+    """The naive reference: every border of a set pixel to one that is not, as x, y to x, y with the set pixel to the
+    right.
+    """
     padded = np.pad(mask, 1)
     found = set()
     for y, x in zip(*np.nonzero(mask), strict=True):
@@ -84,7 +88,9 @@ def test_rings_are_the_borders_of_the_pixels(mask: np.ndarray) -> None:
     for ring in rings:
         assert tuple(ring[0][::-1]) == min(map(tuple, ring[:, ::-1]))
         turns = np.roll(ring, -1, axis=0) - ring
-        assert ((turns == 0).sum(axis=1) == 1).all() and ((turns[:, 0] == 0) != (np.roll(turns, 1, axis=0)[:, 0] == 0)).all()
+        assert ((turns == 0).sum(axis=1) == 1).all() and (
+            (turns[:, 0] == 0) != (np.roll(turns, 1, axis=0)[:, 0] == 0)
+        ).all()
     parts = np.zeros(mask.shape, int)
     for piece in pieces:
         part = filled([piece.outer], mask) & ~filled(list(piece.holes), mask)
@@ -125,7 +131,9 @@ def ellipses(seed: int, size: tuple[int, int] = (240, 320)) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_what_readers_of_one_ring_see(seed: int) -> None:
-    """Positions that went through a share of the picture's size and six digits; OpenCV sees the cuts between pieces too, one pixel wide."""
+    """Positions that went through a share of the picture's size and six digits; OpenCV sees the cuts between pieces
+    too, one pixel wide.
+    """
     mask = ellipses(seed)
     scale = np.array(mask.shape[::-1])
     ring = np.round(outline_of(mask, INSET) / scale, 6) * scale
@@ -142,7 +150,9 @@ def components_of(mask: np.ndarray) -> list[np.ndarray]:
 
 
 def shortest_tree(pieces: list[np.ndarray]) -> int:
-    """The naive reference (Prim): pixels that lines must cross to join all pieces, each line from a pixel of one piece to a pixel of another."""
+    """The naive reference (Prim): pixels that lines must cross to join all pieces, each line from a pixel of one piece
+    to a pixel of another.
+    """
     lengths = np.array([[np.abs(one[:, None] - other).max(axis=2).min() for other in pieces] for one in pieces])
     inside, total = [0], 0
     while len(inside) < len(pieces):
@@ -156,7 +166,9 @@ def shortest_tree(pieces: list[np.ndarray]) -> int:
 @settings(max_examples=100, deadline=None)
 @given(arrays(bool, (14, 17), elements=st.sampled_from([True, False, False, False, False])).filter(np.any))
 def test_pieces_are_joined_by_the_shortest_lines(mask: np.ndarray) -> None:
-    """What a reader sees that also sets the pixels of the line: the gaps between neighbors, however many pieces there are."""
+    """What a reader sees that also sets the pixels of the line: the gaps between neighbors, however many pieces there
+    are.
+    """
     seen = touched([outline_of(mask, INSET)], mask)
     assert not (mask & ~seen).any() and components(seen, 8) == 1
     assert (seen & ~mask).sum() <= shortest_tree(components_of(mask))

@@ -1,4 +1,6 @@
-"""Projects: what is acknowledged is on the disk, whatever happens; two windows notice each other; large ones open at once."""
+"""Projects: what is acknowledged is on the disk, whatever happens; two windows notice each other; large ones open at
+once.
+"""
 
 import errno
 import json
@@ -69,10 +71,14 @@ def test_what_is_saved_is_read_again(project: Project, photos: list[Path]) -> No
     read = again.record("dog.png")
     assert image_to_json(read) == image_to_json(saved) and read.revision == 2
     annotation = read.annotation("1")
-    assert annotation.expressions == ("the dog", "größter Hund") and annotation.origin == Origin("embedded", None, 0.5, "crf")
+    assert annotation.expressions == ("the dog", "größter Hund") and annotation.origin == Origin(
+        "embedded", None, 0.5, "crf"
+    )
     np.testing.assert_array_equal(annotation.decode_mask(), box())
     assert again.image_path(read).read_bytes() == photos[0].read_bytes()
-    assert [(entry.name, entry.state, entry.annotations, entry.uncertainty) for entry in again.summaries] == [("dog.png", "model", 1, 0.25)]
+    assert [(entry.name, entry.state, entry.annotations, entry.uncertainty) for entry in again.summaries] == [
+        ("dog.png", "model", 1, 0.25)
+    ]
 
 
 def test_pictures_of_one_name_are_told_apart(project: Project, photos: list[Path]) -> None:
@@ -91,7 +97,9 @@ def test_a_linked_picture_stays_where_it_is(project: Project, photos: list[Path]
     assert project.summaries == []
 
 
-def test_a_name_that_another_window_has_taken_meanwhile_is_not_taken_again(project: Project, photos: list[Path]) -> None:
+def test_a_name_that_another_window_has_taken_meanwhile_is_not_taken_again(
+    project: Project, photos: list[Path]
+) -> None:
     other = Project.open(project.folder)
     first = project.add_image(photos[0])
     project.save(replace(first.with_annotation(drawn()), state="accepted"))
@@ -130,7 +138,9 @@ def test_of_windows_that_save_at_one_moment_one_is_heard_at_a_time(project: Proj
     assert heard >= 15 and len(record.annotations) == heard and record.revision == 1 + heard
 
 
-def test_a_project_that_another_program_holds_is_waited_for_and_then_told(project: Project, photos: list[Path], monkeypatch: Any) -> None:
+def test_a_project_that_another_program_holds_is_waited_for_and_then_told(
+    project: Project, photos: list[Path], monkeypatch: Any
+) -> None:
     monkeypatch.setattr("refseg.annotation.storage.LOCK_SECONDS", 0.05)
     record = project.add_image(photos[0])
     with FileLock(project.folder / ".lock"), pytest.raises(ProjectError, match="locked by another program"):
@@ -166,7 +176,12 @@ def test_the_queue_by_state_and_by_doubt(project: Project, photos: list[Path]) -
         record = project.add_image(path)
         project.save(replace(record.with_annotation(replace(drawn(), uncertainty=uncertainty)), state="model"))
     fresh = project.add_image(photos[0])
-    assert [entry.name for entry in project.summaries_in(uncertain_first=True)] == [fresh.name, "dog-2.png", "häuser & co.jpg", "dog.png"]
+    assert [entry.name for entry in project.summaries_in(uncertain_first=True)] == [
+        fresh.name,
+        "dog-2.png",
+        "häuser & co.jpg",
+        "dog.png",
+    ]
     assert [entry.name for entry in project.summaries_in(("new",))] == [fresh.name]
 
 
@@ -202,7 +217,9 @@ def test_what_is_no_project_is_refused(tmp_path: Path, project: Project) -> None
         ({"file": "../../etc/passwd"}, None),
     ],
 )
-def test_damaged_records_are_one_sentence(change: dict[str, Any], reason: str | None, project: Project, photos: list[Path]) -> None:
+def test_damaged_records_are_one_sentence(
+    change: dict[str, Any], reason: str | None, project: Project, photos: list[Path]
+) -> None:
     record = project.add_image(photos[0])
     path = project.folder / "annotations" / "dog.png.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
@@ -224,7 +241,13 @@ def test_a_damaged_record_keeps_nobody_from_the_others(project: Project, photos:
     names = [project.add_image(path).name for path in photos]
     folder = project.folder / "annotations"
     whole = (folder / names[0]).with_suffix(".png.json").read_text()
-    for content in ("", "{", "[]", whole.replace('"name":"dog.png"', '"name":"cat.png"'), whole.replace('"height":40', '"height":0')):
+    for content in (
+        "",
+        "{",
+        "[]",
+        whole.replace('"name":"dog.png"', '"name":"cat.png"'),
+        whole.replace('"height":40', '"height":0'),
+    ):
         (folder / f"{names[0]}.json").write_text(content)
         for opened in (Project.open(project.folder), project):
             opened.refresh()
@@ -270,9 +293,17 @@ def test_a_lost_or_damaged_index_costs_nothing(project: Project, photos: list[Pa
     uncertainty=st.one_of(st.none(), st.floats(0, 1)),
     flags=st.tuples(st.booleans(), st.booleans()),
 )
-def test_records_survive_json(texts: list[str], category: str, uncertainty: float | None, flags: tuple[bool, bool]) -> None:
+def test_records_survive_json(
+    texts: list[str], category: str, uncertainty: float | None, flags: tuple[bool, bool]
+) -> None:
     annotation = Annotation(
-        "7", tuple(texts), category, hidden=flags[0], no_target=flags[1], uncertainty=uncertainty, mask=encode_rle(box())
+        "7",
+        tuple(texts),
+        category,
+        hidden=flags[0],
+        no_target=flags[1],
+        uncertainty=uncertainty,
+        mask=encode_rle(box()),
     )
     record = AnnotatedImage("ä.png", "images/ä.png", 40, 60, "corrected", "val", (annotation,), 3)
     assert image_to_json(image_from_json(json.loads(json.dumps(image_to_json(record))))) == image_to_json(record)
@@ -298,7 +329,9 @@ def test_killed_at_any_moment_every_acknowledged_save_is_there(project: Project,
     rng, acknowledged = np.random.default_rng(0), 0
     while acknowledged < 200:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(project.folder)], stdout=subprocess.PIPE, text=True, env=environment)
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(project.folder)], stdout=subprocess.PIPE, text=True, env=environment
+        )
         assert writer.stdout is not None
         lines = [writer.stdout.readline() for _ in range(int(rng.integers(20, 60)))]
         time.sleep(float(rng.uniform(0, 0.01)))
@@ -317,8 +350,12 @@ def test_killed_at_any_moment_every_acknowledged_save_is_there(project: Project,
 
 
 def test_two_thousand_pictures_open_at_once(project: Project) -> None:
-    masks = [encode_rle(np.random.default_rng(n).random((120, 160)) > 0.5) for n in range(5)]  # noise: the worst run lengths
-    annotations = tuple(Annotation(str(n), (f"thing {n}",), "thing", mask=mask, uncertainty=0.1) for n, mask in enumerate(masks))
+    masks = [
+        encode_rle(np.random.default_rng(n).random((120, 160)) > 0.5) for n in range(5)
+    ]  # noise: the worst run lengths
+    annotations = tuple(
+        Annotation(str(n), (f"thing {n}",), "thing", mask=mask, uncertainty=0.1) for n, mask in enumerate(masks)
+    )
     template = json.dumps(image_to_json(AnnotatedImage("NAME", "images/NAME", 120, 160, "model", "", annotations, 1)))
     for number in range(2000):
         name = f"{number:05d}.png"
@@ -351,13 +388,18 @@ def test_folders_without_locks_of_the_system(code: int, project: Project, photos
     record = project.add_image(photos[0])
     assert project.save(replace(record, state="accepted")).revision == record.revision + 1
     if code != errno.ENOSYS:
-        with SoftFileLock(project.folder / ".lock-file"), pytest.raises(ProjectError, match=r"Delete the file \.lock-file"):
+        with (
+            SoftFileLock(project.folder / ".lock-file"),
+            pytest.raises(ProjectError, match=r"Delete the file \.lock-file"),
+        ):
             project.save(project.record(record.name))
     assert project.record(record.name).state == "accepted"
 
 
 def test_records_keep_original_names_and_ids(project: Project, photos: list[Path]) -> None:
-    record = project.add_image(photos[0], filled=lambda known: replace(known, original_name="тест/a.png", original_id=2**62))
+    record = project.add_image(
+        photos[0], filled=lambda known: replace(known, original_name="тест/a.png", original_id=2**62)
+    )
     annotation = replace(drawn(), original_id="00017", category_id=-1)
     project.save(record.with_annotation(annotation))
     again = Project.open(project.folder).record(record.name)
@@ -383,7 +425,9 @@ def test_records_of_older_versions_have_no_original_ids(project: Project, photos
     assert (again.original_name, again.original_id, again.annotations[0].category_id) == ("", None, None)
 
 
-@pytest.mark.parametrize("name", ["чашка.JPG", "杯子 (2).png", "e\u0301.png", "a" * 300 + ".png", "CON.png", ".x.png", "a%20b#c.png"])
+@pytest.mark.parametrize(
+    "name", ["чашка.JPG", "杯子 (2).png", "e\u0301.png", "a" * 300 + ".png", "CON.png", ".x.png", "a%20b#c.png"]
+)
 def test_a_picture_of_any_name_is_read_again(name: str, project: Project, photos: list[Path]) -> None:
     record = project.add_image(photos[0], name=name)
     other = Project.open(project.folder)
@@ -404,13 +448,17 @@ def as_version_1(project: Project) -> None:
     for file in (project.folder / "annotations").glob("*.json"):
         values = json.loads(file.read_text(encoding="utf-8"))
         values["file"] = values["file"].replace("images/", "images/")
-        values["annotations"] = [{keys.get(key, key): value for key, value in one.items()} for one in values["annotations"]]
+        values["annotations"] = [
+            {keys.get(key, key): value for key, value in one.items()} for one in values["annotations"]
+        ]
         file.write_text(json.dumps({keys.get(key, key): value for key, value in values.items()}), encoding="utf-8")
     (project.folder / "project.json").write_text(json.dumps({"format": "refseg-project", "version": 1, "name": "old"}))
     (project.folder / "index.json").unlink(missing_ok=True)
 
 
-def test_a_project_of_version_1_is_read_and_becomes_version_2_with_the_first_save(project: Project, photos: list[Path]) -> None:
+def test_a_project_of_version_1_is_read_and_becomes_version_2_with_the_first_save(
+    project: Project, photos: list[Path]
+) -> None:
     annotations = (drawn(), Annotation("2", ("a cat",), color="#00ff00", no_target=True, uncertainty=0.75))
     saved = project.save(replace(project.add_image(photos[0]), annotations=annotations))
     as_version_1(project)
@@ -419,10 +467,16 @@ def test_a_project_of_version_1_is_read_and_becomes_version_2_with_the_first_sav
     assert image_to_json(old.record("dog.png")) == {**image_to_json(saved), "file": "images/dog.png"}
     assert [(summary.annotations, summary.uncertainty) for summary in old.summaries] == [(2, 0.75)] and not old.damaged
     assert old.image_path(old.record("dog.png")).read_bytes() == photos[0].read_bytes()
-    assert before == {path.name: path.read_bytes() for path in project.folder.rglob("*.json") if path.name != "index.json"}
+    assert before == {
+        path.name: path.read_bytes() for path in project.folder.rglob("*.json") if path.name != "index.json"
+    }
     added = old.add_image(photos[2])
     assert old.image_path(added) == project.folder / "images" / added.name
-    assert json.loads((project.folder / "project.json").read_text()) == {"format": "refseg-project", "version": 2, "name": "old"}
+    assert json.loads((project.folder / "project.json").read_text()) == {
+        "format": "refseg-project",
+        "version": 2,
+        "name": "old",
+    }
     old.save(old.record("dog.png"))
     values = json.loads((project.folder / "annotations" / "dog.png.json").read_text(encoding="utf-8"))
     assert "layers" not in values and set(values["annotations"][0]) >= {"color", "no_target", "uncertainty"}
@@ -433,5 +487,8 @@ def test_a_record_of_version_2_is_not_altered_by_the_upgrade() -> None:
     annotations = (drawn(), Annotation("2", ("a cat",), color="#00ff00", no_target=True, uncertainty=0.75))
     values = image_to_json(AnnotatedImage("a.png", "images/a.png", 40, 60, annotations=annotations))
     assert upgrade_record(values) == values
-    assert upgrade_record({"layers": [{"absent": True}, 5], "file": "a"}) == {"annotations": [{"no_target": True}, 5], "file": "a"}
+    assert upgrade_record({"layers": [{"absent": True}, 5], "file": "a"}) == {
+        "annotations": [{"no_target": True}, 5],
+        "file": "a",
+    }
     assert upgrade_record({"layers": [], "annotations": 7}) == {"annotations": 7}

@@ -43,7 +43,9 @@ def test_the_command_prints_the_table(capfd: pytest.CaptureFixture[str]) -> None
     assert main(["--positions", "12", "--words", "3", "--width", "8", "--channels", "16", "--repeats", "2"]) == 0
     printed = capfd.readouterr().out
     assert "P = 12 (3 x 4), T = 3, d = 8: 36 tokens, float32, 1 thread\n" in printed
-    assert re.search(r"factorized CMSA +0\.\d{4} s", printed) and re.search(r"SDPA over T\*P tokens +\d+\.\d{4} s", printed)
+    assert re.search(r"factorized CMSA +0\.\d{4} s", printed) and re.search(
+        r"SDPA over T\*P tokens +\d+\.\d{4} s", printed
+    )
     assert re.search(r"largest difference between the results \d\.\de-\d\d", printed)
 
 
@@ -57,7 +59,9 @@ def test_unknown_memory_is_in_the_table() -> None:
     nothing = torch.zeros(1)
     text = table(MethodComparison(Measurement(0.5, 0.4, None, nothing), Measurement(60, 50, 3 * 2**30, nothing)))
     assert "unknown" in text and "3,072 MiB" in text
-    assert text.endswith("\n120 times faster in wall time, 125 times in CPU time; largest difference between the results 0.0e+00")
+    assert text.endswith(
+        "\n120 times faster in wall time, 125 times in CPU time; largest difference between the results 0.0e+00"
+    )
 
 
 PEAK = """

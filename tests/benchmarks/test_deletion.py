@@ -39,12 +39,16 @@ def test_first_word_of_each_ranking() -> None:
 
 
 def test_figures_of_the_rankings() -> None:
-    by_change, by_attention, among_content = (figures_of([sample(), sample(1)], ranking) for ranking in RANKINGS.values())
+    by_change, by_attention, among_content = (
+        figures_of([sample(), sample(1)], ranking) for ranking in RANKINGS.values()
+    )
     assert (by_change["any"], by_change["others"], by_change["content"]) == (0.75, 1, 1)
     assert (by_attention["any"], by_attention["others"], by_attention["content"]) == (0, 0, 0)
     assert (among_content["any"], among_content["others"]) == (0.25, 0)
     assert by_change["random_change"] == pytest.approx(0.6) and by_change["change"] == 0.8
-    assert (by_change["label"], by_change["label_without"], by_change["label_without_random"]) == pytest.approx((0.7, 0.1, 0.2))
+    assert (by_change["label"], by_change["label_without"], by_change["label_without_random"]) == pytest.approx(
+        (0.7, 0.1, 0.2)
+    )
     assert by_change["any_interval"] == [0.75, 0.75]
 
 
@@ -71,7 +75,9 @@ def test_result_of_an_explanation(tiny_predictor: Predictor, sample_image: NDArr
     for word, text in enumerate(("red dog", "the dog", "the red")):
         (without,) = tiny_predictor.segment(encoded, [text])
         assert one.label_ious[word] == pytest.approx(iou(without.mask(threshold), label), abs=0.01)
-        assert one.change[word] == pytest.approx(1 - iou(answer.input_mask(threshold), without.input_mask(threshold)), abs=0.01)
+        assert one.change[word] == pytest.approx(
+            1 - iou(answer.input_mask(threshold), without.input_mask(threshold)), abs=0.01
+        )
     assert one.attention == pytest.approx(answer.word_attention.mean(0).tolist(), abs=1e-5)
     assert one.change[one.first] == max(one.change)
 
@@ -84,7 +90,9 @@ def folder(tmp_path: Path, sample_image: NDArray[np.uint8]) -> Path:
     for number, sentences in ((1, ["the red circle", "a dog", "!?"]), (2, ["blue square on the right", "man left"])):
         Image.fromarray(sample_image).save(tmp_path / "images" / f"{number}.png")
         images.append({"id": number, "file_name": f"{number}.png", "width": 90, "height": 60, "split": "val"})
-        annotations.append({"id": number, "image_id": number, "category_id": 1, "segmentation": [[10, 10, 40, 10, 40, 50, 10, 50]]})
+        annotations.append(
+            {"id": number, "image_id": number, "category_id": 1, "segmentation": [[10, 10, 40, 10, 40, 50, 10, 50]]}
+        )
         refs.append({"ref_id": number, "ann_id": number, "sentences": [{"sent": sentence} for sentence in sentences]})
     (tmp_path / "instances.json").write_text(
         json.dumps({"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "object"}]})
@@ -107,7 +115,10 @@ def test_the_command(folder: Path, tiny_checkpoint: Path, capsys: pytest.Capture
 
 def test_invalid_arguments(folder: Path, tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "expressions.json").write_text(json.dumps([{"ref_id": 1, "ann_id": 1, "sentences": [{"sent": "a dog"}]}]))
-    for extra, reason in ((["--limit", "0"], "--limit must be at least 1, got 0"), ([], "no expression has two content words")):
+    for extra, reason in (
+        (["--limit", "0"], "--limit must be at least 1, got 0"),
+        ([], "no expression has two content words"),
+    ):
         with pytest.raises(SystemExit) as stopped:
             main(["--data", str(folder), "--model", str(tiny_checkpoint), *extra])
         assert stopped.value.code == 2 and reason in capsys.readouterr().err

@@ -32,7 +32,14 @@ def test_the_command_prints_the_table(
     status = main(["--model", str(tiny_checkpoint), "--image", str(tmp_path / "photo.png"), "--runs", "2"])
     printed_text = capsys.readouterr().out
     assert printed_text.startswith("90 x 60, 12 words, 1 thread, 2 runs\n")
-    for name in ("cold answer", "explanation", "  without each word", "  candidates", "  all maps", "attention at a point"):
+    for name in (
+        "cold answer",
+        "explanation",
+        "  without each word",
+        "  candidates",
+        "  all maps",
+        "attention at a point",
+    ):
         assert re.search(rf"^{name} +\d\.\d{{3}} +\d\.\d{{3}} +\d+\.\d\d +\d+\.\d\d$", printed_text, re.MULTILINE), name
     (printed_ratio,) = re.findall(r"^explanation .* (\S+)$", printed_text, re.MULTILINE)
     assert status == (float(printed_ratio) > LIMIT) or float(printed_ratio) == LIMIT

@@ -20,13 +20,22 @@ ASKED = re.compile("/component_server")  # where the page's script sends request
 class Annotator(Visitor):
     """Works in one project."""
 
-    tab, upload_box, expression_box, messages, widget = "Annotate", ".rs-workspace", ".rs-predict-form", ".rs-alerts", ".rs-editor"
+    tab, upload_box, expression_box, messages, widget = (
+        "Annotate",
+        ".rs-workspace",
+        ".rs-predict-form",
+        ".rs-alerts",
+        ".rs-editor",
+    )
 
     def __init__(self, page: Any, site: Site, project: str, query: str = "") -> None:
         super().__init__(page, site, query)
         self.project = project
         self.asked: list[dict[str, Any]] = []  # requests that the script has sent
-        page.on("request", lambda request: self.asked.append(request.post_data_json["data"]) if ASKED.search(request.url) else None)
+        page.on(
+            "request",
+            lambda request: self.asked.append(request.post_data_json["data"]) if ASKED.search(request.url) else None,
+        )
         self.page.wait_for_selector(".rs-editor[data-ready]")
 
     def enter_tab(self) -> None:
@@ -41,20 +50,25 @@ class Annotator(Visitor):
     def add(self, *photos: Path) -> None:
         before = self.page.locator(".rs-entry").count()
         self.page.set_input_files(".rs-add-images", [str(photo) for photo in photos])
-        self.page.wait_for_function("count => document.querySelectorAll('.rs-entry').length === count", arg=before + len(photos))
+        self.page.wait_for_function(
+            "count => document.querySelectorAll('.rs-entry').length === count", arg=before + len(photos)
+        )
         self.ready()
 
     def ready(self) -> None:
         """Waits until all requests are answered and drawn."""
         self.page.wait_for_function(
-            "() => { const d = document.querySelector('.rs-editor'); return d.dataset.state === 'work' && (d.dataset.pending ?? '0') === '0' }"
+            "() => { const d = document.querySelector('.rs-editor'); return d.dataset.state === 'work' &&"
+            " (d.dataset.pending ?? '0') === '0' }"
         )
 
     def done(self, action: Any) -> None:
         """Does something that the server answers, and waits for the answer."""
         before = self.turn()
         action()
-        self.page.wait_for_function("before => Number(document.querySelector('.rs-editor').dataset.answers) > before", arg=before)
+        self.page.wait_for_function(
+            "before => Number(document.querySelector('.rs-editor').dataset.answers) > before", arg=before
+        )
         self.ready()
 
     def turn(self) -> int:
@@ -71,7 +85,12 @@ class Annotator(Visitor):
     def intercept(self, what: str, answer: Callable[[Any], None]) -> None:
         """From now on requests of that kind go to `answer` as Playwright's routes."""
         self.page.unroute(ASKED)
-        self.page.route(ASKED, lambda route: answer(route) if route.request.post_data_json["data"]["action"] == what else route.continue_())
+        self.page.route(
+            ASKED,
+            lambda route: (
+                answer(route) if route.request.post_data_json["data"]["action"] == what else route.continue_()
+            ),
+        )
 
     def hold(self, what: str) -> Callable[[], None]:
         """Holds requests of that kind back until the returned function is called."""
@@ -129,7 +148,8 @@ class Annotator(Visitor):
     def hears(self, *texts: str) -> None:
         """Waits until the alerts contain all texts."""
         self.page.wait_for_function(
-            "texts => texts.every((text) => document.querySelector('.rs-alerts').textContent.includes(text))", arg=list(texts)
+            "texts => texts.every((text) => document.querySelector('.rs-alerts').textContent.includes(text))",
+            arg=list(texts),
         )
 
 

@@ -1,7 +1,7 @@
 """A real browser against the real page.
 
-The predictor is the real one around a small network with random weights, so the tests need no checkpoint and no network access, and what they check
-is that the page shows what the predictor says, not that the predictor is right.
+The predictor is the real one around a small network with random weights, so the tests need no checkpoint and no network
+access, and what they check is that the page shows what the predictor says, not that the predictor is right.
 """
 
 import os
@@ -40,7 +40,9 @@ FLAGS = (
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium of this machine; without it or its driver the tests are skipped, or fail where CI is set."""
-    path = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    path = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
     if path is None:
         _missing("no chromium on PATH: install the chromium package to run the browser tests")
     try:
@@ -104,7 +106,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
     projects = tmp_path_factory.mktemp("projects")
     demo = build_demo(predictor, projects=ProjectDirectory(projects, listed=True))
-    _, url, _ = demo.launch(**launch_options(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", server_port=_free_port()))
+    _, url, _ = demo.launch(
+        **launch_options(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", server_port=_free_port())
+    )
     visited = Site(url, predictor, calls, projects)
     _slow_down(predictor, visited)
     yield visited
@@ -179,7 +183,9 @@ def photos(tmp_path: Path) -> list[Path]:
     """Three pictures, one larger than what the browser is sent."""
     paths = []
     for name, size in (("small", (120, 160)), ("large", (1300, 2000)), ("tall", (200, 90))):
-        noise = np.random.default_rng(len(name)).integers(0, 255, (size[0] // 10 + 1, size[1] // 10 + 1, 3), dtype=np.uint8)
+        noise = np.random.default_rng(len(name)).integers(
+            0, 255, (size[0] // 10 + 1, size[1] // 10 + 1, 3), dtype=np.uint8
+        )
         Image.fromarray(noise).resize((size[1], size[0])).save(tmp_path / f"{name}.png")
         paths.append(tmp_path / f"{name}.png")
     return paths

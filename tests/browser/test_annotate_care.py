@@ -92,7 +92,9 @@ def test_what_runs_stays_in_its_project_and_stops_when_it_is_closed(sit: Sit, ph
     page.wait_for_function("() => document.querySelector('.rs-status').textContent.includes('Stopped the batch')")
     person.ready()
     (asked,) = person.requests_for("start_batch")
-    assert {request["project"] for what in ("continue_batch", "stop_batch") for request in person.requests_for(what)} == {asked["project"]}
+    assert {
+        request["project"] for what in ("continue_batch", "stop_batch") for request in person.requests_for(what)
+    } == {asked["project"]}
     assert person.noted("image") == "small.png"
     person.project = first
     assert not person.record("small.png").annotations
@@ -133,7 +135,9 @@ def test_strokes_on_a_slow_connection_change_one_mask(sit: Sit, photos: list[Pat
     (annotation,) = person.record().annotations
     assert annotation.decode_mask()[[24, 60, 96], 64].all()
     sent = person.requests_for("brush")
-    assert {request["object"] for request in sent} == {annotation.id} and [request.get("is_new") for request in sent] == [True, True, None]
+    assert {request["object"] for request in sent} == {annotation.id} and [
+        request.get("is_new") for request in sent
+    ] == [True, True, None]
     assert not person.errors
 
 
@@ -149,7 +153,10 @@ def test_an_answer_keeps_what_is_being_painted_and_typed(sit: Sit, photos: list[
     page.keyboard.type("half an expr")
     person.done(let_go)
     page.keyboard.type("ession")
-    assert field.input_value() == "half an expression" and page.input_value(".rs-predict-expression") == "the next expression"
+    assert (
+        field.input_value() == "half an expression"
+        and page.input_value(".rs-predict-expression") == "the next expression"
+    )
     person.done(lambda: page.keyboard.press("Enter"))
     assert person.record().annotations[0].expressions == ("the red ball", "half an expression")
     person.press("b")
@@ -160,7 +167,10 @@ def test_an_answer_keeps_what_is_being_painted_and_typed(sit: Sit, photos: list[
     page.mouse.move(*person.place(0.9, 0.9), steps=3)
     person.done(let_go)
     person.done(page.mouse.up)
-    assert len(person.record().annotations) == 3 and person.requests_for("brush")[0]["object"] == person.record().annotations[0].id
+    assert (
+        len(person.record().annotations) == 3
+        and person.requests_for("brush")[0]["object"] == person.record().annotations[0].id
+    )
     assert person.page.locator(".rs-object:first-child.rs-open").count() == 1, "the object that was drawn stays active"
     assert not person.errors
 
@@ -222,7 +232,10 @@ def test_an_image_that_cannot_be_shown_says_why(sit: Sit, photos: list[Path]) ->
 
     person.intercept("step", without_image)
     person.done(lambda: person.press("ArrowRight"))
-    assert "large.png is gone" in person.page.inner_text(".rs-canvas") and not person.page.locator(".rs-editor-image").is_visible()
+    assert (
+        "large.png is gone" in person.page.inner_text(".rs-canvas")
+        and not person.page.locator(".rs-editor-image").is_visible()
+    )
     count = len(person.asked)
     for key in ("n", "a", "b"):
         person.press(key)

@@ -31,14 +31,18 @@ def test_from_two_expressions_to_a_data_set(sit: Sit, photos: list[Path], tmp_pa
     person.press("b" if add else "e")
     person.drag((0.3, 0.3), (0.6, 0.3), (0.6, 0.6))
     drawn = person.record().annotations[1]
-    assert drawn.decode_mask()[780, 1200] == add and (drawn.decode_mask() != model).any() and drawn.model_mask is not None
+    assert (
+        drawn.decode_mask()[780, 1200] == add and (drawn.decode_mask() != model).any() and drawn.model_mask is not None
+    )
     assert person.record().state == "corrected"
     assert "model vs. you" in person.page.inner_text(".rs-agreement")
     np.testing.assert_array_equal(person.record().annotations[0].decode_mask(), first.decode_mask())
 
     person.done(lambda: person.press("Control+z"))
     back = person.record().annotations[1]
-    assert back.absent == second.absent and ((back.decode_mask() == second.decode_mask()).all() if second.mask else back.mask is None)
+    assert back.absent == second.absent and (
+        (back.decode_mask() == second.decode_mask()).all() if second.mask else back.mask is None
+    )
     person.done(lambda: person.press("Control+y"))
     np.testing.assert_array_equal(person.record().annotations[1].decode_mask(), drawn.decode_mask())
 
@@ -194,7 +198,9 @@ def test_expressions_are_stored_and_shown_as_text(sit: Sit, photos: list[Path]) 
         and annotation.category == "ball"
         and annotation.no_target
     )
-    assert "<img src=x" in person.page.inner_text(".rs-title") and person.page.locator(".rs-object-rows img").count() == 0
+    assert (
+        "<img src=x" in person.page.inner_text(".rs-title") and person.page.locator(".rs-object-rows img").count() == 0
+    )
     assert not person.errors
 
 
@@ -242,7 +248,9 @@ def test_two_windows_notice_each_other(sit: Sit, photos: list[Path]) -> None:
     assert len(one.record().annotations) == 2
 
 
-def test_a_zip_is_imported_and_files_that_are_not_images_are_refused(sit: Sit, photos: list[Path], tmp_path: Path, site: Site) -> None:
+def test_a_zip_is_imported_and_files_that_are_not_images_are_refused(
+    sit: Sit, photos: list[Path], tmp_path: Path, site: Site
+) -> None:
     person = sit()
     person.create()
     person.add(photos[0])
@@ -277,7 +285,8 @@ def test_a_frame_of_a_video_is_annotated(sit: Sit, site: Site, tmp_path: Path) -
     page.locator("#rs-video-expression textarea, #rs-video-expression input").first.fill("the ball")
     page.click("#rs-run")
     page.wait_for_function(
-        "() => { const d = document.querySelector('.rs-player').dataset; return d.state === 'done' && d.frames === '4' }"
+        "() => { const d = document.querySelector('.rs-player').dataset; return d.state === 'done' && d.frames ==="
+        " '4' }"
     )
     page.locator(".rs-scrub").fill("2")
     page.click("#rs-send-frame")

@@ -29,7 +29,9 @@ def test_from_a_photo_to_the_files(visit: Visit, site: Site, photo: Path) -> Non
     visitor.set_slider("threshold", 0.02)
     visitor.wait_area(99, 100)
     visitor.set_slider("opacity", 0.2)
-    visitor.page.wait_for_function("() => document.querySelector('.rs-overlay').getContext('2d').getImageData(5, 5, 1, 1).data[3] === 51")
+    visitor.page.wait_for_function(
+        "() => document.querySelector('.rs-overlay').getContext('2d').getImageData(5, 5, 1, 1).data[3] === 51"
+    )
     assert site.calls == asked, "a control of the overlay ran the model"
     visitor.page.click("#rs-why button")
     visitor.page.wait_for_selector(".rs-why-panel[data-ablations]")
@@ -72,14 +74,14 @@ def test_outdated_edges_are_not_shown(visit: Visit, photo: Path, monkeypatch: py
     visitor.find("blue dog")
     visitor.wait_area(0, 50)
     shown = visitor.noted("run")
-    # What comes too late is followed by what the box that was unchecked asks for: look at all that is shown, not at the last.
-    visitor.page.evaluate(
-        """() => {
+    # What comes too late is followed by what the box that was unchecked asks for: look at all that is shown, not at the
+    # last.
+    visitor.page.evaluate("""() => {
           const result = document.querySelector(".rs-result");
           window.runs = [];
-          new MutationObserver(() => window.runs.push(result.dataset.run)).observe(result, { attributeFilter: ["data-run"] });
-        }"""
-    )
+          const observer = new MutationObserver(() => window.runs.push(result.dataset.run));
+          observer.observe(result, { attributeFilter: ["data-run"] });
+        }""")
     go_on.set()
     visitor.page.wait_for_function("() => window.runs.length > 0")
     visitor.page.wait_for_timeout(500)
@@ -105,14 +107,18 @@ def test_invalid_inputs_are_reported(visit: Visit, photo: Path) -> None:
     visitor.say("the red ball")
     assert "no image" in visitor.message()
     visitor.upload({"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": b"this is a text"})
-    visitor.page.wait_for_function("() => /holiday|read/.test(document.querySelector('.rs-message')?.textContent ?? '')")
+    visitor.page.wait_for_function(
+        "() => /holiday|read/.test(document.querySelector('.rs-message')?.textContent ?? '')"
+    )
     assert visitor.page.locator(".rs-message").count() == 1
     visitor.page.wait_for_selector("#rs-image-input input[type=file]", state="attached")
     visitor.open(photo)
     assert visitor.page.locator(".rs-message").count() == 0
     for expression, said in (("  ", "expression is empty"), ("🙂🙂", "word"), ("the red ball " * 1000, "1000")):
         visitor.say(expression)
-        visitor.page.wait_for_function("said => (document.querySelector('.rs-error')?.textContent ?? '').includes(said)", arg=said)
+        visitor.page.wait_for_function(
+            "said => (document.querySelector('.rs-error')?.textContent ?? '').includes(said)", arg=said
+        )
         assert visitor.page.locator(".rs-message").count() == 1
         assert visitor.page.get_attribute(".rs-result", "data-state") == "image"
     visitor.find(ATTACK)
@@ -126,7 +132,9 @@ def test_nothing_sticks_out(visit: Visit, photo: Path, width: int, query: str) -
     visitor = visit(ImageVisitor, width, 844, query)
     assert _overhang(visitor) == 0
     visitor.open(photo)
-    visitor.find("pneumonoultramicroscopicsilicovolcanoconiosis" * 3 + " the red green blue yellow ball on left right dog")
+    visitor.find(
+        "pneumonoultramicroscopicsilicovolcanoconiosis" * 3 + " the red green blue yellow ball on left right dog"
+    )
     visitor.page.click("#rs-why button")
     visitor.page.wait_for_selector(".rs-map img")
     assert _overhang(visitor) == 0
@@ -135,7 +143,8 @@ def test_nothing_sticks_out(visit: Visit, photo: Path, width: int, query: str) -
     assert level < 60 if "dark" in query else level > 200
     above = "a.getBoundingClientRect().bottom <= b.getBoundingClientRect().top + 1"
     one_column = visitor.page.evaluate(
-        f"() => {{ const [a, b] = ['#rs-expression', '#rs-result'].map(s => document.querySelector(s)); return {above} }}"
+        "() => { const [a, b] = ['#rs-expression', '#rs-result'].map(s => document.querySelector(s)); return"
+        f" {above} }}"
     )
     assert one_column == (width == 390)
 
@@ -144,7 +153,10 @@ def test_an_example_is_one_click(visit: Visit, site: Site) -> None:
     visitor = visit(ImageVisitor)
     visitor.page.locator(".rs-example", has_text="the balloon on the right").click()
     visitor.page.wait_for_selector(".rs-result[data-area]")
-    assert visitor.page.locator("#rs-expression textarea, #rs-expression input").first.input_value() == "the balloon on the right"
+    assert (
+        visitor.page.locator("#rs-expression textarea, #rs-expression input").first.input_value()
+        == "the balloon on the right"
+    )
     assert visitor.errors == []
 
 

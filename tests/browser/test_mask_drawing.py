@@ -44,7 +44,9 @@ def values() -> np.ndarray:
 def test_gray_values_are_read_unchanged(page: Any, values: np.ndarray) -> None:
     source = gray_uri(values.astype(np.float32) / 255)
     height, width = SIZE
-    arrived = page.evaluate("([source, width, height]) => readGrayPixels(source, width, height).then(Array.from)", [source, width, height])
+    arrived = page.evaluate(
+        "([source, width, height]) => readGrayPixels(source, width, height).then(Array.from)", [source, width, height]
+    )
     assert np.array_equal(np.reshape(arrived, SIZE), values)
 
 

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def mounted(browser: Any, site: Site) -> Iterator[str]:
-    """Address of the page, mounted at /tools/segment. The browser comes first: its event loop must run when Gradio builds."""
+    """Address of the page, mounted at /tools/segment. The browser comes first: its event loop must run when Gradio
+    builds.
+    """
     port = _free_port()
     app = mount_demo(FastAPI(), build_demo(site.predictor, image_examples=[]), "/tools/segment")
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
@@ -33,7 +35,10 @@ def test_a_mounted_page_loads_its_modules(mounted: str, browser: Any) -> None:
     errors: list[str] = []
     scripts: dict[str, int] = {}
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("response", lambda response: scripts.update({response.url: response.status}) if "refseg-static" in response.url else None)
+    page.on(
+        "response",
+        lambda response: scripts.update({response.url: response.status}) if "refseg-static" in response.url else None,
+    )
     for _ in range(100):
         try:
             page.goto(mounted)

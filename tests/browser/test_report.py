@@ -73,7 +73,10 @@ def test_a_word_shows_where_it_is_attended_from(opened: Open) -> None:
     page.locator(".rs-heatmap tbody tr").nth(2).locator("a").nth(1).focus()
     page.keyboard.press("Enter")
     assert shown(page)[1] == "Attention map of “red”, late features"
-    assert page.locator('.legend[data-for="map"]').is_visible() and not page.locator('.legend[data-for="mask"]').is_visible()
+    assert (
+        page.locator('.legend[data-for="map"]').is_visible()
+        and not page.locator('.legend[data-for="mask"]').is_visible()
+    )
     page.locator("#map-2-1 a").click()
     assert shown(page) == (mask, "The mask"), "pressed again, it goes"
     assert page.complaints == []
@@ -117,7 +120,9 @@ def test_it_fits_and_follows_the_readers_colours(opened: Open) -> None:
 
 def test_an_overview_leads_to_the_reports(opened: Open, report: Path) -> None:
     whys = [explanation(answer()), explanation(answer(presence=0.1))]
-    write_report(report.with_name("overview.html"), overview_html(whys, [report.name, report.name], image_name="marbles.jpg"))
+    write_report(
+        report.with_name("overview.html"), overview_html(whys, [report.name, report.name], image_name="marbles.jpg")
+    )
     page = opened()
     page.goto(report.with_name("overview.html").as_uri())
     page.locator(".answers a").first.click()

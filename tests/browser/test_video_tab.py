@@ -67,7 +67,9 @@ def test_from_a_clip_to_the_files(visit: Visit, site: Site, clip: Path) -> None:
         assert mask.mode == "P" and mask.size == (240, 180) and np.asarray(mask).mean() > 0.99
     name, data = visitor.download("expressions")
     (said,) = json.loads(data)["videos"].values()
-    assert name == "meta_expressions.json" and said["expressions"] == {"0": {"exp": "the red ball on the left", "obj_id": "1"}}
+    assert name == "meta_expressions.json" and said["expressions"] == {
+        "0": {"exp": "the red ball on the left", "obj_id": "1"}
+    }
     assert said["frames"] == [f"{n:05d}" for n in range(FRAMES)]
     name, data = visitor.download("timeline")
     record = json.loads(data)
@@ -142,7 +144,9 @@ def test_missing_inputs_are_reported(visit: Visit, clip: Path) -> None:
     assert "no video yet" in visitor.message("alert")
     visitor.open(clip)
     visitor.page.click("#rs-run")
-    visitor.page.wait_for_function("() => document.querySelector('#rs-video-messages')?.textContent.includes('expression is empty')")
+    visitor.page.wait_for_function(
+        "() => document.querySelector('#rs-video-messages')?.textContent.includes('expression is empty')"
+    )
 
 
 def test_frames_of_a_run_need_its_token(visit: Visit, clip: Path, site: Site) -> None:
@@ -151,7 +155,14 @@ def test_frames_of_a_run_need_its_token(visit: Visit, clip: Path, site: Site) ->
     visitor.run("ball", FRAMES)
     token = visitor.page.get_attribute(".rs-player", "data-run")
     assert len(token) > 30
-    for request in ({"run": "guess", "first": 0}, {"run": token, "first": "0"}, {"run": token, "first": 10**9}, None, [], "x"):
+    for request in (
+        {"run": "guess", "first": 0},
+        {"run": token, "first": "0"},
+        {"run": token, "first": 10**9},
+        None,
+        [],
+        "x",
+    ):
         assert visitor.ask_frames(request) == []
     assert len(visitor.ask_frames({"run": token, "first": -5})) <= 12
 

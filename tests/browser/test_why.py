@@ -62,9 +62,13 @@ def test_the_words_can_be_changed_and_compared(curious: ImageVisitor) -> None:
     page.wait_for_selector(".rs-why-panel[data-compared]")
     assert "“the red ball on the right”" in page.inner_text(".rs-comparison-text")
     page.click('.rs-word-edits button:has-text("ball")')
-    page.wait_for_function("() => document.querySelector('.rs-comparison-text').textContent.includes('“the red on the right”')")
+    page.wait_for_function(
+        "() => document.querySelector('.rs-comparison-text').textContent.includes('“the red on the right”')"
+    )
     page.select_option(".rs-word-edits select", "blue")
-    page.wait_for_function("() => document.querySelector('.rs-comparison-text').textContent.includes('“the blue on the right”')")
+    page.wait_for_function(
+        "() => document.querySelector('.rs-comparison-text').textContent.includes('“the blue on the right”')"
+    )
     page.fill(".rs-compare-form textarea", f"{EXPRESSION}\n<b>dog</b>")
     page.click(".rs-compare-form button")
     page.wait_for_selector(".rs-agreement-table table")
@@ -80,7 +84,9 @@ def test_a_candidate_is_chosen_and_saved(curious: ImageVisitor, site: Site, phot
     threshold = next(level for level in levels if len(find_candidates(found, level)) > 1)
     parts = find_candidates(found, threshold)
     curious.set_slider("threshold", threshold)
-    page.wait_for_function("count => Number(document.querySelector('.rs-why-panel').dataset.candidates) === count", arg=len(parts))
+    page.wait_for_function(
+        "count => Number(document.querySelector('.rs-why-panel').dataset.candidates) === count", arg=len(parts)
+    )
     page.click('.rs-candidates [data-number="2"]')
     share = 100 * float(parts[1].mask.mean())
     curious.wait_area(share - 1.5, share + 1.5)
@@ -96,7 +102,10 @@ def test_figures_and_the_report_are_downloaded(curious: ImageVisitor, visit: Vis
     for kind, start in (("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")):
         with curious.page.expect_download() as info:
             curious.page.click(f'[data-download="{kind}"]')
-        assert Path(info.value.path()).read_bytes().startswith(start) and info.value.suggested_filename == f"attention.{kind}"
+        assert (
+            Path(info.value.path()).read_bytes().startswith(start)
+            and info.value.suggested_filename == f"attention.{kind}"
+        )
     with curious.page.expect_download() as info:
         curious.page.click('[data-download="report"]')
     report = tmp_path / "report.html"

@@ -71,7 +71,8 @@ class Visitor:
 
     def wait_area(self, low: float, high: float) -> None:
         self.page.wait_for_function(
-            "([widget, low, high]) => { const a = Number(document.querySelector(widget).dataset.area); return a >= low && a <= high }",
+            "([widget, low, high]) => { const a = Number(document.querySelector(widget).dataset.area); return a >= low"
+            " && a <= high }",
             arg=[self.widget, low, high],
         )
 
@@ -94,7 +95,13 @@ class Visitor:
 class ImageVisitor(Visitor):
     """At the image tab."""
 
-    tab, upload_box, expression_box, messages, widget = "Image", "#rs-image-input", "#rs-expression", "#rs-messages", ".rs-result"
+    tab, upload_box, expression_box, messages, widget = (
+        "Image",
+        "#rs-image-input",
+        "#rs-expression",
+        "#rs-messages",
+        ".rs-result",
+    )
 
     def open(self, photo: Path) -> None:
         self.upload(str(photo))
@@ -105,7 +112,8 @@ class ImageVisitor(Visitor):
         before = self.noted("run")
         self.say(expression)
         self.page.wait_for_function(
-            "before => { const r = document.querySelector('.rs-result'); return r.dataset.area !== undefined && r.dataset.run !== before }",
+            "before => { const r = document.querySelector('.rs-result'); return r.dataset.area !== undefined &&"
+            " r.dataset.run !== before }",
             arg=before,
         )
         return self.area()
@@ -147,7 +155,9 @@ class VideoVisitor(Visitor):
         self.page.wait_for_selector("#rs-run:not([disabled])")
 
     def wait_frames(self, count: int) -> None:
-        self.page.wait_for_function("count => Number(document.querySelector('.rs-player').dataset.frames) >= count", arg=count)
+        self.page.wait_for_function(
+            "count => Number(document.querySelector('.rs-player').dataset.frames) >= count", arg=count
+        )
 
     def frames(self) -> int:
         return int(self.noted("frames"))
@@ -167,7 +177,10 @@ class VideoVisitor(Visitor):
             const video = document.createElement("video");
             video.muted = true;
             video.src = `data:video/mp4;base64,${data}`;
-            await new Promise((done, failed) => { video.oncanplay = done; video.onerror = () => failed(new Error(video.error.message)); });
+            await new Promise((done, failed) => {
+                video.oncanplay = done;
+                video.onerror = () => failed(new Error(video.error.message));
+            });
             await video.play();
             await new Promise((done) => { video.ontimeupdate = () => video.currentTime > 0.2 && done(); });
             video.pause();
@@ -180,7 +193,8 @@ class VideoVisitor(Visitor):
         script = """async (request) => {
             const id = window.gradio_config.components.find((one) => one.props.elem_id === "rs-player").id;
             const body = JSON.stringify({ component_id: id, fn_name: "clip_frames", data: request, session_hash: "x" });
-            const answer = await fetch(`${window.gradio_config.root}${window.gradio_config.api_prefix}/component_server`,
+            const { root, api_prefix } = window.gradio_config;
+            const answer = await fetch(`${root}${api_prefix}/component_server`,
                 { method: "POST", headers: { "Content-Type": "application/json" }, body });
             return answer.json();
         }"""
@@ -193,4 +207,6 @@ SomeVisitor = TypeVar("SomeVisitor", bound=Visitor)
 class Visit(Protocol):
     """Opens the page in a window of its own, at the tab of that kind of visitor."""
 
-    def __call__(self, kind: type[SomeVisitor], width: int = 1280, height: int = 900, query: str = "") -> SomeVisitor: ...
+    def __call__(
+        self, kind: type[SomeVisitor], width: int = 1280, height: int = 900, query: str = ""
+    ) -> SomeVisitor: ...

@@ -24,7 +24,9 @@ def dataset_path(tmp_path: Path, sample_image: NDArray[np.uint8]) -> Path:
         square = [[10, 15, 35, 15, 35, 45, 10, 45]]
         annotations.append({"id": number, "image_id": number, "category_id": 1, "segmentation": square, "iscrowd": 0})
         sentences_ = [{"sent": sentence} for sentence in sentences]
-        references.append({"ref_id": number, "ann_id": number, "image_id": number, "split": split, "sentences": sentences_})
+        references.append(
+            {"ref_id": number, "ann_id": number, "image_id": number, "split": split, "sentences": sentences_}
+        )
     coco = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "object"}]}
     (root / "instances.json").write_text(json.dumps(coco), encoding="utf-8")
     (root / "expressions.json").write_text(json.dumps(references), encoding="utf-8")
@@ -33,7 +35,17 @@ def dataset_path(tmp_path: Path, sample_image: NDArray[np.uint8]) -> Path:
 
 def test_evaluate(dataset_path: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: Capture) -> None:
     target = tmp_path / "new" / "figures.json"
-    base = ["evaluate", "--data", str(dataset_path), "--format", "refcoco", "--model", str(tiny_checkpoint), "--device", "cpu"]
+    base = [
+        "evaluate",
+        "--data",
+        str(dataset_path),
+        "--format",
+        "refcoco",
+        "--model",
+        str(tiny_checkpoint),
+        "--device",
+        "cpu",
+    ]
     assert main([*base, "--split", "val", "--json", str(target)]) == 0
     printed = capsys.readouterr()
     assert "overall IoU" in printed.out and "P@0.5" in printed.out and printed.err == ""

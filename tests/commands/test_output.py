@@ -19,7 +19,13 @@ def test_a_new_folder(tmp_path: Path) -> None:
     with output_folder(tmp_path / "a" / "b", last="result") as staging:
         write(staging, "masks/0", "result")
         assert not (tmp_path / "a" / "b" / "result").exists()
-    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == ["a", "a/b", "a/b/masks", "a/b/masks/0", "a/b/result"]
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
+        "a",
+        "a/b",
+        "a/b/masks",
+        "a/b/masks/0",
+        "a/b/result",
+    ]
 
 
 def test_an_existing_folder_keeps_other_files(tmp_path: Path) -> None:
@@ -27,9 +33,11 @@ def test_an_existing_folder_keeps_other_files(tmp_path: Path) -> None:
     (tmp_path / "result").write_text("old", encoding="utf-8")
     with output_folder(tmp_path, last="result") as staging:
         write(staging, "masks/0", "result")
-    assert {path.relative_to(tmp_path).as_posix(): path.read_text(encoding="utf-8") for path in tmp_path.rglob("*") if path.is_file()} == {
-        name: name for name in ("mine", "result", "masks/7", "masks/0")
-    }
+    assert {
+        path.relative_to(tmp_path).as_posix(): path.read_text(encoding="utf-8")
+        for path in tmp_path.rglob("*")
+        if path.is_file()
+    } == {name: name for name in ("mine", "result", "masks/7", "masks/0")}
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

@@ -8,7 +8,9 @@ import pytest
 from refseg.commands.progress import counting
 
 
-def test_a_terminal_shows_count_rate_and_time_left(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_count_rate_and_time_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     with counting("images") as progress:
         for done in (1, 2, 3):

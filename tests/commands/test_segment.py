@@ -21,13 +21,34 @@ from tests.commands.console import Capture, Patch, Segment, complaint, tree
 def test_segment_writes_all_files_and_keys(
     segment: Segment, image_path: Path, sample_image: NDArray[np.uint8], tmp_path: Path, capsys: Capture
 ) -> None:
-    assert segment(image_path, "--expression", "the red circle", "--expression", "florp on the left", "--threshold", "0.5") == 0
+    assert (
+        segment(image_path, "--expression", "the red circle", "--expression", "florp on the left", "--threshold", "0.5")
+        == 0
+    )
     out = tmp_path / "out"
-    assert tree(out) == {"result.json", "masks", "masks/000.png", "masks/001.png", "overlays", "overlays/000.png", "overlays/001.png"}
+    assert tree(out) == {
+        "result.json",
+        "masks",
+        "masks/000.png",
+        "masks/001.png",
+        "overlays",
+        "overlays/000.png",
+        "overlays/001.png",
+    }
     result = json.loads((out / "result.json").read_text(encoding="utf-8"))
     assert list(result) == ["image", "model", "segmentations"]
     assert (result["image"], result["model"]) == (str(image_path), "tiny")
-    keys = ["expression", "tokens", "unknown", "truncated", "mask", "threshold", "peak", "area_fraction", "word_attention"]
+    keys = [
+        "expression",
+        "tokens",
+        "unknown",
+        "truncated",
+        "mask",
+        "threshold",
+        "peak",
+        "area_fraction",
+        "word_attention",
+    ]
     keys += ["presence", "verdict", "confidence", "uncertainty", "refined", "gate", "skipped"]
     for number, found in enumerate(result["segmentations"]):
         assert list(found) == keys
@@ -48,7 +69,9 @@ def test_segment_writes_all_files_and_keys(
     assert "unknown word florp" in printed.out.splitlines()[1] and printed.err == ""
 
 
-def test_more_than_20_words_are_truncated_and_reported(segment: Segment, image_path: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_more_than_20_words_are_truncated_and_reported(
+    segment: Segment, image_path: Path, tmp_path: Path, capsys: Capture
+) -> None:
     assert segment(image_path, "--expression", "the dog " * 11) == 0
     (found,) = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["segmentations"]
     assert found["truncated"] is True and len(found["tokens"]) == 20
@@ -56,7 +79,9 @@ def test_more_than_20_words_are_truncated_and_reported(segment: Segment, image_p
     assert "only the first 20 words were used" in capsys.readouterr().out
 
 
-def test_names_and_words_of_any_script(segment: Segment, sample_image: NDArray[np.uint8], tmp_path: Path, capsys: Capture) -> None:
+def test_names_and_words_of_any_script(
+    segment: Segment, sample_image: NDArray[np.uint8], tmp_path: Path, capsys: Capture
+) -> None:
     path = tmp_path / "Äpfel 🍎 木.png"
     save_png(path, sample_image)
     assert segment(path, "--expression", "the dög 🐶 ‘naïve’\n\x1b[31m 木", output=tmp_path / "wohin ü" / "木") == 0
@@ -83,7 +108,9 @@ def test_refinement(segment: Segment, image_path: Path, tmp_path: Path) -> None:
     assert found["refined"] is True
 
 
-def test_refinement_that_is_not_installed(segment: Segment, image_path: Path, tmp_path: Path, monkeypatch: Patch, capsys: Capture) -> None:
+def test_refinement_that_is_not_installed(
+    segment: Segment, image_path: Path, tmp_path: Path, monkeypatch: Patch, capsys: Capture
+) -> None:
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
     assert segment(image_path, "--expression", "dog", "--refine", "crf") == 2
     assert "pip install pydensecrf2" in complaint(capsys)
@@ -92,7 +119,9 @@ def test_refinement_that_is_not_installed(segment: Segment, image_path: Path, tm
 
 def test_unknown_words_only(segment: Segment, image_path: Path, tmp_path: Path) -> None:
     assert segment(image_path, "--expression", "florp glorb") == 0
-    assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["segmentations"][0]["unknown"] == ["florp", "glorb"]
+    assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["segmentations"][0][
+        "unknown"
+    ] == ["florp", "glorb"]
 
 
 def test_explain_adds_files(segment: Segment, image_path: Path, tmp_path: Path) -> None:
@@ -105,9 +134,12 @@ def test_explain_adds_files(segment: Segment, image_path: Path, tmp_path: Path) 
     added = {"explain.json", "report.html", "maps", "maps/probability.png", "maps/response.png"} | maps
     assert tree(out) == tree(tmp_path / "plain") | added
     plain, found = (
-        json.loads((folder / "result.json").read_text(encoding="utf-8"))["segmentations"][0] for folder in (tmp_path / "plain", out)
+        json.loads((folder / "result.json").read_text(encoding="utf-8"))["segmentations"][0]
+        for folder in (tmp_path / "plain", out)
     )
-    assert list(found) == list(plain) and found["peak"] == pytest.approx(plain["peak"], abs=1e-4), "the answer does not depend on --explain"
+    assert list(found) == list(plain) and found["peak"] == pytest.approx(plain["peak"], abs=1e-4), (
+        "the answer does not depend on --explain"
+    )
     np.testing.assert_allclose(found["word_attention"], plain["word_attention"], atol=1e-4)
     why = json.loads((out / "explain.json").read_text(encoding="utf-8"))
     assert list(why) == ["words", "attention", "leave_one_out", "presence"]
@@ -118,21 +150,35 @@ def test_explain_adds_files(segment: Segment, image_path: Path, tmp_path: Path) 
     assert all(0 <= one["iou"] <= 1 and -1 <= one["presence_change"] <= 1 for one in why["leave_one_out"])
     assert 0 <= why["presence"] <= 1
     report = (out / "report.html").read_text(encoding="utf-8")
-    assert all(text in report for text in ("photo.png", "tiny", "float32", "SHA-256", "UTC", "\u201cflorp\u201d is not in the model"))
+    assert all(
+        text in report
+        for text in ("photo.png", "tiny", "float32", "SHA-256", "UTC", "\u201cflorp\u201d is not in the model")
+    )
 
 
 def test_explain_of_several_expressions(segment: Segment, image_path: Path, tmp_path: Path) -> None:
-    assert segment(image_path, "--expression", "red circle", "--expression", "dog", "--explain", "--threshold", "0.3") == 0
+    assert (
+        segment(image_path, "--expression", "red circle", "--expression", "dog", "--explain", "--threshold", "0.3") == 0
+    )
     out = tmp_path / "out"
     whole = json.loads((out / "explain.json").read_text(encoding="utf-8"))
-    each = [json.loads((out / "explain" / name / "explain.json").read_text(encoding="utf-8")) for name in ("000", "001")]
+    each = [
+        json.loads((out / "explain" / name / "explain.json").read_text(encoding="utf-8")) for name in ("000", "001")
+    ]
     assert whole == {"explanations": each} and [one["words"] for one in each] == [["red", "circle"], ["dog"]]
-    assert {"report.html", "explain/000/report.html", "explain/001/report.html", "explain/001/maps/response.png"} <= tree(out)
+    assert {
+        "report.html",
+        "explain/000/report.html",
+        "explain/001/report.html",
+        "explain/001/maps/response.png",
+    } <= tree(out)
     assert "maps" not in tree(out)
     assert "explain/001/report.html" in (out / "report.html").read_text(encoding="utf-8")
 
 
-def test_explain_writes_all_or_nothing(segment: Segment, image_path: Path, tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
+def test_explain_writes_all_or_nothing(
+    segment: Segment, image_path: Path, tmp_path: Path, capsys: Capture, monkeypatch: Patch
+) -> None:
     assert segment(image_path, "--expression", "dog", "--expression", "!?", "--explain") == 2
     assert "the expression " in complaint(capsys)
 
@@ -145,7 +191,9 @@ def test_explain_writes_all_or_nothing(segment: Segment, image_path: Path, tmp_p
     assert tree(tmp_path) == {"photo.png"}
 
 
-def test_unusable_models_devices_and_outputs(image_path: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_unusable_models_devices_and_outputs(
+    image_path: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: Capture
+) -> None:
     base = ["segment", "--image", str(image_path), "--expression", "dog", "--output"]
     for arguments, message in (
         ([*base, str(tmp_path / "out"), "--model", str(image_path)], "is a file, expected a folder"),
@@ -160,7 +208,9 @@ def test_unusable_models_devices_and_outputs(image_path: Path, tiny_checkpoint: 
         assert tree(tmp_path) == {"photo.png"}
 
 
-def test_a_write_error_leaves_no_file(segment: Segment, image_path: Path, tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
+def test_a_write_error_leaves_no_file(
+    segment: Segment, image_path: Path, tmp_path: Path, capsys: Capture, monkeypatch: Patch
+) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 

@@ -46,7 +46,17 @@ def video(tiny_checkpoint: Path, tmp_path: Path) -> Video:
     def run(path: Path, *arguments: str) -> int:
         model = ["--model", str(tiny_checkpoint), "--device", "cpu", "--precision", "float32"]
         return main(
-            ["video", "--input", str(path), "--expression", "the red circle", "--output", str(tmp_path / "out"), *model, *arguments]
+            [
+                "video",
+                "--input",
+                str(path),
+                "--expression",
+                "the red circle",
+                "--output",
+                str(tmp_path / "out"),
+                *model,
+                *arguments,
+            ]
         )
 
     return run
@@ -57,7 +67,17 @@ def test_video_writes_all_files_and_keys(video: Video, clip: Path, tmp_path: Pat
     out = tmp_path / "out"
     assert tree(out) == {"overlay.mp4", "masks", *(f"masks/{n:05d}.png" for n in range(4)), "timeline.json"}
     record = json.loads((out / "timeline.json").read_text(encoding="utf-8"))
-    assert list(record) == ["input", "model", "expression", "tokens", "threshold", "rate", "pixel_aspect", "damage", "frames"]
+    assert list(record) == [
+        "input",
+        "model",
+        "expression",
+        "tokens",
+        "threshold",
+        "rate",
+        "pixel_aspect",
+        "damage",
+        "frames",
+    ]
     assert (record["input"], record["model"], record["tokens"]) == (str(clip), "tiny", ["the", "red", "circle"])
     assert record["rate"] == pytest.approx(10 / 3, abs=0.01) and record["damage"] is None
     assert [frame["frame"] for frame in record["frames"]] == [0, 3, 6, 9]
@@ -71,10 +91,15 @@ def test_video_writes_all_files_and_keys(video: Video, clip: Path, tmp_path: Pat
         assert frame["area_fraction"] == pytest.approx((mask > 0).mean(), abs=1e-6)
         if before is not None:
             union = ((mask > 0) | before).sum()
-            assert frame["iou_with_previous"] == pytest.approx(((mask > 0) & before).sum() / union if union else 1, abs=1e-6)
+            assert frame["iou_with_previous"] == pytest.approx(
+                ((mask > 0) & before).sum() / union if union else 1, abs=1e-6
+            )
         before = mask > 0
         assert np.asarray(frame["word_attention"]).shape == (3, 3)
-        assert frame["window"][0] <= 3 and np.asarray(frame["window_weights"]).shape == (3, frame["window"][1] - frame["window"][0] + 1)
+        assert frame["window"][0] <= 3 and np.asarray(frame["window_weights"]).shape == (
+            3,
+            frame["window"][1] - frame["window"][0] + 1,
+        )
     with av.open(str(out / "overlay.mp4")) as container:
         (stream,) = container.streams
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
@@ -98,7 +123,9 @@ def test_overlay_and_timeline_have_the_same_frames(name: str, video: Video, tmp_
     assert len(indices) == 19 and indices[:4] == [0, 4, 8, 12]
     shown = list(open_clip(str(tmp_path / "out" / "overlay.mp4")).frames())
     assert [number_in(frame.image) for frame in shown] == indices
-    np.testing.assert_allclose([frame.time for frame in shown], [frame["time"] for frame in record["frames"]], atol=1e-3)
+    np.testing.assert_allclose(
+        [frame.time for frame in shown], [frame["time"] for frame in record["frames"]], atol=1e-3
+    )
     assert all((tmp_path / "out" / frame["mask"]).is_file() for frame in record["frames"])
 
 
@@ -140,7 +167,9 @@ def test_a_truncated_video_gives_the_frames_before_the_damage(video: Video, tmp_
         (["--model", "nowhere/at/all/here"], "nowhere"),
     ],
 )
-def test_unusable_arguments(arguments: list[str], reason: str, video: Video, clip: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_unusable_arguments(
+    arguments: list[str], reason: str, video: Video, clip: Path, tmp_path: Path, capsys: Capture
+) -> None:
     assert video(clip, *arguments) == 2
     assert reason in complaint(capsys)
     assert not (tmp_path / "out").exists()

@@ -4,7 +4,13 @@ import numpy as np
 
 from refseg.data.scenes import Scene, SceneObject
 
-COLOURS = {"red": (200, 20, 25), "blue": (30, 80, 200), "green": (30, 140, 40), "black": (15, 15, 15), "plain": (205, 150, 160)}
+COLOURS = {
+    "red": (200, 20, 25),
+    "blue": (30, 80, 200),
+    "green": (30, 140, 40),
+    "black": (15, 15, 15),
+    "plain": (205, 150, 160),
+}
 
 
 def scene_of(things, size=(200, 300), **known):

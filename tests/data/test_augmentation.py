@@ -19,7 +19,13 @@ def test_window_mirrors_picture_and_mask_alike():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 10_000), st.floats(0.05, 0.95), st.floats(0.05, 0.95), st.integers(3, 60), st.sampled_from(["dog", "left dog"]))
+@given(
+    st.integers(0, 10_000),
+    st.floats(0.05, 0.95),
+    st.floats(0.05, 0.95),
+    st.integers(3, 60),
+    st.sampled_from(["dog", "left dog"]),
+)
 def test_crops_keep_the_target(seed, x, y, radius, text):
     scene = scene_of([("dog", x, y, radius, "red")])
     mask = scene.objects[0].mask
@@ -38,7 +44,11 @@ def test_crops_do_vary():
 
 def test_what_forbids_a_mirror():
     mask = np.ones((20, 30), bool)
-    for texts, flippable, mirrored in ((["dog"], True, True), (["dog"], False, False), (["dog", 'the "A" sign'], True, False)):
+    for texts, flippable, mirrored in (
+        (["dog"], True, True),
+        (["dog"], False, False),
+        (["dog", 'the "A" sign'], True, False),
+    ):
         assert draw_window((20, 30), [mask], texts, np.random.default_rng(0), ALWAYS, flippable).mirrored is mirrored
     never = AugmentationConfig(mirror=0, crop=0)
     assert draw_window((20, 30), [mask], ["dog"], np.random.default_rng(0), never) == Window(0, 0, 30, 20)
@@ -54,7 +64,10 @@ def test_colours_that_are_named_keep_their_hue():
     mask = scene.objects[0].mask
     plain = hue_of(scene.image, mask)
     config = AugmentationConfig(hue=60, gray=0.5)
-    named = [hue_of(jitter_colors(scene.image, ["dog", "blue dog"], np.random.default_rng(k), config), mask) for k in range(20)]
+    named = [
+        hue_of(jitter_colors(scene.image, ["dog", "blue dog"], np.random.default_rng(k), config), mask)
+        for k in range(20)
+    ]
     assert max(np.abs(hue - plain).max() for hue in named) < 0.2
     free = [jitter_colors(scene.image, ["dog"], np.random.default_rng(k), config) for k in range(20)]
     assert any((image[..., 0] == image[..., 2]).all() for image in free), "grey now and then"
@@ -65,4 +78,6 @@ def test_colours_that_are_named_keep_their_hue():
 def test_jitter_leaves_the_given_picture_alone():
     image = np.full((8, 8, 3), 100, np.uint8)
     changed = jitter_colors(image, [], np.random.default_rng(0), AugmentationConfig())
-    assert (image == 100).all() and changed.shape == image.shape and changed.dtype == np.uint8 and (changed != 100).any()
+    assert (
+        (image == 100).all() and changed.shape == image.shape and changed.dtype == np.uint8 and (changed != 100).any()
+    )

@@ -40,7 +40,9 @@ def same(a, b):
 
 
 def test_shapes_and_types(tokenizer):
-    batch = next(TrainingSampler([(scenes(), 1.0)], tokenizer, image_size=64, images_per_batch=3, expressions_per_image=5))
+    batch = next(
+        TrainingSampler([(scenes(), 1.0)], tokenizer, image_size=64, images_per_batch=3, expressions_per_image=5)
+    )
     assert batch.images.shape == (3, 64, 64, 3) and batch.images.dtype == np.uint8
     assert batch.tokens.shape == batch.valid.shape == (15, max(len(text.split()) for text in batch.texts))
     assert batch.tokens.dtype == np.int64 and batch.valid.dtype == bool
@@ -59,11 +61,15 @@ def test_going_on_from_a_step_is_exact(tokenizer):
     resumed = TrainingSampler([(scenes(), 1.0)], tokenizer, **settings, step=2)
     assert same(next(resumed), batches[2]) and same(next(resumed), batches[3])
     assert not same(batches[0], batches[1])
-    assert not same(batches[0], TrainingSampler([(scenes(), 1.0)], tokenizer, image_size=64, images_per_batch=2, seed=6).batch(0))
+    assert not same(
+        batches[0], TrainingSampler([(scenes(), 1.0)], tokenizer, image_size=64, images_per_batch=2, seed=6).batch(0)
+    )
 
 
 def test_targets_are_area_averages_of_the_letterboxed_mask(tokenizer):
-    sampler = TrainingSampler([(scenes()[1:], 1.0)], tokenizer, image_size=64, images_per_batch=1, mix=PLAIN, augmentation=None)
+    sampler = TrainingSampler(
+        [(scenes()[1:], 1.0)], tokenizer, image_size=64, images_per_batch=1, mix=PLAIN, augmentation=None
+    )
     batch = next(sampler)
     # 300 x 150 becomes 64 x 32, centred: 16 columns of border on either side, 4 on the grid.
     assert batch.inside[0, :, 4:12].all() and not batch.inside[0, :, :4].any() and not batch.inside[0, :, 12:].any()
@@ -78,7 +84,12 @@ def test_targets_are_area_averages_of_the_letterboxed_mask(tokenizer):
 def test_texts_stay_true_under_augmentation(tokenizer):
     config = AugmentationConfig(mirror=0.5, crop=1.0)
     sampler = TrainingSampler(
-        [(scenes()[:1], 1.0)], tokenizer, image_size=64, images_per_batch=8, mix=PLAIN | {"side": 1.0}, augmentation=config
+        [(scenes()[:1], 1.0)],
+        tokenizer,
+        image_size=64,
+        images_per_batch=8,
+        mix=PLAIN | {"side": 1.0},
+        augmentation=config,
     )
     mirrored = set()
     for step in range(4):
@@ -103,35 +114,56 @@ def test_padding_is_untouched_by_jitter(tokenizer):
 
 
 def test_absent_and_borrowed_mean_nothing(tokenizer):
-    borrowed = [("train", "the red train"), ("dog", "dog on the left"), ("train", "the one on the right"), ("sheep", "a sheep")]
-    sampler = TrainingSampler([(scenes()[:1], 1.0)], tokenizer, image_size=64, mix={"no_target": 1.0, "borrowed": 1.0}, borrowed=borrowed)
+    borrowed = [
+        ("train", "the red train"),
+        ("dog", "dog on the left"),
+        ("train", "the one on the right"),
+        ("sheep", "a sheep"),
+    ]
+    sampler = TrainingSampler(
+        [(scenes()[:1], 1.0)], tokenizer, image_size=64, mix={"no_target": 1.0, "borrowed": 1.0}, borrowed=borrowed
+    )
     batch = next(sampler)
     assert set(batch.kinds) == {"no_target", "borrowed"} and not batch.masks.any()
-    assert {text for text, kind in zip(batch.texts, batch.kinds, strict=True) if kind == "borrowed"} == {"the red train"}
+    assert {text for text, kind in zip(batch.texts, batch.kinds, strict=True) if kind == "borrowed"} == {
+        "the red train"
+    }
 
 
 def test_what_people_say_is_absent_means_nothing(tokenizer):
     scene = dataclasses.replace(scenes()[1], no_target=("the cat on the left", "a zebra"), complete=False)
-    batch = next(TrainingSampler([([scene], 1.0)], tokenizer, image_size=64, mix={"natural": 1.0, "no_target": 1.0}, images_per_batch=20))
+    batch = next(
+        TrainingSampler(
+            [([scene], 1.0)], tokenizer, image_size=64, mix={"natural": 1.0, "no_target": 1.0}, images_per_batch=20
+        )
+    )
     kinds = np.array(batch.kinds)
     assert (
         set(batch.kinds) == {"natural", "no_target"}
         and not batch.masks[kinds == "no_target"].any()
         and batch.masks[kinds == "natural"].any()
     )
-    assert {batch.texts[k] for k in np.flatnonzero(kinds == "no_target")} == {"the cat on the left", "the cat on the right", "a zebra"}
+    assert {batch.texts[k] for k in np.flatnonzero(kinds == "no_target")} == {
+        "the cat on the left",
+        "the cat on the right",
+        "a zebra",
+    }
 
 
 def test_mix(tokenizer):
     mix = {"natural": 3.0, "category": 1.0, "order": 0.0}
-    sampler = TrainingSampler([(scenes(), 1.0)], tokenizer, image_size=32, images_per_batch=50, mix=mix, augmentation=None)
+    sampler = TrainingSampler(
+        [(scenes(), 1.0)], tokenizer, image_size=32, images_per_batch=50, mix=mix, augmentation=None
+    )
     batch = next(sampler)
     natural = np.mean([kind == "natural" for kind in batch.kinds])
     assert set(batch.kinds) == {"natural", "category"} and 0.65 < natural < 0.85
 
 
 def test_different_referents_come_first(tokenizer):
-    sampler = TrainingSampler([(scenes()[:1], 1.0)], tokenizer, image_size=32, expressions_per_image=2, mix=PLAIN, augmentation=None)
+    sampler = TrainingSampler(
+        [(scenes()[:1], 1.0)], tokenizer, image_size=32, expressions_per_image=2, mix=PLAIN, augmentation=None
+    )
     batch = next(sampler)
     assert all((batch.masks[k] != batch.masks[k + 1]).any() for k in range(0, len(batch.masks), 2))
 
@@ -139,15 +171,28 @@ def test_different_referents_come_first(tokenizer):
 def test_source_weights(tokenizer):
     pair, tall = scenes()
     sampler = TrainingSampler(
-        [([pair], 1.0), ([tall], 4.0), ([], 1.0)], tokenizer, image_size=32, images_per_batch=100, mix=PLAIN, augmentation=None
+        [([pair], 1.0), ([tall], 4.0), ([], 1.0)],
+        tokenizer,
+        image_size=32,
+        images_per_batch=100,
+        mix=PLAIN,
+        augmentation=None,
     )
-    shares = np.mean([not inside.all(axis=0).all() and inside.all(axis=1).sum() == 0 for inside in next(sampler).inside])
+    shares = np.mean(
+        [not inside.all(axis=0).all() and inside.all(axis=1).sum() == 0 for inside in next(sampler).inside]
+    )
     assert 0.7 < shares < 0.9
 
 
 @pytest.mark.parametrize(
     ("sources", "settings"),
-    [([], {}), ([([], 1.0)], {}), (None, {"mix": {"nonsense": 1.0}}), (None, {"mix": {"natural": 0.0}}), (None, {"image_size": 62})],
+    [
+        ([], {}),
+        ([([], 1.0)], {}),
+        (None, {"mix": {"nonsense": 1.0}}),
+        (None, {"mix": {"natural": 0.0}}),
+        (None, {"image_size": 62}),
+    ],
 )
 def test_unusable_settings(tokenizer, sources, settings):
     with pytest.raises(DataError, match="expected"):

@@ -33,7 +33,8 @@ def clips(tmp_path: Path) -> list[LabeledClip]:
         cv2.circle(mask, (15 + 10 * number, 30), 10, 255, -1)
         cv2.imwrite(str(tmp_path / "masks" / "ball" / f"{number}.png"), mask)
         cv2.imwrite(
-            str(tmp_path / "images" / "ball" / f"{number}.png"), np.where(mask[..., None] > 0, 235, 40).repeat(3, 2).astype(np.uint8)
+            str(tmp_path / "images" / "ball" / f"{number}.png"),
+            np.where(mask[..., None] > 0, 235, 40).repeat(3, 2).astype(np.uint8),
         )
     (tmp_path / "expressions.json").write_text(json.dumps({"ball": ["the ball", "bright ball"]}), encoding="utf-8")
     return read_sequences(tmp_path)
@@ -55,7 +56,9 @@ def sampler(clips: Sequence[LabeledClip], stills: Sequence[Scene], seed: int = 0
 def assert_masks_fit(batch: TrainingBatch) -> None:
     """The thing is bright and the rest dark, whatever was done to the colours."""
     for mask, frame in zip(batch.masks, batch.image_index, strict=True):
-        grey = cv2.resize(batch.images[frame].mean(2).astype(np.float32), (SIZE // 4, SIZE // 4), interpolation=cv2.INTER_AREA)
+        grey = cv2.resize(
+            batch.images[frame].mean(2).astype(np.float32), (SIZE // 4, SIZE // 4), interpolation=cv2.INTER_AREA
+        )
         inside, outside = grey[mask == 255], grey[(mask == 0) & batch.inside[frame]]
         assert len(inside) and len(outside) and inside.min() > outside.max() + 20
 

@@ -30,7 +30,9 @@ def test_sources_without_pictures_or_weight_are_left_out(chooser: ExpressionChoo
     assert not ImageSampler([], chooser)
 
 
-def test_a_picture_is_measured_once_and_drawn_as_before(chooser: ExpressionChooser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_is_measured_once_and_drawn_as_before(
+    chooser: ExpressionChooser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     measured: list[Scene] = []
 
     def counted(scene: Scene) -> SceneAttributes:

@@ -93,7 +93,10 @@ def test_polygon_is_what_pycocotools_draws(corners):
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(st.integers(-1500, 1600), st.integers(-1500, 1600)), min_size=3, max_size=7), st.sampled_from([1, 1e3, 1e9]))
+@given(
+    st.lists(st.tuples(st.integers(-1500, 1600), st.integers(-1500, 1600)), min_size=3, max_size=7),
+    st.sampled_from([1, 1e3, 1e9]),
+)
 def test_far_corners_change_nothing_near_and_cost_nothing(corners, scale):
     polygon = [(x * scale + 0.031, y * scale + 0.017) for x, y in corners]
     mask = polygons_to_mask([[value for corner in polygon for value in corner]], 14, 17)

@@ -12,13 +12,27 @@ SQUARE = [[2, 2, 6, 2, 6, 6, 2, 6]]
 
 COCO = {
     "images": [
-        {"id": 1, "file_name": "a.jpg", "width": 12, "height": 10, "split": "train", "source": "here", "captions": ["a dog"]},
+        {
+            "id": 1,
+            "file_name": "a.jpg",
+            "width": 12,
+            "height": 10,
+            "split": "train",
+            "source": "here",
+            "captions": ["a dog"],
+        },
         {"id": 2, "file_name": "b.jpg", "width": 12, "height": 10},
     ],
     "categories": [{"id": 7, "name": "dog"}],
     "annotations": [
         {"id": 10, "image_id": 1, "category_id": 7, "segmentation": SQUARE},
-        {"id": 11, "image_id": 2, "category_id": 7, "segmentation": encode_rle(np.eye(10, 12, dtype=bool)), "iscrowd": 1},
+        {
+            "id": 11,
+            "image_id": 2,
+            "category_id": 7,
+            "segmentation": encode_rle(np.eye(10, 12, dtype=bool)),
+            "iscrowd": 1,
+        },
     ],
 }
 REFS = [
@@ -57,12 +71,21 @@ def test_split_keeps_its_images_and_referents(tmp_path):
 
 
 def test_sentences_about_what_is_absent(tmp_path):
-    absent = {"ref_id": 2, "ann_id": -1, "image_id": 2, "no_target": True, "sentences": [{"sent": "the cat"}, {"sent": "a cat"}]}
+    absent = {
+        "ref_id": 2,
+        "ann_id": -1,
+        "image_id": 2,
+        "no_target": True,
+        "sentences": [{"sent": "the cat"}, {"sent": "a cat"}],
+    }
     dataset = read_refcoco(write(tmp_path, refs=[*REFS, absent]))
     assert [dataset.no_target_expressions_of(image) for image in dataset.images] == [(), ("the cat", "a cat")]
     assert [referent.ref_id for referent in dataset.referents] == [0, 1]
     val = read_refcoco(tmp_path, "val")
-    assert val.no_target_expressions_of(val.images[0]) == ("the cat", "a cat") and not read_refcoco(tmp_path, "train").no_target_refs
+    assert (
+        val.no_target_expressions_of(val.images[0]) == ("the cat", "a cat")
+        and not read_refcoco(tmp_path, "train").no_target_refs
+    )
     with pytest.raises(DataError, match=r"refs\[2\] has image_id = 7"):
         read_refcoco(write(tmp_path, refs=[*REFS, {**absent, "image_id": 7}]))
 

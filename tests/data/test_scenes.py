@@ -22,7 +22,9 @@ def write_refcoco(root, images, annotations, refs, categories=("dog", "cat", "le
         Image.fromarray(np.full((40, 60, 3), 120, np.uint8)).save(root / "images" / image["file_name"])
     names = [{"id": k, "name": name} for k, name in enumerate(categories)]
     images = [{"width": 60, "height": 40, "split": "train", **image} for image in images]
-    (root / "instances.json").write_text(json.dumps({"images": images, "annotations": annotations, "categories": names}))
+    (root / "instances.json").write_text(
+        json.dumps({"images": images, "annotations": annotations, "categories": names})
+    )
     (root / "expressions.json").write_text(json.dumps(refs))
     return root
 
@@ -180,7 +182,9 @@ def test_store_reads_once_and_keeps_everything():
 def test_store_shrinks_and_respects_its_budget():
     source = Counting([scene_of([("dog", 0.3, 0.5, 20, "red")])])
     store = SceneCache(source, limit=150, budget=0)
-    assert store[0].image.shape == (100, 150, 3) and store[0].objects[0].mask.sum() == pytest.approx(np.pi * 100, rel=0.1)
+    assert store[0].image.shape == (100, 150, 3) and store[0].objects[0].mask.sum() == pytest.approx(
+        np.pi * 100, rel=0.1
+    )
     assert source.read == 2 + 0 and store.used_bytes == 0
 
 

@@ -16,7 +16,9 @@ def said(scene, kind, draws=60):
     for seed in range(draws):
         for template in make_templates(scene, np.random.default_rng(seed), [kind]):
             assert template.kind == kind
-            assert found.setdefault(template.text, template.objects) == template.objects, f"{template.text} means two things"
+            assert found.setdefault(template.text, template.objects) == template.objects, (
+                f"{template.text} means two things"
+            )
     return found
 
 
@@ -41,8 +43,14 @@ def test_sides_of_a_row():
 
 
 def test_corners_and_levels():
-    texts = said(scene_of([("cup", 0.15, 0.15, 14, "red"), ("cup", 0.8, 0.8, 14, "red"), ("cup", 0.8, 0.2, 14, "red")]), "side")
-    assert texts["top left cup"] == (0,) and texts["cup in the bottom right corner"] == (1,) and texts["bottom cup"] == (1,)
+    texts = said(
+        scene_of([("cup", 0.15, 0.15, 14, "red"), ("cup", 0.8, 0.8, 14, "red"), ("cup", 0.8, 0.2, 14, "red")]), "side"
+    )
+    assert (
+        texts["top left cup"] == (0,)
+        and texts["cup in the bottom right corner"] == (1,)
+        and texts["bottom cup"] == (1,)
+    )
     assert "top cup" not in texts, "two are equally high"
 
 
@@ -64,7 +72,9 @@ def test_front_is_larger_and_lower():
 def test_order_counts_from_both_sides():
     texts = said(scene_of(ROW[::-1]), "order")
     assert texts["second dog from the left"] == texts["second dog from the right"] == (1,)
-    assert texts["first dog from the left"] == texts["third dog from the right"] == texts["dog 3rd from the right"] == (2,)
+    assert (
+        texts["first dog from the left"] == texts["third dog from the right"] == texts["dog 3rd from the right"] == (2,)
+    )
 
 
 def test_size_needs_a_ratio():
@@ -148,7 +158,9 @@ things = st.tuples(
 @settings(max_examples=40, deadline=None)
 @given(st.lists(things, max_size=7), st.integers(0, 1000))
 def test_templates_mean_what_they_hold(listing, seed):
-    scene = scene_of(listing, size=(100, 150), complete=True, listed=frozenset({"dog", "cup", "person", "car", "train"}))
+    scene = scene_of(
+        listing, size=(100, 150), complete=True, listed=frozenset({"dog", "cup", "person", "car", "train"})
+    )
     attributes = measure(scene)
     for template in make_templates(scene, np.random.default_rng(seed), KINDS, attributes):
         assert template.kind in KINDS and template.text == " ".join(template.text.split())

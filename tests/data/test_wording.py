@@ -30,7 +30,11 @@ def test_mirror(text, mirrored):
     assert mirror_text(text) == mirrored
 
 
-@given(st.lists(st.sampled_from("left right leftmost rightmost dog the of front 3 o'clock clockwise to".split()), max_size=8))
+@given(
+    st.lists(
+        st.sampled_from("left right leftmost rightmost dog the of front 3 o'clock clockwise to".split()), max_size=8
+    )
+)
 def test_mirroring_twice_changes_nothing(words):
     text = " ".join(words)
     assert mirror_text(mirror_text(text)) == text
@@ -52,7 +56,15 @@ def test_writing(text, writing):
 
 
 def test_words_that_bind():
-    for text in ("left dog", "second cup", "the biggest pear", "cup next to the plate", "lower one", "both cups", "right-hand lamp"):
+    for text in (
+        "left dog",
+        "second cup",
+        "the biggest pear",
+        "cup next to the plate",
+        "lower one",
+        "both cups",
+        "right-hand lamp",
+    ):
         assert depends_on_position(text), text
     for text in ("dog", "brown horse", "a woman in a hat", "bright cup"):
         assert not depends_on_position(text), text

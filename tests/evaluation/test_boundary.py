@@ -1,7 +1,8 @@
 """Region J and boundary F on masks whose figures the official evaluation gave, and against counting point by point.
 
-The figures in OFFICIAL were obtained by hand: the masks below were given to `db_eval_iou` and `db_eval_boundary` of davis2017/metrics.py in
-github.com/davisvideochallenge/davis2017-evaluation (commit ac7c43f, OpenCV 5 and scikit-image 0.26), and the results were written down.
+The figures in OFFICIAL were obtained by hand: the masks below were given to `db_eval_iou` and `db_eval_boundary` of
+davis2017/metrics.py in github.com/davisvideochallenge/davis2017-evaluation (commit ac7c43f, OpenCV 5 and scikit-image
+0.26), and the results were written down.
 """
 
 import math
@@ -42,8 +43,20 @@ OFFICIAL = {
         368,
     ),
     "portrait": (disk(160, 90, 70, 40, 25), box(160, 90, 40, 15, 100, 60), 0.6551846591, 0.1983471074, 204),
-    "at the right and lower edge": (box(50, 70, 20, 30, 50, 70), box(50, 70, 22, 30, 50, 70), 0.9333333333, 0.4285714286, 71),
-    "at the left and upper edge": (box(50, 70, 0, 0, 30, 40), box(50, 70, 0, 0, 30, 44), 0.9090909091, 0.5774647887, 69),
+    "at the right and lower edge": (
+        box(50, 70, 20, 30, 50, 70),
+        box(50, 70, 22, 30, 50, 70),
+        0.9333333333,
+        0.4285714286,
+        71,
+    ),
+    "at the left and upper edge": (
+        box(50, 70, 0, 0, 30, 40),
+        box(50, 70, 0, 0, 30, 44),
+        0.9090909091,
+        0.5774647887,
+        69,
+    ),
     "one pixel, 3 columns apart": (box(40, 40, 20, 20, 21, 21), box(40, 40, 20, 23, 21, 24), 0.0, 0.0, 4),
     "one pixel in the last corner": (box(40, 40, 39, 39, 40, 40), box(40, 40, 38, 38, 40, 40), 0.25, 0.8888888889, 3),
     "one pixel in the first corner": (box(40, 40, 0, 0, 1, 1), box(40, 40, 0, 0, 3, 3), 0.1111111111, 0.0, 1),
@@ -53,7 +66,13 @@ OFFICIAL = {
     "the whole image, annotation is a part": (FULL, box(40, 60, 10, 10, 20, 20), 0.0416666667, 0.0, 0),
     "an image of one row": (box(1, 60, 0, 10, 1, 20), box(1, 60, 0, 11, 1, 23), 0.6923076923, 0.5, 2),
     "an image of one column": (box(60, 1, 10, 0, 20, 1), box(60, 1, 14, 0, 23, 1), 0.4615384615, 0.0, 2),
-    "the size of a video frame": (disk(480, 854, 240, 400, 100), disk(480, 854, 250, 420, 90), 0.7178851964, 0.2810424523, 804),
+    "the size of a video frame": (
+        disk(480, 854, 240, 400, 100),
+        disk(480, 854, 250, 420, 90),
+        0.7178851964,
+        0.2810424523,
+        804,
+    ),
 }
 
 

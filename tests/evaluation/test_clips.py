@@ -110,11 +110,15 @@ def test_folders_that_do_not_fit_are_refused(root: Path) -> None:
         evaluate_sequences(Oracle(), [])
 
 
-def test_the_command_prints_and_writes(root: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_and_writes(
+    root: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["evaluate", "--data", str(root), "--format", "sequences", "--model", str(tiny_checkpoint)]
     assert main([*arguments, "--json", str(tmp_path / "f.json")]) == 0
     result = json.loads((tmp_path / "f.json").read_text(encoding="utf-8"))
-    assert {"n", "overall_iou", "mean_iou", "precision", "seconds", "protocol", "boundary_f", "instability"} <= set(result)
+    assert {"n", "overall_iou", "mean_iou", "precision", "seconds", "protocol", "boundary_f", "instability"} <= set(
+        result
+    )
     assert result["n"] == 8 and set(result["precision"]) == {"0.5", "0.6", "0.7", "0.8", "0.9"}
     assert result["model"] == "tiny" and len(result["weights_sha256"]) == 64
     assert "if the model's verdict is no-target the mask is empty" in result["protocol"]

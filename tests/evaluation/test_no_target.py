@@ -26,11 +26,15 @@ def dataset(tmp_path: Path) -> RefCocoDataset:
         for category, text in held:
             key = len(annotations) + 1
             polygon = [[2, 2, 10, 2, 10, 10, 2, 10]]
-            annotations.append({"id": key, "image_id": picture, "category_id": numbers[category], "segmentation": polygon})
+            annotations.append(
+                {"id": key, "image_id": picture, "category_id": numbers[category], "segmentation": polygon}
+            )
             if text:
                 refs.append({"ref_id": key, "ann_id": key, "sentences": [{"sent": text}]})
     categories = [{"id": number, "name": name} for name, number in numbers.items()]
-    (tmp_path / "instances.json").write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
+    (tmp_path / "instances.json").write_text(
+        json.dumps({"images": images, "annotations": annotations, "categories": categories})
+    )
     (tmp_path / "expressions.json").write_text(json.dumps(refs))
     return read_refcoco(tmp_path, "val")
 
@@ -73,7 +77,11 @@ def test_samples_and_summary(dataset: RefCocoDataset) -> None:
     # two cups and a dog are there, a dog and two cups are not: of nine pairs two rank right, five tie, two rank wrong
     assert figures["ranking"] == pytest.approx((2 + 5 / 2) / 9)
     filled = {row["from"]: row for row in figures["calibration"] if row["n"]}
-    assert set(filled) == {0.2, 0.9} and filled[0.2]["mean"] == pytest.approx(0.2) and filled[0.9]["there"] == pytest.approx(0.5)
+    assert (
+        set(filled) == {0.2, 0.9}
+        and filled[0.2]["mean"] == pytest.approx(0.2)
+        and filled[0.9]["there"] == pytest.approx(0.5)
+    )
     assert figures["error"] == pytest.approx(1 / 3 * 0.3 + 2 / 3 * 0.4)
 
 

@@ -34,9 +34,16 @@ def dataset(tmp_path):
         {"id": 3, "image_id": 1, "category_id": 1, "segmentation": polygon(BOXES["left"])},
         {"id": 4, "image_id": 2, "category_id": 1, "segmentation": polygon(BOXES["left"])},
     ]
-    images = [{"id": k, "file_name": n, "width": WIDTH, "height": HEIGHT, "split": "val"} for k, n in ((1, "a.png"), (2, "b.png"))]
+    images = [
+        {"id": k, "file_name": n, "width": WIDTH, "height": HEIGHT, "split": "val"}
+        for k, n in ((1, "a.png"), (2, "b.png"))
+    ]
     refs = [
-        {"ref_id": 1, "ann_id": 1, "sentences": [{"sent": "left dog"}, {"sent": "the dog that is sitting beside the other one"}]},
+        {
+            "ref_id": 1,
+            "ann_id": 1,
+            "sentences": [{"sent": "left dog"}, {"sent": "the dog that is sitting beside the other one"}],
+        },
         {"ref_id": 2, "ann_id": 2, "sentences": [{"sent": "right dog"}]},
         {"ref_id": 3, "ann_id": 4, "sentences": [{"sent": "dog"}, {"sent": "!?"}]},
     ]
@@ -75,7 +82,9 @@ class Predictor:
         if "!?" in expressions:
             raise ExpressionError("the expression has only symbols")
         self.passes.append((encoded, list(expressions)))
-        answers = [Segmentation(box_mask(BOXES["right" if "right" in e or "sitting" in e else "left"])) for e in expressions]
+        answers = [
+            Segmentation(box_mask(BOXES["right" if "right" in e or "sitting" in e else "left"])) for e in expressions
+        ]
         self.answers += answers
         return answers
 
@@ -118,7 +127,11 @@ def test_threshold_and_refinement_are_passed_on_and_told(dataset):
     predictor = Predictor()
     result = evaluate_refcoco(predictor, dataset, refine="crf", threshold=0.3, limit=1)
     assert {answer.asked for answer in predictor.answers} == {(0.3, "crf")}
-    assert "thresholded at 0.3" in result["protocol"] and "crf" in result["protocol"] and "first 1 images" in result["protocol"]
+    assert (
+        "thresholded at 0.3" in result["protocol"]
+        and "crf" in result["protocol"]
+        and "first 1 images" in result["protocol"]
+    )
     assert "verdict no-target is overruled" in result["protocol"]
     own = evaluate_refcoco(predictor, dataset)["protocol"]
     assert "thresholded at 0.4" in own and "if the model's verdict is no-target the mask is empty" in own

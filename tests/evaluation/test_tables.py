@@ -12,7 +12,10 @@ NOTHING = {"n": 0, "overall_iou": None, "mean_iou": None, "precision": dict.from
 
 
 def test_plain_columns_line_up():
-    assert table(["name", "x"], [["a", "1"], ["long name", "10"]]) == "name        x\n---------  --\na           1\nlong name  10"
+    assert (
+        table(["name", "x"], [["a", "1"], ["long name", "10"]])
+        == "name        x\n---------  --\na           1\nlong name  10"
+    )
 
 
 def test_markdown_escapes_bars():

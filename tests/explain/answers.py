@@ -27,5 +27,7 @@ def answer_with(probability: NDArray[np.float32], **changes: Any) -> Segmentatio
         "strongest": nothing,
         "word_maps": nothing,
     }
-    known["logits"] = known["letterbox"].forward(np.log(probability / (1 - probability)).astype(np.float32), value=-20.0)
+    known["logits"] = known["letterbox"].forward(
+        np.log(probability / (1 - probability)).astype(np.float32), value=-20.0
+    )
     return Segmentation(**{**known, **changes})

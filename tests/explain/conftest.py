@@ -1,4 +1,6 @@
-"""A tiny network that attends sharply: as initialised its attention is nearly flat, and flat numbers would agree with any other flat numbers."""
+"""A tiny network that attends sharply: as initialised its attention is nearly flat, and flat numbers would agree with
+any other flat numbers.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -55,14 +55,15 @@ def answer(
             "reset_gate": np.stack([np.full((GRID, GRID), 1 - 0.2 * level, np.float32) for level in range(LEVELS)]),
         },
         map_descriptions={
-            name: MapDescription(name.replace("_", " ").capitalize(), f"About the {name}.") for name in ("memory_gate", "reset_gate")
+            name: MapDescription(name.replace("_", " ").capitalize(), f"About the {name}.")
+            for name in ("memory_gate", "reset_gate")
         },
     )
 
 
 def explanation(original: Segmentation, ious: Sequence[float] | None = None) -> Explanation:
-    """Without word i the mask begins i + 1 columns of the grid further right, and ends as much further right; IoUs are made up. A single word leaves
-    nothing."""
+    """Without word i the mask begins i + 1 columns of the grid further right, and ends as much further right; IoUs are
+    made up. A single word leaves nothing."""
     left_out = []
     for word, text in enumerate(original.tokens):
         shifted = answer(logits=np.roll(original.logits, word + 1, axis=1), image=original.image, presence=0.5)
@@ -72,7 +73,9 @@ def explanation(original: Segmentation, ious: Sequence[float] | None = None) -> 
                 text=text,
                 segmentation=None if len(original.tokens) == 1 else shifted,
                 iou=(0.1 * (word + 1) % 1) if ious is None else ious[word],
-                presence_change=None if len(original.tokens) == 1 or original.presence is None else 0.5 - original.presence,
+                presence_change=None
+                if len(original.tokens) == 1 or original.presence is None
+                else 0.5 - original.presence,
                 original=original,
                 threshold=0.5,
             )

@@ -6,7 +6,9 @@ VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 
 class Page(HTMLParser):
-    """Every tag with its attributes and all text outside scripts and styles; a tag that is not closed, or closed twice, is an AssertionError."""
+    """Every tag with its attributes and all text outside scripts and styles; a tag that is not closed, or closed twice,
+    is an AssertionError.
+    """
 
     def __init__(self, markup: str) -> None:
         super().__init__()

@@ -41,7 +41,9 @@ def test_two_things_by_strength() -> None:
     assert (first.box, second.box) == ((20, 5, 25, 25), (2, 5, 12, 15))
     assert (first.score, second.score) == (pytest.approx(0.9, abs=1e-5), pytest.approx(0.8, abs=1e-5))
     assert (first.share, second.share) == (0.5, 0.5)
-    assert first.mask.sum() == second.mask.sum() == 100 and first.mask[5:25, 20:25].all() and second.mask[5:15, 2:12].all()
+    assert (
+        first.mask.sum() == second.mask.sum() == 100 and first.mask[5:25, 20:25].all() and second.mask[5:15, 2:12].all()
+    )
 
 
 def test_crumbs_are_left_out_but_count_for_the_shares() -> None:
@@ -81,7 +83,10 @@ def test_shown_whatever_the_verdict() -> None:
 
 
 @settings(deadline=None)
-@given(mask=arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12))), least_share=st.sampled_from([0.0, 0.1, 0.5, 1.0]))
+@given(
+    mask=arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12))),
+    least_share=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+)
 def test_disjoint_connected_and_nothing_lost(mask: np.ndarray, least_share: float) -> None:
     probability = np.where(mask, np.linspace(0.6, 0.95, mask.size).reshape(mask.shape), 0.2).astype(np.float32)
     answer = answer_with(probability)

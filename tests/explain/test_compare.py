@@ -30,7 +30,10 @@ def test_three_disjoint_parts_of_the_union(one: np.ndarray, other: np.ndarray, t
 
 def test_without_a_threshold_each_model_decides() -> None:
     probability = np.full((4, 4), 0.6, np.float32)
-    careful, absent = answer_with(probability, threshold=0.7), answer_with(probability, presence=0.1, presence_threshold=0.5)
+    careful, absent = (
+        answer_with(probability, threshold=0.7),
+        answer_with(probability, presence=0.1, presence_threshold=0.5),
+    )
     sure = answer_with(probability)
     assert compare(sure, careful).iou == 0 and compare(sure, absent).first_only.all()
     assert compare(careful, absent).iou == 1  # both empty

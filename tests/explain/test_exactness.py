@@ -1,4 +1,6 @@
-"""What is shown is what the definition says: every number of an answer against Eq. 1-6 written out, from the picture and the words on."""
+"""What is shown is what the definition says: every number of an answer against Eq. 1-6 written out, from the picture
+and the words on.
+"""
 
 from typing import NamedTuple
 
@@ -15,12 +17,19 @@ from refseg.models.compact import CompactSystem
 from refseg.models.layers.multimodal import coordinate_features
 from tests.models import reference
 
-EXPRESSIONS = ["dog", "the red circle", "florp man on the left", "the woman holding the umbrella and the man with the dog on the right"]
+EXPRESSIONS = [
+    "dog",
+    "the red circle",
+    "florp man on the left",
+    "the woman holding the umbrella and the man with the dog on the right",
+]
 TOLERANCE = 1e-5
 
 
 class Naive(NamedTuple):
-    """Per level: word_attention (L, T), word_maps (L, T, h, w), places (L, P, P), memory and reset gates (L, h, w); strongest (h, w)."""
+    """Per level: word_attention (L, T), word_maps (L, T, h, w), places (L, P, P), memory and reset gates (L, h, w);
+    strongest (h, w).
+    """
 
     word_attention: Tensor
     word_maps: Tensor
@@ -38,11 +47,14 @@ def naive(predictor: Predictor, image: NDArray[np.uint8], expression: str) -> Na
         assert isinstance(system, CompactSystem)
         network = system.dense
         seen = network.visual_maps(network.backbone(pixels))
-        tokens, valid = (torch.from_numpy(array) for array in predictor.tokenizer.batch([predictor.tokenizer.encode(expression)]))
+        tokens, valid = (
+            torch.from_numpy(array) for array in predictor.tokenizer.batch([predictor.tokenizer.encode(expression)])
+        )
         words = network.words(tokens, valid)[0]
         coordinates = coordinate_features(*seen.grid)
         levels = [
-            reference.attention(layer, visual[0], words, coordinates) for layer, visual in zip(network.attention, seen.levels, strict=True)
+            reference.attention(layer, visual[0], words, coordinates)
+            for layer, visual in zip(network.attention, seen.levels, strict=True)
         ]
         maps = [level.features.T.unflatten(1, seen.grid) for level in levels]
         sentences = [level.word_attention @ words for level in levels]
@@ -58,7 +70,9 @@ def naive(predictor: Predictor, image: NDArray[np.uint8], expression: str) -> Na
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_attention_maps_gates_and_response(sharp_predictor: Predictor, sample_image: NDArray[np.uint8], expression: str) -> None:
+def test_attention_maps_gates_and_response(
+    sharp_predictor: Predictor, sample_image: NDArray[np.uint8], expression: str
+) -> None:
     answer = explain(sharp_predictor, sharp_predictor.encode(sample_image), expression).segmentation
     expected = naive(sharp_predictor, sample_image, expression)
     shown = {name: getattr(answer, name) for name in ("word_attention", "word_maps", "strongest")} | dict(answer.maps)
@@ -77,7 +91,9 @@ def test_the_numbers_differ_enough_to_be_wrong(sharp_predictor: Predictor, sampl
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_what_each_position_attends_to(sharp_predictor: Predictor, sample_image: NDArray[np.uint8], expression: str) -> None:
+def test_what_each_position_attends_to(
+    sharp_predictor: Predictor, sample_image: NDArray[np.uint8], expression: str
+) -> None:
     encoded = sharp_predictor.encode(sample_image)
     expected = naive(sharp_predictor, sample_image, expression)
     h, w = encoded.features.dense.grid
@@ -89,7 +105,9 @@ def test_what_each_position_attends_to(sharp_predictor: Predictor, sample_image:
             position = row * w + column
             places = expected.places[:, position].unflatten(-1, (h, w))
             np.testing.assert_allclose(point.places, places.numpy(), rtol=0, atol=TOLERANCE)
-            np.testing.assert_allclose(point.words, expected.word_maps[:, :, row, column].numpy(), rtol=0, atol=TOLERANCE)
+            np.testing.assert_allclose(
+                point.words, expected.word_maps[:, :, row, column].numpy(), rtol=0, atol=TOLERANCE
+            )
             seen.add(position)
     assert len(seen) > 5
 
@@ -102,13 +120,19 @@ def test_of_each_counterfactual_too(sharp_predictor: Predictor, sample_image: ND
         del words[left_out.word]
         expected = naive(sharp_predictor, sample_image, " ".join(words))
         assert left_out.segmentation is not None
-        np.testing.assert_allclose(left_out.segmentation.word_attention, expected.word_attention.numpy(), rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(
+            left_out.segmentation.word_attention, expected.word_attention.numpy(), rtol=0, atol=TOLERANCE
+        )
         np.testing.assert_allclose(left_out.segmentation.strongest, expected.strongest.numpy(), rtol=0, atol=TOLERANCE)
 
 
 def test_in_half_precision_a_point_agrees_with_the_answer(encoded: EncodedImage, sharp_predictor: Predictor) -> None:
-    """The attention itself is computed in float32, whatever the rest: a point's words are the answer's word maps there."""
-    half = Predictor(sharp_predictor._system, sharp_predictor.vocabulary, device="cpu", precision="bfloat16", name="sharp")
+    """The attention itself is computed in float32, whatever the rest: a point's words are the answer's word
+    maps there.
+    """
+    half = Predictor(
+        sharp_predictor._system, sharp_predictor.vocabulary, device="cpu", precision="bfloat16", name="sharp"
+    )
     picture = half.encode(encoded.image)
     (answer,) = half.segment(picture, ["the red circle"])
     point = attention_at(half, picture, "the red circle", 22, 30)

@@ -32,7 +32,9 @@ def test_it_is_reached_from_the_package() -> None:
     assert refseg.explain.explain is explain
 
 
-def test_one_pass_and_no_backbone(sharp_predictor: Predictor, encoded: EncodedImage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_pass_and_no_backbone(
+    sharp_predictor: Predictor, encoded: EncodedImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     passes: list[int] = []
     network = sharp_predictor._system
     original = network.answer
@@ -78,7 +80,9 @@ def test_the_iou_is_that_of_the_masks(sharp_predictor: Predictor, encoded: Encod
     assert len({one.iou for one in explanation.left_out}) > 4
 
 
-def test_gained_and_lost_lead_from_one_mask_to_the_other(sharp_predictor: Predictor, encoded: EncodedImage, threshold: float) -> None:
+def test_gained_and_lost_lead_from_one_mask_to_the_other(
+    sharp_predictor: Predictor, encoded: EncodedImage, threshold: float
+) -> None:
     explanation = explain(sharp_predictor, encoded, EXPRESSION, threshold)
     mask = explanation.segmentation.mask(threshold)
     for one in explanation.left_out:
@@ -89,7 +93,9 @@ def test_gained_and_lost_lead_from_one_mask_to_the_other(sharp_predictor: Predic
     assert any(one.gained.any() for one in explanation.left_out) and any(one.lost.any() for one in explanation.left_out)
 
 
-def test_counterfactuals_keep_no_map_of_the_pictures_size(sharp_predictor: Predictor, encoded: EncodedImage, threshold: float) -> None:
+def test_counterfactuals_keep_no_map_of_the_pictures_size(
+    sharp_predictor: Predictor, encoded: EncodedImage, threshold: float
+) -> None:
     explanation = explain(sharp_predictor, encoded, EXPRESSION, threshold)
     for one in explanation.left_out:
         assert one.gained.shape == one.lost.shape
@@ -119,18 +125,31 @@ def test_unknown_repeated_and_too_many_words(sharp_predictor: Predictor, encoded
     assert last is not None and last.tokens == ("dog",) * 19 and last.dropped == ()
 
 
-def test_an_unknown_word_is_looked_up_once(sharp_predictor: Predictor, encoded: EncodedImage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_word_is_looked_up_once(
+    sharp_predictor: Predictor, encoded: EncodedImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     looked_up: list[str] = []
     monkeypatch.setattr(Vocabulary, "nearest", lambda _, word: looked_up.append(word) or [word])
     explanation = explain(sharp_predictor, encoded, "the florp dog on the left")
     assert looked_up == ["florp"]
     assert explanation.segmentation.suggestions == {"florp": ["florp"]}
-    assert [bool(one.segmentation.suggestions) for one in explanation.left_out if one.segmentation] == [True, False, True, True, True, True]
+    assert [bool(one.segmentation.suggestions) for one in explanation.left_out if one.segmentation] == [
+        True,
+        False,
+        True,
+        True,
+        True,
+        True,
+    ]
 
 
-def test_a_verdict_of_absence_leaves_the_masks_alone(sharp_predictor: Predictor, encoded: EncodedImage, threshold: float) -> None:
+def test_a_verdict_of_absence_leaves_the_masks_alone(
+    sharp_predictor: Predictor, encoded: EncodedImage, threshold: float
+) -> None:
     before = explain(sharp_predictor, encoded, EXPRESSION, threshold)
-    calibrated = Predictor(sharp_predictor._system, sharp_predictor.vocabulary, device="cpu", precision="float32", name="sharp")
+    calibrated = Predictor(
+        sharp_predictor._system, sharp_predictor.vocabulary, device="cpu", precision="float32", name="sharp"
+    )
     calibrated.presence = type(calibrated.presence)(threshold=1.0)
     after = explain(calibrated, calibrated.encode(encoded.image), EXPRESSION, threshold)
     assert after.segmentation.no_target
@@ -141,7 +160,9 @@ def test_no_presence_head(tiny_vocabulary: Vocabulary, sample_image: NDArray[np.
     from refseg.models.compact import CompactConfig, CompactSystem
 
     config = CompactConfig.from_dict({**CompactConfig.tiny().to_dict(), "presence": False})
-    predictor = Predictor(CompactSystem(config, len(tiny_vocabulary)), tiny_vocabulary, device="cpu", precision="float32")
+    predictor = Predictor(
+        CompactSystem(config, len(tiny_vocabulary)), tiny_vocabulary, device="cpu", precision="float32"
+    )
     explanation = explain(predictor, predictor.encode(sample_image), "red dog")
     assert [one.presence_change for one in explanation.left_out] == [None, None]
     assert len(explanation.ranked()) == 2
@@ -161,7 +182,9 @@ def test_what_is_refused(sharp_predictor: Predictor, tiny_predictor: Predictor, 
         explain(tiny_predictor, encoded, "dog")
 
 
-def test_an_explanation_can_go_to_another_process(sharp_predictor: Predictor, encoded: EncodedImage, threshold: float) -> None:
+def test_an_explanation_can_go_to_another_process(
+    sharp_predictor: Predictor, encoded: EncodedImage, threshold: float
+) -> None:
     """Where a GPU is lent, it comes back pickled; the picture must not be in it once for each word."""
     explanation = explain(sharp_predictor, encoded, EXPRESSION, threshold)
     data = pickle.dumps(explanation)
@@ -175,7 +198,8 @@ def test_an_explanation_can_go_to_another_process(sharp_predictor: Predictor, en
 def test_ranking(changes: list[tuple[float, float | None]]) -> None:
     answer = answer_with(np.full((2, 2), 0.5, np.float32))
     left_out = tuple(
-        WordLeftOut(word, str(word), None, agreement, presence, answer, 0.5) for word, (agreement, presence) in enumerate(changes)
+        WordLeftOut(word, str(word), None, agreement, presence, answer, 0.5)
+        for word, (agreement, presence) in enumerate(changes)
     )
     ranked = Explanation(answer, left_out, 0.5).ranked()
     assert sorted(one.word for one in ranked) == list(range(len(changes)))
@@ -189,7 +213,8 @@ def test_ranking(changes: list[tuple[float, float | None]]) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(
-    text=st.text(max_size=60) | st.lists(st.sampled_from(["the", "dog's", "T-Shirt", "left-hand", "Ünïcode", "42", "florp"])).map(" ".join)
+    text=st.text(max_size=60)
+    | st.lists(st.sampled_from(["the", "dog's", "T-Shirt", "left-hand", "Ünïcode", "42", "florp"])).map(" ".join)
 )
 def test_what_is_left_reads_as_if_typed_so(tiny_vocabulary: Vocabulary, text: str) -> None:
     tokenizer = Tokenizer(tiny_vocabulary, 8)

@@ -38,7 +38,14 @@ def test_the_heatmap_shows_the_shares_of_eq_4() -> None:
     assert image.get_clim() == pytest.approx((0, 0.9))
     said = texts(figure)
     assert {"red", "ball", "early features", "middle features", "late features"} <= set(said)
-    assert [text for text in said if text in ("0.25", "0.75", "0.50", "0.90", "0.10")] == ["0.25", "0.75", "0.50", "0.50", "0.90", "0.10"]
+    assert [text for text in said if text in ("0.25", "0.75", "0.50", "0.90", "0.10")] == [
+        "0.25",
+        "0.75",
+        "0.50",
+        "0.50",
+        "0.90",
+        "0.10",
+    ]
 
 
 def test_unknown_words_are_named_once() -> None:
@@ -84,7 +91,9 @@ def test_strips_fit_on_a_sheet(shape: tuple[int, int, int]) -> None:
     assert 1 < width < 20 and 0.5 < height < 20
 
 
-def test_files_hold_text_and_no_date_and_are_the_same_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_hold_text_and_no_date_and_are_the_same_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for kind in FORMATS:
         first, second = (tmp_path / f"{name}.{kind}" for name in ("here", "later"))
         for path, seconds in ((first, "1000000000"), (second, "1500000000")):
@@ -94,7 +103,9 @@ def test_files_hold_text_and_no_date_and_are_the_same_each_time(tmp_path: Path, 
         assert b"Date" not in first.read_bytes() and b"dc:date" not in first.read_bytes()
     said = written(tmp_path / "here.svg")
     assert "dog" in said and "café" in said
-    assert b"/FontFile2" in (tmp_path / "here.pdf").read_bytes() and b"/Type3" not in (tmp_path / "here.pdf").read_bytes()
+    assert (
+        b"/FontFile2" in (tmp_path / "here.pdf").read_bytes() and b"/Type3" not in (tmp_path / "here.pdf").read_bytes()
+    )
     with Image.open(tmp_path / "here.png") as picture:
         assert picture.width > 400
 

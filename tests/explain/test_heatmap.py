@@ -63,4 +63,6 @@ def test_heatmap_refuses_another_size() -> None:
 
 def test_each_cell_leads_to_its_own_map() -> None:
     html = heatmap_html(["red", "ball"], np.full((3, 2), 0.5), (), link)
-    assert re.findall(r'href="#map-(\d)-(\d)"', html) == [(str(level), str(word)) for level in range(3) for word in range(2)]
+    assert re.findall(r'href="#map-(\d)-(\d)"', html) == [
+        (str(level), str(word)) for level in range(3) for word in range(2)
+    ]

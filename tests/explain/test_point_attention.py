@@ -31,10 +31,14 @@ def test_the_cell_holds_the_point(height: int, width: int, grid: tuple[int, int]
 @settings(deadline=None)
 @given(height=SIDES, width=SIDES)
 def test_cells_follow_the_point(height: int, width: int) -> None:
-    """From left to right and from top to bottom cells never go back, and the border around the picture is never hit from within."""
+    """From left to right and from top to bottom cells never go back, and the border around the picture is never hit
+    from within.
+    """
     letterbox = Letterbox(height, width, 320)
     inner_h, inner_w = letterbox.inner
-    cells = [cell_under(letterbox, (32, 32), width * share, height * share) for share in (0, 0.2, 0.4, 0.6, 0.8, 0.999999)]
+    cells = [
+        cell_under(letterbox, (32, 32), width * share, height * share) for share in (0, 0.2, 0.4, 0.6, 0.8, 0.999999)
+    ]
     assert cells == sorted(cells)
     (top, left), (bottom, right) = cells[0], cells[-1]
     assert (left, top) == (letterbox.left // 10, letterbox.top // 10)

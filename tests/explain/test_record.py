@@ -23,11 +23,16 @@ def test_an_entry_is_exactly_what_was_promised() -> None:
     assert explanation_entry(explanation(answer(("red", "ball")), ious=[0.25, 1.0])) == {
         "words": ["red", "ball"],
         "attention": [[0.333333, 0.666667]] * 3,
-        "leave_one_out": [{"word": "red", "iou": 0.25, "presence_change": -0.25}, {"word": "ball", "iou": 1.0, "presence_change": -0.25}],
+        "leave_one_out": [
+            {"word": "red", "iou": 0.25, "presence_change": -0.25},
+            {"word": "ball", "iou": 1.0, "presence_change": -0.25},
+        ],
         "presence": 0.75,
     }
     alone = explanation_entry(explanation(answer(("ball",), presence=None), ious=[0.0]))
-    assert alone["presence"] is None and alone["leave_one_out"] == [{"word": "ball", "iou": 0.0, "presence_change": None}]
+    assert alone["presence"] is None and alone["leave_one_out"] == [
+        {"word": "ball", "iou": 0.0, "presence_change": None}
+    ]
 
 
 def test_maps_hold_the_values_at_the_size_the_network_saw() -> None:
@@ -58,7 +63,9 @@ def test_several_expressions(tmp_path: Path) -> None:
     whys = [explanation(answer(("red", "ball"))), explanation(answer(("<b>", "ball"), presence=0.1))]
     told: list[tuple[int, int]] = []
     masks = [why.segmentation.mask() for why in whys]
-    write_explanations(tmp_path, whys, masks, image_name="photo.jpg", model="tiny", progress=lambda *count: told.append(count))
+    write_explanations(
+        tmp_path, whys, masks, image_name="photo.jpg", model="tiny", progress=lambda *count: told.append(count)
+    )
     assert told == [(1, 2), (2, 2)]
     entries = [explanation_entry(why) for why in whys]
     assert json.loads((tmp_path / "explain.json").read_text(encoding="utf-8")) == {"explanations": entries}
@@ -68,7 +75,9 @@ def test_several_expressions(tmp_path: Path) -> None:
         assert {path.stem for path in (folder / "maps").iterdir()} == MAPS
     overview = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     links = [link["href"] for link in overview.all("a")]
-    assert links == ["explain/000/report.html", "explain/001/report.html"] and all((tmp_path / link).is_file() for link in links)
+    assert links == ["explain/000/report.html", "explain/001/report.html"] and all(
+        (tmp_path / link).is_file() for link in links
+    )
     assert "Maybe not in this image" in overview.text and "0.0% of the image" in overview.text
 
 

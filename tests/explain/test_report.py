@@ -48,7 +48,10 @@ def two_things() -> NDArray[np.float32]:
 def test_nothing_is_fetched() -> None:
     found = page(explanation(answer(("red", "florp"), unknown=["florp"])))
     for _, attributes in found.tags:
-        assert all(attributes.get(name, "data:").startswith(("data:", "#")) for name in ("src", "href", "srcset", "action", "data"))
+        assert all(
+            attributes.get(name, "data:").startswith(("data:", "#"))
+            for name in ("src", "href", "srcset", "action", "data")
+        )
     markup = report_html(explanation(answer()), image_name="photo.jpg", model="tiny")
     assert re.findall(r"https?:|//\w", re.sub(r"base64,[A-Za-z0-9+/=]+", "", markup)) == []
     assert all(target.startswith("data:") for target in re.findall(r"url\(([^)]*)\)", markup))
@@ -73,7 +76,9 @@ def test_hostile_texts_are_text() -> None:
     assert found.ids == plain.ids
     assert found.text.count(ATTACK) >= 10
     overview = Page(overview_html([why], ['a"><b>.html'], image_name=ATTACK))
-    assert not {"script", "b"} & {tag for tag, _ in overview.tags if tag != "script"} and len(overview.all("script")) == 1
+    assert (
+        not {"script", "b"} & {tag for tag, _ in overview.tags if tag != "script"} and len(overview.all("script")) == 1
+    )
     assert overview.all("a")[0]["href"] == 'a"><b>.html'
 
 
@@ -81,9 +86,13 @@ def test_a_picture_of_12_megapixels_fits_into_2_megabytes() -> None:
     """Even noise, which no picture format compresses, under noise for maps, of the longest expression."""
     random = np.random.default_rng(0)
     image = random.integers(0, 256, (3000, 4000, 3), dtype=np.uint8)
-    found = answer([f"word{number}" for number in range(20)], image=image, logits=random.normal(0, 4, (64, 64)).astype(np.float32))
+    found = answer(
+        [f"word{number}" for number in range(20)], image=image, logits=random.normal(0, 4, (64, 64)).astype(np.float32)
+    )
     maps = random.random((3, 20, 64, 64), dtype=np.float32)
-    found = replace(found, word_maps=maps / maps.sum(1, keepdims=True), maps={"memory_gate": maps[:, 0], "reset_gate": maps[:, 1]})
+    found = replace(
+        found, word_maps=maps / maps.sum(1, keepdims=True), maps={"memory_gate": maps[:, 0], "reset_gate": maps[:, 1]}
+    )
     markup = report_html(explanation(found), image_name="noise.png", model="tiny")
     assert 300_000 < len(markup.encode()) < 2_000_000
     assert "4000 × 3000" in Page(markup).text
@@ -91,7 +100,9 @@ def test_a_picture_of_12_megapixels_fits_into_2_megabytes() -> None:
 
 def test_it_says_what_the_explanation_says() -> None:
     why = explanation(answer(("the", "red", "ball")), ious=[1.0, 0.25, 0.5])
-    markup = report_html(why, image_name="photo.jpg", model="user/name@v1", settings={"Device": "cuda"}, date="2025-02-03")
+    markup = report_html(
+        why, image_name="photo.jpg", model="user/name@v1", settings={"Device": "cuda"}, date="2025-02-03"
+    )
     found = Page(markup)
     assert cells(markup, "rs-cell") == ["0.17", "0.33", "0.50"] * 3
     assert cells(markup, "iou") == ["0.25", "0.50", "1.00"]
@@ -117,7 +128,16 @@ def test_it_can_be_read_aloud_and_followed() -> None:
     assert all(image["alt"].strip() for image in found.all("img"))
     assert len(found.ids) == len(set(found.ids))
     assert {link["href"].removeprefix("#") for link in found.all("a")} <= set(found.ids)
-    assert {"map-0-0", "map-2-2", "memory_gate-2", "reset_gate-0", "without-2", "response", "probability", "mask"} <= set(found.ids)
+    assert {
+        "map-0-0",
+        "map-2-2",
+        "memory_gate-2",
+        "reset_gate-0",
+        "without-2",
+        "response",
+        "probability",
+        "mask",
+    } <= set(found.ids)
     assert all("scope" in head for head in found.all("th"))
     assert found.all("html")[0]["lang"] == "en"
 
@@ -131,7 +151,10 @@ def test_what_was_not_read_is_named() -> None:
 
 def test_verdicts() -> None:
     absent = page(explanation(answer(presence=0.1)))
-    assert "Maybe not in this image" in absent.text and "The mask is empty; the pixels that reach the threshold" in absent.text
+    assert (
+        "Maybe not in this image" in absent.text
+        and "The mask is empty; the pixels that reach the threshold" in absent.text
+    )
     nothing = page(explanation(answer(logits=np.full((16, 16), -4, np.float32))))
     assert "The mask is empty; nothing reaches the threshold" in nothing.text
     silent = page(explanation(answer(presence=None)))

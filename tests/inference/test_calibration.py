@@ -29,7 +29,8 @@ def test_survives_json() -> None:
 @pytest.mark.parametrize(
     "values",
     [None, [], {"scale": 1}, {"scale": 0, "shift": 0, "threshold": 0.5}, {"scale": 1, "shift": "0", "threshold": 0.5},
-     {"scale": 1, "shift": math.nan, "threshold": 0.5}, {"scale": 1, "shift": 0, "threshold": 1}, {"scale": True, "shift": 0, "threshold": 0.5}],
+     {"scale": 1, "shift": math.nan, "threshold": 0.5}, {"scale": 1, "shift": 0, "threshold": 1},
+     {"scale": True, "shift": 0, "threshold": 0.5}],
 )  # fmt: skip
 def test_strangers_values_are_refused(values: object) -> None:
     with pytest.raises(CheckpointError, match=r"presence.* is .*, expected an object of the numbers scale > 0"):

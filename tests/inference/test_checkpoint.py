@@ -45,18 +45,24 @@ def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], Non
 def test_round_trip(folder: Path, tiny_network: CompactSystem, tiny_vocabulary: Vocabulary) -> None:
     network, vocabulary, config = load_checkpoint(folder)
     assert network.config == tiny_network.config
-    assert [vocabulary.word(i) for i in range(len(vocabulary))] == [tiny_vocabulary.word(i) for i in range(len(tiny_vocabulary))]
+    assert [vocabulary.word(i) for i in range(len(vocabulary))] == [
+        tiny_vocabulary.word(i) for i in range(len(tiny_vocabulary))
+    ]
     assert config["training"] == {"recipe": "none", "steps": 0}
     assert config["threshold"] == 0.5
     assert not network.training
-    for (name, value), (other, kept) in zip(tiny_network.state_dict().items(), network.state_dict().items(), strict=True):
+    for (name, value), (other, kept) in zip(
+        tiny_network.state_dict().items(), network.state_dict().items(), strict=True
+    ):
         assert name == other
         assert kept.dtype == value.dtype
         assert torch.equal(kept, value.half().to(value.dtype) if value.is_floating_point() else value)
 
 
 def test_weights_are_kept_as_float16(folder: Path) -> None:
-    assert {value.dtype for value in load_file(folder / WEIGHTS).values() if value.is_floating_point()} == {torch.float16}
+    assert {value.dtype for value in load_file(folder / WEIGHTS).values() if value.is_floating_point()} == {
+        torch.float16
+    }
 
 
 def test_values_beyond_float16_keep_their_type(tiny_vocabulary: Vocabulary, tmp_path: Path) -> None:
@@ -86,7 +92,9 @@ def test_saving_replaces_and_keeps_other_files(folder: Path, tiny_vocabulary: Vo
 
 
 @pytest.mark.parametrize("training", [{"x": float("nan")}, {"x": object()}])
-def test_failing_to_save_leaves_the_old_checkpoint(folder: Path, tiny_vocabulary: Vocabulary, training: dict[str, Any]) -> None:
+def test_failing_to_save_leaves_the_old_checkpoint(
+    folder: Path, tiny_vocabulary: Vocabulary, training: dict[str, Any]
+) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     network = CompactSystem(CompactConfig.tiny(), len(tiny_vocabulary))
     with pytest.raises(CheckpointError, match="JSON types"):
@@ -198,7 +206,9 @@ def test_a_malformed_config_is_refused(folder: Path, change: dict[str, Any]) -> 
         load_checkpoint(folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"format": NaN}', b"1" * 1_000_001])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"format": NaN}', b"1" * 1_000_001]
+)
 def test_a_config_that_is_none(folder: Path, content: bytes) -> None:
     (folder / CONFIG).write_bytes(content)
     with pytest.raises(CheckpointError, match=CONFIG):
@@ -216,7 +226,13 @@ def test_a_config_that_is_none(folder: Path, content: bytes) -> None:
 )
 def test_any_json_in_the_config_is_used_or_refused(tmp_path: Path, name: str, value: object) -> None:
     path = tmp_path / CONFIG
-    config = {"format": 1, "system": "compact", "network": CompactConfig.tiny().to_dict(), "threshold": 0.5, "training": {}}
+    config = {
+        "format": 1,
+        "system": "compact",
+        "network": CompactConfig.tiny().to_dict(),
+        "threshold": 0.5,
+        "training": {},
+    }
     path.write_text(json.dumps({**config, name: value}), encoding="utf-8")
     try:
         read = checkpoint.read_config(path)
@@ -228,7 +244,10 @@ def test_any_json_in_the_config_is_used_or_refused(tmp_path: Path, name: str, va
 
 def test_a_large_network_is_refused_by_its_file_before_memory_is_taken(folder: Path) -> None:
     """4096 of everything would be a gigabyte and more of weights; the file has none of that."""
-    change_config(folder, lambda config: config["network"].update(visual=4096, embedding=4096, context=4096, width=4096, channels=4096))
+    change_config(
+        folder,
+        lambda config: config["network"].update(visual=4096, embedding=4096, context=4096, width=4096, channels=4096),
+    )
     with pytest.raises(CheckpointError, match=r"has the shape .* expected|numbers, expected at most"):
         load_checkpoint(folder)
 
@@ -237,12 +256,18 @@ def test_a_large_network_is_refused_by_its_file_before_memory_is_taken(folder: P
     "change, message",
     [
         ({"backbone": "pair", "image_size": 32, "regions": 40}, "regions must be at most the 21 detections"),
-        ({"image_size": 96, "cross_frame": 8, "cross_frame_stride": 4}, "cross_frame_stride must divide the 6 x 6 positions"),
+        (
+            {"image_size": 96, "cross_frame": 8, "cross_frame_stride": 4},
+            "cross_frame_stride must divide the 6 x 6 positions",
+        ),
         (
             {"image_size": 640, "cross_frame": 1024, "tau": 16},
             r"a clip would take 23\.\d GB with cross_frame 1024, tau 16 and image_size 640, expected at most 2\.0 GB",
         ),
-        ({"image_size": 640, "visual": 4096, "refinement": [1024, 1024], "tau": 16}, r"a clip would take 3\.\d GB with cross_frame 0"),
+        (
+            {"image_size": 640, "visual": 4096, "refinement": [1024, 1024], "tau": 16},
+            r"a clip would take 3\.\d GB with cross_frame 0",
+        ),
     ],
 )
 def test_settings_that_are_impossible_together(folder: Path, change: dict[str, Any], message: str) -> None:
@@ -275,7 +300,10 @@ def test_weights_of_another_network(folder: Path) -> None:
             lambda tensors: tensors.update({"dense.prediction.bias": torch.zeros(2)}),
             r"dense\.prediction\.bias has the shape \(2,\), expected \(1,\)",
         ),
-        (lambda tensors: tensors.update({"dense.prediction.bias": torch.zeros(1, dtype=torch.int64)}), "is of type I64"),
+        (
+            lambda tensors: tensors.update({"dense.prediction.bias": torch.zeros(1, dtype=torch.int64)}),
+            "is of type I64",
+        ),
         (lambda tensors: tensors.update({"dense.prediction.bias": torch.full((1,), float("inf"))}), "not finite"),
         (lambda tensors: tensors["dense.prediction.bias"].fill_(float("nan")), "not finite"),
     ],

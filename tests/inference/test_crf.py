@@ -1,4 +1,6 @@
-"""DenseCRF: edges follow the picture, thresholds keep their meaning, large pictures are reduced, and where it is missing that is said."""
+"""DenseCRF: edges follow the picture, thresholds keep their meaning, large pictures are reduced, and where it is
+missing that is said.
+"""
 
 import sys
 
@@ -55,7 +57,9 @@ def test_a_large_picture_is_refined_reduced(monkeypatch: pytest.MonkeyPatch, lim
     seen: list[tuple[int, ...]] = []
     original = crf._foreground
 
-    def spy(image: NDArray[np.uint8], probability: NDArray[np.float32], threshold: float, scale: float) -> NDArray[np.float32]:
+    def spy(
+        image: NDArray[np.uint8], probability: NDArray[np.float32], threshold: float, scale: float
+    ) -> NDArray[np.float32]:
         seen.append(image.shape)
         assert scale == pytest.approx(image.shape[0] / 60, rel=0.05)
         return original(image, probability, threshold, scale)

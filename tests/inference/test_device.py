@@ -20,7 +20,9 @@ def test_auto_takes_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_device("auto").type == "cuda"
 
 
-@pytest.mark.parametrize("name", ["gpu", "", "cuda:x", "meta", "xpu", "cpu cpu", "cuda:-1", "cuda:99999999999999999999"])
+@pytest.mark.parametrize(
+    "name", ["gpu", "", "cuda:x", "meta", "xpu", "cpu cpu", "cuda:-1", "cuda:99999999999999999999"]
+)
 def test_no_such_device(name: str) -> None:
     with pytest.raises(DeviceError, match=r"the device is .*, expected auto, cpu, cuda, cuda:N or mps"):
         choose_device(name)
@@ -64,7 +66,12 @@ def test_amx_is_asked_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_where_training_is_mixed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for flags, expected in (({"amx_bf16": True}, True), ({"avx512_bf16": True}, True), ({"avx512_bf16": False}, False), ({}, False)):
+    for flags, expected in (
+        ({"amx_bf16": True}, True),
+        ({"avx512_bf16": True}, True),
+        ({"avx512_bf16": False}, False),
+        ({}, False),
+    ):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda flags=flags: flags)
         assert trains_in_bfloat16(CPU) is expected
     assert trains_in_bfloat16(torch.device("cuda")) and not trains_in_bfloat16(torch.device("mps"))

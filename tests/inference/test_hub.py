@@ -35,7 +35,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """A server, and a client that knows it alone, with an empty cache and without a login."""
     with serve() as hub:
         monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}")
+        monkeypatch.setattr(
+            constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        )
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
@@ -47,7 +49,10 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 @pytest.fixture
 def files(tiny_checkpoint: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in tiny_checkpoint.iterdir()} | {"README.md": b"# card", "extra.bin": b"\x80\x04."}
+    return {path.name: path.read_bytes() for path in tiny_checkpoint.iterdir()} | {
+        "README.md": b"# card",
+        "extra.bin": b"\x80\x04.",
+    }
 
 
 def retrained(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -78,7 +83,9 @@ def test_revisions(hub: Hub, files: dict[str, bytes]) -> None:
     old = repository.refs["main"]
     repository.refs["v1.0"] = old
     repository.commit(retrained(files))
-    steps = {revision: load_checkpoint(pull(NAME, revision))[2]["training"]["steps"] for revision in ("main", "v1.0", old)}
+    steps = {
+        revision: load_checkpoint(pull(NAME, revision))[2]["training"]["steps"] for revision in ("main", "v1.0", old)
+    }
     assert steps == {"main": 99, "v1.0": 0, old: 0}
     source = resolve_model(f"{NAME}@v1.0")
     assert (source.name, source.revision) == (f"{NAME}@v1.0", "v1.0")
@@ -86,16 +93,19 @@ def test_revisions(hub: Hub, files: dict[str, bytes]) -> None:
         pull(NAME, "v9")
 
 
-def test_without_network_the_last_download_is_used(hub: Hub, files: dict[str, bytes], caplog: pytest.LogCaptureFixture) -> None:
+def test_without_network_the_last_download_is_used(
+    hub: Hub, files: dict[str, bytes], caplog: pytest.LogCaptureFixture
+) -> None:
     hub.add(NAME, files)
     folder = pull(NAME)
     hub.failing = 503
     with caplog.at_level(logging.WARNING, "refseg"):
         assert pull(NAME) == folder
     (record,) = [record for record in caplog.records if record.name == "refseg"]
-    assert record.getMessage() == (
-        "cannot reach the Hub for user/model (it answers with status 503): expected an answer, check the name and the network. "
-        f"The cached copy of user/model@main is used, commit {folder.name[:12]}"
+    assert (
+        record.getMessage()
+        == "cannot reach the Hub for user/model (it answers with status 503): expected an answer, check the name and"
+        f" the network. The cached copy of user/model@main is used, commit {folder.name[:12]}"
     )
 
 
@@ -107,7 +117,8 @@ def test_without_network_and_download_no_other_model_takes_its_place(hub: Hub, f
     pull(NAME)
     hub.failing = 500
     expected = (
-        "cannot reach the Hub for {name} .it answers with status 500.: .* no folder of that name and no cached copy of {name}@{revision}"
+        "cannot reach the Hub for {name} .it answers with status 500.: .* no folder of that name and no cached copy of"
+        " {name}@{revision}"
     )
     for name, revision in (("nobody/nothing", "main"), (NAME, "v1")):
         with pytest.raises(UnreachableError, match=expected.format(name=name, revision=revision)) as caught:
@@ -127,7 +138,13 @@ def data_set(root: Path, image: NDArray[np.uint8]) -> Path:
         square = [[10, 15, 35, 15, 35, 45, 10, 45]]
         annotations.append({"id": number, "image_id": number, "category_id": 1, "segmentation": square, "iscrowd": 0})
         references.append(
-            {"ref_id": number, "ann_id": number, "image_id": number, "split": split, "sentences": [{"sent": "the red circle"}]}
+            {
+                "ref_id": number,
+                "ann_id": number,
+                "image_id": number,
+                "split": split,
+                "sentences": [{"sent": "the red circle"}],
+            }
         )
     instances = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "object"}]}
     (root / "instances.json").write_text(json.dumps(instances), encoding="utf-8")
@@ -162,7 +179,9 @@ def test_commands_fail_where_the_model_cannot_be_had(
     printed = capsys.readouterr()
     assert status == 2 and printed.out == ""
     (line,) = printed.err.splitlines()
-    assert line.startswith("refseg: cannot reach the Hub for nobody/nothing") and "check the name and the network" in line
+    assert (
+        line.startswith("refseg: cannot reach the Hub for nobody/nothing") and "check the name and the network" in line
+    )
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == before, "nothing is written"
 
 
@@ -184,7 +203,8 @@ def test_a_half_download_is_not_used(hub: Hub, files: dict[str, bytes]) -> None:
 
 def test_no_such_repository(hub: Hub, files: dict[str, bytes]) -> None:
     with pytest.raises(
-        HubError, match="no repository user/model on the Hub that this machine has access to, and no folder of that name here"
+        HubError,
+        match="no repository user/model on the Hub that this machine has access to, and no folder of that name here",
     ):
         resolve_model(NAME)
     hub.add("user/secret", files).private = True
@@ -195,7 +215,9 @@ def test_no_such_repository(hub: Hub, files: dict[str, bytes]) -> None:
 @pytest.mark.parametrize("missing", [CONFIG, WEIGHTS, VOCABULARY])
 def test_a_repository_without_a_model_of_ours(hub: Hub, files: dict[str, bytes], missing: str) -> None:
     hub.add(NAME, {name: data for name, data in files.items() if name != missing})
-    with pytest.raises(HubError, match=rf"user/model has no {missing} \(extra.bin may hold pickled code and is never opened\)"):
+    with pytest.raises(
+        HubError, match=rf"user/model has no {missing} \(extra.bin may hold pickled code and is never opened\)"
+    ):
         pull(NAME)
     assert hub.downloads() == []
 
@@ -277,7 +299,8 @@ def test_names(name: str, expected: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a", "a/b/c", "a/b@", "a/../b", "../x", "a/b@..", "a b/c", "a/b@-x", "https://x/y", "a/b.", "a--b/c", "é/b"]
+    "name",
+    ["", "a", "a/b/c", "a/b@", "a/../b", "../x", "a/b@..", "a b/c", "a/b@-x", "https://x/y", "a/b.", "a--b/c", "é/b"],
 )
 def test_no_names(name: str) -> None:
     with pytest.raises(HubError, match="expected user/name or user/name@revision"):

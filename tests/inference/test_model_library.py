@@ -23,7 +23,9 @@ class Loader:
 
 
 def library(free: list[int] | None = None, names: str = "abc") -> tuple[ModelLibrary[str], dict[str, Loader]]:
-    """Without `free` there is always memory; with it, each look at the memory takes the next number, the last again and again."""
+    """Without `free` there is always memory; with it, each look at the memory takes the next number, the last again and
+    again.
+    """
     loaders = {name: Loader(name) for name in names}
     numbers = [10**12] if free is None else list(free)
 
@@ -65,7 +67,9 @@ def test_many_threads_load_a_model_once() -> None:
 
 def test_a_model_that_loads_does_not_block_another() -> None:
     gate = threading.Event()
-    models = ModelLibrary({"stuck": lambda: gate.wait(10) and "stuck", "free": lambda: "free"}, free_memory=lambda: None)
+    models = ModelLibrary(
+        {"stuck": lambda: gate.wait(10) and "stuck", "free": lambda: "free"}, free_memory=lambda: None
+    )
     thread = threading.Thread(target=models.get, args=("stuck",))
     thread.start()
     assert models.get("free") == "free"

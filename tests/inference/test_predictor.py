@@ -23,7 +23,13 @@ from refseg.models.compact import CompactConfig, CompactSystem
 from refseg.models.config import SystemConfig
 from refseg.models.system import Answer
 
-EXPRESSIONS = ["red circle", "the blue square on the right", "dog", "the man with the umbrella and the car on the left", "florp circle"]
+EXPRESSIONS = [
+    "red circle",
+    "the blue square on the right",
+    "dog",
+    "the man with the umbrella and the car on the left",
+    "florp circle",
+]
 
 
 def fresh(vocabulary: Vocabulary, precision: str = "float32", **changes: Any) -> Predictor:
@@ -60,7 +66,9 @@ def test_an_answer(tiny_predictor: Predictor, sample_image: NDArray[np.uint8]) -
     np.testing.assert_allclose(answer.word_attention.sum(1), 1, atol=1e-5)
     assert answer.word_maps.shape == (levels, 2, *grid)
     np.testing.assert_allclose(answer.word_maps.sum(1), 1, atol=1e-5)
-    assert {name: values.shape for name, values in answer.maps.items()} == dict.fromkeys(("memory_gate", "reset_gate"), (levels, *grid))
+    assert {name: values.shape for name, values in answer.maps.items()} == dict.fromkeys(
+        ("memory_gate", "reset_gate"), (levels, *grid)
+    )
     assert answer.presence is not None and 0 <= answer.presence <= 1
 
 
@@ -94,7 +102,11 @@ def test_together_as_one_by_one(tiny_predictor: Predictor, sample_image: NDArray
 
 @pytest.mark.parametrize("memory, passes", [(module.CHUNK_BYTES, 3), (1, 40)])
 def test_many_expressions_go_in_passes(
-    tiny_vocabulary: Vocabulary, sample_image: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch, memory: int, passes: int
+    tiny_vocabulary: Vocabulary,
+    sample_image: NDArray[np.uint8],
+    monkeypatch: pytest.MonkeyPatch,
+    memory: int,
+    passes: int,
 ) -> None:
     monkeypatch.setattr(module, "CHUNK_BYTES", memory)
     predictor = fresh(tiny_vocabulary)
@@ -125,7 +137,9 @@ def test_no_expressions(tiny_predictor: Predictor, sample_image: NDArray[np.uint
     assert tiny_predictor.segment(tiny_predictor.encode(sample_image), []) == []
 
 
-def test_threads_take_turns(tiny_vocabulary: Vocabulary, sample_image: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_take_turns(
+    tiny_vocabulary: Vocabulary, sample_image: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
     predictor = fresh(tiny_vocabulary)
     inside: list[int] = []
     crowds: list[int] = []
@@ -221,7 +235,12 @@ def test_any_size_of_picture(tiny_predictor: Predictor, shape: tuple[int, int]) 
 
 
 def test_arrays_that_are_no_pictures(tiny_predictor: Predictor) -> None:
-    for array in (np.zeros((4, 4, 3)), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4, 3), np.uint8), np.zeros(4, np.uint8)):
+    for array in (
+        np.zeros((4, 4, 3)),
+        np.zeros((4, 4, 2), np.uint8),
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros(4, np.uint8),
+    ):
         with pytest.raises(ImageError):
             tiny_predictor.encode(array)
     with pytest.raises(ImageError, match="megapixels"):
@@ -235,7 +254,9 @@ def test_the_callers_picture_stays_his(tiny_predictor: Predictor, sample_image: 
         encoded.image[0, 0] = 0
 
 
-def test_pictures_of_another_model(tiny_vocabulary: Vocabulary, tiny_predictor: Predictor, sample_image: NDArray[np.uint8]) -> None:
+def test_pictures_of_another_model(
+    tiny_vocabulary: Vocabulary, tiny_predictor: Predictor, sample_image: NDArray[np.uint8]
+) -> None:
     encoded = fresh(tiny_vocabulary).encode(sample_image)
     with pytest.raises(InputError, match="encoded by the model fresh, expected tiny: encode it again"):
         tiny_predictor.segment(encoded, ["dog"])
@@ -246,7 +267,9 @@ def test_a_name_is_no_proof_of_a_model(
 ) -> None:
     """Every training writes a folder named checkpoint; the same weights may lie in folders of two names."""
     one, other = fresh(tiny_vocabulary), fresh(tiny_vocabulary)
-    with pytest.raises(InputError, match="encoded by another model of the name fresh, expected this one: encode it again"):
+    with pytest.raises(
+        InputError, match="encoded by another model of the name fresh, expected this one: encode it again"
+    ):
         other.segment(one.encode(sample_image), ["dog"])
     copy = shutil.copytree(tiny_checkpoint, tmp_path / "copy")
     config = json.loads((copy / CONFIG).read_text(encoding="utf-8"))
@@ -264,7 +287,9 @@ def test_an_encoded_picture_can_be_moved_and_kept(tiny_predictor: Predictor, sam
     assert encoded.to("meta").device == torch.device("meta")
     assert 10_000 < encoded.nbytes < 1_000_000
     kept = pickle.loads(pickle.dumps(encoded))  # noqa: S301
-    np.testing.assert_array_equal(tiny_predictor.segment(kept, ["dog"])[0].logits, tiny_predictor.segment(encoded, ["dog"])[0].logits)
+    np.testing.assert_array_equal(
+        tiny_predictor.segment(kept, ["dog"])[0].logits, tiny_predictor.segment(encoded, ["dog"])[0].logits
+    )
 
 
 def test_an_answer_can_go_to_another_process(tiny_predictor: Predictor, sample_image: NDArray[np.uint8]) -> None:

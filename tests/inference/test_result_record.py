@@ -16,7 +16,9 @@ FOUND = replace(answer(("red", "ball"), presence=0.75), presence_threshold=0.5, 
 ABSENT = replace(FOUND, presence=0.25)
 
 
-def entry(found: Segmentation, threshold: float | None = None, refine: str = "none", part: bool = False) -> dict[str, Any]:
+def entry(
+    found: Segmentation, threshold: float | None = None, refine: str = "none", part: bool = False
+) -> dict[str, Any]:
     written = segmentation_entry(found, found.mask(threshold, refine), "mask.png", threshold, refine, part)
     read: dict[str, Any] = json.loads(json.dumps(written, allow_nan=False))
     assert read == written, "JSON types only"
@@ -29,7 +31,13 @@ def steps(found: dict[str, Any]) -> list[str]:
 
 def test_what_the_model_says_of_its_answer() -> None:
     found = entry(FOUND)
-    assert (found["presence"], found["verdict"], found["gate"], found["refined"], found["skipped"]) == (0.75, "target", 0.25, False, [])
+    assert (found["presence"], found["verdict"], found["gate"], found["refined"], found["skipped"]) == (
+        0.75,
+        "target",
+        0.25,
+        False,
+        [],
+    )
     assert found["confidence"] == pytest.approx(1 - FOUND.uncertainty, abs=1e-6)
     assert found["confidence"] + found["uncertainty"] == pytest.approx(1)
     assert found["threshold"] == 0.5 and found["area_fraction"] == pytest.approx(0.5, abs=0.02)
@@ -72,7 +80,9 @@ def test_words_beyond_the_limit_and_parts_that_were_left_out() -> None:
 
 def test_stray_bytes_do_not_spoil_the_file() -> None:
     stray = b"\xff.png".decode("utf-8", "surrogateescape")
-    record = result_record(stray, "model", [segmentation_entry(replace(FOUND, dropped=(stray,)), FOUND.mask(), "mask.png")])
+    record = result_record(
+        stray, "model", [segmentation_entry(replace(FOUND, dropped=(stray,)), FOUND.mask(), "mask.png")]
+    )
     json.dumps(record, ensure_ascii=False).encode("utf-8")
     assert record["image"] == "?.png"
 

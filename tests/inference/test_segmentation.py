@@ -39,7 +39,9 @@ def made(height: int = 40, width: int = 80, size: int = 64, logits: NDArray[np.f
 
 def test_probability_is_the_sigmoid_of_the_enlarged_logits() -> None:
     answer = made()
-    np.testing.assert_allclose(answer.probability, 1 / (1 + np.exp(-answer.letterbox.inverse(answer.logits))), rtol=1e-5)
+    np.testing.assert_allclose(
+        answer.probability, 1 / (1 + np.exp(-answer.letterbox.inverse(answer.logits))), rtol=1e-5
+    )
     assert answer.probability.dtype == np.float32
     assert answer.probability is answer.probability
     assert answer.peak == pytest.approx(1 / (1 + np.exp(-4)))
@@ -53,7 +55,13 @@ def test_extreme_logits_give_no_warning_and_no_nan() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(height=st.integers(1, 120), width=st.integers(1, 120), seed=st.integers(0, 99), low=st.floats(0, 1), high=st.floats(0, 1))
+@given(
+    height=st.integers(1, 120),
+    width=st.integers(1, 120),
+    seed=st.integers(0, 99),
+    low=st.floats(0, 1),
+    high=st.floats(0, 1),
+)
 def test_a_higher_threshold_gives_a_smaller_mask(height: int, width: int, seed: int, low: float, high: float) -> None:
     logits = np.random.default_rng(seed).normal(0, 3, (16, 16)).astype(np.float32)
     answer = made(height, width, logits=logits)
@@ -73,7 +81,9 @@ def test_unusable_thresholds_and_refinements() -> None:
 
 
 def test_response_runs_from_0_to_1_within_the_picture() -> None:
-    """The picture fills the middle rows of the square; its least and greatest response count, not those of the border."""
+    """The picture fills the middle rows of the square; its least and greatest response count, not those of
+    the border.
+    """
     response = made().response
     assert response.dtype == np.float32
     assert response.min() == 0 and response.max() == 1

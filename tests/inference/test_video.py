@@ -79,7 +79,9 @@ def across(tiny_vocabulary: Vocabulary) -> Predictor:
 @pytest.fixture(scope="module")
 def still(tiny_vocabulary: Vocabulary) -> Predictor:
     config = replace(CmsaConfig(), backbone="plain", image_size=64, embedding=8, width=16, channels=16)
-    return Predictor(CmsaNetwork(config, len(tiny_vocabulary)), tiny_vocabulary, device="cpu", precision="float32", name="still")
+    return Predictor(
+        CmsaNetwork(config, len(tiny_vocabulary)), tiny_vocabulary, device="cpu", precision="float32", name="still"
+    )
 
 
 def by_definition(predictor: Predictor, images: list[NDArray[np.uint8]], target: int) -> Segmentation:
@@ -96,13 +98,21 @@ def by_definition(predictor: Predictor, images: list[NDArray[np.uint8]], target:
         maps = dense.visual_maps(features)
         responses = [layer(level, maps.grid) for layer, level in zip(dense.cross_frame, maps.levels, strict=True)]
         weights = torch.stack([one.weights for one in responses]).mean(0)
-        together = system.encode(torch.cat([pixels for _, pixels, _ in squares]), torch.cat([windows for _, _, windows in squares]))
+        together = system.encode(
+            torch.cat([pixels for _, pixels, _ in squares]), torch.cat([windows for _, _, windows in squares])
+        )
         regions = together.regions
-        choices = [system.choose(regions.described, tokens, valid, torch.tensor([index])) for index in range(len(window))]
-        linked = link_choices(list(regions.regions.boxes), [choice.logits for choice in choices], target - first, weights)
+        choices = [
+            system.choose(regions.described, tokens, valid, torch.tensor([index])) for index in range(len(window))
+        ]
+        linked = link_choices(
+            list(regions.regions.boxes), [choice.logits for choice in choices], target - first, weights
+        )
         row = slice(target - first, target - first + 1)
         added = dense.add_temporal(maps, responses)
-        one = added._replace(levels=tuple(level[row] for level in added.levels), details=tuple(detail[row] for detail in added.details))
+        one = added._replace(
+            levels=tuple(level[row] for level in added.levels), details=tuple(detail[row] for detail in added.details)
+        )
         alone = system.encode(*squares[target - first][1:])
         chosen = choices[target - first]._replace(logits=linked)
         encoded = alone._replace(dense=dense.encode_positions(one), chosen=chosen)
@@ -144,7 +154,9 @@ def test_a_network_of_still_pictures_answers_frame_by_frame(still: Predictor) ->
 def test_an_overflow_in_half_precision_does_not_enter_the_window(
     across: Predictor, tiny_vocabulary: Vocabulary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The network is made to overflow wherever autocast is on, as float16 does above 65504: the frames are seen again in float32."""
+    """The network is made to overflow wherever autocast is on, as float16 does above 65504: the frames are seen again
+    in float32.
+    """
     half = predictor_of(tiny_vocabulary, "bfloat16", cross_frame=8, cross_frame_stride=2)
     dense = half._system.dense
     original = dense.visual_maps
@@ -157,7 +169,9 @@ def test_an_overflow_in_half_precision_does_not_enter_the_window(
 
     monkeypatch.setattr(dense, "visual_maps", overflowing)
     images = moving(4)
-    for result, expected in zip(*(VideoPredictor(one).run(Stream(images), EXPRESSION) for one in (half, across)), strict=True):
+    for result, expected in zip(
+        *(VideoPredictor(one).run(Stream(images), EXPRESSION) for one in (half, across)), strict=True
+    ):
         np.testing.assert_allclose(result.weights, expected.weights, atol=1e-5)
         np.testing.assert_allclose(result.segmentation.probability, expected.segmentation.probability, atol=0.05)
 

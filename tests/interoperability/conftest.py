@@ -28,7 +28,13 @@ def objects() -> list[NDArray[np.bool_]]:
     dot = np.zeros((HEIGHT, WIDTH), bool)
     dot[30:33, 20:24] = True
     noise = (rng.random((HEIGHT, WIDTH)) > 0.7) & (x > 70) & (y < 20)
-    return [(x < 40) & (y > 10) & (y < 60), (radius < 30) & (radius > 12), (x > 110) | ((y > 70) & (x < 20)), noise, dot]
+    return [
+        (x < 40) & (y > 10) & (y < 60),
+        (radius < 30) & (radius > 12),
+        (x > 110) | ((y > 70) & (x < 20)),
+        noise,
+        dot,
+    ]
 
 
 Export = Callable[[str], Path]

@@ -207,8 +207,12 @@ def test_what_the_library_writes_is_imported(how: str, tmp_path: Path) -> None:
 
 
 def test_masks_as_images_are_imported(tmp_path: Path) -> None:
-    rows = [{"image": written(0)["image"], "mask": written(0)["mask"], "sentence": text} for text in ("the cup", "a cup")]
-    features = datasets.Features({"image": datasets.Image(), "mask": datasets.Image(), "sentence": datasets.Value("string")})
+    rows = [
+        {"image": written(0)["image"], "mask": written(0)["mask"], "sentence": text} for text in ("the cup", "a cup")
+    ]
+    features = datasets.Features(
+        {"image": datasets.Image(), "mask": datasets.Image(), "sentence": datasets.Value("string")}
+    )
     datasets.Dataset.from_list(rows, features=features).save_to_disk(tmp_path / "out")
     project = Project.create(tmp_path / "project")
     import_from(None, tmp_path / "out", project)

@@ -37,7 +37,9 @@ def test_coco(name: str, export: Export) -> None:
                     from pycocotools import mask as coco
 
                     image = coco.decode(coco.frPyObjects([list(image)], 80, 120))[..., 0]
-                masks[annotation.group] = masks.get(annotation.group, np.zeros((80, 120), bool)) | (np.asarray(image) > 0)
+                masks[annotation.group] = masks.get(annotation.group, np.zeros((80, 120), bool)) | (
+                    np.asarray(image) > 0
+                )
         for group, mask in zip(sorted(masks), objects(), strict=True):
             np.testing.assert_array_equal(masks[group], mask)
 
@@ -47,7 +49,10 @@ def test_voc(export: Export) -> None:
     assert "voc" in detected(root)
     data = dm.Dataset.import_from(str(root), "voc")
     labels = [label.name for label in data.categories()[dm.AnnotationType.label]]
-    assert {item.id for item in data} == {"dog", "deep", "猫の写真 1", "print", "loop"} and set(data.subsets()) == {"train", "val"}
+    assert {item.id for item in data} == {"dog", "deep", "猫の写真 1", "print", "loop"} and set(data.subsets()) == {
+        "train",
+        "val",
+    }
     for item in data:
         boxes = [annotation for annotation in item.annotations if annotation.type == dm.AnnotationType.bbox]
         assert [labels[box.label] for box in boxes] == ["dog", "object", "object", "person", "猫"]

@@ -1,4 +1,6 @@
-"""LabelMe's own reader of label files. Of LabelMe only the window needs Qt and a network runtime, which are replaced by empty modules if they are missing."""
+"""LabelMe's own reader of label files. Of LabelMe only the window needs Qt and a network runtime, which are replaced by
+empty modules if they are missing.
+"""
 
 import importlib
 import importlib.util
@@ -46,7 +48,10 @@ def test_label_files(name: str, labelme: ModuleType, export: Export) -> None:
     for file in files:
         data = labelme.read_label_file(str(file))
         assert data.image_data and Path(data.image_path).stem == file.stem
-        assert (data.other_data["split"], data.other_data["absent"]) in (("train", [["the elephant"]]), ("val", [["the elephant"]]))
+        assert (data.other_data["split"], data.other_data["absent"]) in (
+            ("train", [["the elephant"]]),
+            ("val", [["the elephant"]]),
+        )
         seen: dict[str, np.ndarray] = {}
         for shape in data.shapes:
             assert shape["shape_type"] == ("mask" if name == "labelme" else "polygon")

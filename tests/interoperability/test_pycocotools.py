@@ -25,7 +25,9 @@ def test_coco(name: str, export: Export) -> None:
 @pytest.mark.parametrize(("name", "api"), [("refcoco", Refer), ("grefcoco", GRefer)])
 def test_refer(name: str, api: type[Refer], export: Export) -> None:
     refer = api(export(name).parent, name, "refseg")
-    found = {(ref["image_id"], sentence["raw"]): refer.mask_of(ref) for ref in refer.refs for sentence in ref["sentences"]}
+    found = {
+        (ref["image_id"], sentence["raw"]): refer.mask_of(ref) for ref in refer.refs for sentence in ref["sentences"]
+    }
     assert len(found) == (50 if name == "refcoco" else 55)
     for (_, text), mask in found.items():
         expected = np.zeros_like(mask, bool) if text == "the elephant" else objects()[int(text[-1])]

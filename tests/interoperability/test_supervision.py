@@ -1,6 +1,7 @@
 """COCO, YOLO and Pascal VOC by supervision.
 
-It rounds the corners of polygons and sets the pixels that their lines touch, so polygons come one pixel wider to the right and below; run lengths are exact.
+It rounds the corners of polygons and sets the pixels that their lines touch, so polygons come one pixel wider to the
+right and below; run lengths are exact.
 """
 
 import cv2

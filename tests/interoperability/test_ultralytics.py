@@ -1,7 +1,7 @@
 """YOLO labels as Ultralytics reads them for training, restated, because the package needs torch.
 
-A line is a class and a ring in shares of the image. The ring is sampled anew to at least 1000 points that keep its corners if it has fewer, scaled, cut to
-whole pixels, and filled by OpenCV with the pixels of its line.
+A line is a class and a ring in shares of the image. The ring is sampled anew to at least 1000 points that keep its
+corners if it has fewer, scaled, cut to whole pixels, and filled by OpenCV with the pixels of its line.
 """
 
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""The judge: Eq. 1-6 and 9-11 as they are written, every f_pn and every pair of attention materialised. Slow, and meant to be obviously right."""
+"""The judge: Eq. 1-6 and 9-11 as they are written, every f_pn and every pair of attention materialised. Slow, and meant
+to be obviously right.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -24,7 +26,9 @@ class Response(NamedTuple):
 
 def multimodal_features(visual: Tensor, words: Tensor, coordinates: Tensor) -> Tensor:
     """Eq. 1: visual (P, C_v), words (T, C_l), coordinates (P, 8) -> f (P, T, C_v + C_l + 8)."""
-    return torch.stack([torch.stack([torch.cat([v, e, s]) for e in words]) for v, s in zip(visual, coordinates, strict=True)])
+    return torch.stack(
+        [torch.stack([torch.cat([v, e, s]) for e in words]) for v, s in zip(visual, coordinates, strict=True)]
+    )
 
 
 def attention(layer: CrossModalSelfAttention, visual: Tensor, words: Tensor, coordinates: Tensor) -> Response:
@@ -49,11 +53,17 @@ def attention(layer: CrossModalSelfAttention, visual: Tensor, words: Tensor, coo
     return Response(pooled, attended, maps, pairs, places)
 
 
-def fusion(layer: GatedFusion, levels: Sequence[Tensor], sentences: Sequence[Tensor] = ()) -> tuple[Tensor, Tensor, Tensor]:
-    """Eq. 6 position by position, levels of (C, h, w) -> features (X, h, w), memory and reset gates (L, h, w); sentences (C_l,) for a modulated one."""
+def fusion(
+    layer: GatedFusion, levels: Sequence[Tensor], sentences: Sequence[Tensor] = ()
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Eq. 6 position by position, levels of (C, h, w) -> features (X, h, w), memory and reset gates (L, h, w);
+    sentences (C_l,) for a modulated one.
+    """
     gains = [torch.ones(())] * len(levels)
     if layer.modulate is not None:
-        gains = [1 + torch.tanh(scale.weight @ e + scale.bias) for scale, e in zip(layer.modulate, sentences, strict=True)]
+        gains = [
+            1 + torch.tanh(scale.weight @ e + scale.bias) for scale, e in zip(layer.modulate, sentences, strict=True)
+        ]
     _, h, w = levels[0].shape
     features = torch.empty(layer.project[0].out_channels, h, w)
     memory, reset = torch.empty(2, len(levels), h, w)
@@ -63,8 +73,14 @@ def fusion(layer: GatedFusion, levels: Sequence[Tensor], sentences: Sequence[Ten
                 gain * (project.weight[:, :, 0, 0] @ f[:, y, x] + project.bias)
                 for project, f, gain in zip(layer.project, levels, gains, strict=True)
             ]
-            m = [torch.sigmoid(gate.weight.flatten() @ own + gate.bias)[0] for gate, own in zip(layer.memory, inputs, strict=True)]
-            r = [torch.sigmoid(gate.weight.flatten() @ own + gate.bias)[0] for gate, own in zip(layer.reset, inputs, strict=True)]
+            m = [
+                torch.sigmoid(gate.weight.flatten() @ own + gate.bias)[0]
+                for gate, own in zip(layer.memory, inputs, strict=True)
+            ]
+            r = [
+                torch.sigmoid(gate.weight.flatten() @ own + gate.bias)[0]
+                for gate, own in zip(layer.reset, inputs, strict=True)
+            ]
             total = torch.zeros(len(inputs[0]))
             for i, own in enumerate(inputs):
                 others = sum(layer.gamma[j] * m[j] * inputs[j] for j in range(len(inputs)) if j != i)
@@ -75,7 +91,9 @@ def fusion(layer: GatedFusion, levels: Sequence[Tensor], sentences: Sequence[Ten
 
 
 def cross_frame(layer: CrossFrameSelfAttention, visual: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Eq. 9-11 over one window of frames, visual (F, P, C_v) -> V^ (P, C_v) and the frames' weights (F,), position by position."""
+    """Eq. 9-11 over one window of frames, visual (F, P, C_v) -> V^ (P, C_v) and the frames' weights (F,), position by
+    position.
+    """
     frames, positions, _ = visual.shape
     coarse = torch.stack([_means(frame, grid, layer.stride) for frame in visual])  # (F, P', C_v)
     (wk, wx), (bk, bx) = layer.key_value.weight.chunk(2), bias_of(layer.key_value).chunk(2)

@@ -50,7 +50,9 @@ def parts(answer: Answer, k: int, words: int) -> dict[str, Tensor]:
 def assert_same(got: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
     assert set(got) == set(expected)
     for name in expected:
-        torch.testing.assert_close(got[name], expected[name], rtol=1e-9, atol=1e-9, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            got[name], expected[name], rtol=1e-9, atol=1e-9, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 def test_shapes_and_ranges_of_the_answer(network: CompactSystem) -> None:
@@ -74,7 +76,11 @@ def test_shapes_and_ranges_of_the_answer(network: CompactSystem) -> None:
 
 
 def test_abilities(network: CompactSystem) -> None:
-    assert isinstance(network, AttendsFromPlace) and isinstance(network, ReadsVideos) and isinstance(network, ChoosesRegions)
+    assert (
+        isinstance(network, AttendsFromPlace)
+        and isinstance(network, ReadsVideos)
+        and isinstance(network, ChoosesRegions)
+    )
 
 
 def test_one_encoding_answers_as_many_full_passes(network: CompactSystem) -> None:
@@ -107,7 +113,9 @@ def test_image_index_says_which_picture(network: CompactSystem) -> None:
 
 def test_padding_changes_nothing(network: CompactSystem) -> None:
     image, (tokens, valid) = pictures(1), expressions(4)
-    padded = network(image, torch.nn.functional.pad(tokens, (0, 6), value=9), torch.nn.functional.pad(valid, (0, 6), value=False))
+    padded = network(
+        image, torch.nn.functional.pad(tokens, (0, 6), value=9), torch.nn.functional.pad(valid, (0, 6), value=False)
+    )
     assert_same(parts(padded, 0, 4), parts(network(image, tokens, valid), 0, 4))
 
 

@@ -62,6 +62,8 @@ def test_a_setting_is_named_with_what_was_expected() -> None:
         Small(depth=4)
     with pytest.raises(SettingError, match="max_words is 65, expected a whole number from 1 to 64"):
         Small(max_words=65)
-    with pytest.raises(SettingError, match="'width' is an unknown setting, expected some of depth, image_size, max_words, padding"):
+    with pytest.raises(
+        SettingError, match="'width' is an unknown setting, expected some of depth, image_size, max_words, padding"
+    ):
         Small.from_dict({"width": 1})
     assert Small.from_dict({}).max_words == 5

@@ -16,7 +16,8 @@ from refseg.models.config import SystemConfig
 
 # What config.json said before it named a system.
 OLD_NAMES = (
-    "backbone image_size max_words visual embedding context width channels pooling modulated refinement regions voters number presence"
+    "backbone image_size max_words visual embedding context width channels pooling modulated refinement regions voters"
+    " number presence"
 )
 
 
@@ -28,7 +29,11 @@ def old_settings(config: CompactConfig) -> dict[str, Any]:
 def test_a_file_that_names_no_system_is_compact_with_todays_deviations() -> None:
     for config in (CompactConfig(), CompactConfig.tiny()):
         assert registry.read_config(None, old_settings(config)) == config
-    without = {name: value for name, value in old_settings(CompactConfig.tiny()).items() if name not in ("voters", "number", "presence")}
+    without = {
+        name: value
+        for name, value in old_settings(CompactConfig.tiny()).items()
+        if name not in ("voters", "number", "presence")
+    }
     assert registry.read_config(None, without) == replace(CompactConfig.tiny(), number=False, presence=False)
 
 
@@ -75,7 +80,9 @@ def test_unusable_names_and_settings(name: Any, settings: Any, message: str) -> 
 
 def test_names_of_systems_and_their_configurations() -> None:
     assert registry.system_name(CompactConfig()) == "compact" and registry.system_name(CmsaConfig()) == "cmsa"
-    system = registry.build_system(replace(CmsaConfig(), backbone="plain", image_size=64, embedding=8, width=8, channels=8), 12)
+    system = registry.build_system(
+        replace(CmsaConfig(), backbone="plain", image_size=64, embedding=8, width=8, channels=8), 12
+    )
     assert isinstance(system, CmsaNetwork) and registry.system_name(system) == "cmsa"
     with pytest.raises(ValueError, match="SystemConfig is no registered system, expected one of cmsa, compact"):
         registry.system_name(SystemConfig())

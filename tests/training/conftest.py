@@ -35,7 +35,9 @@ RECIPE = Recipe(
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """DATA/balls: three pictures with a red ball left and a blue one right, the third for validation; and DATA/recipe.py."""
+    """DATA/balls: three pictures with a red ball left and a blue one right, the third for validation; and
+    DATA/recipe.py.
+    """
     folder = tmp_path / "data" / "balls"
     (folder / "images").mkdir(parents=True)
     (folder.parent / "recipe.py").write_text(RECIPE, encoding="utf-8")
@@ -44,7 +46,9 @@ def data(tmp_path: Path) -> Path:
         split = "val" if number == 3 else "train"
         picture = np.full((60, 80, 3), 128, np.uint8)
         images.append({"id": number, "file_name": f"{number}.png", "width": 80, "height": 60, "split": split})
-        for side, (x, colour, words) in enumerate([(10, (0, 0, 220), "red ball"), (50, (220, 0, 0), "the blue ball on the right")]):
+        for side, (x, colour, words) in enumerate(
+            [(10, (0, 0, 220), "red ball"), (50, (220, 0, 0), "the blue ball on the right")]
+        ):
             picture[20:40, x : x + 20] = colour
             polygon = [x, 20, x + 20, 20, x + 20, 40, x, 40]
             key = 10 * number + side
@@ -59,7 +63,9 @@ def data(tmp_path: Path) -> Path:
                     "segmentation": [polygon],
                 }
             )
-            refs.append({"ref_id": key, "ann_id": key, "image_id": number, "split": split, "sentences": [{"sent": words}]})
+            refs.append(
+                {"ref_id": key, "ann_id": key, "image_id": number, "split": split, "sentences": [{"sent": words}]}
+            )
         cv2.imwrite(str(folder / "images" / f"{number}.png"), picture)
     coco = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "sports ball"}]}
     (folder / "instances.json").write_text(json.dumps(coco), encoding="utf-8")

@@ -1,4 +1,6 @@
-"""The recipe for people's own projects, with a tiny model in place of the embedded one: a project in, a trained model and a report out."""
+"""The recipe for people's own projects, with a tiny model in place of the embedded one: a project in, a trained model
+and a report out.
+"""
 
 import json
 from dataclasses import replace
@@ -47,7 +49,9 @@ def project(tmp_path: Path) -> Path:
 def model(tiny_network: Any, tiny_vocabulary: Any, tmp_path: Path) -> Path:
     """A tiny model with a threshold and a calibration of its own."""
     folder = tmp_path / "model"
-    save_checkpoint(folder, tiny_network, tiny_vocabulary, {"recipe": "none", "steps": 3}, threshold=0.4, presence=PRESENCE)
+    save_checkpoint(
+        folder, tiny_network, tiny_vocabulary, {"recipe": "none", "steps": 3}, threshold=0.4, presence=PRESENCE
+    )
     return folder
 
 
@@ -68,9 +72,14 @@ def test_a_model_learns_a_project(project: Path, model: Path, tmp_path: Path, ca
     before, _, _ = load_checkpoint(model)
     after, vocabulary, config = load_checkpoint(tmp_path / "run" / "checkpoint")
     assert "zyx" in vocabulary and config["threshold"] == 0.4 and config["presence"] == PRESENCE.to_dict()
-    assert config["training"]["recipe"] == "finetune" and config["training"]["from"]["training"] == {"recipe": "none", "steps": 3}
+    assert config["training"]["recipe"] == "finetune" and config["training"]["from"]["training"] == {
+        "recipe": "none",
+        "steps": 3,
+    }
     (phase,) = load_recipe("finetune").phases
-    pairs = [(".".join(name.split(".")[:2]), value, before.get_parameter(name)) for name, value in after.named_parameters()]
+    pairs = [
+        (".".join(name.split(".")[:2]), value, before.get_parameter(name)) for name, value in after.named_parameters()
+    ]
     changed = {part for part, new, old in pairs if not torch.equal(new[: len(old)] if old.ndim else new, old)}
     assert changed == {part for part, *_ in pairs} - set(phase.frozen) - {"dense.backbone"}
 
@@ -79,7 +88,9 @@ def test_a_stopped_run_goes_on_exactly(project: Path, model: Path, tmp_path: Pat
     assert finetune(project, model, tmp_path / "straight", "--steps", "2") == 0
     assert finetune(project, model, tmp_path / "stopped", "--steps", "1") == 0
     assert finetune(project, model, tmp_path / "stopped", "--steps", "2", "--resume") == 0
-    straight, stopped = (load_checkpoint(tmp_path / name / "checkpoint")[0].state_dict() for name in ("straight", "stopped"))
+    straight, stopped = (
+        load_checkpoint(tmp_path / name / "checkpoint")[0].state_dict() for name in ("straight", "stopped")
+    )
     for name, value in straight.items():
         torch.testing.assert_close(stopped[name], value, rtol=0, atol=0, msg=lambda text, name=name: f"{name}: {text}")
 
@@ -99,16 +110,32 @@ def scores(mean_iou: float) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("after", "pictures", "said"),
-    [(0.6, 20, []), (0.5, 20, ["no better"]), (0.4, 20, ["do not use it"]), (0.6, 19, ["chance"]), (0.4, 3, ["do not use it", "chance"])],
+    [
+        (0.6, 20, []),
+        (0.5, 20, ["no better"]),
+        (0.4, 20, ["do not use it"]),
+        (0.6, 19, ["chance"]),
+        (0.4, 3, ["do not use it", "chance"]),
+    ],
 )
 def test_the_verdict_says_when_a_model_is_not_to_be_used(after: float, pictures: int, said: list[str]) -> None:
-    first, *more = verdict({"n_train": 40, "n_held_back": pictures, "before": scores(0.5), "after": scores(after)}).splitlines()
-    assert f"mean IoU 50.0 before, {100 * after:.1f} after" in first and f"{pictures} held-back images with 30 expressions" in first
+    first, *more = verdict(
+        {"n_train": 40, "n_held_back": pictures, "before": scores(0.5), "after": scores(after)}
+    ).splitlines()
+    assert (
+        f"mean IoU 50.0 before, {100 * after:.1f} after" in first
+        and f"{pictures} held-back images with 30 expressions" in first
+    )
     assert len(more) == len(said) and all(words in line for words, line in zip(said, more, strict=True))
 
 
 @pytest.mark.parametrize(
-    "known", [{"network": None}, {"network": CompactConfig.tiny(), "model": "embedded"}, {"network": CompactConfig.tiny(), "measured": "."}]
+    "known",
+    [
+        {"network": None},
+        {"network": CompactConfig.tiny(), "model": "embedded"},
+        {"network": CompactConfig.tiny(), "measured": "."},
+    ],
 )
 def test_a_recipe_begins_with_one_thing(known: dict[str, Any]) -> None:
     with pytest.raises(DataError, match="recipe 'odd'"):

@@ -38,7 +38,9 @@ def test_words_get_their_vectors(tmp_path: Path) -> None:
     torch.testing.assert_close(known.mean(0), torch.zeros(SIZE), rtol=0, atol=1e-5)
     assert known.square().mean().item() == pytest.approx(1, rel=1e-4)
     # a compound lies between its parts, a word without a vector near zero
-    torch.testing.assert_close(table[vocabulary.index("t-shirt")], (known[WORDS.index("t")] + known[WORDS.index("shirt")]) / 2)
+    torch.testing.assert_close(
+        table[vocabulary.index("t-shirt")], (known[WORDS.index("t")] + known[WORDS.index("shirt")]) / 2
+    )
     assert 0 < table[vocabulary.index("zyx")].norm() < 1
 
 
@@ -88,7 +90,11 @@ def stored_segmenter(source: DeepLabMobileNetV2) -> dict[str, torch.Tensor]:
             store(prefix + "expand_", "Conv2D", "Conv2D_bn_offset", block.expand)
         store(prefix + "depthwise_", "depthwise", "depthwise_bn_offset", block.depthwise)
         store(prefix + "project_", "Conv2D", "Conv2D_bn_offset", block.project)
-    for name, conv in {"image_pooling_": source.image_pooling, "aspp0_": source.aspp, "concat_projection_": source.merge}.items():
+    for name, conv in {
+        "image_pooling_": source.image_pooling,
+        "aspp0_": source.aspp,
+        "concat_projection_": source.merge,
+    }.items():
         store(name, "Conv2D", "BatchNorm_FusedBatchNorm", conv)
     return stored
 
@@ -120,7 +126,10 @@ def test_the_detector_is_read_in_the_order_of_its_graph(tmp_path: Path) -> None:
         assert conv.bias is not None
         names = (f"weight{index}", f"bias{index}")
         nodes.append(onnx.helper.make_node("Conv", ["x", *names], ["y"]))
-        tensors += [onnx.numpy_helper.from_array(v.detach().numpy(), n) for n, v in zip(names, (conv.weight, conv.bias), strict=True)]
+        tensors += [
+            onnx.numpy_helper.from_array(v.detach().numpy(), n)
+            for n, v in zip(names, (conv.weight, conv.bias), strict=True)
+        ]
     path = tmp_path / "yolox.onnx"
     onnx.save(onnx.helper.make_model(onnx.helper.make_graph(nodes, "detector", [], [], tensors)), path)
     read_yolox(target, path)

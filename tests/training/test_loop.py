@@ -25,7 +25,9 @@ def test_a_run_leaves_a_checkpoint_and_resumes(data: Path, tmp_path: Path, monke
     assert config["training"]["steps"] == 1
     assert "ball" in vocabulary
 
-    resumed = main(["train", "--recipe", recipe, "--data", str(data), "--output", str(output), "--resume", "--device", "cpu"])
+    resumed = main(
+        ["train", "--recipe", recipe, "--data", str(data), "--output", str(output), "--resume", "--device", "cpu"]
+    )
     assert resumed == 0
     last, _, config = load_checkpoint(folder)
     assert config["training"]["steps"] == 10
@@ -55,11 +57,15 @@ def test_a_phase_of_clips_leaves_the_answers_about_pictures_as_they_are(data: Pa
 def test_a_phase_of_number_teaches_its_reader_and_nothing_else(data: Path, tmp_path: Path) -> None:
     recipe, output = data / "recipe.py", tmp_path / "run"
     text = recipe.read_text(encoding="utf-8")
-    recipe.write_text(text.replace('"clips", task="clips"', '"number", task="number", trained=("branch.number",)'), encoding="utf-8")
+    recipe.write_text(
+        text.replace('"clips", task="clips"', '"number", task="number", trained=("branch.number",)'), encoding="utf-8"
+    )
     before, _, _ = load_checkpoint(train_from_recipe(str(recipe), data, output, steps=6, device="cpu"))
     after, _, _ = load_checkpoint(train_from_recipe(str(recipe), data, output, resume=True, device="cpu"))
     changed = {
-        ".".join(name.split(".")[:2]) for name, value in after.named_parameters() if not torch.equal(value, before.get_parameter(name))
+        ".".join(name.split(".")[:2])
+        for name, value in after.named_parameters()
+        if not torch.equal(value, before.get_parameter(name))
     }
     assert changed - {"branch.gate", "branch.certainty"} == {"branch.number"}
 
@@ -81,7 +87,9 @@ class NormalisedBackbone(PlainBackbone):
 
 
 def test_what_batch_normalisation_has_seen_is_kept(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("refseg.models.cmsa.network.build_backbone", lambda name, names, width: NormalisedBackbone(width))
+    monkeypatch.setattr(
+        "refseg.models.cmsa.network.build_backbone", lambda name, names, width: NormalisedBackbone(width)
+    )
     output, recipe, mean = tmp_path / "run", str(data / "recipe.py"), "dense.backbone.stride4.2.running_mean"
     train_from_recipe(recipe, data, output, steps=4, device="cpu")
     frozen = load_file(output / TENSORS)
@@ -90,7 +98,9 @@ def test_what_batch_normalisation_has_seen_is_kept(data: Path, tmp_path: Path, m
     seen = load_file(output / TENSORS)
     assert seen[f"network/{mean}"].any() and torch.equal(seen[f"average/{mean}"], seen[f"network/{mean}"])
     last, _, _ = load_checkpoint(train_from_recipe(recipe, data, output, resume=True, device="cpu"))
-    torch.testing.assert_close(last.get_buffer(mean), seen[f"average/{mean}"], rtol=1e-3, atol=1e-4)  # after clips; kept in float16
+    torch.testing.assert_close(
+        last.get_buffer(mean), seen[f"average/{mean}"], rtol=1e-3, atol=1e-4
+    )  # after clips; kept in float16
 
 
 def test_nothing_to_resume(data: Path, tmp_path: Path) -> None:
@@ -99,7 +109,9 @@ def test_nothing_to_resume(data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("taken", ["log.jsonl", TENSORS, FILE, "checkpoint"])
-def test_an_output_that_cannot_be_written(taken: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_output_that_cannot_be_written(
+    taken: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("refseg.training.meter.LOG_EVERY", 1)
     place = tmp_path / "run" / taken
     if taken == "checkpoint":

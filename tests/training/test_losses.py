@@ -5,7 +5,10 @@ import torch
 
 from refseg.training.losses import LossWeights, batch_iou, weighted_total
 
-TERMS = {name: torch.tensor(value) for name, value in {"cross_entropy": 1.0, "dice": 2.0, "presence": 4.0, "own": 8.0}.items()}
+TERMS = {
+    name: torch.tensor(value)
+    for name, value in {"cross_entropy": 1.0, "dice": 2.0, "presence": 4.0, "own": 8.0}.items()
+}
 
 
 def test_terms_count_by_their_weights_and_those_of_other_names_fully() -> None:

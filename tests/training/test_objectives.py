@@ -56,7 +56,9 @@ def taught(network: CompactSystem, task: Any, objects: int = 1) -> tuple[dict[st
 
 
 def test_without_regions_the_dense_answer_is_trained_by_itself(network: CompactSystem) -> None:
-    """The presence score alone reads the choice among the regions, so the choice learns from its loss and from no other."""
+    """The presence score alone reads the choice among the regions, so the choice learns from its loss and from no
+    other.
+    """
     figures, learns = taught(network, ExpressionObjective(NOWHERE, LossWeights(), regions=False))
     assert "selection" not in figures and "instances" not in figures
     assert learns("dense.attention") and learns("branch.presence") and learns("branch.selection")
@@ -65,13 +67,21 @@ def test_without_regions_the_dense_answer_is_trained_by_itself(network: CompactS
 
 def test_without_regions_and_presence_the_choice_learns_nothing(network: CompactSystem) -> None:
     _, learns = taught(network, ExpressionObjective(NOWHERE, LossWeights(presence=0.0), regions=False))
-    assert learns("dense.attention") and not learns("branch.selection") and not learns("branch.instances") and not learns("branch.gate")
+    assert (
+        learns("dense.attention")
+        and not learns("branch.selection")
+        and not learns("branch.instances")
+        and not learns("branch.gate")
+    )
 
 
 def test_with_regions_everything_learns(network: CompactSystem) -> None:
     figures, learns = taught(network, ExpressionObjective(NOWHERE, LossWeights(), regions=True))
     assert "selection" in figures and "instances" in figures
-    assert all(learns(part) for part in ("dense.attention", *(f"branch.{one}" for one in ("presence", "selection", "gate", "number"))))
+    assert all(
+        learns(part)
+        for part in ("dense.attention", *(f"branch.{one}" for one in ("presence", "selection", "gate", "number")))
+    )
 
 
 @pytest.mark.parametrize("regions", [True, False])

@@ -73,7 +73,9 @@ def test_a_file_without_a_recipe_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_phase_of_instances_has_some() -> None:
-    with pytest.raises(DataError, match="the phase 'masks' trains the masks of 0 objects of an image, expected at least 1"):
+    with pytest.raises(
+        DataError, match="the phase 'masks' trains the masks of 0 objects of an image, expected at least 1"
+    ):
         Phase("masks", 5, 2, 3, 64, 1e-3, 0.0, 1e-4, task="instances")
 
 

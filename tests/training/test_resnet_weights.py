@@ -78,7 +78,9 @@ def test_a_local_file_comes_first(
     save_file({name: value.contiguous() for name, value in stored.items()}, tmp_path / "imagenet-12345678.safetensors")
     initialize_resnet101(backbone, "imagenet", tmp_path)
     assert not asked
-    with pytest.raises(DataError, match=r"cannot download deeplabv3-12345678\.pth: no network; put the file into the folder"):
+    with pytest.raises(
+        DataError, match=r"cannot download deeplabv3-12345678\.pth: no network; put the file into the folder"
+    ):
         initialize_resnet101(backbone, "deeplabv3", tmp_path)
     assert asked == ["https://host/deeplabv3-12345678.pth"]
 

@@ -46,19 +46,27 @@ def test_a_stopped_run_equals_one_that_never_stopped(plan: Recipe, data: Path, t
         assert not different, (stops, different)
 
 
-def test_a_run_resumes_with_its_own_recipe_alone(plan: Recipe, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_resumes_with_its_own_recipe_alone(
+    plan: Recipe, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = plan.phases
     changed = {"name": "other", "seed": 1, "average": 0.9, "phases": (first, replace(second, mix={"natural": 1.0}))}
     trained(data, tmp_path / "run", 1)
     before = (tmp_path / "run" / TENSORS).read_bytes()
     for name, value in changed.items():
-        monkeypatch.setattr("refseg.training.loop.load_recipe", lambda _, name=name, value=value: replace(plan, **{name: value}))
-        with pytest.raises(DataError, match=rf"another version of the recipe 'two'; changed: {name}\. .* another folder"):
+        monkeypatch.setattr(
+            "refseg.training.loop.load_recipe", lambda _, name=name, value=value: replace(plan, **{name: value})
+        )
+        with pytest.raises(
+            DataError, match=rf"another version of the recipe 'two'; changed: {name}\. .* another folder"
+        ):
             train_from_recipe("two", data, tmp_path / "run", resume=True, device="cpu")
     assert (tmp_path / "run" / TENSORS).read_bytes() == before
 
 
-def test_a_state_that_names_its_recipe_alone_resumes(plan: Recipe, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_names_its_recipe_alone_resumes(
+    plan: Recipe, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As it was written at first."""
     trained(data, tmp_path, 1)
     tensors = load_file(tmp_path / TENSORS)
@@ -83,7 +91,9 @@ def test_a_run_resumes_with_its_own_model_alone(
     monkeypatch.setattr("refseg.training.loop.load_recipe", lambda _: further)
 
     def train(model: str, steps: int, resume: bool) -> None:
-        train_from_recipe("", data, tmp_path / "run", steps=steps, resume=resume, model=str(tmp_path / model), device="cpu")
+        train_from_recipe(
+            "", data, tmp_path / "run", steps=steps, resume=resume, model=str(tmp_path / model), device="cpu"
+        )
 
     train("one", 1, resume=False)
     with pytest.raises(DataError, match="changed: weights of the model"):
@@ -96,11 +106,18 @@ def test_a_phase_of_clips_by_itself_from_a_model(data: Path, tmp_path: Path, mon
     whole = load_recipe(str(data / "recipe.py"))
     recipes = {"whole": whole}
     monkeypatch.setattr("refseg.training.loop.load_recipe", recipes.__getitem__)
-    stills = train_from_recipe("whole", data, tmp_path / "stills", steps=whole.steps - whole.phases[-1].steps, device="cpu")
-    recipes["clips"] = replace(whole, name="clips", network=None, initialization=None, model=str(stills), phases=whole.phases[-1:])
+    stills = train_from_recipe(
+        "whole", data, tmp_path / "stills", steps=whole.steps - whole.phases[-1].steps, device="cpu"
+    )
+    recipes["clips"] = replace(
+        whole, name="clips", network=None, initialization=None, model=str(stills), phases=whole.phases[-1:]
+    )
     before, _, _ = load_checkpoint(stills)
     after, _, config = load_checkpoint(train_from_recipe("clips", data, tmp_path / "clips", device="cpu"))
-    assert config["training"]["steps"] == whole.phases[-1].steps and config["training"]["from"]["training"]["recipe"] == "miniature"
+    assert (
+        config["training"]["steps"] == whole.phases[-1].steps
+        and config["training"]["from"]["training"]["recipe"] == "miniature"
+    )
     for name, value in after.named_parameters():
         same = torch.equal(value, before.get_parameter(name))
         assert same or name.startswith(("dense.cross_frame", "branch.gate", "branch.certainty")), name

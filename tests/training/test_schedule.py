@@ -52,7 +52,9 @@ def test_rates_by_part_and_decay_by_shape(network: CompactSystem) -> None:
         assert group["lr"] == group["base_lr"]
         for parameter in group["params"]:
             name = names[id(parameter)]
-            expected = 1e-4 if name.startswith("dense.backbone.") else 1e-5 if name == "dense.words.table.weight" else 1e-3
+            expected = (
+                1e-4 if name.startswith("dense.backbone.") else 1e-5 if name == "dense.words.table.weight" else 1e-3
+            )
             expected = 5e-4 if name.startswith(("branch.selection.", "branch.instances.")) else expected
             assert group["lr"] == expected, name
             assert group["weight_decay"] == (0.02 if parameter.ndim > 1 else 0), name
@@ -61,7 +63,9 @@ def test_rates_by_part_and_decay_by_shape(network: CompactSystem) -> None:
 def test_groups_come_in_the_same_order_every_time(network: CompactSystem) -> None:
     # a resumed run matches the optimizer's moments by position
     other = CompactSystem(CompactConfig.tiny(), 30)
-    shapes = [[tuple(p.shape) for group in n.parameter_groups(RATES) for p in group["params"]] for n in (network, other)]
+    shapes = [
+        [tuple(p.shape) for group in n.parameter_groups(RATES) for p in group["params"]] for n in (network, other)
+    ]
     assert shapes[0] == shapes[1]
 
 

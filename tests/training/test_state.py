@@ -46,7 +46,9 @@ def test_a_resumed_run_equals_one_that_never_stopped(tmp_path: Path) -> None:
         assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in saved.state_dict().items())
     train(second, range(2, 4))
     for name, value in straight[0].state_dict().items():
-        torch.testing.assert_close(second[0].state_dict()[name], value, rtol=0, atol=0, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            second[0].state_dict()[name], value, rtol=0, atol=0, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 def test_the_optimizers_moments_come_back(tmp_path: Path) -> None:
@@ -59,7 +61,9 @@ def test_the_optimizers_moments_come_back(tmp_path: Path) -> None:
         saved, loaded = first[2].state[ours], second[2].state[theirs]
         assert saved.keys() == loaded.keys() == {"step", "exp_avg", "exp_avg_sq"}
         assert float(loaded["step"]) == 2
-        assert torch.equal(saved["exp_avg"], loaded["exp_avg"]) and torch.equal(saved["exp_avg_sq"], loaded["exp_avg_sq"])
+        assert torch.equal(saved["exp_avg"], loaded["exp_avg"]) and torch.equal(
+            saved["exp_avg_sq"], loaded["exp_avg_sq"]
+        )
 
 
 def test_frozen_parameters_have_no_moments_and_that_is_kept(tmp_path: Path) -> None:

@@ -6,9 +6,20 @@ from refseg.training.vocabulary import add_words, build_vocabulary, frequent_wor
 
 
 def test_words_of_the_data_and_the_most_frequent_ones() -> None:
-    vocabulary = build_vocabulary(["The red dog", "a dog on grass", "zyx dog zyx"], ["the", "of", "dog", "and", "red"], size=2)
+    vocabulary = build_vocabulary(
+        ["The red dog", "a dog on grass", "zyx dog zyx"], ["the", "of", "dog", "and", "red"], size=2
+    )
     # the first two of the list, those of the list that occur, then the rest by count and alphabet
-    assert [vocabulary.word(index) for index in range(2, len(vocabulary))] == ["the", "of", "dog", "red", "zyx", "a", "grass", "on"]
+    assert [vocabulary.word(index) for index in range(2, len(vocabulary))] == [
+        "the",
+        "of",
+        "dog",
+        "red",
+        "zyx",
+        "a",
+        "grass",
+        "on",
+    ]
     assert vocabulary.word(0) == "<pad>" and vocabulary.word(1) == "<unk>"
 
 

@@ -21,14 +21,20 @@ NEW = Recipe("new", CompactConfig.tiny(), (SourceSpec(".", 1.0),), PHASES)
 SOURCES = [TrainingSource([], 1.0, (("dog", "the zyx of a dog"), ("dog", "a qxv, a zyx")))]
 
 
-def test_a_model_with_new_words_answers_as_before(tiny_checkpoint: Path, tmp_path: Path, sample_image: np.ndarray) -> None:
+def test_a_model_with_new_words_answers_as_before(
+    tiny_checkpoint: Path, tmp_path: Path, sample_image: np.ndarray
+) -> None:
     start = prepare_model(FURTHER, SOURCES, tmp_path, str(tiny_checkpoint))
     before = Predictor.load(tiny_checkpoint, device="cpu", precision="float32")
     after = Predictor(start.system, start.vocabulary, device="cpu", precision="float32", name=before.name)
     count = len(before.vocabulary)
     assert [start.vocabulary.word(index) for index in range(count, len(start.vocabulary))] == ["zyx", "qxv"]
     texts = ["the red circle on the left", "the zyx dog"]
-    for old, new in zip(before.segment(before.encode(sample_image), texts), after.segment(after.encode(sample_image), texts), strict=True):
+    for old, new in zip(
+        before.segment(before.encode(sample_image), texts),
+        after.segment(after.encode(sample_image), texts),
+        strict=True,
+    ):
         np.testing.assert_array_equal(old.logits, new.logits)
     assert old.unknown == ("zyx",) and new.unknown == ()
     assert start.model == tiny_checkpoint and start.record["from"]["training"] == {"recipe": "none", "steps": 0}

@@ -21,7 +21,9 @@ def upload_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def build() -> Build:
-    """`build_demo` inside a running event loop: outside one, Gradio opens loops that it never closes, and a leak is an error here."""
+    """`build_demo` inside a running event loop: outside one, Gradio opens loops that it never closes, and a leak is an
+    error here.
+    """
 
     def inside(*arguments: Any, **options: Any) -> gr.Blocks:
         async def make() -> gr.Blocks:

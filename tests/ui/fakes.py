@@ -1,4 +1,6 @@
-"""A predictor without a network: it segments the pixels near the color that the expression names, exactly and at once."""
+"""A predictor without a network: it segments the pixels near the color that the expression names, exactly and
+at once.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

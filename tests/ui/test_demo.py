@@ -34,12 +34,18 @@ def test_endpoints_are_named(demo: gr.Blocks) -> None:
 def test_one_run_of_the_model_at_a_time(demo: gr.Blocks) -> None:
     assert functions(demo)["segment_clip"].concurrency_limit == 1
     assert functions(demo)["segment_clip"].concurrency_id != "network", "a long video would keep images waiting"
-    network = [function for function in demo.fns.values() if function.fn is not None and function.concurrency_id == "network"]
+    network = [
+        function for function in demo.fns.values() if function.fn is not None and function.concurrency_id == "network"
+    ]
     assert len(network) >= 4 and all(function.concurrency_limit == 1 for function in network)
 
 
 def test_controls_of_the_overlay_stay_in_the_browser(demo: gr.Blocks) -> None:
-    live = [function for function in demo.fns.values() if function.fn is None and function.js and "sendSettings" in str(function.js)]
+    live = [
+        function
+        for function in demo.fns.values()
+        if function.fn is None and function.js and "sendSettings" in str(function.js)
+    ]
     assert len(live) == 2 and all(len(one.targets) == 4 for one in live)  # of the image, of the video
 
 
@@ -60,7 +66,9 @@ def test_model_name_is_escaped(build: Callable[..., gr.Blocks]) -> None:
     assert not any("<b>x" in str(block.value) for block in demo.blocks.values() if isinstance(block, gr.HTML))
 
 
-@pytest.mark.parametrize("name", sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file()))
+@pytest.mark.parametrize(
+    "name", sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file())
+)
 def test_static_files_refer_to_nothing_outside(name: str) -> None:
     assert "://" not in static_text(name) and "@import" not in static_text(name)
 

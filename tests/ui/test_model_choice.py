@@ -18,7 +18,9 @@ from tests.ui.conftest import Build
 
 @pytest.fixture
 def predictors(tiny_predictor: Predictor, tiny_vocabulary: Vocabulary) -> dict[str, Predictor]:
-    other = Predictor(tiny_predictor._system, tiny_vocabulary, device="cpu", precision="float32", name="other", threshold=0.4)
+    other = Predictor(
+        tiny_predictor._system, tiny_vocabulary, device="cpu", precision="float32", name="other", threshold=0.4
+    )
     return {"first": tiny_predictor, "second": other}
 
 
@@ -36,7 +38,9 @@ def test_where_the_host_runs_the_model_there_is_no_choice(build: Build, predicto
     assert not dropdowns(build(predictors, image_examples=[], video_examples=[], compute=lambda image, texts: []))
 
 
-def test_each_answer_comes_from_the_chosen_model(predictors: dict[str, Predictor], sample_image: NDArray[np.uint8]) -> None:
+def test_each_answer_comes_from_the_chosen_model(
+    predictors: dict[str, Predictor], sample_image: NDArray[np.uint8]
+) -> None:
     runner = ModelRunner(predictors)
     first = runner.run(sample_image, "the red circle")
     second = runner.run(sample_image, "the red circle", first.encoded, "second")
@@ -48,7 +52,9 @@ def test_each_answer_comes_from_the_chosen_model(predictors: dict[str, Predictor
         runner.run(sample_image, "the dog", None, "third")
 
 
-def test_a_library_loads_the_chosen_model_when_it_is_used(predictors: dict[str, Predictor], sample_image: NDArray[np.uint8]) -> None:
+def test_a_library_loads_the_chosen_model_when_it_is_used(
+    predictors: dict[str, Predictor], sample_image: NDArray[np.uint8]
+) -> None:
     library = ModelLibrary({name: (lambda name=name: predictors[name]) for name in predictors})
     runner = ModelRunner(library)
     runner.run(sample_image, "the dog")

@@ -1,4 +1,6 @@
-"""Videos whose frames carry their number in their pixels, in every container and codec, and edits of their files that encoders do not make."""
+"""Videos whose frames carry their number in their pixels, in every container and codec, and edits of their files that
+encoders do not make.
+"""
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +21,9 @@ Matrix = tuple[int, int, int, int]
 def coded_frame(number: int, height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
     """A moving ramp with `number` as eight black or white blocks along the top half, the lowest bit at the left."""
     rows, columns = np.mgrid[0:height, 0:width]
-    image = np.stack([(columns * 2 + number * 3) % 256, (rows * 3 + number) % 256, np.full_like(rows, 128)], axis=-1).astype(np.uint8)
+    image = np.stack(
+        [(columns * 2 + number * 3) % 256, (rows * 3 + number) % 256, np.full_like(rows, 128)], axis=-1
+    ).astype(np.uint8)
     for bit in range(_BITS):
         image[: height // 2, bit * width // _BITS : (bit + 1) * width // _BITS] = 255 * (number >> bit & 1)
     return image
@@ -30,7 +34,11 @@ def number_in(image: NDArray[np.uint8]) -> int:
     height, width = image.shape[:2]
     block = width // _BITS
     middle = image[height // 8 : 3 * height // 8, :, :].mean(axis=(0, 2))
-    return sum(1 << bit for bit in range(_BITS) if middle[bit * block + block // 4 : (bit + 1) * block - block // 4].mean() > 128)
+    return sum(
+        1 << bit
+        for bit in range(_BITS)
+        if middle[bit * block + block // 4 : (bit + 1) * block - block // 4].mean() > 128
+    )
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,9 @@ class Encoding:
     pixels: str = "yuv420p"
     muxer: dict[str, str] = field(default_factory=dict)
 
-    def write(self, path: Path, numbers: Iterable[int], rate: int = 25, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Path:
+    def write(
+        self, path: Path, numbers: Iterable[int], rate: int = 25, size: tuple[int, int] = (HEIGHT, WIDTH)
+    ) -> Path:
         """Frames with these numbers, size (height, width)."""
         with av.open(str(path), "w", options=self.muxer) as container:
             stream = container.add_stream(self.codec, rate=rate, options=self.options)
@@ -62,7 +72,9 @@ HEVC = {
 }
 
 
-def remux(source: Path, target: Path, change: Callable[[int, av.Packet], bool | None], muxer: dict[str, str] | None = None) -> Path:
+def remux(
+    source: Path, target: Path, change: Callable[[int, av.Packet], bool | None], muxer: dict[str, str] | None = None
+) -> Path:
     """Copies packets without encoding them again; `change` alters the n-th, and drops it if it returns False."""
     with av.open(str(source)) as read, av.open(str(target), "w", options=muxer or {}) as written:
         stream = read.streams.video[0]
@@ -98,15 +110,25 @@ def pack_b_frames(source: Path, target: Path) -> Path:
 
 
 def set_edits(path: Path, edits: Sequence[tuple[float, float | None]], rate: int = 25) -> None:
-    """Replaces the edit list of an MP4 whose moov box is at its end. edits: (frames shown, first frame shown or None for a pause)."""
+    """Replaces the edit list of an MP4 whose moov box is at its end. edits: (frames shown, first frame shown or None
+    for a pause).
+    """
     data = path.read_bytes()
     moov, trak = _box(data, [b"moov"]), _box(data, [b"moov", b"trak"])
     movie_scale = _scale(data, [b"moov", b"mvhd"])
     media_scale = _scale(data, [b"moov", b"trak", b"mdia", b"mdhd"])
     start, size = _box(data, [b"moov", b"trak", b"edts"])
-    first = struct.unpack(">i", data[start + 8 + 8 + 4 + 4 + 4 : start + 8 + 8 + 4 + 4 + 8])[0]  # B-frames delay the first frame
+    first = struct.unpack(">i", data[start + 8 + 8 + 4 + 4 + 4 : start + 8 + 8 + 4 + 4 + 8])[
+        0
+    ]  # B-frames delay the first frame
     entries = b"".join(
-        struct.pack(">IiHH", round(frames * movie_scale / rate), -1 if begin is None else first + round(begin * media_scale / rate), 1, 0)
+        struct.pack(
+            ">IiHH",
+            round(frames * movie_scale / rate),
+            -1 if begin is None else first + round(begin * media_scale / rate),
+            1,
+            0,
+        )
         for frames, begin in edits
     )
     elst = struct.pack(">I4sII", 16 + len(entries), b"elst", 0, len(edits)) + entries

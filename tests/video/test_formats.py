@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from refseg.video.formats import davis_palette, frame_names, meta_expressions, palette_png, sequence_folder, write_json, write_masks
+from refseg.video.formats import (
+    davis_palette,
+    frame_names,
+    meta_expressions,
+    palette_png,
+    sequence_folder,
+    write_json,
+    write_masks,
+)
 
 
 def test_the_palette_is_that_of_davis() -> None:
@@ -60,7 +68,12 @@ def test_meta_expressions(tmp_path: Path) -> None:
 @given(st.text())
 def test_names_are_safe_everywhere(name: str) -> None:
     safe = sequence_folder(name)
-    assert safe and len(safe) <= 80 and all(character.isalnum() or character in "-_" for character in safe) and safe.isascii()
+    assert (
+        safe
+        and len(safe) <= 80
+        and all(character.isalnum() or character in "-_" for character in safe)
+        and safe.isascii()
+    )
 
 
 def test_plain_names_stay() -> None:

@@ -51,7 +51,9 @@ def until_damage(clip: Clip) -> tuple[list[int], str]:
         ([(10, 48), (10, 0)], [*range(48, 58), *range(10)]),
     ],
 )
-def test_frames_that_an_edit_list_hides_are_not_frames(edits: list[tuple[float, float | None]], shown: list[int], clip: Path) -> None:
+def test_frames_that_an_edit_list_hides_are_not_frames(
+    edits: list[tuple[float, float | None]], shown: list[int], clip: Path
+) -> None:
     set_edits(clip, edits)
     assert open_clip(str(clip)).total == len(shown)
     assert numbers(open_clip(str(clip))) == shown
@@ -64,7 +66,9 @@ def test_frames_that_an_edit_list_hides_are_not_frames(edits: list[tuple[float, 
 
 def test_a_key_frame_that_is_none_is_not_used(clip: Path, tmp_path: Path) -> None:
     false = tmp_path / "false.mp4"
-    false.write_bytes(clip.read_bytes().replace(b"stss", b"free"))  # without this box, the container takes every frame for a key frame
+    false.write_bytes(
+        clip.read_bytes().replace(b"stss", b"free")
+    )  # without this box, the container takes every frame for a key frame
     expected = [frame.image for frame in open_clip(str(clip)).part([0, 40, 63]).frames()]
     read = open_clip(str(false))
     read = replace(read, all_frames=replace(read.all_frames, key_frames=np.arange(80)))
@@ -96,7 +100,9 @@ def test_frames_with_the_same_time_stamp_are_all_frames(tmp_path: Path) -> None:
     path = Encoding("mkv", "mjpeg", pixels="yuvj420p").write(tmp_path / "fast.mkv", range(20), rate=2000)
     read = open_clip(str(path))
     assert (np.diff(read.stamps) == 0).any() and (np.diff(read.stamps) >= 0).all()
-    assert numbers(read) == list(range(20)) and numbers(open_clip(str(path), Sampling(stride=3))) == list(range(0, 20, 3))
+    assert numbers(read) == list(range(20)) and numbers(open_clip(str(path), Sampling(stride=3))) == list(
+        range(0, 20, 3)
+    )
 
 
 def test_time_stamps_below_zero(clip: Path, tmp_path: Path) -> None:
@@ -122,12 +128,18 @@ def test_a_clock_that_begins_again(tmp_path: Path) -> None:
     path = TABLE["mpg mpeg2"].write(tmp_path / "clip.mpg", range(30))
     path.write_bytes(path.read_bytes() + TABLE["mpg mpeg2"].write(tmp_path / "next.mpg", range(30, 60)).read_bytes())
     read = open_clip(str(path))
-    assert numbers(read) == list(range(60)) and (np.diff(read.stamps) > 0).all() and read.info.duration == pytest.approx(2.4, abs=0.2)
+    assert (
+        numbers(read) == list(range(60))
+        and (np.diff(read.stamps) > 0).all()
+        and read.info.duration == pytest.approx(2.4, abs=0.2)
+    )
 
 
 def test_frames_that_change_their_size_are_refused_there(tmp_path: Path) -> None:
     path = TABLE["mpg mpeg2"].write(tmp_path / "clip.mpg", range(30))
-    path.write_bytes(path.read_bytes() + TABLE["mpg mpeg2"].write(tmp_path / "next.mpg", range(30), size=(48, 64)).read_bytes())
+    path.write_bytes(
+        path.read_bytes() + TABLE["mpg mpeg2"].write(tmp_path / "next.mpg", range(30), size=(48, 64)).read_bytes()
+    )
     read, error = until_damage(open_clip(str(path)))
     assert read in (list(range(29)), list(range(30))), "the decoder may lose the last frame before the change"
     assert "change from 96 x 64 to 64 x 48 pixels" in error
@@ -145,7 +157,11 @@ def test_the_stream_that_players_show_is_read(tmp_path: Path) -> None:
         streams[0][0].disposition, streams[1][0].disposition = av.stream.Disposition(0), av.stream.Disposition.default
         for number in range(20):
             for stream, size in streams:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(coded_frame(number + stream.index * 100, *size), format="rgb24")))
+                container.mux(
+                    stream.encode(
+                        av.VideoFrame.from_ndarray(coded_frame(number + stream.index * 100, *size), format="rgb24")
+                    )
+                )
         for stream, _ in streams:
             container.mux(stream.encode())
     read = open_clip(str(path))
@@ -170,7 +186,18 @@ def test_cover_art_is_no_video(clip: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["mp4 h264", "mp4 h264, fragmented", "mkv h264", "avi mpeg4", "avi h264", "webm vp9", "gif", "mpg mpeg2", "mkv ffv1", "avi mjpeg"],
+    [
+        "mp4 h264",
+        "mp4 h264, fragmented",
+        "mkv h264",
+        "avi mpeg4",
+        "avi h264",
+        "webm vp9",
+        "gif",
+        "mpg mpeg2",
+        "mkv ffv1",
+        "avi mjpeg",
+    ],
 )
 def test_a_file_that_is_cut_off_is_used_up_to_there(name: str, tmp_path: Path) -> None:
     encoding = TABLE[name]
@@ -227,11 +254,16 @@ def test_long_files_are_not_decoded_where_packets_list_the_frames(clip: Path, mo
 @given(steps=st.lists(st.integers(1, 9), min_size=1, max_size=60), data=st.data())
 def test_stamps_in_disorder_are_sorted(steps: list[int], data: st.DataObject) -> None:
     ticks = np.cumsum(steps).tolist()
-    shuffled = [tick for start in range(0, len(ticks), 8) for tick in data.draw(st.permutations(ticks[start : start + 8]))]
+    shuffled = [
+        tick for start in range(0, len(ticks), 8) for tick in data.draw(st.permutations(ticks[start : start + 8]))
+    ]
     assert steady_ticks(shuffled, 5).tolist() == ticks
 
 
-@given(ticks=st.lists(st.one_of(st.just(NO_TIME), st.integers(-1000, 1000)), min_size=1, max_size=60), step=st.integers(1, 50))
+@given(
+    ticks=st.lists(st.one_of(st.just(NO_TIME), st.integers(-1000, 1000)), min_size=1, max_size=60),
+    step=st.integers(1, 50),
+)
 def test_times_never_decrease(ticks: list[int], step: int) -> None:
     steady = steady_ticks(ticks, step)
     assert len(steady) == len(ticks) and (np.diff(steady) >= 0).all()

@@ -1,4 +1,6 @@
-"""Frame n of a video is the n-th frame that is shown: containers x codecs x groups of pictures x samplings, read from the pixels."""
+"""Frame n of a video is the n-th frame that is shown: containers x codecs x groups of pictures x samplings, read from
+the pixels.
+"""
 
 from pathlib import Path
 from random import Random

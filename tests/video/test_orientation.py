@@ -82,5 +82,7 @@ def test_a_video_comes_as_players_show_it(name: str, tmp_path: Path) -> None:
 def test_an_angle_between_quarter_turns_is_refused(tmp_path: Path) -> None:
     path = Encoding("mp4", "libx264", H264).write(tmp_path / "clip.mp4", range(4))
     set_matrix(path, (1, 1, -1, 1))
-    with pytest.raises(VideoError, match=r"clip\.mp4: frames are to be shown turned by 45 degrees, expected a multiple of 90"):
+    with pytest.raises(
+        VideoError, match=r"clip\.mp4: frames are to be shown turned by 45 degrees, expected a multiple of 90"
+    ):
         open_clip(str(path))

@@ -34,7 +34,10 @@ def test_frames_by_index(indices: list[int], clip: Path) -> None:
 
 
 def test_indices_that_do_not_increase_are_a_fault_of_the_caller(clip: Path) -> None:
-    with FrameReader(probe(clip), read_index(clip)) as reader, pytest.raises(ValueError, match="frame 3 was asked for after frame 5"):
+    with (
+        FrameReader(probe(clip), read_index(clip)) as reader,
+        pytest.raises(ValueError, match="frame 3 was asked for after frame 5"),
+    ):
         list(reader.frames([5, 3]))
 
 

@@ -42,7 +42,9 @@ def test_times_count_from_the_first_frame() -> None:
     stride=st.integers(1, 7),
     start=st.floats(0, 2),
 )
-def test_frames_are_distinct_in_order_and_inside(gaps: list[float], fps: float | None, stride: int, start: float) -> None:
+def test_frames_are_distinct_in_order_and_inside(
+    gaps: list[float], fps: float | None, stride: int, start: float
+) -> None:
     times = np.concatenate([[0.0], np.cumsum(gaps)])
     sampling = Sampling(fps=fps, stride=None if fps else stride, start=start)
     inside = np.flatnonzero(times >= start - 1e-3)

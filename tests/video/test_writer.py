@@ -62,15 +62,17 @@ def test_nothing_is_left_of_what_fails(tmp_path: Path) -> None:
 def test_a_disk_that_takes_no_more_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     pytest.importorskip("resource")
     code = (
-        "import resource, signal, sys, numpy as np\n"
-        "from refseg.errors import VideoError\n"
-        "from refseg.video.writer import write_clip\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (30000, 30000))\n"
-        "try:\n"
-        "    with write_clip(sys.argv[1], 5) as clip:\n"
-        "        for n in range(60): clip.add(np.random.default_rng(n).integers(0, 256, (240, 320, 3), dtype=np.uint8), n / 5)\n"
-        "except VideoError as error: print(error)\n"
+        "import resource, signal, sys, numpy as np\nfrom refseg.errors import VideoError\nfrom refseg.video.writer"
+        " import write_clip\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE,"
+        " (30000, 30000))\ntry:\n    with write_clip(sys.argv[1], 5) as clip:\n        for n in range(60):"
+        " clip.add(np.random.default_rng(n).integers(0, 256, (240, 320, 3), dtype=np.uint8), n / 5)\nexcept VideoError"
+        " as error: print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "clip.mp4")], check=True, capture_output=True, text=True)
-    assert done.stdout.startswith("cannot write clip.mp4 (File too large): make room") and len(done.stdout.splitlines()) == 1
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "clip.mp4")], check=True, capture_output=True, text=True
+    )
+    assert (
+        done.stdout.startswith("cannot write clip.mp4 (File too large): make room")
+        and len(done.stdout.splitlines()) == 1
+    )
     assert not list(tmp_path.iterdir())

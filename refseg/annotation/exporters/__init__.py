@@ -28,8 +28,8 @@ from refseg.annotation.project import Project
 class Exporter:
     """A format that can be written.
 
-    write: writes the images of a session to its output and counts in its report what is written, lost or altered; raises
-    ProjectError or ImageError. format: its name for people, and what it keeps and loses.
+    write: writes the images of a session to its output and counts in its report what is written, lost or altered;
+    raises ProjectError or ImageError. format: its name for people, and what it keeps and loses.
     """
 
     write: Callable[[ExportSession], None]
@@ -53,7 +53,11 @@ EXPORTERS = {name: Exporter(write, EXPORT_FORMATS[name]) for name, write in _WRI
 
 
 def export_to(
-    name: str, project: Project, path: Path, progress: ProgressCallback = no_progress, options: ExportOptions | None = None
+    name: str,
+    project: Project,
+    path: Path,
+    progress: ProgressCallback = no_progress,
+    options: ExportOptions | None = None,
 ) -> ExportReport:
     """Write a project in one format to a new folder or a .zip file, completely or not at all.
 

@@ -1,7 +1,8 @@
 """COCO instances as pycocotools, datumaro, FiftyOne and supervision read them.
 
     images/SPLIT/NAME                   the images; those without a split are in "train"
-    annotations/instances_SPLIT.json    images, annotations and categories of a split; ids are unique across splits, categories the same in all
+    annotations/instances_SPLIT.json    images, annotations and categories of a split; ids are unique across splits,
+    categories the same in all
 
 Masks are run lengths or polygons, both exact. Keys that other tools ignore: an image has `split`, `state`, `clip`,
 `frame` and `no_target` (a list of lists of expressions), an annotation `expressions`, and `unnamed` if its category
@@ -55,7 +56,9 @@ class CocoWriter:
         image |= {"no_target": no_target} if no_target else {}
         self.entries.append(
             CocoImage(
-                record, image, [(annotation, self._annotation(annotation, mask)) for annotation, mask in self.session.objects(record)]
+                record,
+                image,
+                [(annotation, self._annotation(annotation, mask)) for annotation, mask in self.session.objects(record)],
             )
         )
 
@@ -65,7 +68,8 @@ class CocoWriter:
         annotations = [annotation for entry in self.entries for annotation, _ in entry.objects]
         images = unique_ids([entry.record.original_id for entry in self.entries])
         ids = iter(unique_ids([annotation.original_id for annotation in annotations]))
-        # Only a data set that numbers images has COCO's ids: class numbers of YOLO begin at 0, which COCO's tools take for the background.
+        # Only a data set that numbers images has COCO's ids: class numbers of YOLO begin at 0, which COCO's tools take
+        # for the background.
         self.categories = category_ids(
             (category_of(annotation), None if entry.record.original_id is None else annotation.category_id)
             for entry in self.entries
@@ -76,8 +80,14 @@ class CocoWriter:
             entry.image["id"] = image_id
             for annotation, coco_annotation in entry.objects:
                 number = next(ids)
-                self._compare("object", annotation.original_id, number, f"{entry.record.name}: {annotation.original_id}")
-                coco_annotation |= {"id": number, "image_id": image_id, "category_id": self.categories[category_of(annotation)]}
+                self._compare(
+                    "object", annotation.original_id, number, f"{entry.record.name}: {annotation.original_id}"
+                )
+                coco_annotation |= {
+                    "id": number,
+                    "image_id": image_id,
+                    "category_id": self.categories[category_of(annotation)],
+                }
 
     def to_json(self, split: str | None = None) -> dict[str, Any]:
         """JSON types; split: the name of a folder of images (see `split_of`), None for all."""
@@ -87,7 +97,9 @@ class CocoWriter:
             "licenses": [],
             "images": [entry.image for entry in entries],
             "annotations": [coco_annotation for entry in entries for _, coco_annotation in entry.objects],
-            "categories": [{"id": number, "name": name, "supercategory": ""} for name, number in self.categories.items()],
+            "categories": [
+                {"id": number, "name": name, "supercategory": ""} for name, number in self.categories.items()
+            ],
         }
 
     def _annotation(self, annotation: Annotation, mask: BoolMask) -> dict[str, Any]:
@@ -106,7 +118,9 @@ class CocoWriter:
 
     def _compare(self, noun: str, original: Id | None, number: int, where: str) -> None:
         if original is not None and original != number:
-            self.session.report.alter(noun, "its id is not a number or is used twice, and has become another one", where)
+            self.session.report.alter(
+                noun, "its id is not a number or is used twice, and has become another one", where
+            )
 
 
 def export_coco(session: ExportSession) -> None:

@@ -35,8 +35,8 @@ FILES_PER_FOLDER = 9_000  # the Hub takes at most 10,000
 _LOADED = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff"))
 # Suffixes inside a name, as in "a.csv.png", from which the library takes the images for files of another kind.
 _MISLEADING = frozenset(
-    "3gp arrow avi conll csv eval fa fasta flac gb glb gz h5 hdf5 json jsonl lance m4a md mkv mov mp3 mp4 ndjson nii obj "
-    "ogg opus parquet pdb pdf ply stl tar toml tsv txt wav webm xml zip".split()
+    "3gp arrow avi conll csv eval fa fasta flac gb glb gz h5 hdf5 json jsonl lance m4a md mkv mov mp3 mp4 ndjson nii"
+    " obj ogg opus parquet pdb pdf ply stl tar toml tsv txt wav webm xml zip".split()
 )
 
 
@@ -62,9 +62,13 @@ def export_datasets(session: ExportSession) -> None:
         for number, split in enumerate(files):
             session.output.copy(f"data/{split}/{file_name}", Path(folder) / str(number))
     if pa is None:
-        session.report.alter("image", "objects written as JSON texts, because pyarrow is not installed", count=sum(counts.values()))
+        session.report.alter(
+            "image", "objects written as JSON texts, because pyarrow is not installed", count=sum(counts.values())
+        )
     for original, name in splits.renamed.items():
-        session.report.alter("split", "renamed, because the library only takes letters, digits and _", f"{original} -> {name}")
+        session.report.alter(
+            "split", "renamed, because the library only takes letters, digits and _", f"{original} -> {name}"
+        )
     card = dataset_card(session.project.name, counts, session.report.objects, typed=pa is not None)
     session.output.write("README.md", card.encode("utf-8"))
 
@@ -140,4 +144,8 @@ def _loadable(name: str) -> str:
     if suffix.casefold() not in _LOADED:
         return name.replace(".", "_").lstrip("_") or "image"
     first, *inner = (stem.lstrip("._") if stem.startswith((".", "__")) else stem).split(".")
-    return (first or "image") + "".join(f"_{part}" if part.casefold() in _MISLEADING else f".{part}" for part in inner) + suffix
+    return (
+        (first or "image")
+        + "".join(f"_{part}" if part.casefold() in _MISLEADING else f".{part}" for part in inner)
+        + suffix
+    )

@@ -73,7 +73,9 @@ def _by_meaning(session: ExportSession, entry: CocoImage) -> list[tuple[list[dic
     for texts in session.no_target(entry.record):
         free = [text for text in dict.fromkeys(texts) if text not in known]
         if lost := len(texts) - len(free):
-            session.report.lose("no-target expression", "it also means an object of the image, or comes twice", entry.record.name, lost)
+            session.report.lose(
+                "no-target expression", "it also means an object of the image, or comes twice", entry.record.name, lost
+            )
         known.update(free)
         if free:
             refs.append(([], free))

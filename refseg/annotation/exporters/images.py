@@ -19,7 +19,13 @@ from refseg.png_chunks import without_large_metadata
 
 QUALITY = 95  # of JPEGs that are written anew
 # Of the formats that are copied; a file with another one is not found by tools that list images.
-SUFFIXES = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "WEBP": (".webp",), "BMP": (".bmp",), "TIFF": (".tif", ".tiff")}
+SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+}
 # Formats that most tools read; the rest become PNGs.
 COMMON = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 # Pillow's modes of at most 8 bits a channel in gray or RGB, which all tools open.
@@ -69,8 +75,8 @@ class ImageWriter:
         header = read_image_header(path)
         if (header.height, header.width) != (record.height, record.width):
             raise ProjectError(
-                f"the image {record.name} has {header.width} x {header.height} pixels, expected the {record.width} x {record.height} of its masks: "
-                "put the image back that they were made for"
+                f"the image {record.name} has {header.width} x {header.height} pixels, expected the {record.width} x"
+                f" {record.height} of its masks: put the image back that they were made for"
             )
         name = portable(name or record.name)
         jpeg = self._jpeg or header.format == "JPEG"
@@ -105,7 +111,9 @@ class ImageWriter:
                     mode, frames = image.mode, getattr(image, "n_frames", 1)
             if mode not in (*PLAIN_MODES, *(("P",) if header.format == "PNG" else ())):
                 reasons.append(f"pixels of the type {mode} converted to 8-bit RGB")
-            if frames > 1 and header.format != "JPEG":  # phones put further JPEGs behind the first, which readers ignore
+            if (
+                frames > 1 and header.format != "JPEG"
+            ):  # phones put further JPEGs behind the first, which readers ignore
                 reasons.append(f"only the first of several frames of {header.format}")
         return reasons
 

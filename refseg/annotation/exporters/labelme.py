@@ -45,12 +45,16 @@ def _export(session: ExportSession, shapes_of: Shapes) -> None:
     for record in session.records():
         name = image_writer.put(record)
         objects = session.objects(record)
-        for text in (" ".join(text.split("\n")) for one in objects for text in expressions_of(one.annotation) if "\n" in text):
+        for text in (
+            " ".join(text.split("\n")) for one in objects for text in expressions_of(one.annotation) if "\n" in text
+        ):
             session.report.alter("expression", "line breaks became spaces", f"{record.name}: {text}")
         values: dict[str, Any] = {
             "version": VERSION,
             "flags": {},
-            "shapes": [shape for number, one in enumerate(objects, start=1) for shape in _shapes(one, number, shapes_of)],
+            "shapes": [
+                shape for number, one in enumerate(objects, start=1) for shape in _shapes(one, number, shapes_of)
+            ],
             "imagePath": name,
             "imageData": None,
             "imageHeight": record.height,
@@ -76,7 +80,10 @@ def _mask_shape(mask: BoolMask, number: int) -> list[dict[str, Any]]:
     _, png = cv2.imencode(".png", mask[top:bottom, left:right].astype(np.uint8) * 255)
     return [
         {
-            "points": [[float(left), float(top)], [float(right - 1), float(bottom - 1)]],  # the last pixels, not their ends
+            "points": [
+                [float(left), float(top)],
+                [float(right - 1), float(bottom - 1)],
+            ],  # the last pixels, not their ends
             "group_id": None,
             "shape_type": "mask",
             "mask": base64.b64encode(png.tobytes()).decode("ascii"),

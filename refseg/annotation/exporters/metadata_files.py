@@ -79,7 +79,9 @@ class JsonlMetadata:
 
     def add(self, row: Row) -> None:
         """Write a row."""
-        self._file.write(_json({name: _json(value) if name in DATASETS_NESTED else value for name, value in row.items()}) + "\n")
+        self._file.write(
+            _json({name: _json(value) if name in DATASETS_NESTED else value for name, value in row.items()}) + "\n"
+        )
 
     def close(self) -> None:
         """Finish the file."""

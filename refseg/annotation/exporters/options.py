@@ -22,8 +22,12 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         shares = list(self.splits.values())
-        if any(not name.strip() for name in self.splits) or not all(math.isfinite(share) and share > 0 for share in shares):
-            raise InputError(f"got the splits {dict(self.splits)}, expected names with shares above 0: write train=0.8,val=0.2")
+        if any(not name.strip() for name in self.splits) or not all(
+            math.isfinite(share) and share > 0 for share in shares
+        ):
+            raise InputError(
+                f"got the splits {dict(self.splits)}, expected names with shares above 0: write train=0.8,val=0.2"
+            )
         if shares and not math.isclose(sum(shares), 1, abs_tol=1e-3):
             raise InputError(f"got splits whose shares add up to {sum(shares):g}, expected 1: write train=0.8,val=0.2")
 
@@ -40,7 +44,8 @@ def parse_splits(text: str) -> dict[str, float]:
             value = math.nan
         if not separator or not name or name in splits or not math.isfinite(value):
             raise InputError(
-                f"got the splits {text[:80]!r}, expected different names with shares that add up to 1: write train=0.8,val=0.2"
+                f"got the splits {text[:80]!r}, expected different names with shares that add up to 1: write"
+                " train=0.8,val=0.2"
             )
         splits[name] = value
     return dict(ExportOptions(splits=splits).splits)
@@ -64,7 +69,9 @@ def splits_by_share(records: Iterable[AnnotatedImage], shares: Mapping[str, floa
     if not shares:
         return known
     places = {
-        group: int.from_bytes(hashlib.sha256(group[1].encode("utf-8")).digest()[:8], "big") / 2**64 for group in known if not known[group]
+        group: int.from_bytes(hashlib.sha256(group[1].encode("utf-8")).digest()[:8], "big") / 2**64
+        for group in known
+        if not known[group]
     }
     counts = dict.fromkeys(shares, 0)
     for place in places.values():

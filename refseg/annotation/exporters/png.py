@@ -1,9 +1,8 @@
 """Masks as PNG files of 8 bits, 0 or 255.
 
-images/NAME              the images
-masks/NAME/NUMBER.png    one for each mask
-masks.json               what each mask is, and no-target entries: [{"image", "mask", "category", "absent", "expressions", "split"}]
-images.json              what is known of each image: [{"image", "split", "state", "clip", "frame"}]
+images/NAME              the images masks/NAME/NUMBER.png    one for each mask masks.json               what each mask
+is, and no-target entries: [{"image", "mask", "category", "absent", "expressions", "split"}] images.json
+what is known of each image: [{"image", "split", "state", "clip", "frame"}]
 """
 
 from __future__ import annotations

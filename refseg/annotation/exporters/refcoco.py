@@ -1,10 +1,9 @@
 """RefCOCO: COCO instances and the expressions about them.
 
-    images/NAME              the images
-    instances.json           COCO, with polygons: the REFER API of the data set's authors reads no run lengths
-    expressions.json         a list of refs, which `refseg evaluate` reads
-    refs(refseg).p           the same refs as a pickle of plain lists, dictionaries, numbers and texts, for the REFER API
-    README.txt               how to load the folder with the REFER API
+    images/NAME              the images instances.json           COCO, with polygons: the REFER API of the data set's
+    authors reads no run lengths expressions.json         a list of refs, which `refseg evaluate` reads refs(refseg).p
+    the same refs as a pickle of plain lists, dictionaries, numbers and texts, for the REFER API README.txt
+    how to load the folder with the REFER API
 
 A folder of the name "refcoco" is what `REFER(PARENT, dataset="refcoco", splitBy="refseg")` loads.
 """
@@ -72,7 +71,9 @@ def _refs(session: ExportSession, writer: CocoWriter) -> list[dict[str, Any]]:
         meant = Counter(text for annotation, _ in entry.objects for text in set(expressions_of(annotation)))
         for text in [text for text, count in meant.items() if count > 1]:
             session.report.alter(
-                "expression", "means several objects; written once for each, as if it meant it alone", f"{entry.record.name}: {text}"
+                "expression",
+                "means several objects; written once for each, as if it meant it alone",
+                f"{entry.record.name}: {text}",
             )
         for annotation, coco_annotation in entry.objects:
             if not expressions_of(annotation):

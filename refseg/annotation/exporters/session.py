@@ -103,7 +103,9 @@ class ExportSession:
         for annotation in record.annotations:
             if annotation.no_target:
                 self.report.lose(
-                    "no-target entry", "the format has no place for it", f"{record.name}: {(expressions_of(annotation) or [''])[0]}"
+                    "no-target entry",
+                    "the format has no place for it",
+                    f"{record.name}: {(expressions_of(annotation) or [''])[0]}",
                 )
 
     def _readable(self, names: list[str], counted: bool = False) -> Iterator[AnnotatedImage]:

@@ -1,10 +1,10 @@
 """Pascal VOC: images, an XML of boxes for each, and PNGs of object and of class numbers with VOC's palette, in
 VOCdevkit/VOC2012/.
 
-    JPEGImages/NAME.jpg               Annotations/NAME.xml
-    SegmentationObject/NAME.png       0 for background, else the number of the <object> in the XML, from 1; 255 is a border of no object
-    SegmentationClass/NAME.png        the class: VOC's own 20 have VOC's numbers, others follow; labelmap.txt lists them with their colors
-    ImageSets/Main/SPLIT.txt          the images of a split; the same in ImageSets/Segmentation/
+    JPEGImages/NAME.jpg               Annotations/NAME.xml SegmentationObject/NAME.png       0 for background, else the
+    number of the <object> in the XML, from 1; 255 is a border of no object SegmentationClass/NAME.png        the class:
+    VOC's own 20 have VOC's numbers, others follow; labelmap.txt lists them with their colors ImageSets/Main/SPLIT.txt
+    the images of a split; the same in ImageSets/Segmentation/
 
 Elements that other tools ignore: <expression> and <unnamed> in an <object>, and <absent> (a no-target entry with its
 expressions), <state>, <clip> and <frame> beside the objects. A pixel has one number: where masks overlap, that of the
@@ -47,7 +47,11 @@ def export_voc(session: ExportSession) -> None:
         session.output.write(f"{VOC_ROOT}Annotations/{stem}.xml", _xml(session, record, name, objects))
         splits.setdefault(portable(record.split or DEFAULT_SPLIT), []).append(f"{stem}\n")
     for name in [name for name, number in classes.items() if number >= VOC_VOID]:
-        session.report.lose("category", f"the format has {VOC_VOID - 1} class numbers; its objects are border in SegmentationClass", name)
+        session.report.lose(
+            "category",
+            f"the format has {VOC_VOID - 1} class numbers; its objects are border in SegmentationClass",
+            name,
+        )
     for split, names in splits.items():
         for task in ("Main", "Segmentation"):
             session.output.write(f"{VOC_ROOT}ImageSets/{task}/{split}.txt", "".join(names).encode("utf-8"))
@@ -57,7 +61,9 @@ def export_voc(session: ExportSession) -> None:
             session.report.alter("category", "written without colons in labelmap.txt; the XML has its full name", name)
 
 
-def paint(session: ExportSession, record: AnnotatedImage, objects: Sequence[DrawnObject], limit: int = VOC_VOID - 1) -> NDArray[np.uint8]:
+def paint(
+    session: ExportSession, record: AnnotatedImage, objects: Sequence[DrawnObject], limit: int = VOC_VOID - 1
+) -> NDArray[np.uint8]:
     """One number a pixel (H, W): 0 for background, else the position of its object from 1. Smaller objects cover larger
     ones.
 
@@ -96,7 +102,12 @@ def _xml(session: ExportSession, record: AnnotatedImage, name: str, objects: Seq
         xml.add(root, "frame", "" if record.frame is None else str(record.frame))
     for annotation, mask in objects:
         entry = SubElement(root, "object")
-        for key, text in (("name", category_of(annotation)), ("pose", "Unspecified"), ("truncated", "0"), ("difficult", "0")):
+        for key, text in (
+            ("name", category_of(annotation)),
+            ("pose", "Unspecified"),
+            ("truncated", "0"),
+            ("difficult", "0"),
+        ):
             xml.add(entry, key, text)
         _box(xml, entry, mask)
         if not annotation.category:
@@ -122,14 +133,21 @@ class _Xml:
         """Append a child with a text; characters that XML cannot hold become spaces."""
         written = _UNWRITABLE.sub(" ", text)
         if written != text:
-            self._report.alter("text", "control characters, which XML cannot hold, became spaces", f"{self._where}: {key}")
+            self._report.alter(
+                "text", "control characters, which XML cannot hold, became spaces", f"{self._where}: {key}"
+            )
         SubElement(parent, key).text = written
 
 
 def _box(xml: _Xml, parent: Element, mask: BoolMask) -> None:
     left, top, right, bottom = box_of(mask) or (0, 0, 0, 0)
     box = SubElement(parent, "bndbox")
-    for key, value in (("xmin", left + 1), ("ymin", top + 1), ("xmax", right), ("ymax", bottom)):  # the first pixel is 1
+    for key, value in (
+        ("xmin", left + 1),
+        ("ymin", top + 1),
+        ("xmax", right),
+        ("ymax", bottom),
+    ):  # the first pixel is 1
         xml.add(box, key, str(value))
 
 

@@ -1,11 +1,12 @@
 """YOLO segmentation as Ultralytics reads it: images, a text file of polygons for each, and a list of classes.
 
-    images/NAME, images/SPLIT/NAME    the images, in folders if the project has splits
-    labels/NAME.txt, labels/SPLIT/..  a line for each mask: CLASS X1 Y1 X2 Y2 ..., from 0 to 1 of the image's width and height
-    data.yaml                         the folders of the splits and the names of the classes
-    expressions.json                  of this project, because labels hold no expressions: a list of {"image": PATH, "objects": [[TEXT, ...], ...],
-                                      "absent": [[TEXT, ...], ...], "unnamed": [POSITION, ...]} and the keys of `image_keys`; objects in the order of the
-                                      lines, `unnamed` the positions (from 0) of those without a category
+    images/NAME, images/SPLIT/NAME    the images, in folders if the project has splits labels/NAME.txt, labels/SPLIT/..
+    a line for each mask: CLASS X1 Y1 X2 Y2 ..., from 0 to 1 of the image's width and height data.yaml
+    the folders of the splits and the names of the classes expressions.json                  of this project, because
+    labels hold no expressions: a list of {"image": PATH, "objects": [[TEXT, ...], ...],
+                                      "absent": [[TEXT, ...], ...], "unnamed": [POSITION, ...]} and the keys of
+                                      `image_keys`; objects in the order of the lines, `unnamed` the positions (from 0)
+                                      of those without a category
 
 A line is one ring. Holes and several pieces survive as cuts of no area, there and back: filled by the rule that a pixel
 is inside if its center is, the ring is the mask to the pixel. OpenCV also sets the pixels that the line touches: it
@@ -52,7 +53,9 @@ def export_yolo(session: ExportSession) -> None:
         rows.append({"image": f"{folders[split]}/{name}", **row, **image_keys(record)})
     classes = class_numbers((line.category, line.number) for _, lines in labels for line in lines)
     for path, lines in labels:
-        session.output.write(path, "".join(f"{classes.index(line.category)} {line.shares}\n" for line in lines).encode("ascii"))
+        session.output.write(
+            path, "".join(f"{classes.index(line.category)} {line.shares}\n" for line in lines).encode("ascii")
+        )
     session.output.write(YOLO_LIST, _list(folders, classes).encode("utf-8"))
     write_json(session.output, YOLO_EXPRESSIONS, rows)
 
@@ -83,10 +86,14 @@ def _lines(session: ExportSession, record: AnnotatedImage) -> tuple[list[_Line],
         lines.append(_Line(category_of(annotation), number, _shares(ring, mask.shape)))
         if len(ring) > ULTRALYTICS_CORNERS:
             session.report.alter(
-                "mask", f"more than {ULTRALYTICS_CORNERS} corners, of which Ultralytics reads {ULTRALYTICS_CORNERS}", record.name
+                "mask",
+                f"more than {ULTRALYTICS_CORNERS} corners, of which Ultralytics reads {ULTRALYTICS_CORNERS}",
+                record.name,
             )
         if not np.array_equal(_with_outline(ring, mask.shape), mask):
-            session.report.alter("mask", "its pieces are joined by lines, which some readers fill one pixel wide", record.name)
+            session.report.alter(
+                "mask", "its pieces are joined by lines, which some readers fill one pixel wide", record.name
+            )
     return lines, {
         "objects": [expressions_of(annotation) for annotation, _ in objects],
         "absent": session.no_target(record),
@@ -111,6 +118,10 @@ def _list(folders: Mapping[str, str], classes: Sequence[str]) -> str:
     """data.yaml; training needs a train and a val, so what is missing is the first folder there is."""
     first = next(iter(folders.values()), "images")
     splits = {"train": folders.get("train", first), "val": folders.get("val", first)}
-    values = {**splits, **{split: folder for split, folder in folders.items() if split}, "names": dict(enumerate(classes))}
+    values = {
+        **splits,
+        **{split: folder for split, folder in folders.items() if split},
+        "names": dict(enumerate(classes)),
+    }
     text: str = yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
     return f"# {YOLO_EXPRESSIONS} holds the expressions of each line of the labels\n{text}"

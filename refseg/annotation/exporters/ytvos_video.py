@@ -70,7 +70,11 @@ class Video:
 
     def meta(self, first_id: int) -> dict[str, Any]:
         """The video in meta.json; first_id: as in `mevis_expressions`."""
-        objects = {str(one.number): {"category": one.category or UNNAMED, "frames": one.visible} for one in self.objects if one.visible}
+        objects = {
+            str(one.number): {"category": one.category or UNNAMED, "frames": one.visible}
+            for one in self.objects
+            if one.visible
+        }
         annotation_ids = {str(one.number): first_id + one.number - 1 for one in self.objects}
         return {
             "objects": objects,
@@ -133,7 +137,9 @@ class Video:
             if position not in found:
                 used = {one.number for one in found.values()}
                 similar = self._similar.get(expressions_of(annotation)[0], []) if expressions_of(annotation) else []
-                found[position] = next((one for one in similar if one.number not in used), None) or self._new(annotation)
+                found[position] = next((one for one in similar if one.number not in used), None) or self._new(
+                    annotation
+                )
         for position, annotation in enumerate(annotations):
             self._exact.setdefault(_exact_key(annotation), found[position])
         return [found[position] for position in range(len(annotations))]
@@ -145,7 +151,9 @@ class Video:
             self._similar.setdefault(expressions_of(annotation)[0], []).append(one)
         return one
 
-    def _describe(self, record: AnnotatedImage, drawn: Sequence[DrawnObject], tracked: Sequence[TrackedObject]) -> dict[str, Any]:
+    def _describe(
+        self, record: AnnotatedImage, drawn: Sequence[DrawnObject], tracked: Sequence[TrackedObject]
+    ) -> dict[str, Any]:
         """What this project knows of a frame, for its own importer."""
         objects = {
             str(one.number): {
@@ -191,7 +199,9 @@ class Video:
             if pixels == 0:
                 report.lose("mask", "no pixel left in the PNG under smaller objects; mask_dict.json has all", where)
             elif 2 * pixels < area:
-                report.lose("mask", "more than half covered in the PNG by smaller objects; mask_dict.json has all", where)
+                report.lose(
+                    "mask", "more than half covered in the PNG by smaller objects; mask_dict.json has all", where
+                )
             elif pixels < area:
                 report.lose("mask", "partly covered in the PNG by smaller objects; mask_dict.json has all", where)
         return numbers

@@ -19,8 +19,9 @@ from refseg.errors import DataError
 class Importer:
     """A format that can be read.
 
-    read: adds everything to the session's project and counts in its report what is skipped or altered; raises DataError only where the source is not of
-    the format at all.  detect: whether a source looks like this format, decided by its files and the first bytes of a few of them.
+    read: adds everything to the session's project and counts in its report what is skipped or altered; raises DataError
+    only where the source is not of the format at all.  detect: whether a source looks like this format, decided by its
+    files and the first bytes of a few of them.
     """
 
     read: Callable[[Source, ImportSession], None]
@@ -49,11 +50,13 @@ def detect_format(source: Source) -> str:
     raise DataError(f"the format of the data set was not recognized: name one of {', '.join(sorted(IMPORTERS))}")
 
 
-def import_from(name: str | None, folder: Path, project: Project, progress: ProgressCallback = no_progress) -> ImportReport:
+def import_from(
+    name: str | None, folder: Path, project: Project, progress: ProgressCallback = no_progress
+) -> ImportReport:
     """Read a folder into a project; what is wrong in single entries is skipped and counted.
 
-    name: of the format; None guesses it.  Raises DataError, with the project as it was before, if the folder is not of the format or no image of it
-    can be used, ImageError or ProjectError if the project cannot be written.
+    name: of the format; None guesses it.  Raises DataError, with the project as it was before, if the folder is not of
+    the format or no image of it can be used, ImageError or ProjectError if the project cannot be written.
     """
     before = {entry.name for entry in project.summaries}
     try:

@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from refseg.annotation.importers.coco_files import image_folders, image_list_files, instance_files, names_of, read_instance_files, split_of
+from refseg.annotation.importers.coco_files import (
+    image_folders,
+    image_list_files,
+    instance_files,
+    names_of,
+    read_instance_files,
+    split_of,
+)
 from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.session import ImportSession
@@ -85,7 +92,9 @@ class Instances:
         name = (names_of(entry) or ["without a name"])[0]
         return f"{self.file}: image {str(entry.get('id'))[:40]} ({name[-100:]})"
 
-    def object_of(self, number: int, entry: dict[str, Any], expressions: Expressions, report: ImportReport) -> ImportedObject:
+    def object_of(
+        self, number: int, entry: dict[str, Any], expressions: Expressions, report: ImportReport
+    ) -> ImportedObject:
         """An annotation as an object; number: its position in the file."""
         where = f"{self.file}: annotations[{number}]"
         own = texts(entry.get("expressions"))
@@ -99,7 +108,10 @@ class Instances:
             mask=mask,
             polygons=polygons,
             box=_box(entry.get("bbox")),
-            expressions=[*(own or ()), *(one for one in said if one not in (own or ()))],  # our exports have them in both files
+            expressions=[
+                *(own or ()),
+                *(one for one in said if one not in (own or ())),
+            ],  # our exports have them in both files
             category=self._category(entry, where, report),
             original_id=entry.get("id"),
             category_id=entry.get("category_id"),
@@ -121,31 +133,44 @@ def read_instances(source: Source, report: ImportReport, files: list[str] | None
     """The instance files of a data set, or those that are named. Raises DataError if none of them holds instances."""
     found = read_instance_files(source, instance_files(source) if files is None else files, report)
     if not found:
-        raise DataError("no JSON file has a list of images and a list of annotations with segmentations or boxes, as COCO instances have")
+        raise DataError(
+            "no JSON file has a list of images and a list of annotations with segmentations or boxes, as COCO instances"
+            " have"
+        )
     return [Instances.of(file, values, report) for file, values in found.items()]
 
 
-def add_images(source: Source, session: ImportSession, instances: Instances, expressions: Expressions | None = None) -> None:
+def add_images(
+    source: Source, session: ImportSession, instances: Instances, expressions: Expressions | None = None
+) -> None:
     """Add the images of an instance file with their objects and what refs say about them."""
     expressions = expressions or Expressions()
     folders = image_folders(instances.file, instances.split)
     by_file: dict[str, list[Id]] = {}
     for key, entries in instances.images.items():
-        found = next((file for entry in entries for name in names_of(entry) if (file := source.find(name, *folders))), None)
+        found = next(
+            (file for entry in entries for name in names_of(entry) if (file := source.find(name, *folders))), None
+        )
         if found is None:
             session.report.skip("image", "without a file", instances.where_image(entries[0]))
             _skip_objects(session.report, instances, [key], "of an image without a file")
             continue
         if len(entries) > 1:
-            session.report.alter("image", "listed twice, used once", instances.where_image(entries[0]), len(entries) - 1)
+            session.report.alter(
+                "image", "listed twice, used once", instances.where_image(entries[0]), len(entries) - 1
+            )
         by_file.setdefault(found, []).append(key)
     for file, keys in with_progress(list(by_file.items()), session.progress):
         if len(keys) > 1:
-            session.report.alter("image", "listed twice, its objects are joined", f"{instances.file}: {file}", len(keys) - 1)
+            session.report.alter(
+                "image", "listed twice, its objects are joined", f"{instances.file}: {file}", len(keys) - 1
+            )
         _add_image(source, session, instances, expressions, file, keys)
 
 
-def _add_image(source: Source, session: ImportSession, instances: Instances, expressions: Expressions, file: str, keys: list[Id]) -> None:
+def _add_image(
+    source: Source, session: ImportSession, instances: Instances, expressions: Expressions, file: str, keys: list[Id]
+) -> None:
     entry = instances.images[keys[0]][0]
     where = instances.where_image(entry)
     if file in session.files:
@@ -158,7 +183,10 @@ def _add_image(source: Source, session: ImportSession, instances: Instances, exp
         for key in keys:
             for number, annotation in instances.annotations.get(key, ()):
                 yield instances.object_of(number, annotation, expressions, session.report)
-            for said in (*_no_target(instances.images[key][0], session.report, where), *expressions.no_target.get(key, ())):
+            for said in (
+                *_no_target(instances.images[key][0], session.report, where),
+                *expressions.no_target.get(key, ()),
+            ):
                 yield ImportedObject(where, expressions=said, no_target=True)
 
     height, width = whole(entry.get("height")), whole(entry.get("width"))
@@ -207,7 +235,9 @@ def _categories(file: str, values: Any, report: ImportReport) -> dict[Id, str]:
         elif names[key] == name:
             report.alter("category", "listed twice, used once", where)
         else:
-            report.skip("category", "with the id of another one", f"{where}: {name[:40]}, its objects are {names[key][:40]}")
+            report.skip(
+                "category", "with the id of another one", f"{where}: {name[:40]}, its objects are {names[key][:40]}"
+            )
     return names
 
 

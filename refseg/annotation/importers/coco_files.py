@@ -21,7 +21,9 @@ from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.texts import read_json
 from refseg.errors import DataError
 
-_SPLIT_NAME = re.compile(r"(train|val|valid|validation|test|testing|training|trainval|minival|dev)([-_.]?\w+)?", re.IGNORECASE)
+_SPLIT_NAME = re.compile(
+    r"(train|val|valid|validation|test|testing|training|trainval|minival|dev)([-_.]?\w+)?", re.IGNORECASE
+)
 _FILE_OF_SPLIT = re.compile(r"(?:instances|person_keypoints|annotations?|labels|coco)[-_.](.+)", re.IGNORECASE)
 _NO_SPLITS = ("default", "coco", "all", "result", "json")  # CVAT and Roboflow write these where a split would stand
 
@@ -78,7 +80,9 @@ def read_instance_files(source: Source, files: list[str], report: ImportReport) 
         report.skip("file", "with key points of objects that another file has", file)
     # An image that several files list is read from the first one: of objects before that of stuff, and that without
     # annotations last.
-    return dict(sorted(found.items(), key=lambda item: (not item[1].get("annotations"), not _is_of_instances(item[0]), item[0])))
+    return dict(
+        sorted(found.items(), key=lambda item: (not item[1].get("annotations"), not _is_of_instances(item[0]), item[0]))
+    )
 
 
 def _is_of_instances(file: str) -> bool:
@@ -138,5 +142,7 @@ def _paths(name: str) -> list[str]:
         parts = urlsplit(name)
     except ValueError:
         return [name]
-    local = [one for values in parse_qs(parts.query).values() for one in values]  # Label Studio: /data/local-files/?d=PATH
+    local = [
+        one for values in parse_qs(parts.query).values() for one in values
+    ]  # Label Studio: /data/local-files/?d=PATH
     return [name, *local, unquote(parts.path)]

@@ -31,7 +31,9 @@ def read(source: Source, session: ImportSession) -> None:
     """
     files = _refs_files(source)
     if not files:
-        raise DataError("there is no grefs(NAME).json, as gRefCOCO has it: add it, or import the folder as refcoco or coco")
+        raise DataError(
+            "there is no grefs(NAME).json, as gRefCOCO has it: add it, or import the folder as refcoco or coco"
+        )
     add_refs(source, session, files, read_json(source, files[0], session.report), empty_is_no_target=True)
 
 

@@ -26,7 +26,9 @@ class IndexedJson:
         try:
             self._spans.update(_Scanner(path, name).spans())
         except OSError as error:
-            raise DataError(f"{name} cannot be read ({error.strerror or type(error).__name__}): check the file") from error
+            raise DataError(
+                f"{name} cannot be read ({error.strerror or type(error).__name__}): check the file"
+            ) from error
 
     def __len__(self) -> int:
         return len(self._spans)
@@ -114,7 +116,11 @@ class _Scanner:
             try:
                 value, end = self._decoder.raw_decode(self._buffer, self._position)
             except (ValueError, RecursionError) as error:
-                if isinstance(error, RecursionError) or len(self._buffer) - self._position > MAX_VALUE_BYTES or not self._more():
+                if (
+                    isinstance(error, RecursionError)
+                    or len(self._buffer) - self._position > MAX_VALUE_BYTES
+                    or not self._more()
+                ):
                     raise self._invalid() from error
                 continue
             # The buffer may end inside a number, which then looks complete.
@@ -123,4 +129,6 @@ class _Scanner:
                 return value
 
     def _invalid(self) -> DataError:
-        return DataError(f"{self._name} is not a valid JSON object near byte {self._offset + self._position}: write the file again")
+        return DataError(
+            f"{self._name} is not a valid JSON object near byte {self._offset + self._position}: write the file again"
+        )

@@ -198,7 +198,9 @@ class ObjectReader:
     def _category(self, one: ImportedObject) -> str:
         if is_text(one.category):
             return one.category
-        self.report.alter("object", f"without its category of more than {MAX_TEXT} characters or not Unicode", one.where)
+        self.report.alter(
+            "object", f"without its category of more than {MAX_TEXT} characters or not Unicode", one.where
+        )
         return ""
 
 
@@ -238,6 +240,10 @@ def _free_id(wanted: Id | None, used: set[str]) -> str:
     if wanted is None:
         id_ = next(str(number) for number in count(1) if str(number) not in used)
     else:
-        id_ = next(one for one in chain((str(wanted)[:900],), (f"{str(wanted)[:900]}-{number}" for number in count(2))) if one not in used)
+        id_ = next(
+            one
+            for one in chain((str(wanted)[:900],), (f"{str(wanted)[:900]}-{number}" for number in count(2)))
+            if one not in used
+        )
     used.add(id_)
     return id_

@@ -17,7 +17,20 @@ MAX_PICKLE_BYTES = 500_000_000
 _PLAIN = frozenset(
     (
         *("PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "DUP"),
-        *("NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
+        *(
+            "NONE",
+            "NEWTRUE",
+            "NEWFALSE",
+            "INT",
+            "BININT",
+            "BININT1",
+            "BININT2",
+            "LONG",
+            "LONG1",
+            "LONG4",
+            "FLOAT",
+            "BINFLOAT",
+        ),
         *("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
         *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
         *("EMPTY_LIST", "APPEND", "APPENDS", "LIST", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"),
@@ -53,10 +66,14 @@ def load_plain(data: bytes, name: str) -> Any:
         except UnicodeDecodeError:  # of a text of Python 2
             return _PlainUnpickler(io.BytesIO(data), encoding="latin1").load()
     except DataError as error:
-        raise DataError(f"{name} is not read: {error}, expected a pickle of plain lists, dictionaries, numbers and texts") from error
+        raise DataError(
+            f"{name} is not read: {error}, expected a pickle of plain lists, dictionaries, numbers and texts"
+        ) from error
     except Exception as error:  # damaged pickles make the unpickler stumble over anything
         reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise DataError(f"{name} is no pickle that can be read ({reason}), expected the refs of RefCOCO: get the file again") from error
+        raise DataError(
+            f"{name} is no pickle that can be read ({reason}), expected the refs of RefCOCO: get the file again"
+        ) from error
 
 
 def _check(data: bytes) -> None:

@@ -36,7 +36,10 @@ def read(source: Source, session: ImportSession) -> None:
     """
     files = _refs_files(source)
     if not files:
-        raise DataError("there is no expressions.json and no refs(NAME).p, as RefCOCO has them: add it, or import the folder as coco")
+        raise DataError(
+            "there is no expressions.json and no refs(NAME).p, as RefCOCO has them: add it, or import the folder as"
+            " coco"
+        )
     add_refs(source, session, files, _read_refs(source, files[0], session.report), empty_is_no_target=False)
 
 
@@ -47,7 +50,8 @@ def add_refs(source: Source, session: ImportSession, files: list[str], values: A
     """
     if not isinstance(values, list | tuple):
         raise DataError(
-            f"{files[0]} has a {type(values).__name__}, expected a list of refs, as the RefCOCO family has them: choose another file"
+            f"{files[0]} has a {type(values).__name__}, expected a list of refs, as the RefCOCO family has them: choose"
+            " another file"
         )
     for other in files[1:]:
         session.report.skip("file", f"because the refs of {files[0]} were read instead", other)
@@ -70,7 +74,11 @@ def instances_beside(source: Source, refs: str, report: ImportReport) -> list[In
 
 def _refs_files(source: Source) -> list[str]:
     """Files with refs, the preferred one first."""
-    found = [file for file in (*source.matching("expressions*.json"), *source.matching("refs(*).json")) if _is_list(source, file)]
+    found = [
+        file
+        for file in (*source.matching("expressions*.json"), *source.matching("refs(*).json"))
+        if _is_list(source, file)
+    ]
     pickles = source.matching("refs(*).p")
     if found:
         pickles = [file for file in pickles if PurePosixPath(file).name != OWN_PICKLE]
@@ -91,7 +99,9 @@ def _read_refs(source: Source, file: str, report: ImportReport) -> Any:
         return read_json(source, file, report)
     try:
         if source.path(file).stat().st_size > MAX_PICKLE_BYTES:
-            raise DataError(f"{file} has more than {MAX_PICKLE_BYTES:,} bytes, expected the refs of RefCOCO: split the data set")
+            raise DataError(
+                f"{file} has more than {MAX_PICKLE_BYTES:,} bytes, expected the refs of RefCOCO: split the data set"
+            )
         return load_plain(source.path(file).read_bytes(), file)
     except OSError as error:
         raise DataError(

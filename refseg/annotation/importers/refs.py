@@ -55,19 +55,24 @@ def parse_refs(values: list[Any], file: str, report: ImportReport, empty_is_no_t
         elif meant and value.get("no_target") is True:
             report.skip("ref", "that names objects and is marked as no-target", where)
         elif not meant and not (
-            value.get("no_target") is True or (empty_is_no_target and value.get("ann_id", value.get("ann_ids")) is not None)
+            value.get("no_target") is True
+            or (empty_is_no_target and value.get("ann_id", value.get("ann_ids")) is not None)
         ):
             report.skip("ref", "without an object", where)
         else:
             split = value.get("split")
-            refs.append(Ref(where, id_key(value.get("image_id")), meant, expressions, split if isinstance(split, str) else ""))
+            refs.append(
+                Ref(where, id_key(value.get("image_id")), meant, expressions, split if isinstance(split, str) else "")
+            )
     return refs
 
 
 def expressions_of(refs: list[Ref], data: list[Instances], report: ImportReport) -> list[Expressions]:
     """What the refs say about each of several instance files. Refs that fit none of them are skipped and counted."""
     found = [Expressions() for _ in data]
-    image_of = [{id_key(entry.get("id")): image for image, rows in one.annotations.items() for _, entry in rows} for one in data]
+    image_of = [
+        {id_key(entry.get("id")): image for image, rows in one.annotations.items() for _, entry in rows} for one in data
+    ]
     for ref in refs:
         reason = ""
         for one, owners, expressions in zip(data, image_of, found, strict=True):
@@ -116,7 +121,9 @@ def _expressions(ref: Mapping[str, Any], where: str, report: ImportReport) -> tu
     sentences = ref.get("sentences")
     texts: list[str] = []
     for one in sentences if isinstance(sentences, list | tuple) else (sentences,) if isinstance(sentences, str) else ():
-        options = (one,) if isinstance(one, str) else (one.get("raw"), one.get("sent")) if isinstance(one, Mapping) else ()
+        options = (
+            (one,) if isinstance(one, str) else (one.get("raw"), one.get("sent")) if isinstance(one, Mapping) else ()
+        )
         text = next((text for text in options if isinstance(text, str) and text.strip()), None)
         if text is None:
             report.skip("expression", "without text", where)

@@ -32,9 +32,10 @@ class Tally:
 class ImportReport:
     """Counts of one import.
 
-    images, objects, expressions: what the project gained; an object here is one with a mask.  no_target: objects whose expressions name nothing in
-    their image.  skipped: (noun, reason) -> tally of what was left out, such as ("object", "without a mask").  altered: the same for what was read but
-    not exactly as the file has it, such as ("image", "masks scaled to the size of the image").
+    images, objects, expressions: what the project gained; an object here is one with a mask.  no_target: objects whose
+    expressions name nothing in their image.  skipped: (noun, reason) -> tally of what was left out, such as ("object",
+    "without a mask").  altered: the same for what was read but not exactly as the file has it, such as ("image", "masks
+    scaled to the size of the image").
     """
 
     format: str = ""
@@ -46,7 +47,9 @@ class ImportReport:
     altered: dict[tuple[str, str], Tally] = field(default_factory=dict)
 
     def skip(self, noun: str, reason: str, where: str = "", count: int = 1) -> None:
-        """Count something that is left out. noun: in the singular, what it is.  reason: completes "3 objects skipped: ..."."""
+        """Count something that is left out. noun: in the singular, what it is.  reason: completes "3 objects skipped:
+        ...".
+        """
         self.skipped.setdefault((noun, reason), Tally()).add(where, count)
 
     def alter(self, noun: str, reason: str, where: str = "", count: int = 1) -> None:

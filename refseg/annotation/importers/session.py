@@ -119,7 +119,9 @@ class ImportSession:
             self.report.no_target += one.no_target
             self.report.expressions += len(one.expressions)
         if record.name == file_name(wanted) and record.name != unicodedata.normalize("NFC", wanted):
-            self.report.alter("image", "renamed because not every file system takes its name", f"{where}: {record.name}")
+            self.report.alter(
+                "image", "renamed because not every file system takes its name", f"{where}: {record.name}"
+            )
         elif record.name != file_name(wanted):
             self.report.alter("image", "renamed because another image has its name", f"{where}: {record.name}")
 

@@ -59,7 +59,9 @@ class SizeFit:
             return cls(annotated, upright, upright, ambiguous=as_stored and not header.upright)
         if as_stored:
             return cls(annotated, stored, upright, header.orientation)
-        raise DataError(f"image is {upright[1]} x {upright[0]}, its annotations are for {annotated[1]} x {annotated[0]}")
+        raise DataError(
+            f"image is {upright[1]} x {upright[0]}, its annotations are for {annotated[1]} x {annotated[0]}"
+        )
 
     @property
     def is_scaled(self) -> bool:
@@ -96,5 +98,7 @@ def _same_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
     if min(one) < 1:
         return False
     ratio = height * other_width / (width * other_height)
-    rounded = abs(height - other_height * width / other_width) <= 1 or abs(width - other_width * height / other_height) <= 1
+    rounded = (
+        abs(height - other_height * width / other_width) <= 1 or abs(width - other_width * height / other_height) <= 1
+    )
     return rounded and 1 / (1 + MAX_DEVIATION) <= ratio <= 1 + MAX_DEVIATION

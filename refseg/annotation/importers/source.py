@@ -1,8 +1,8 @@
 """The files of a data set that somebody else made, found by the names that the data set uses for them.
 
-Names in annotation files are often not quite those of the files: written with backslashes, with or without a leading "images/", in another case, in
-another Unicode normal form, as the absolute path on the machine where they were made. `Source.find` resolves them against the files that are really
-there, so that no name can lead out of the folder.
+Names in annotation files are often not quite those of the files: written with backslashes, with or without a leading
+"images/", in another case, in another Unicode normal form, as the absolute path on the machine where they were made.
+`Source.find` resolves them against the files that are really there, so that no name can lead out of the folder.
 """
 
 from __future__ import annotations
@@ -17,12 +17,30 @@ from refseg.annotation.system_files import is_system_file
 from refseg.errors import DataError
 
 IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2", ".ppm", ".pgm", ".mpo")
+    (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".gif",
+        ".avif",
+        ".jp2",
+        ".ppm",
+        ".pgm",
+        ".mpo",
+    )
 )
 
 
 class Source:
-    """A folder with a data set. Litter at any depth is ignored; links that lead out of the folder are ignored and counted in `outside`."""
+    """A folder with a data set. Litter at any depth is ignored; links that lead out of the folder are ignored and
+    counted in `outside`.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -47,14 +65,18 @@ class Source:
     def images(self, folder: str = "") -> list[str]:
         """The image files in a folder and below it, by their suffix."""
         prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
-        return [file for file in self.files if file.startswith(prefix) and PurePosixPath(file).suffix.casefold() in IMAGE_SUFFIXES]
+        return [
+            file
+            for file in self.files
+            if file.startswith(prefix) and PurePosixPath(file).suffix.casefold() in IMAGE_SUFFIXES
+        ]
 
     def find(self, name: str, *folders: str) -> str | None:
         """The file that a data set means by a name; None where there is none, or where several could be meant.
 
-        folders: where to look first, relative to the root, such as that of the annotation file; the root itself comes after them. Tried are the name as
-        it is, then in any case and normal form, then shorter ends of it (the file moved with its last folders), then its base name alone where only
-        one file has it.
+        folders: where to look first, relative to the root, such as that of the annotation file; the root itself comes
+        after them. Tried are the name as it is, then in any case and normal form, then shorter ends of it (the file
+        moved with its last folders), then its base name alone where only one file has it.
         """
         parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
         if not parts:
@@ -73,7 +95,9 @@ class Source:
         """The path of what `find` finds. said_in: the file that names it. Raises DataError."""
         found = self.find(name, *folders)
         if found is None:
-            raise DataError(f"{said_in} names {name[:200]!r}, which is not in the data set: add the file or fix the name")
+            raise DataError(
+                f"{said_in} names {name[:200]!r}, which is not in the data set: add the file or fix the name"
+            )
         return self.path(found)
 
     def _walk(self) -> Iterator[str]:

@@ -31,9 +31,13 @@ def _decoded(source: Source, file: str, report: ImportReport) -> str:
             raise DataError(f"{file} has {size:,} bytes, expected at most {MAX_TEXT_BYTES:,}: split the data set")
         text, encoding = decode(path.read_bytes())
     except OSError as error:
-        raise DataError(f"{file} cannot be read ({error.strerror or type(error).__name__}), expected a text file: check it") from error
+        raise DataError(
+            f"{file} cannot be read ({error.strerror or type(error).__name__}), expected a text file: check it"
+        ) from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{file} is not valid {error.encoding}, as its first bytes say it is: save it as UTF-8") from error
+        raise DataError(
+            f"{file} is not valid {error.encoding}, as its first bytes say it is: save it as UTF-8"
+        ) from error
     if encoding in ("gbk", "cp1252"):
         report.alter("file", f"read as {'GBK' if encoding == 'gbk' else 'Windows-1252'} because it is not UTF-8", file)
     return text

@@ -65,7 +65,11 @@ def read(source: Source, session: ImportSession) -> None:
         except DataError as error:
             problems.append(error)
     if not found:
-        raise (problems[0] if problems else DataError(f"there is no {YTVOS_EXPRESSIONS} with videos: choose another format"))
+        raise (
+            problems[0]
+            if problems
+            else DataError(f"there is no {YTVOS_EXPRESSIONS} with videos: choose another format")
+        )
     for problem in problems:
         report.skip("file", "cannot be read", str(problem))
     masks: dict[str, IndexedJson | None] = {}
@@ -172,7 +176,9 @@ class _Frames:
         report, where = self.session.report, self.video.where
         for id_, expressions in self.expressions.items():
             if id_ not in self.seen:
-                report.skip("expression", "its object has no mask in any frame", f"{where}: object {id_}", len(expressions))
+                report.skip(
+                    "expression", "its object has no mask in any frame", f"{where}: object {id_}", len(expressions)
+                )
 
     def _objects(self, position: int, own: Mapping[str, Any], where: str) -> Iterator[ImportedObject]:
         known = own.get("objects")
@@ -202,7 +208,9 @@ class _Frames:
         if self.masks is not None:
             for id_, frames in self.run_lengths.items():
                 mask = _decoder(frames[position]) if position < len(frames) and frames[position] else None
-                if mask is not None and not _is_empty(mask):  # an object that the frame does not show has null or an empty mask
+                if mask is not None and not _is_empty(
+                    mask
+                ):  # an object that the frame does not show has null or an empty mask
                     yield id_, mask
             return
         file = self.files.find(self.video, NUMBERS, self.video.frames[position])
@@ -215,7 +223,9 @@ class _Frames:
             return
         for number in np.unique(numbers[numbers > 0]).tolist():
             if number == VOC_VOID and number not in self.expressions and number not in self.video.categories:
-                self.session.report.skip("object", f"number {VOC_VOID}, the border of other objects", f"{where}: {file}")
+                self.session.report.skip(
+                    "object", f"number {VOC_VOID}, the border of other objects", f"{where}: {file}"
+                )
             else:
                 yield number, _pixels(numbers, number)
 
@@ -240,7 +250,9 @@ class _Frames:
                 continue
             if len(value) != len(self.video.frames):
                 reason = "has another number of masks than its video has frames"
-                self.session.report.alter("object", reason, f"{where}: {len(value)} masks, {len(self.video.frames)} frames")
+                self.session.report.alter(
+                    "object", reason, f"{where}: {len(value)} masks, {len(self.video.frames)} frames"
+                )
             found[id_] = value
         return found
 

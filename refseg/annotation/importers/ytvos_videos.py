@@ -90,7 +90,11 @@ def find_parts(source: Source) -> list[Part]:
         return files.get(_key(f"{folder}/{name}".strip("/")), "")
 
     lists = [file for file in source.files if PurePosixPath(file).name.casefold() == YTVOS_EXPRESSIONS]
-    parts = [Part(file, _parent(file), beside(_parent(file), MEVIS_MASKS)) for file in lists if beside(_parent(file), MEVIS_MASKS)]
+    parts = [
+        Part(file, _parent(file), beside(_parent(file), MEVIS_MASKS))
+        for file in lists
+        if beside(_parent(file), MEVIS_MASKS)
+    ]
     mevis = {_key(part.folder) for part in parts}
     for file in lists:
         folder = PurePosixPath(_parent(file))
@@ -98,7 +102,9 @@ def find_parts(source: Source) -> list[Part]:
         images = f"{_parent(folder.parent.as_posix())}/{folder.name}".strip("/") if is_beside else _parent(file)
         if _key(images) not in mevis:
             parts.append(Part(file, images))
-    return sorted((replace(part, meta=beside(part.folder, YTVOS_OBJECTS)) for part in parts), key=lambda part: part.expressions)
+    return sorted(
+        (replace(part, meta=beside(part.folder, YTVOS_OBJECTS)) for part in parts), key=lambda part: part.expressions
+    )
 
 
 def read_videos(source: Source, part: Part, report: ImportReport) -> Iterator[Video]:
@@ -108,7 +114,10 @@ def read_videos(source: Source, part: Part, report: ImportReport) -> Iterator[Vi
     values = read_json(source, part.expressions, report)
     videos = values.get("videos") if isinstance(values, dict) else None
     if not isinstance(videos, dict):
-        raise DataError(f"{part.expressions} has no object of videos, expected {{'videos': {{NAME: ...}}}}: export the data set again")
+        raise DataError(
+            f"{part.expressions} has no object of videos, expected {{'videos': {{NAME: ...}}}}: export the data set"
+            " again"
+        )
     meta = _read_meta(source, part, report)
     for name, value in videos.items():
         where = f"{part.expressions}: {name[:80]}"

@@ -9,7 +9,14 @@ from refseg.models.backbones.pair import DetectorSegmenterPair
 from refseg.models.backbones.plain import PlainBackbone
 from refseg.models.backbones.resnet import DilatedResNet101
 
-__all__ = ["Backbone", "BackboneFeatures", "DetectorSegmenterPair", "DilatedResNet101", "PlainBackbone", "build_backbone"]
+__all__ = [
+    "Backbone",
+    "BackboneFeatures",
+    "DetectorSegmenterPair",
+    "DilatedResNet101",
+    "PlainBackbone",
+    "build_backbone",
+]
 
 
 def build_backbone(name: str, *, names: int, width: int) -> Backbone:

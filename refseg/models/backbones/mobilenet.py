@@ -11,7 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 # expansion, channels, repeats, stride
-INVERTED_RESIDUALS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+INVERTED_RESIDUALS = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
 
 
 class SegmenterFeatures(NamedTuple):
@@ -67,7 +75,9 @@ class DeepLabMobileNetV2(nn.Module):
         self.stem = SameConv2d(3, 32, 3, stride=2)
         blocks: list[InvertedResidual] = []
         inputs, current, dilation = 32, 2, 1
-        self.taps: dict[int, int] = {}  # stride -> number of blocks after which the map has that stride for the last time
+        self.taps: dict[
+            int, int
+        ] = {}  # stride -> number of blocks after which the map has that stride for the last time
         for expansion, outputs, repeats, stride in INVERTED_RESIDUALS:
             for repeat in range(repeats):
                 step, rate = (stride if repeat == 0 else 1), dilation

@@ -32,7 +32,9 @@ class DetectionPainting(nn.Module):
 
     def forward(self, detections: Detections, image_size: int, grid: int) -> Tensor:
         with torch.autocast(detections.boxes.device.type, enabled=False):
-            probability = detections.classes.float().sigmoid() * detections.objectness.float().sigmoid().unsqueeze(-1)  # (B, A, 80)
+            probability = detections.classes.float().sigmoid() * detections.objectness.float().sigmoid().unsqueeze(
+                -1
+            )  # (B, A, 80)
             scores, order = probability.amax(-1).topk(min(self.count, probability.shape[1]), dim=1)  # (B, N)
             probability = take_rows(probability, order)
             boxes = take_rows(detections.boxes.float(), order)

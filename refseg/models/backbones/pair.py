@@ -38,7 +38,9 @@ class DetectorSegmenterPair(Backbone):
         surfaces = self.segmenter(images * 2 - 1)
         parts = torch.cat([F.avg_pool2d(p3, 2), p4], dim=1)
         painted = self.painting(detected.detections, size, grid=size // 16)
-        things = torch.cat([F.interpolate(p5, scale_factor=2.0, mode="bilinear", align_corners=False), painted.to(p5.dtype)], dim=1)
+        things = torch.cat(
+            [F.interpolate(p5, scale_factor=2.0, mode="bilinear", align_corners=False), painted.to(p5.dtype)], dim=1
+        )
         details = (torch.cat([surfaces.stride8, p3], dim=1), surfaces.stride4)
         appearance = (p3, p4, p5, surfaces.context)
         return BackboneFeatures((surfaces.context, parts, things), details, detected.detections, appearance)

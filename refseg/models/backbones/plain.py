@@ -1,4 +1,6 @@
-"""A small plain convolutional backbone, trained from nothing: for tests and for experiments without any initialization."""
+"""A small plain convolutional backbone, trained from nothing: for tests and for experiments without any
+initialization.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -41,13 +43,19 @@ class PlainBackbone(Backbone):
         """A box of half the image's side about each position; its first channels stand for class and objectness."""
         channels = features.flatten(2).transpose(1, 2)  # (B, P, 4w)
         h, w = features.shape[-2:]
-        down, across = torch.meshgrid(torch.arange(h, device=features.device), torch.arange(w, device=features.device), indexing="ij")
+        down, across = torch.meshgrid(
+            torch.arange(h, device=features.device), torch.arange(w, device=features.device), indexing="ij"
+        )
         centre = (torch.stack([across, down], dim=-1).flatten(0, 1) + 0.5) * (size / w)
         boxes = torch.cat([centre - size / 4, centre + size / 4], dim=-1).to(at_least_float32(features).dtype)
-        return Detections(channels[..., : self.classes], channels[..., self.classes], boxes.expand(len(features), -1, -1))
+        return Detections(
+            channels[..., : self.classes], channels[..., self.classes], boxes.expand(len(features), -1, -1)
+        )
 
 
 def _stage(inputs: int, outputs: int, stride: int, dilation: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=dilation, dilation=dilation, bias=False), nn.GroupNorm(4, outputs), nn.ReLU()
+        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=dilation, dilation=dilation, bias=False),
+        nn.GroupNorm(4, outputs),
+        nn.ReLU(),
     )

@@ -69,4 +69,7 @@ def _torchvision_resnet() -> ModuleType:
             declared.define(f"{name}(Tensor input) -> Tensor")
         else:
             return resnet
-    raise ImportError("torchvision cannot be imported: its operators do not match the installed torch; install matching releases of both")
+    raise ImportError(
+        "torchvision cannot be imported: its operators do not match the installed torch; install matching releases of"
+        " both"
+    )

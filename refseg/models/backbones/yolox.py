@@ -50,7 +50,11 @@ class Bottleneck(nn.Module):
 
     def __init__(self, channels: int, shortcut: bool) -> None:
         super().__init__()
-        self.reduce, self.spatial, self.shortcut = ConvUnit(channels, channels), SeparableUnit(channels, channels), shortcut
+        self.reduce, self.spatial, self.shortcut = (
+            ConvUnit(channels, channels),
+            SeparableUnit(channels, channels),
+            shortcut,
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.spatial(self.reduce(x))
@@ -105,9 +109,14 @@ class Head(nn.Module):
         x = self.stem(x)
         classes = self.classes(self.class_tower(x))
         tower = self.box_tower(x)
-        boxes, objectness = at_least_float32(self.boxes(tower)), self.objectness(tower)  # bfloat16 counts in steps of 2 from 256 pixels on
+        boxes, objectness = (
+            at_least_float32(self.boxes(tower)),
+            self.objectness(tower),
+        )  # bfloat16 counts in steps of 2 from 256 pixels on
         h, w = boxes.shape[-2:]
-        y, x_ = torch.meshgrid(torch.arange(h, device=boxes.device), torch.arange(w, device=boxes.device), indexing="ij")
+        y, x_ = torch.meshgrid(
+            torch.arange(h, device=boxes.device), torch.arange(w, device=boxes.device), indexing="ij"
+        )
         centre = (boxes[:, :2] + torch.stack([x_, y])) * stride  # (B, 2, h, w)
         half = boxes[:, 2:].clamp(max=8).exp() * (stride / 2)
         corners = torch.cat([centre - half, centre + half], dim=1)
@@ -138,7 +147,9 @@ class YoloxNano(nn.Module):
 
     def forward(self, images: Tensor) -> YoloxFeatures:
         # focus: the four pixels of each 2x2 cell become channels
-        x = torch.cat([images[..., ::2, ::2], images[..., 1::2, ::2], images[..., ::2, 1::2], images[..., 1::2, 1::2]], dim=1)
+        x = torch.cat(
+            [images[..., ::2, ::2], images[..., 1::2, ::2], images[..., ::2, 1::2], images[..., 1::2, 1::2]], dim=1
+        )
         c3 = self.dark3(self.dark2(self.stem(x)))
         c4 = self.dark4(c3)
         c5 = self.dark5(c4)

@@ -59,7 +59,9 @@ class ImageParts(NamedTuple):
     exponentials: Tensor
 
     def select(self, index: Tensor) -> "ImageParts":
-        """The images `index` (K,), repeated as often as they are named; a single image is broadcast instead of copied."""
+        """The images `index` (K,), repeated as often as they are named; a single image is broadcast instead
+        of copied.
+        """
         if len(self.features) == 1:
             return self
         return ImageParts(*(part.index_select(0, index) for part in self))
@@ -177,7 +179,9 @@ class CrossModalSelfAttention(nn.Module):
         where float32 holds it.
         """
         padded = ~valid.unsqueeze(1)
-        by_position = _peaked_at_one((image.queries @ ke.transpose(1, 2)).masked_fill(padded, float("-inf")))  # A (K, P, T')
+        by_position = _peaked_at_one(
+            (image.queries @ ke.transpose(1, 2)).masked_fill(padded, float("-inf"))
+        )  # A (K, P, T')
         by_word = _peaked_at_one((qe @ ke.transpose(1, 2)).masked_fill(padded, float("-inf")))  # B (K, T, T')
         normalizer = by_position @ by_word.transpose(1, 2)  # N (K, P, T)
         if bool(normalizer.amin() < SMALLEST_NORMALIZER):
@@ -230,14 +234,18 @@ class CrossModalSelfAttention(nn.Module):
 
     def _pooled_positions_exactly(self, image: ImageParts, qe: Tensor, a: Tensor) -> Tensor:
         """The same by one softmax per word in the log domain: T times the cost, safe for any logits."""
-        return torch.stack([a[:, n, None, None] * self._positions_of_word(image, qe[:, n]) for n in range(qe.shape[1])]).sum(0)
+        return torch.stack(
+            [a[:, n, None, None] * self._positions_of_word(image, qe[:, n]) for n in range(qe.shape[1])]
+        ).sum(0)
 
     @staticmethod
     def _positions_of_word(image: ImageParts, qe_n: Tensor) -> Tensor:
         """sum_p' alpha_pn(p') xv_p' of one word, qe_n (K, d) -> (K, P, d)."""
         return ((image.queries + qe_n.unsqueeze(1)) @ image.keys.transpose(1, 2)).softmax(-1) @ image.values
 
-    def _with_residual(self, response: Tensor, image: ImageParts, word: Tensor, projection: nn.Conv2d | None = None) -> Tensor:
+    def _with_residual(
+        self, response: Tensor, image: ImageParts, word: Tensor, projection: nn.Conv2d | None = None
+    ) -> Tensor:
         """f^ = W response + b + f_p of one (pooled) word, or its projection: response (K, P, d), word (K, C_l) -> (K,
         P, C), in the order of Eq. 1.
         """
@@ -254,10 +262,14 @@ class CrossModalSelfAttention(nn.Module):
             position = position @ torch.cat([narrow[:, :begin], narrow[:, end:]], dim=1).T
             word = word @ narrow[:, begin:end].T
             weight, bias = narrow @ weight, F.linear(bias, narrow, projection.bias)
-        features = position + (word + bias).unsqueeze(1)  # (K, P, C), by far the largest here: the product is added in place
+        features = position + (word + bias).unsqueeze(
+            1
+        )  # (K, P, C), by far the largest here: the product is added in place
         return features.flatten(0, 1).addmm_(response.flatten(0, 1), weight.T).view_as(features)
 
-    def _max_pooled(self, image: ImageParts, words: Tensor, parts: tuple[Tensor, Tensor], beta: Tensor, valid: Tensor) -> Tensor:
+    def _max_pooled(
+        self, image: ImageParts, words: Tensor, parts: tuple[Tensor, Tensor], beta: Tensor, valid: Tensor
+    ) -> Tensor:
         """Maximum over the words of f^_pn, per channel: the per-word path. (K, P, C_v + C_l + 8)."""
         qe, xe = parts
 

@@ -10,7 +10,11 @@ from refseg.models.config import Flag, OneOf, SystemConfig, Whole, Widths, setti
 BackboneName = Literal["resnet101", "pair", "plain"]
 LEVELS = 3
 STRIDES = {"resnet101": 8, "pair": 16, "plain": 16}  # of each backbone's levels: pixels of the image to a position
-DETECTED = {"resnet101": (), "pair": (8, 16, 32), "plain": (16,)}  # strides of its detector's maps, one detection a cell
+DETECTED = {
+    "resnet101": (),
+    "pair": (8, 16, 32),
+    "plain": (16,),
+}  # strides of its detector's maps, one detection a cell
 PLAIN_WIDTH = 16  # of the plain backbone, where no projection gives one
 
 
@@ -58,8 +62,8 @@ class CmsaConfig(SystemConfig):
         super().__post_init__()
         if self.cross_frame and self.grid % self.cross_frame_stride:
             raise ValueError(
-                f"cross_frame_stride must divide the {self.grid} x {self.grid} positions of image_size {self.image_size}, got "
-                f"{self.cross_frame_stride}: choose another of the two"
+                f"cross_frame_stride must divide the {self.grid} x {self.grid} positions of image_size"
+                f" {self.image_size}, got {self.cross_frame_stride}: choose another of the two"
             )
 
     @property
@@ -102,7 +106,9 @@ class CmsaConfig(SystemConfig):
         positions = self.grid**2
         coarse = (self.grid // self.cross_frame_stride) ** 2
         attention = LEVELS * floats_held(positions, coarse, self.cross_frame, self.clip_tau) if self.cross_frame else 0
-        details = sum(width * (self.image_size // stride) ** 2 for width, stride in zip(self.refinement, (8, 4), strict=False))
+        details = sum(
+            width * (self.image_size // stride) ** 2 for width, stride in zip(self.refinement, (8, 4), strict=False)
+        )
         return 4 * (attention + (self.clip_tau + 1) * (sum(self.level_channels) * positions + details))
 
     @property

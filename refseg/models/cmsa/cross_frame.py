@@ -83,7 +83,9 @@ class CrossFrameSelfAttention(nn.Module):
             q, k, x = self.project(visual, grid)
             attention = (q.flatten(0, 1) @ k.flatten(0, 1).t()).softmax(-1)  # (F P, F P')
             attended = (attention @ x.flatten(0, 1)).unflatten(0, (frames, positions))  # v^, (F, P, d)
-            weights = self.frame_weights(attention.view(frames * positions, frames, -1).sum((0, 2)) / positions, positions)
+            weights = self.frame_weights(
+                attention.view(frames * positions, frames, -1).sum((0, 2)) / positions, positions
+            )
             return self.respond(torch.einsum("f,fpd->pd", weights, attended), weights)
 
     def frame_weights(self, received: Tensor, positions: int) -> Tensor:
@@ -111,6 +113,9 @@ def _coarser(visual: Tensor, grid: tuple[int, int], stride: int) -> Tensor:
     """Means over stride x stride positions: (F, P, C) -> (F, P / stride^2, C)."""
     h, w = grid
     if h % stride or w % stride:
-        raise ValueError(f"a grid of {h} x {w} positions is not divisible by the stride {stride}: choose another image size or stride")
+        raise ValueError(
+            f"a grid of {h} x {w} positions is not divisible by the stride {stride}: choose another image size or"
+            " stride"
+        )
     maps = visual.transpose(1, 2).unflatten(-1, grid)  # (F, C, h, w)
     return F.avg_pool2d(maps, stride).flatten(2).transpose(1, 2)

@@ -44,7 +44,9 @@ class GatedFusion(nn.Module):
     def fuse(self, x: Sequence[Tensor], expressions: Sequence[Tensor]) -> Fused:
         """The same from L projected maps X^i (K, X, h, w) on."""
         if self.modulate is not None:
-            gains = (1 + modulate(expression).tanh() for modulate, expression in zip(self.modulate, expressions, strict=True))
+            gains = (
+                1 + modulate(expression).tanh() for modulate, expression in zip(self.modulate, expressions, strict=True)
+            )
             x = [x_i * gain[:, :, None, None] for x_i, gain in zip(x, gains, strict=True)]
         memory = [gate(x_i).sigmoid() for gate, x_i in zip(self.memory, x, strict=True)]
         reset = [gate(x_i).sigmoid() for gate, x_i in zip(self.reset, x, strict=True)]

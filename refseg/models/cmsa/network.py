@@ -42,10 +42,12 @@ class CmsaNetwork(System):
 
     map_descriptions: ClassVar = {
         MEMORY_GATE: MapDescription(
-            "Memory gate", "How much of this level's features goes to the other levels and is withheld from its own output."
+            "Memory gate",
+            "How much of this level's features goes to the other levels and is withheld from its own output.",
         ),
         RESET_GATE: MapDescription(
-            "Reset gate", "How much of this level's output is the mixture with the other levels rather than its own features."
+            "Reset gate",
+            "How much of this level's output is the mixture with the other levels rather than its own features.",
         ),
     }
     config: CmsaConfig
@@ -58,26 +60,39 @@ class CmsaNetwork(System):
         options = {"biases": config.biases, "scaled": config.logit_scale, "mean_received": config.mean_received}
         # Eq. 1
         self.words = WordFeatures(vocabulary_size, config.embedding, config.context, config.gains)
-        self.visual = nn.ModuleList(VisualFeatures(inputs, config.visual, config.gains) for inputs in self.backbone.level_channels)
+        self.visual = nn.ModuleList(
+            VisualFeatures(inputs, config.visual, config.gains) for inputs in self.backbone.level_channels
+        )
         # Eq. 9-11
         if config.cross_frame:
             inputs = self.backbone.level_channels if config.cross_frame_on == "backbone" else levels
             self.cross_frame = nn.ModuleList(
                 CrossFrameSelfAttention(
-                    channels, config.cross_frame, config.cross_frame_stride, zero_start=config.cross_frame_zero_start, **options
+                    channels,
+                    config.cross_frame,
+                    config.cross_frame_stride,
+                    zero_start=config.cross_frame_zero_start,
+                    **options,
                 )
                 for channels in inputs
             )
         # Eq. 2-5
         self.attention = nn.ModuleList(
-            CrossModalSelfAttention(channels, words, COORDINATES, config.width, config.pooling, **options) for channels in levels
+            CrossModalSelfAttention(channels, words, COORDINATES, config.width, config.pooling, **options)
+            for channels in levels
         )
         # Eq. 6
-        self.fusion = GatedFusion([channels + words + COORDINATES for channels in levels], words, config.channels, config.modulated)
+        self.fusion = GatedFusion(
+            [channels + words + COORDINATES for channels in levels], words, config.channels, config.modulated
+        )
         # Eq. 7
         details = self.backbone.detail_channels
-        self.refinement = Refinement(config.channels, details, config.refinement, evidence) if config.refinement else None
-        self.prediction = nn.Conv2d(config.channels if self.refinement is None else self.refinement.channels, 1, 3, padding=1)
+        self.refinement = (
+            Refinement(config.channels, details, config.refinement, evidence) if config.refinement else None
+        )
+        self.prediction = nn.Conv2d(
+            config.channels if self.refinement is None else self.refinement.channels, 1, 3, padding=1
+        )
 
     def encode(self, images: Tensor, windows: Tensor | None = None) -> EncodedImages:
         """What depends on the images alone, for images that have nothing to do with each other; `windows` are not
@@ -97,7 +112,9 @@ class CmsaNetwork(System):
         if self._changes_backbone_features:
             levels = tuple(level.flatten(2).transpose(1, 2) for level in features.levels)  # (B, P, C_i)
         else:
-            levels = tuple(normalize(level) for level, normalize in zip(features.levels, self.visual, strict=True))  # (B, P, C_v)
+            levels = tuple(
+                normalize(level) for level, normalize in zip(features.levels, self.visual, strict=True)
+            )  # (B, P, C_v)
         details = () if self.refinement is None else self.refinement.project(features.details)
         return VisualMaps(levels, details, (h, w))
 
@@ -115,7 +132,8 @@ class CmsaNetwork(System):
     def add_temporal(self, maps: VisualMaps, window: Sequence[WindowResponse]) -> VisualMaps:
         """Eq. 11, V_t := V_t + V^, with a window's response at each level."""
         added = (
-            add_response(level, one.response, self.config.cross_frame_renormalized) for level, one in zip(maps.levels, window, strict=True)
+            add_response(level, one.response, self.config.cross_frame_renormalized)
+            for level, one in zip(maps.levels, window, strict=True)
         )
         return maps._replace(levels=tuple(added))
 
@@ -174,7 +192,9 @@ class CmsaNetwork(System):
         )
 
     def losses(self, answer: Answer, batch: Targets) -> dict[str, Tensor]:
-        """Eq. 8, the binary cross-entropy of every pixel, and the Dice loss, which the paper does not have (weight 0)."""
+        """Eq. 8, the binary cross-entropy of every pixel, and the Dice loss, which the paper does not have
+        (weight 0).
+        """
         return mask_losses(answer.logits, batch, border=self.config.loss_pixels == "square")
 
     # abilities: `AttendsFromPlace`, `ReadsVideos`
@@ -215,7 +235,9 @@ class CmsaNetwork(System):
     def clip_parameters(self) -> list[nn.Parameter]:
         """Those of CFSA."""
         if not self.config.cross_frame:
-            raise ValueError("the network has no attention across frames, expected `cross_frame` above 0 in its configuration")
+            raise ValueError(
+                "the network has no attention across frames, expected `cross_frame` above 0 in its configuration"
+            )
         return list(self.cross_frame.parameters())
 
     # training

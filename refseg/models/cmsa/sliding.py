@@ -51,7 +51,10 @@ class SlidingAttention:
         """
         oldest = max(0, self._pushed - self._slots)
         if not oldest <= first <= last < self._pushed:
-            raise ValueError(f"got the frames {first} to {last}, expected a range within {oldest} to {self._pushed - 1}, which are held")
+            raise ValueError(
+                f"got the frames {first} to {last}, expected a range within {oldest} to {self._pushed - 1}, which are"
+                " held"
+            )
         window = self._held(first, last + 1)
         square = window.unsqueeze(1), window.unsqueeze(0)
         peaks, denominators = self._peaks[square], self._denominators[square]  # (F, F', P): queries of F, keys of F'
@@ -62,7 +65,9 @@ class SlidingAttention:
         factors = torch.zeros_like(self._peaks)  # of every pair held; those outside the window stay zero
         factors[square] = merged / total * weights[:, None, None]
         with torch.autocast(factors.device.type, enabled=False):
-            pooled = factors.flatten(0, 1).t().contiguous().unsqueeze(1) @ self._numerators.flatten(1, 2)  # (P, 1, n^2) @ (P, n^2, d)
+            pooled = factors.flatten(0, 1).t().contiguous().unsqueeze(1) @ self._numerators.flatten(
+                1, 2
+            )  # (P, 1, n^2) @ (P, n^2, d)
             return self._attention.respond(pooled.squeeze(1), weights)
 
     def _held(self, start: int, stop: int) -> Tensor:

@@ -16,7 +16,9 @@ def mask_losses(logits: Tensor, batch: Targets, border: bool = False) -> dict[st
     logits = logits.float()
     target = batch.masks
     if logits.shape[-2:] != target.shape[-2:]:
-        logits = F.interpolate(logits.unsqueeze(1), size=target.shape[-2:], mode="bilinear", align_corners=False).squeeze(1)
+        logits = F.interpolate(
+            logits.unsqueeze(1), size=target.shape[-2:], mode="bilinear", align_corners=False
+        ).squeeze(1)
     counted = torch.ones_like(target) if border else batch.inside.float()
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     cross_entropy = (entropy * counted).sum((1, 2)) / counted.sum((1, 2)).clamp_min(1)

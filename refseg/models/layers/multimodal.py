@@ -26,7 +26,9 @@ def coordinate_features(height: int, width: int, device: torch.device | str | No
     left, right = x[:-1].expand(height, -1), x[1:].expand(height, -1)
     top, bottom = y[:-1, None].expand(-1, width), y[1:, None].expand(-1, width)
     across, down = torch.full_like(left, 1 / width), torch.full_like(left, 1 / height)
-    return torch.stack([left, top, right, bottom, (left + right) / 2, (top + bottom) / 2, across, down], dim=-1).flatten(0, 1)
+    return torch.stack(
+        [left, top, right, bottom, (left + right) / 2, (top + bottom) / 2, across, down], dim=-1
+    ).flatten(0, 1)
 
 
 class VisualFeatures(nn.Module):
@@ -70,6 +72,8 @@ class WordFeatures(nn.Module):
         e = self.table(tokens)  # (K, T, E)
         if self.reader is not None:
             states = read_in_context(self.reader, e, valid)
-            e = torch.cat([F.normalize(at_least_float32(e), dim=-1), F.normalize(at_least_float32(states), dim=-1)], dim=-1)
+            e = torch.cat(
+                [F.normalize(at_least_float32(e), dim=-1), F.normalize(at_least_float32(states), dim=-1)], dim=-1
+            )
         unit = F.normalize(at_least_float32(e), dim=-1)
         return (unit if self.gain is None else self.gain * unit) * valid.unsqueeze(-1)

@@ -40,12 +40,18 @@ class Refinement(nn.Module):
 
     def __init__(self, channels: int, details: Sequence[int], widths: Sequence[int], evidence: int = 0) -> None:
         super().__init__()
-        self.evidence = nn.ModuleList(nn.Conv2d(evidence, width, 3, padding=1, bias=False) for width in widths if evidence)
+        self.evidence = nn.ModuleList(
+            nn.Conv2d(evidence, width, 3, padding=1, bias=False) for width in widths if evidence
+        )
         for join in self.evidence:
             nn.init.zeros_(cast(nn.Conv2d, join).weight)  # starts as the decoder without it
         self.context = nn.Sequential(ResidualContext(channels, dilation=2), ResidualContext(channels, dilation=4))
-        self.details = nn.ModuleList(nn.Conv2d(inputs, width, 3, padding=1) for inputs, width in zip(details, widths, strict=True))
-        self.narrow = nn.ModuleList(nn.Conv2d(wide, width, 1) for wide, width in zip((channels, *widths), widths, strict=False))
+        self.details = nn.ModuleList(
+            nn.Conv2d(inputs, width, 3, padding=1) for inputs, width in zip(details, widths, strict=True)
+        )
+        self.narrow = nn.ModuleList(
+            nn.Conv2d(wide, width, 1) for wide, width in zip((channels, *widths), widths, strict=False)
+        )
         self.filter = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1, bias=False) for width in widths)
         self.norm = nn.ModuleList(nn.GroupNorm(8, width) for width in widths)
         self.channels = widths[-1]
@@ -58,11 +64,17 @@ class Refinement(nn.Module):
         x: Tensor = self.context(features)
         if evidence is not None and self.training:
             evidence = evidence * (torch.rand(len(evidence), 1, 1, 1, device=evidence.device) >= WITHHELD)
-        for stage, (narrow, filter_, norm, detail) in enumerate(zip(self.narrow, self.filter, self.norm, details, strict=True)):
+        for stage, (narrow, filter_, norm, detail) in enumerate(
+            zip(self.narrow, self.filter, self.norm, details, strict=True)
+        ):
             # In place where nothing else holds the tensor: these are the largest maps of the network.
             joined = F.interpolate(narrow(x), size=detail.shape[-2:], mode="bilinear", align_corners=False).add_(detail)
             if evidence is not None:
                 size = (detail.shape[-2], detail.shape[-1])
-                joined.add_(self.evidence[stage](evidence if evidence.shape[-2:] == size else F.adaptive_avg_pool2d(evidence, size)))
+                joined.add_(
+                    self.evidence[stage](
+                        evidence if evidence.shape[-2:] == size else F.adaptive_avg_pool2d(evidence, size)
+                    )
+                )
             x = F.relu(norm(filter_(F.relu(joined, inplace=True))), inplace=True)
         return x

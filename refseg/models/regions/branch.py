@@ -52,7 +52,12 @@ class CarriesRegions(Protocol):
         ...
 
     def answer(
-        self, encoded: Encoded, tokens: Tensor, valid: Tensor, image_index: Tensor | None = None, evidence: Tensor | None = None
+        self,
+        encoded: Encoded,
+        tokens: Tensor,
+        valid: Tensor,
+        image_index: Tensor | None = None,
+        evidence: Tensor | None = None,
     ) -> Answer:
         """`System.answer`. evidence (K, 3, S/4, S/4): see `region_evidence`; a system that cannot use it ignores it.
         maps["response"] must be there.
@@ -86,7 +91,9 @@ class RegionBranch(nn.Module):
             raise ValueError("the backbone has no detector, expected one: a region branch chooses among its boxes")
         if windows is None:
             windows = images.new_tensor([0, 0, images.shape[-1], images.shape[-2]]).expand(len(images), -1)
-        return propose_regions(features.detections, images, features.appearance, windows.to(images), self.config.regions)
+        return propose_regions(
+            features.detections, images, features.appearance, windows.to(images), self.config.regions
+        )
 
     def predict_masks(self, features: BackboneFeatures, boxes: Tensor, image_size: int) -> Tensor:
         """Mask logits (B, N, 28, 28) in boxes (B, N, 4)."""
@@ -103,7 +110,9 @@ class RegionBranch(nn.Module):
         """Everything about the regions that depends on the images alone."""
         regions = self.propose(features, images, windows)
         size = images.shape[-1]
-        return EncodedRegions(regions, self.describe(regions), self.predict_masks(features, regions.boxes, size), size // EVIDENCE_STRIDE)
+        return EncodedRegions(
+            regions, self.describe(regions), self.predict_masks(features, regions.boxes, size), size // EVIDENCE_STRIDE
+        )
 
     def select(self, described: DescribedRegions, embedded: Tensor, valid: Tensor, image_index: Tensor) -> Selected:
         """Choose among the regions of B images for K expressions, given as word vectors (K, T, E)."""
@@ -118,7 +127,9 @@ class RegionBranch(nn.Module):
         return region_evidence(selected, boxes, masks, EVIDENCE_STRIDE * encoded.cells, encoded.cells)
 
     def mix(self, dense: Tensor, selected: Selected, evidence: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (K, S/4, S/4), the dense ones mixed with the masks of the chosen regions, and the gate (K,) in 0..1."""
+        """Logits (K, S/4, S/4), the dense ones mixed with the masks of the chosen regions, and the gate (K,)
+        in 0..1.
+        """
         region = evidence[:, 0]
         gate = self.gate(gate_cues(selected, dense, region)).sigmoid().squeeze(1)
         return mix_logits(dense, region, gate, self.certainty), gate

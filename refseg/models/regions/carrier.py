@@ -74,9 +74,13 @@ class SystemWithRegions(System):
     def encode(self, images: Tensor, windows: Tensor | None = None) -> EncodedWithRegions:
         """One pass of the backbone for both."""
         features = self._carrier.backbone(images)
-        return EncodedWithRegions(self._carrier.encode_features(features), self.branch.encode(features, images, windows))
+        return EncodedWithRegions(
+            self._carrier.encode_features(features), self.branch.encode(features, images, windows)
+        )
 
-    def answer(self, encoded: EncodedWithRegions, tokens: Tensor, valid: Tensor, image_index: Tensor | None = None) -> Answer:
+    def answer(
+        self, encoded: EncodedWithRegions, tokens: Tensor, valid: Tensor, image_index: Tensor | None = None
+    ) -> Answer:
         """The choice among the regions, the dense answer with its evidence, and both mixed."""
         regions = encoded.regions
         index = in_order(len(regions.regions.boxes), tokens) if image_index is None else image_index
@@ -89,7 +93,10 @@ class SystemWithRegions(System):
             numbers = {**numbers, GATE: gate}
         presence = self.branch.predict_presence(dense.maps[RESPONSE], selected)
         return dense._replace(
-            logits=logits, presence=presence, numbers=numbers, internals=Internals(dense.logits, selected, encoded, index)
+            logits=logits,
+            presence=presence,
+            numbers=numbers,
+            internals=Internals(dense.logits, selected, encoded, index),
         )
 
     def losses(self, answer: Answer, batch: Targets) -> dict[str, Tensor]:
@@ -203,13 +210,17 @@ class LinkedClipReader:
     def __init__(self, system: SystemWithRegions, dense: ClipReader, tau: int, tokens: Tensor, valid: Tensor) -> None:
         self._system, self._dense, self._tokens, self._valid = system, dense, tokens, valid
         self.tau = tau
-        self._choices: deque[tuple[Tensor, Selected]] = deque(maxlen=2 * tau + 1)  # boxes (N, 4) of a frame, and the choice among them
+        self._choices: deque[tuple[Tensor, Selected]] = deque(
+            maxlen=2 * tau + 1
+        )  # boxes (N, 4) of a frame, and the choice among them
         self._pushed = 0
 
     def read(self, images: Tensor, windows: Tensor) -> FrameWithRegions:
         """Features and regions of one frame, by one pass of the backbone."""
         features = self._system.dense.backbone(images)
-        return FrameWithRegions(self._dense.read_features(features), self._system.branch.encode(features, images, windows))
+        return FrameWithRegions(
+            self._dense.read_features(features), self._system.branch.encode(features, images, windows)
+        )
 
     def read_features(self, features: BackboneFeatures) -> FrameWithRegions:
         """Not possible: the regions need the image as well. Raises NotImplementedError."""

@@ -28,11 +28,15 @@ SOFTNESS = 16.0  # distance in CIELAB at which a color is e^-1 as typical
 
 
 def name_colors(images: Tensor) -> Tensor:
-    """images (B, 3, H, W), sRGB in 0..1 -> shares (B, 11, H, W) in the order of `NAMES`, which sum to 1 at each pixel."""
+    """images (B, 3, H, W), sRGB in 0..1 -> shares (B, 11, H, W) in the order of `NAMES`, which sum to 1 at
+    each pixel.
+    """
     lab = to_lab(images)
     typical = []
     for examples in EXAMPLES.values():
-        points = to_lab(torch.tensor(examples, device=images.device, dtype=images.dtype).div(255)[:, :, None, None])  # (E, 3, 1, 1)
+        points = to_lab(
+            torch.tensor(examples, device=images.device, dtype=images.dtype).div(255)[:, :, None, None]
+        )  # (E, 3, 1, 1)
         typical.append(torch.stack([(lab - point).square().sum(1) for point in points]).amin(0))
     return torch.softmax(-torch.stack(typical, dim=1) / SOFTNESS**2, dim=1)
 

@@ -37,7 +37,9 @@ class InstanceMasks(nn.Module):
         """
         coarse, middle, fine = maps
         size = middle.shape[-2:]
-        joint = F.relu(self.middle(middle) + F.interpolate(self.coarse(coarse), size=size, mode="bilinear", align_corners=False))
+        joint = F.relu(
+            self.middle(middle) + F.interpolate(self.coarse(coarse), size=size, mode="bilinear", align_corners=False)
+        )
         count = boxes.shape[1]
         x = sample_boxes(joint, boxes, GRID // 2, image_size)  # (B * N, W, 14, 14)
         for i, (filter_, norm) in enumerate(zip(self.filters, self.norms, strict=True)):
@@ -84,7 +86,10 @@ def paste_masks(probability: Tensor, boxes: Tensor, image_size: int, cells: int)
     x = ((centers - x1) / (x2 - x1) * 2 - 1).unsqueeze(1).expand(-1, cells, -1)
     y = ((centers - y1) / (y2 - y1) * 2 - 1).unsqueeze(2).expand(-1, -1, cells)
     pasted = F.grid_sample(
-        at_least_float32(probability).flatten(0, 1).unsqueeze(1), torch.stack([x, y], dim=-1), padding_mode="zeros", align_corners=False
+        at_least_float32(probability).flatten(0, 1).unsqueeze(1),
+        torch.stack([x, y], dim=-1),
+        padding_mode="zeros",
+        align_corners=False,
     )
     return pasted.view(b, n, cells, cells)
 

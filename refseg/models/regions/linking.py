@@ -40,6 +40,8 @@ def link_choices(boxes: Sequence[Tensor], logits: Sequence[Tensor], target: int,
             total = total + counted * scores[frame][:, :-1][:, index]
             mass = mass + counted
             frame += step
-    none = sum((weight * one[:, -1:] for weight, one in zip(weights, scores, strict=True)), torch.zeros_like(total[:, :1]))
+    none = sum(
+        (weight * one[:, -1:] for weight, one in zip(weights, scores, strict=True)), torch.zeros_like(total[:, :1])
+    )
     scale = at_least_float32(logits[target]).logsumexp(1, keepdim=True)
     return torch.cat([total / mass.clamp_min(1e-6), none / weights.sum()], dim=1) + scale

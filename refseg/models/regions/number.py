@@ -20,7 +20,9 @@ class NumberReader(nn.Module):
     def __init__(self, embedding: int) -> None:
         super().__init__()
         self.reader = nn.GRU(embedding, STATES, batch_first=True, bidirectional=True)
-        self.focus = nn.Linear(embedding + 2 * STATES, 1, bias=False)  # no bias: a softmax ignores what is added to all its entries
+        self.focus = nn.Linear(
+            embedding + 2 * STATES, 1, bias=False
+        )  # no bias: a softmax ignores what is added to all its entries
         self.several = nn.Linear(embedding + 2 * STATES, 1)
 
     def forward(self, embedded: Tensor, valid: Tensor) -> Tensor:

@@ -50,7 +50,9 @@ def propose_regions(
         order = _non_maximum_suppression(boxes, classes.amax(-1), count, overlap)
         boxes, classes, objectness = take_rows(boxes, order), take_rows(classes, order), objectness.gather(1, order)
         inner = _inner(boxes)
-        appearance = [F.normalize(_mean_inside(at_least_float32(features), inner, images.shape[-1]), dim=-1) for features in maps]
+        appearance = [
+            F.normalize(_mean_inside(at_least_float32(features), inner, images.shape[-1]), dim=-1) for features in maps
+        ]
         return Regions(
             boxes,
             classes,
@@ -106,7 +108,9 @@ def describe_colors(images: Tensor, boxes: Tensor) -> Tensor:
     upper[..., 3], lower[..., 1] = middle, middle
     small = F.avg_pool2d(images, 4)
     described = torch.cat([small, name_colors(small)], dim=1)
-    means = torch.stack([_mean_inside(described, half, images.shape[-1]) for half in (upper, lower)], dim=-2)  # (B, N, 2, 3 + 11)
+    means = torch.stack(
+        [_mean_inside(described, half, images.shape[-1]) for half in (upper, lower)], dim=-2
+    )  # (B, N, 2, 3 + 11)
     rgb, named = means[..., :3], means[..., 3:]
     everywhere = rgb.mean((1, 2), keepdim=True)
     saturation = (rgb.amax(-1) - rgb.amin(-1)) * 3
@@ -127,7 +131,9 @@ def _non_maximum_suppression(boxes: Tensor, scores: Tensor, count: int, overlap:
     up.
     """
     if scores.shape[1] < count:
-        raise ValueError(f"got {scores.shape[1]} detections, expected at least {count}: use larger images or fewer regions")
+        raise ValueError(
+            f"got {scores.shape[1]} detections, expected at least {count}: use larger images or fewer regions"
+        )
     scores, order = scores.topk(min(PRESELECTED, scores.shape[1]), dim=1)
     near = pairwise_iou(take_rows(boxes, order), take_rows(boxes, order)) > overlap  # (B, M, M)
     rank = scores.clone()  # a suppressed detection ranks 2 lower, below all others; a chosen one ranks last

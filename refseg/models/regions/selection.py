@@ -23,7 +23,10 @@ EVIDENCE = 3  # channels of `region_evidence`
 PRESENCE_CUES = 3 + SIMILARITIES  # channels of `presence_cues`
 MARGIN_CUE = 2  # which of them is a quarter of best - none
 SHOWN = 8  # regions whose masks can show; those beyond the eighth best do not
-OF_ONE, OF_SEVERAL = 4.0, 0.5  # how sharply the best region is preferred to the next, if one object is meant and if several are
+OF_ONE, OF_SEVERAL = (
+    4.0,
+    0.5,
+)  # how sharply the best region is preferred to the next, if one object is meant and if several are
 
 
 class Selected(NamedTuple):
@@ -62,7 +65,9 @@ class DescribedRegions(NamedTuple):
 
 
 class TransformerLayer(nn.Module):
-    """Self-attention and a two-layer network, each after a normalization and added to its input (pre-norm transformer)."""
+    """Self-attention and a two-layer network, each after a normalization and added to its input (pre-norm
+    transformer).
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -73,10 +78,16 @@ class TransformerLayer(nn.Module):
     def forward(self, x: Tensor, allowed: Tensor) -> Tensor:
         """x (K, L, width), allowed (K, L) bool: entries that may be attended to."""
         k, length, width = x.shape
-        q, key, value = self.qkv(self.attention_norm(x)).view(k, length, 3, HEADS, width // HEADS).permute(2, 0, 3, 1, 4)
-        with torch.autocast(x.device.type, enabled=False):  # on CPUs its bfloat16 backward pass takes four times as long
+        q, key, value = (
+            self.qkv(self.attention_norm(x)).view(k, length, 3, HEADS, width // HEADS).permute(2, 0, 3, 1, 4)
+        )
+        with torch.autocast(
+            x.device.type, enabled=False
+        ):  # on CPUs its bfloat16 backward pass takes four times as long
             q, key, value = (at_least_float32(part) for part in (q, key, value))
-            attended = F.scaled_dot_product_attention(q, key, value, attn_mask=allowed[:, None, None, :])  # (K, heads, L, width / heads)
+            attended = F.scaled_dot_product_attention(
+                q, key, value, attn_mask=allowed[:, None, None, :]
+            )  # (K, heads, L, width / heads)
         x = x + self._drop_path(self.output(attended.transpose(1, 2).reshape(k, length, width)))
         changed: Tensor = x + self._drop_path(self.network(self.network_norm(x)))
         return changed
@@ -133,7 +144,12 @@ class RegionSelection(nn.Module):
         """Everything measured of the regions of B images, as tokens."""
         distribution = regions.classes / regions.classes.amax(-1, keepdim=True).clamp_min(1e-4)
         names = self.names(distribution)  # (B, N, E)
-        parts = [self.appearance(regions.appearance), self.name(names), self.geometry(regions.geometry), self.colors(regions.colors)]
+        parts = [
+            self.appearance(regions.appearance),
+            self.name(names),
+            self.geometry(regions.geometry),
+            self.colors(regions.colors),
+        ]
         # In training each aspect of each region is hidden at random, so that the choice does not rely on one alone.
         shown = F.dropout(parts[0].new_ones(*parts[0].shape[:2], 1, ASPECTS), DROPOUT, self.training).unbind(-1)
         kept = [part * keep for part, keep in zip(parts, shown, strict=True)]
@@ -163,7 +179,11 @@ class RegionSelection(nn.Module):
         x = self.norm(x)
         read, chosen = x[:, : valid.shape[1]], x[:, valid.shape[1] :]
         expression = (read * valid.unsqueeze(-1)).sum(1) / valid.sum(1, keepdim=True).clamp_min(1)
-        scores = self.score(chosen).squeeze(-1) + self.class_gain * logarithm + self._agreement(words, valid, regions.aspects)
+        scores = (
+            self.score(chosen).squeeze(-1)
+            + self.class_gain * logarithm
+            + self._agreement(words, valid, regions.aspects)
+        )
         return Selected(torch.cat([scores, self.none(expression)], dim=1), category, similarity)
 
     def _agreement(self, words: Tensor, valid: Tensor, aspects: Tensor) -> Tensor:
@@ -215,6 +235,8 @@ def _sharpness(selected: Selected) -> Tensor:
 
 
 def presence_cues(selected: Selected) -> Tensor:
-    """(K, 7): best score, "none", their difference (all over 4), and the best similarity of each kind over the regions."""
+    """(K, 7): best score, "none", their difference (all over 4), and the best similarity of each kind over
+    the regions.
+    """
     best, none = selected.logits[:, :-1].amax(1), selected.logits[:, -1]
     return torch.cat([torch.stack([best, none, best - none], dim=1) / 4, selected.similarity.amax(1)], dim=1)

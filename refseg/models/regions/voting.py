@@ -36,7 +36,10 @@ class VotedSelection(nn.Module):
 
     def forward(self, embedded: Tensor, valid: Tensor, regions: DescribedRegions) -> Selected:
         """See `RegionSelection`; the regions are those of `describe`."""
-        votes = tuple(voter(embedded, valid, DescribedRegions(*(part[:, number] for part in regions))) for number, voter in enumerate(self))
+        votes = tuple(
+            voter(embedded, valid, DescribedRegions(*(part[:, number] for part in regions)))
+            for number, voter in enumerate(self)
+        )
         logits = torch.stack([vote.logits.log_softmax(1) for vote in votes]).mean(0)
         category, similarity = (torch.stack([vote[part] for vote in votes]).mean(0) for part in (1, 2))
         return Selected(logits, category, similarity, votes)

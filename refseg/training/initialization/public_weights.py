@@ -16,12 +16,16 @@ from refseg.models.backbones.yolox import YoloxNano
 
 
 def read_yolox(detector: YoloxNano, path: Path) -> None:
-    """Copy the convolutions of an exported YOLOX-nano graph, which lists them in the order in which they are computed."""
+    """Copy the convolutions of an exported YOLOX-nano graph, which lists them in the order in which they are
+    computed.
+    """
     try:
         import onnx
         from onnx import numpy_helper
     except ImportError as error:
-        raise DataError("reading yolox_nano.onnx needs the onnx package: pip install -r recipes/requirements.txt") from error
+        raise DataError(
+            "reading yolox_nano.onnx needs the onnx package: pip install -r recipes/requirements.txt"
+        ) from error
     try:
         graph = onnx.load(str(path)).graph
     except (OSError, ValueError) as error:
@@ -49,21 +53,29 @@ def read_deeplab(segmenter: DeepLabMobileNetV2, path: Path) -> None:
         if block.expand is not None:
             names[prefix + "expand_"] = block.expand
         names[prefix + "depthwise_"], names[prefix + "project_"] = block.depthwise, block.project
-    names |= {"image_pooling_": segmenter.image_pooling, "aspp0_": segmenter.aspp, "concat_projection_": segmenter.merge}
+    names |= {
+        "image_pooling_": segmenter.image_pooling,
+        "aspp0_": segmenter.aspp,
+        "concat_projection_": segmenter.merge,
+    }
     with torch.no_grad():
         for name, conv in names.items():
             weight = [stored[key] for key in (name + "Conv2D", name + "depthwise") if key in stored]
             suffixes = ("Conv2D_bn_offset", "depthwise_bn_offset", "BatchNorm_FusedBatchNorm")
             bias = [stored[name + suffix] for suffix in suffixes if name + suffix in stored]
             if len(weight) != 1 or len(bias) != 1:
-                raise DataError(f"{path} has {len(weight)} weights and {len(bias)} biases named {name}*, expected one of each")
+                raise DataError(
+                    f"{path} has {len(weight)} weights and {len(bias)} biases named {name}*, expected one of each"
+                )
             _copy(conv.weight, weight[0], f"{name} of {path}")
             _copy(_bias(conv), bias[0], f"{name} of {path}")
 
 
 def _convolutions_in_order(module: nn.Module, example: Tensor) -> list[nn.Conv2d]:
     order: list[nn.Conv2d] = []
-    hooks = [m.register_forward_hook(lambda m, *_: order.append(m)) for m in module.modules() if isinstance(m, nn.Conv2d)]
+    hooks = [
+        m.register_forward_hook(lambda m, *_: order.append(m)) for m in module.modules() if isinstance(m, nn.Conv2d)
+    ]
     with torch.no_grad():
         module(example)
     for hook in hooks:

@@ -15,10 +15,19 @@ from refseg.models.backbones import DilatedResNet101
 Weights = Literal["deeplabv3", "imagenet"]
 
 # Parts of torchvision's ResNet, and ours.
-PARTS = {"conv1": "stem.0", "bn1": "stem.1", "layer1": "stage2", "layer2": "stage3", "layer3": "stage4", "layer4": "stage5"}
+PARTS = {
+    "conv1": "stem.0",
+    "bn1": "stem.1",
+    "layer1": "stage2",
+    "layer2": "stage3",
+    "layer3": "stage4",
+    "layer4": "stage5",
+}
 
 
-def initialize_resnet101(backbone: DilatedResNet101, weights: Weights = "deeplabv3", folder: Path | None = None) -> None:
+def initialize_resnet101(
+    backbone: DilatedResNet101, weights: Weights = "deeplabv3", folder: Path | None = None
+) -> None:
     """Copy published weights into the backbone.
 
     weights: "deeplabv3", torchvision's deeplabv3_resnet101 (COCO with VOC labels), or "imagenet", its resnet101.
@@ -28,7 +37,11 @@ def initialize_resnet101(backbone: DilatedResNet101, weights: Weights = "deeplab
     """
     url = published_url(weights)
     name = url.rpartition("/")[2]
-    local = [path for suffix in (".pth", ".safetensors") if folder and (path := folder / f"{Path(name).stem}{suffix}").is_file()]
+    local = [
+        path
+        for suffix in (".pth", ".safetensors")
+        if folder and (path := folder / f"{Path(name).stem}{suffix}").is_file()
+    ]
     copy_resnet101(backbone, read_weights(local[0]) if local else _download(url), str(local[0]) if local else url)
 
 
@@ -58,7 +71,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
                     digest.update(block)
             if not digest.hexdigest().startswith(match[1]):
                 raise DataError(
-                    f"{path} is damaged: its digest is {digest.hexdigest()[: len(match[1])]}, expected {match[1]}: download it again"
+                    f"{path} is damaged: its digest is {digest.hexdigest()[: len(match[1])]}, expected {match[1]}:"
+                    " download it again"
                 )
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -81,10 +95,14 @@ def copy_resnet101(backbone: DilatedResNet101, stored: dict[str, Any], source: s
             tensors[f"{PARTS[part]}.{rest}"] = value
     wanted = backbone.state_dict()
     if missing := sorted(wanted.keys() - tensors.keys()):
-        raise DataError(f"{source} lacks {missing[0]} and {len(missing) - 1} more tensors, expected a ResNet-101 by torchvision")
+        raise DataError(
+            f"{source} lacks {missing[0]} and {len(missing) - 1} more tensors, expected a ResNet-101 by torchvision"
+        )
     for name, value in wanted.items():
         if tensors[name].shape != value.shape:
-            raise DataError(f"{source}: {name} has the shape {tuple(tensors[name].shape)}, expected {tuple(value.shape)}")
+            raise DataError(
+                f"{source}: {name} has the shape {tuple(tensors[name].shape)}, expected {tuple(value.shape)}"
+            )
     backbone.load_state_dict({name: tensors[name] for name in wanted})
 
 
@@ -95,5 +113,7 @@ def _download(url: str) -> dict[str, Any]:
         )
     except (OSError, RuntimeError) as error:
         name = url.rpartition("/")[2]
-        raise DataError(f"cannot download {name}: {error}; put the file into the folder of initial weights and try again") from error
+        raise DataError(
+            f"cannot download {name}: {error}; put the file into the folder of initial weights and try again"
+        ) from error
     return read

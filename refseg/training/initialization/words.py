@@ -25,10 +25,14 @@ def word_table(vocabulary: Vocabulary, folder: Path, size: int) -> Tensor:
             vectors = archive["vectors"].astype(np.float64)
     except (OSError, KeyError, ValueError) as error:
         raise DataError(
-            f"cannot read the word vectors {vectors_file}: {error}; expected `vectors` (N, {size}) and {words_file.name}"
+            f"cannot read the word vectors {vectors_file}: {error}; expected `vectors` (N, {size}) and"
+            f" {words_file.name}"
         ) from error
     if vectors.shape != (len(words), size):
-        raise DataError(f"word vectors have shape {vectors.shape}, expected ({len(words)}, {size}) for {words_file.name} and this network")
+        raise DataError(
+            f"word vectors have shape {vectors.shape}, expected ({len(words)}, {size}) for {words_file.name} and this"
+            " network"
+        )
     centered = vectors - vectors.mean(0)
     variance, axes = np.linalg.eigh(centered.T @ centered / len(centered))
     # half-way between the raw and the whitened spectrum: full whitening amplifies the noise directions
@@ -41,6 +45,8 @@ def word_table(vocabulary: Vocabulary, folder: Path, size: int) -> Tensor:
         word = vocabulary.word(index)
         pieces = [rows[piece] for piece in (word, *word.split("-")) if piece in rows]
         if pieces:
-            table[index] = torch.from_numpy(white[pieces[0] if word in rows else pieces].reshape(-1, size).mean(0)).float()
+            table[index] = torch.from_numpy(
+                white[pieces[0] if word in rows else pieces].reshape(-1, size).mean(0)
+            ).float()
     table[0] = 0
     return table

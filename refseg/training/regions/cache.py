@@ -81,7 +81,9 @@ class RegionCache:
         self.sources = [([image for image in images if image.offers], share) for images, share in sources]
         self.sources = [(images, share) for images, share in self.sources if images]
         if not self.sources:
-            raise DataError("got no image with an expression, expected expressions or labeled categories: check the data folders")
+            raise DataError(
+                "got no image with an expression, expected expressions or labeled categories: check the data folders"
+            )
         shares = np.array([share for _, share in self.sources], dtype=np.float64)
         self._odds = shares / shares.sum()
         self._count = len(self.sources[0][0][0].views[0].regions.boxes)
@@ -131,20 +133,29 @@ class RegionCache:
             torch.tensor([one.referents for one in samples]),
         )
 
-    def _draw_cached(self, chooser: ExpressionChooser, expressions: int, rng: np.random.Generator) -> tuple[Regions, list[_Sample]]:
+    def _draw_cached(
+        self, chooser: ExpressionChooser, expressions: int, rng: np.random.Generator
+    ) -> tuple[Regions, list[_Sample]]:
         """A view of a cached image, and expressions about it."""
         images = self.sources[int(rng.choice(len(self.sources), p=self._odds))][0]
         image = images[int(rng.integers(len(images)))]
         view = image.views[int(rng.integers(len(image.views)))]
         chosen = chooser.draw(image.offers, expressions, rng)
         samples = [
-            _sample(mirror_text(one.text) if view.mirrored else one.text, one.objects, view.overlap.float(), image.categories)
+            _sample(
+                mirror_text(one.text) if view.mirrored else one.text,
+                one.objects,
+                view.overlap.float(),
+                image.categories,
+            )
             for one in chosen
             if not (view.mirrored and mentions_writing(one.text))
         ]
         return view.regions, samples
 
-    def _draw_layout(self, layouts: SyntheticLayouts, expressions: int, rng: np.random.Generator) -> tuple[Regions, list[_Sample]]:
+    def _draw_layout(
+        self, layouts: SyntheticLayouts, expressions: int, rng: np.random.Generator
+    ) -> tuple[Regions, list[_Sample]]:
         """A synthetic layout, and templates about it, each kind equally often."""
         regions, overlap, templates, categories = layouts.draw(self._count, rng)
         by_kind: dict[str, list[Template]] = {}
@@ -201,7 +212,10 @@ def build_cache(
     system's mode. Raises DataError for a system without regions.
     """
     if not isinstance(system, ChoosesRegions):
-        raise DataError("the recipe's system has no regions to choose among, expected one with a region branch: choose another network")
+        raise DataError(
+            "the recipe's system has no regions to choose among, expected one with a region branch: choose another"
+            " network"
+        )
     described = [source for source in sources if source.expressions]
     total, done = sum(len(source.scenes) for source in described), 0
     training, cached = system.training, []
@@ -209,7 +223,9 @@ def build_cache(
     for number, source in enumerate(described):
         images = []
         for index in range(len(source.scenes)):
-            images.append(_cached_image(system, source, index, chooser, image_size, np.random.default_rng([seed, number, index])))
+            images.append(
+                _cached_image(system, source, index, chooser, image_size, np.random.default_rng([seed, number, index]))
+            )
             done += 1
             if progress is not None:
                 progress(done, total)
@@ -219,7 +235,12 @@ def build_cache(
 
 
 def _cached_image(
-    system: System, source: TrainingSource, index: int, chooser: ExpressionChooser, image_size: int, rng: np.random.Generator
+    system: System,
+    source: TrainingSource,
+    index: int,
+    chooser: ExpressionChooser,
+    image_size: int,
+    rng: np.random.Generator,
 ) -> CachedImage:
     scene = source.scenes[index]
     attributes = measure(scene)
@@ -233,8 +254,12 @@ def _cached_image(
         images, windows, boxes = render_view(scene.image, shares, view, image_size)
         regions = _propose(system, images, windows)
         iou = pairwise_iou(regions.boxes, boxes.unsqueeze(0).to(regions.boxes.device))[0]
-        views.append(CachedView(Regions(*(part[0].to("cpu", FLOATS) for part in regions)), iou.to("cpu", FLOATS), view.mirrored))
-    return CachedImage(tuple(views), {kind: list(some) for kind, some in offers.items()}, tuple(o.category for o in attributes.objects))
+        views.append(
+            CachedView(Regions(*(part[0].to("cpu", FLOATS) for part in regions)), iou.to("cpu", FLOATS), view.mirrored)
+        )
+    return CachedImage(
+        tuple(views), {kind: list(some) for kind, some in offers.items()}, tuple(o.category for o in attributes.objects)
+    )
 
 
 @torch.no_grad()

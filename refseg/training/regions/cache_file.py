@@ -58,7 +58,12 @@ def save_cache(cache: RegionCache, folder: Path, mark: str) -> None:
             for v, view in enumerate(image.views):
                 named = {**view.regions._asdict(), "overlap": view.overlap}
                 tensors |= {f"{s}/{p}/{v}/{name}": tensor.contiguous() for name, tensor in named.items()}
-        images.append({"share": share, "views": [[[v.mirrored for v in p.views], p.offers, p.categories] for p in images_of_source]})
+        images.append(
+            {
+                "share": share,
+                "views": [[[v.mirrored for v in p.views], p.offers, p.categories] for p in images_of_source],
+            }
+        )
     with replacing(folder / FILE) as temporary:
         save_file(tensors, temporary, metadata={"images": json.dumps(images), "fingerprint": mark})
 
@@ -80,7 +85,10 @@ def load_cache(folder: Path, mark: str, *, unmarked: bool = False) -> RegionCach
             images = json.loads(metadata["images"])
             return RegionCache(
                 [
-                    ([_read_image(stored, f"{s}/{p}", *image) for p, image in enumerate(source["views"])], float(source["share"]))
+                    (
+                        [_read_image(stored, f"{s}/{p}", *image) for p, image in enumerate(source["views"])],
+                        float(source["share"]),
+                    )
                     for s, source in enumerate(images)
                 ]
             )
@@ -88,7 +96,9 @@ def load_cache(folder: Path, mark: str, *, unmarked: bool = False) -> RegionCach
         raise DataError(f"cannot read {path}: {error}; delete it and it is computed again") from error
 
 
-def _read_image(stored: Any, place: str, mirrored: Sequence[bool], offers: dict[str, Any], categories: Sequence[str]) -> CachedImage:
+def _read_image(
+    stored: Any, place: str, mirrored: Sequence[bool], offers: dict[str, Any], categories: Sequence[str]
+) -> CachedImage:
     def read(view: int, name: str) -> Tensor:
         tensor: Tensor = stored.get_tensor(f"{place}/{view}/{name}")
         return tensor

@@ -29,8 +29,8 @@ CERTAINTIES = (3.0, 4.0, 5.0, 6.0, 8.0)
 
 
 class GateSamples(NamedTuple):
-    """N expressions: cues (N, 10); dense logits, the best region's mask (0..1), the target, and what is image and not border,
-    (N, h, w) each; weights (N,), sum 1; images (N,): their numbers."""
+    """N expressions: cues (N, 10); dense logits, the best region's mask (0..1), the target, and what is image and not
+    border, (N, h, w) each; weights (N,), sum 1; images (N,): their numbers."""
 
     cues: Tensor
     dense: Tensor
@@ -72,7 +72,8 @@ def fit_gate(samples: GateSamples) -> Gate:
     bias = bias.detach() - plain @ mean
     gate = (samples.cues @ plain + bias).sigmoid()
     mixed = [
-        float(samples.weights @ _iou(mix_logits(samples.dense, samples.region, gate, torch.tensor(c)) > 0, samples)) for c in CERTAINTIES
+        float(samples.weights @ _iou(mix_logits(samples.dense, samples.region, gate, torch.tensor(c)) > 0, samples))
+        for c in CERTAINTIES
     ]
     return Gate(plain, bias, torch.tensor(CERTAINTIES[int(np.argmax(mixed))]))
 
@@ -91,7 +92,9 @@ def apply_gate(system: ChoosesRegions, gate: Gate) -> None:
     branch.certainty.copy_(gate.certainty)
 
 
-def gate_samples(system: System, vocabulary: Vocabulary, datasets: Sequence[tuple[RefCocoDataset, float]], cells: int = 64) -> GateSamples:
+def gate_samples(
+    system: System, vocabulary: Vocabulary, datasets: Sequence[tuple[RefCocoDataset, float]], cells: int = 64
+) -> GateSamples:
     """The answers to every expression of (data set, weight) pairs, on cells x cells positions. Raises DataError if
     there is none.
     """
@@ -103,20 +106,30 @@ def gate_samples(system: System, vocabulary: Vocabulary, datasets: Sequence[tupl
         images = [image for image in dataset.images if dataset.referents_of(image)]
         expressions = sum(len(referent.expressions) for image in images for referent in dataset.referents_of(image))
         share = weight / whole / max(1, expressions)
-        parts += [_of_image(predictor, dataset, image, number, share, cells) for number, image in enumerate(images, start=len(parts))]
+        parts += [
+            _of_image(predictor, dataset, image, number, share, cells)
+            for number, image in enumerate(images, start=len(parts))
+        ]
     system.train(training)
     if not parts:
-        raise DataError("got no image with expressions to fit the gate on, expected at least one: check the recipe's `gate` and data")
+        raise DataError(
+            "got no image with expressions to fit the gate on, expected at least one: check the recipe's `gate` and"
+            " data"
+        )
     return GateSamples.joined(parts)
 
 
-def _of_image(predictor: Predictor, dataset: RefCocoDataset, image: ImageRecord, number: int, weight: float, cells: int) -> GateSamples:
+def _of_image(
+    predictor: Predictor, dataset: RefCocoDataset, image: ImageRecord, number: int, weight: float, cells: int
+) -> GateSamples:
     """All expressions about one image, which gets this number; weight: of each of them."""
     referents = dataset.referents_of(image)
     texts = [text for referent in referents for text in referent.expressions]
     encoded = predictor.encode(load_image(dataset.path_of(image)))
     tokenizer, device = predictor.tokenizer, predictor.device
-    tokens, valid = (torch.from_numpy(array).to(device) for array in tokenizer.batch([tokenizer.encode(text) for text in texts]))
+    tokens, valid = (
+        torch.from_numpy(array).to(device) for array in tokenizer.batch([tokenizer.encode(text) for text in texts])
+    )
     index = torch.zeros(len(texts), dtype=torch.int64, device=device)
     with predictor.running() as system:
         answer = system.answer(encoded.features, tokens, valid, index)
@@ -127,7 +140,9 @@ def _of_image(predictor: Predictor, dataset: RefCocoDataset, image: ImageRecord,
         region = system.branch.evidence(features.regions, internals.selected, index)[:, 0]
     shape = image.height, image.width
     covered = [_covered(encoded.letterbox, referent.instance.mask(*shape), cells) for referent in referents]
-    target = torch.cat([cover.expand(len(referent.expressions), -1, -1) for cover, referent in zip(covered, referents, strict=True)])
+    target = torch.cat(
+        [cover.expand(len(referent.expressions), -1, -1) for cover, referent in zip(covered, referents, strict=True)]
+    )
     inside = _covered(encoded.letterbox, np.ones(shape, dtype=bool), cells) >= 0.5
     return GateSamples(
         cues=gate_cues(internals.selected, internals.dense, region).float().cpu(),

@@ -39,7 +39,9 @@ class Donor:
 class SyntheticLayouts:
     """Draws layouts from donors and clutter. Raises ValueError for no donors."""
 
-    def __init__(self, donors: Sequence[Donor], clutter: Sequence[Regions], image_size: int, listed: frozenset[str]) -> None:
+    def __init__(
+        self, donors: Sequence[Donor], clutter: Sequence[Regions], image_size: int, listed: frozenset[str]
+    ) -> None:
         if not donors:
             raise ValueError("got no donors, expected regions of known objects")
         self._by_category: dict[str, list[Donor]] = {}
@@ -55,17 +57,30 @@ class SyntheticLayouts:
         all templates that fit, and the objects' categories."""
         window = self._window(rng)
         chosen = self._chosen(rng)
-        boxes = np.array(_arranged([donor.size for donor in chosen], rng), dtype=np.float64).reshape(-1, 4)  # shares of the window
+        boxes = np.array(_arranged([donor.size for donor in chosen], rng), dtype=np.float64).reshape(
+            -1, 4
+        )  # shares of the window
         chosen = chosen[: len(boxes)]
         regions = self._regions(chosen, boxes, window, count, rng)
         objects = torch.from_numpy(_in_window(boxes, window)).float()
         attributes = _attributes([donor.category for donor in chosen], boxes)
         categories = frozenset(attributes.members)
         scene = Scene(
-            np.zeros((1, 1, 3), np.uint8), (), complete=True, listed=self._listed, exhaustive=categories, flippable=True, name="synthetic"
+            np.zeros((1, 1, 3), np.uint8),
+            (),
+            complete=True,
+            listed=self._listed,
+            exhaustive=categories,
+            flippable=True,
+            name="synthetic",
         )
         overlap = pairwise_iou(regions.boxes, objects)
-        return regions, overlap, make_templates(scene, rng, KINDS, attributes), tuple(donor.category for donor in chosen)
+        return (
+            regions,
+            overlap,
+            make_templates(scene, rng, KINDS, attributes),
+            tuple(donor.category for donor in chosen),
+        )
 
     def _window(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """x1 y1 x2 y2, in pixels, of the image in the square, without its border: landscape, portrait or square."""
@@ -86,7 +101,12 @@ class SyntheticLayouts:
         return donors
 
     def _regions(
-        self, chosen: Sequence[Donor], boxes: NDArray[np.float64], window: NDArray[np.float64], count: int, rng: np.random.Generator
+        self,
+        chosen: Sequence[Donor],
+        boxes: NDArray[np.float64],
+        window: NDArray[np.float64],
+        count: int,
+        rng: np.random.Generator,
     ) -> Regions:
         """Each object near its box, some twice or in part, and clutter up to `count`."""
         rows, places = [], []
@@ -103,12 +123,16 @@ class SyntheticLayouts:
         joined = Regions(*(torch.cat([part.float() for part in parts]) for parts in zip(*rows, strict=True)))
         placed = torch.from_numpy(_in_window(np.clip(np.array(places), 0, 1), window)).float()
         classes, objectness = joined.classes.unsqueeze(0), joined.geometry[:, -1].unsqueeze(0)
-        geometry = describe_geometry(placed.unsqueeze(0), classes, objectness, torch.from_numpy(window).float().unsqueeze(0))[0]
+        geometry = describe_geometry(
+            placed.unsqueeze(0), classes, objectness, torch.from_numpy(window).float().unsqueeze(0)
+        )[0]
         order = joined.classes.amax(-1).argsort(descending=True)
         return Regions(*(part[order] for part in joined._replace(boxes=placed, geometry=geometry)))
 
 
-def _arranged(sizes: Sequence[tuple[float, float]], rng: np.random.Generator) -> list[tuple[float, float, float, float]]:
+def _arranged(
+    sizes: Sequence[tuple[float, float]], rng: np.random.Generator
+) -> list[tuple[float, float, float, float]]:
     """Boxes about as large as `sizes` that hardly overlap; the list ends with the first that does not fit."""
     row = rng.random() < 0.35  # a row allows "second from the left"
     line, shrink = rng.uniform(0.3, 0.75), 1 / max(1.0, len(sizes) / 2.5) ** 0.5

@@ -1,4 +1,5 @@
-"""Views of a training image whose regions are cached: the original, the mirrored image, and each of them at a smaller scale.
+"""Views of a training image whose regions are cached: the original, the mirrored image, and each of them at a smaller
+scale.
 
 The boxes and their measurements differ a little between the views, as between two photos of one object. This reduces
 overfitting of the selection.
@@ -38,7 +39,9 @@ def views_of(flippable: bool, rng: np.random.Generator) -> Iterator[ImageView]:
         yield ImageView(mirrored, side, (across, down), 1 + GAIN * rng.uniform(-1, 1), SHIFT * rng.uniform(-1, 1))
 
 
-def render_view(image: NDArray[np.uint8], boxes: NDArray[np.floating], view: ImageView, size: int) -> tuple[Tensor, Tensor, Tensor]:
+def render_view(
+    image: NDArray[np.uint8], boxes: NDArray[np.floating], view: ImageView, size: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """An image (H, W, 3) and boxes (M, 4) in shares of its width and height -> images (1, 3, size, size) in 0..1,
     windows (1, 4) and the boxes (M, 4) in pixels of the square."""
     if view.mirrored:

@@ -57,7 +57,12 @@ class ProjectFiles:
                 self._projects.check_space(self._project, size)
                 return import_from(format_, folder, self._project, self._set_progress).to_json()
         except RefsegError as error:
-            names = {folder: "the data set", folder and folder.parent: "the data set", path: path.name, path.parent: "the upload"}
+            names = {
+                folder: "the data set",
+                folder and folder.parent: "the data set",
+                path: path.name,
+                path.parent: "the upload",
+            }
             if not self._projects.listed:
                 names[self._project.folder] = "the project"
             raise InputError(_without_paths(str(error), names)) from error

@@ -89,7 +89,12 @@ def entries_json(entries: list[ImageSummary]) -> list[dict[str, Any]]:
 
 def entry_json(entry: ImageSummary) -> dict[str, Any]:
     """One image of the list."""
-    return {"name": entry.name, "state": entry.state, "objects": entry.annotations, "uncertainty": round(entry.uncertainty, 3)}
+    return {
+        "name": entry.name,
+        "state": entry.state,
+        "objects": entry.annotations,
+        "uncertainty": round(entry.uncertainty, 3),
+    }
 
 
 def damage_notes(project: Project) -> tuple[str, ...]:

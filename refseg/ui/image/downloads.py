@@ -51,12 +51,16 @@ class ImageDownloads:
             entry = segmentation_entry(segmentation, mask, "mask.png", threshold, "crf" if refine else "none", is_part)
             record = result_record(session.name, self._model, [entry])
             with replacing(path) as temporary:
-                temporary.write_text(json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+                temporary.write_text(
+                    json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8"
+                )
 
         return _save(session, "result.json", write)
 
 
-def _save(session: ImageSession | None, name: str, write: Callable[[ImageSession, "Segmentation", Path], None]) -> Saved:
+def _save(
+    session: ImageSession | None, name: str, write: Callable[[ImageSession, "Segmentation", Path], None]
+) -> Saved:
     if session is None or session.segmentation is None:
         return nothing_to_save()
     return save_file(session.folder, name, partial(write, session, session.segmentation))

@@ -57,7 +57,9 @@ class ImageEvents:
         self._runner, self._why = runner, why
         self._examples = {str(number): example for number, example in enumerate(examples)}
 
-    def open_image(self, upload: UploadedImage, session: ImageSession | None, model: str | None = None) -> ImageOutputs | None:
+    def open_image(
+        self, upload: UploadedImage, session: ImageSession | None, model: str | None = None
+    ) -> ImageOutputs | None:
         """Checks an image as soon as it is uploaded and encodes it, so that the first result comes fast.
 
         None if there is nothing to do: the session has this file already, or there was no image and there is none.
@@ -83,7 +85,9 @@ class ImageEvents:
         session: ImageSession | None,
         model: str | None = None,
     ) -> ImageOutputs:
-        """Segments an expression by a model, the default one for None. On an error the previous result is removed, because it is of another expression."""
+        """Segments an expression by a model, the default one for None. On an error the previous result is removed,
+        because it is of another expression.
+        """
         try:
             current = self._open(upload, session)
             if current is None:

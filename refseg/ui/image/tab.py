@@ -122,7 +122,12 @@ def _build_outputs(threshold: float, refinement_problem: str | None) -> Outputs:
 
 
 def _connect_model(
-    events: ImageEvents, inputs: Inputs, outputs: Outputs, why_widget: gr.HTML, session: gr.State, choice: list[gr.Dropdown]
+    events: ImageEvents,
+    inputs: Inputs,
+    outputs: Outputs,
+    why_widget: gr.HTML,
+    session: gr.State,
+    choice: list[gr.Dropdown],
 ) -> None:
     """Events that may run the model: one at a time for all visitors.
 
@@ -201,7 +206,9 @@ def _connect_downloads(downloads: ImageDownloads, inputs: Inputs, outputs: Outpu
         (outputs.save_overlay, downloads.save_overlay, drawing),
         (outputs.save_result, downloads.save_result, mask),
     ):
-        written = button.click(save, [*arguments, session], [saved, inputs.messages], queue=False, api_name=save.__name__)
+        written = button.click(
+            save, [*arguments, session], [saved, inputs.messages], queue=False, api_name=save.__name__
+        )
         written.then(fn=None, inputs=saved, js=call_module("shared/files.js", "downloadGradioFile"))
 
 

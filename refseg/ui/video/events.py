@@ -170,7 +170,8 @@ def run_messages(run: VideoRun) -> list[Message]:
     without_target = sum(entry.no_target for entry in entries)
     if entries and without_target > len(entries) / 2:
         text = (
-            f"The expression probably names nothing in this video: the model finds no target in {without_target} of {len(entries)} frames."
+            f"The expression probably names nothing in this video: the model finds no target in {without_target} of"
+            f" {len(entries)} frames."
         )
         return [Message(text, "warning")]
     uncertain = sum(entry.is_uncertain for entry in entries)

@@ -31,8 +31,8 @@ MAX_VIEW_SIDE = _VIEW_SIDES[0][1]
 class VideoRun:
     """A clip, an expression and the results so far. Never shared between visitors. Only `add` changes it.
 
-    name: the clip's name on the visitor's computer.  damage: why the clip ends early, None if it does not.
-    token: names the run to the page's script; it cannot be guessed.  is_canceled: whether the visitor has canceled the run.
+    name: the clip's name on the visitor's computer.  damage: why the clip ends early, None if it does not. token: names
+    the run to the page's script; it cannot be guessed.  is_canceled: whether the visitor has canceled the run.
     """
 
     clip: Clip

@@ -48,7 +48,9 @@ class FrameSender:
             key, project = self._open_project(key, run.name)
             info = run.clip.info
             self._projects.check_space(project, total * info.width * info.height)  # a PNG has about a byte per pixel
-            frames = add_frames(project, run.clip, run.name, numbers, lambda number: frame_object(run, number, float(threshold), color))
+            frames = add_frames(
+                project, run.clip, run.name, numbers, lambda number: frame_object(run, number, float(threshold), color)
+            )
             for _ in frames:
                 sent += 1
                 if total > 1:

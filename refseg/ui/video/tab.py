@@ -19,7 +19,13 @@ from refseg.ui.video.events import EMPTY, RunOutputs, UploadedVideo, VideoEvents
 from refseg.ui.video.run import MAX_VIEW_SIDE, VideoRun, close_run
 from refseg.ui.video.send_to_annotate import FrameSender
 
-FRAME_RATES = [("all frames", 0.0), ("12 per second", 12.0), ("6 per second", 6.0), ("3 per second", 3.0), ("1 per second", 1.0)]
+FRAME_RATES = [
+    ("all frames", 0.0),
+    ("12 per second", 12.0),
+    ("6 per second", 6.0),
+    ("3 per second", 3.0),
+    ("1 per second", 1.0),
+]
 DOWNLOADS = (
     ("mp4", "Overlay MP4"),
     ("masks", "Masks PNG (zip)"),
@@ -67,8 +73,8 @@ def build_video_tab(
     projects: ProjectDirectory | None = None,
     model: gr.Dropdown | None = None,
 ) -> None:
-    """Adds the tab's contents to the Blocks being built. projects: those to which frames can be sent.  model: the choice
-    of a model."""
+    """Adds the tab's contents to the Blocks being built. projects: those to which frames can be sent.  model: the
+    choice of a model."""
     events = VideoEvents(runner)
     with gr.Row(elem_classes="rs-columns"):
         with gr.Column(scale=5, min_width=320, elem_classes="rs-inputs"):
@@ -135,14 +141,18 @@ def _build_outputs(events: VideoEvents, threshold: float, can_send: bool) -> Out
     )
     controls = build_overlay_controls("rs-video", threshold)
     with gr.Row(elem_classes="rs-downloads"):
-        downloads = {name: gr.Button(text, size="sm", min_width=160, elem_id=f"rs-save-{name}") for name, text in DOWNLOADS}
+        downloads = {
+            name: gr.Button(text, size="sm", min_width=160, elem_id=f"rs-save-{name}") for name, text in DOWNLOADS
+        }
     with gr.Row(elem_classes="rs-downloads", visible=can_send):
         one = gr.Button("Annotate this frame", size="sm", min_width=160, elem_id="rs-send-frame")
         all_ = gr.Button("Annotate all frames", size="sm", min_width=160, elem_id="rs-send-frames")
     return Outputs(player, controls, downloads, one, all_)
 
 
-def _connect_run(events: VideoEvents, inputs: Inputs, outputs: Outputs, current: gr.State, choice: list[gr.Dropdown]) -> None:
+def _connect_run(
+    events: VideoEvents, inputs: Inputs, outputs: Outputs, current: gr.State, choice: list[gr.Dropdown]
+) -> None:
     """One run at a time for all visitors. Canceling closes the generator, and with it the video file."""
     shown = [outputs.player, inputs.progress, inputs.messages, current]
     buttons = [inputs.run, inputs.cancel]

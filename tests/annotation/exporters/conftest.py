@@ -28,7 +28,9 @@ def project(tmp_path: Path, photos: list[Path]) -> Project:
         record = made.add_image(path)
         for position, mask in enumerate(masks()):
             said = (f"thing {position}", f"größtes Ding, {position}")
-            record = record.with_annotation(Annotation(str(position), said, "hound" if position % 2 else "", mask=encode_rle(mask)))
+            record = record.with_annotation(
+                Annotation(str(position), said, "hound" if position % 2 else "", mask=encode_rle(mask))
+            )
         record = record.with_annotation(Annotation("absent", ("the elephant", "Dumbo"), no_target=True))
         state: State = "skipped" if number == 2 else "corrected" if number else "accepted"
         made.save(replace(record, state=state, split="val" if number else "train"))
@@ -37,7 +39,9 @@ def project(tmp_path: Path, photos: list[Path]) -> Project:
 
 @pytest.fixture
 def videos(tmp_path: Path, photos: list[Path]) -> Project:
-    """Frames 0, 5 and 10 of the video "Straße", the last first, with three objects and a no-target entry, and an image of no video."""
+    """Frames 0, 5 and 10 of the video "Straße", the last first, with three objects and a no-target entry, and an image
+    of no video.
+    """
     project = Project.create(tmp_path / "videos")
     for frame in (10, 0, 5):
         record = project.add_image(photos[2], name=f"frame {frame}.jpg")
@@ -49,7 +53,9 @@ def videos(tmp_path: Path, photos: list[Path]) -> Project:
         ]
         state = "corrected" if frame == 5 else "accepted"
         annotations = annotations[1:] if frame == 5 else annotations
-        project.save(replace(record, annotations=tuple(annotations), split="val", clip="Straße", frame=frame, state=state))
+        project.save(
+            replace(record, annotations=tuple(annotations), split="val", clip="Straße", frame=frame, state=state)
+        )
     record = project.add_image(photos[0])
     project.save(record.with_annotation(Annotation("1", ("the left car",), "car", mask=box(3))))
     return project

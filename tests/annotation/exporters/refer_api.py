@@ -1,7 +1,9 @@
-"""How the REFER and the G_REFER API read a data set, restated from their documented behavior; nothing else of them is needed here.
+"""How the REFER and the G_REFER API read a data set, restated from their documented behavior; nothing else of them is
+needed here.
 
-Both want PARENT/DATASET/{refs,grefs}(SPLITBY).* and PARENT/DATASET/instances.json, find an annotation by the id in a ref, and take the first element of
-`segmentation` to be a list: a polygon of pixel positions. Run lengths fail with KeyError: 0.
+Both want PARENT/DATASET/{refs,grefs}(SPLITBY).* and PARENT/DATASET/instances.json, find an annotation by the id in a
+ref, and take the first element of `segmentation` to be a list: a polygon of pixel positions. Run lengths fail with
+KeyError: 0.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ class Refer:
         self.images = {image["id"]: image for image in values["images"]}
         self.annotations = {annotation["id"]: annotation for annotation in values["annotations"]}
         self.categories = {category["id"]: category["name"] for category in values["categories"]}
-        self.sentences = {sentence["sent_id"]: (ref, sentence["tokens"]) for ref in self.refs for sentence in ref["sentences"]}
+        self.sentences = {
+            sentence["sent_id"]: (ref, sentence["tokens"]) for ref in self.refs for sentence in ref["sentences"]
+        }
         self.index()
 
     def load_refs(self, folder: Path, split_by: str) -> list[dict[str, Any]]:
@@ -40,7 +44,11 @@ class Refer:
     def mask(self, annotation: dict[str, Any]) -> np.ndarray:
         """(H, W), how many polygons cover a pixel."""
         image, segmentation = self.images[annotation["image_id"]], annotation["segmentation"]
-        run_lengths = coco.frPyObjects(segmentation, image["height"], image["width"]) if type(segmentation[0]) is list else segmentation
+        run_lengths = (
+            coco.frPyObjects(segmentation, image["height"], image["width"])
+            if type(segmentation[0]) is list
+            else segmentation
+        )
         return np.sum(coco.decode(run_lengths), axis=2).astype(np.uint8)
 
     def mask_of(self, ref: dict[str, Any]) -> np.ndarray:

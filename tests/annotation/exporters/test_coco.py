@@ -22,7 +22,9 @@ def instances(root: Path, split: str = "train") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["coco", "coco-polygons"])
-def test_pycocotools_reads_coco(name: str, project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pycocotools_reads_coco(
+    name: str, project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from pycocotools.coco import COCO
 
     export_to(name, project, tmp_path / "out")
@@ -68,7 +70,8 @@ def test_what_other_readers_ignore(project: Project, tmp_path: Path) -> None:
 def test_ids_of_the_original_data_set(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
     annotations = [
-        replace(annotation, original_id=900 - n, category_id=18 if n % 2 else 3) for n, annotation in enumerate(record.annotations)
+        replace(annotation, original_id=900 - n, category_id=18 if n % 2 else 3)
+        for n, annotation in enumerate(record.annotations)
     ]
     annotations[4] = replace(annotations[4], original_id="text")
     project.save(replace(record, annotations=tuple(annotations), original_id=42))
@@ -80,14 +83,18 @@ def test_ids_of_the_original_data_set(project: Project, tmp_path: Path) -> None:
     assert {category["name"]: category["id"] for category in values["categories"]} == {"object": 3, "hound": 18}
     other = instances(tmp_path / "out", "val")
     assert [image["id"] for image in other["images"]] == [1] and other["categories"] == values["categories"]
-    assert not {annotation["id"] for annotation in other["annotations"]} & {annotation["id"] for annotation in values["annotations"]}
+    assert not {annotation["id"] for annotation in other["annotations"]} & {
+        annotation["id"] for annotation in values["annotations"]
+    }
     reason = "its id is not a number or is used twice, and has become another one"
     assert (report.altered["image", reason].count, report.altered["object", reason].count) == (1, 1)
 
 
 def test_class_numbers_of_yolo_are_no_category_ids(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    project.save(replace(record, annotations=tuple(replace(annotation, category_id=0) for annotation in record.annotations)))
+    project.save(
+        replace(record, annotations=tuple(replace(annotation, category_id=0) for annotation in record.annotations))
+    )
     export_to("coco", project, tmp_path / "out")
     assert sorted(category["id"] for category in instances(tmp_path / "out")["categories"]) == [1, 2]
 
@@ -103,5 +110,9 @@ def test_names_of_every_script(photos: list[Path], tmp_path: Path) -> None:
         record = project.add_image(photos[0], name=name)
         project.save(record.with_annotation(Annotation("1", ("it",), "猫", mask=encode_rle(np.ones(SHAPE, bool)))))
     export_to("coco", project, tmp_path / "out")
-    assert [image["file_name"] for image in instances(tmp_path / "out")["images"]] == ["猫の写真.png", "Hündin 1.png", "собака.png"]
+    assert [image["file_name"] for image in instances(tmp_path / "out")["images"]] == [
+        "猫の写真.png",
+        "Hündin 1.png",
+        "собака.png",
+    ]
     assert instances(tmp_path / "out")["categories"][0]["name"] == "猫"

@@ -64,7 +64,11 @@ def test_the_layout(project: Project, tmp_path: Path) -> None:
     for rle, mask in zip(objects["segmentation"], masks(), strict=True):
         np.testing.assert_array_equal(coco.decode(rle) > 0, mask)
     head = head_of(out / "README.md")
-    assert head["pretty_name"] == "ours" and head["task_categories"] == ["image-segmentation"] and head["size_categories"] == ["n<1K"]
+    assert (
+        head["pretty_name"] == "ours"
+        and head["task_categories"] == ["image-segmentation"]
+        and head["size_categories"] == ["n<1K"]
+    )
     [config] = head["configs"]
     assert config["data_files"] == [{"split": split, "path": f"data/{split}/**"} for split in ("train", "val")]
 
@@ -74,15 +78,21 @@ def test_types_are_those_of_every_split_whatever_its_rows_hold(project: Project,
     project.save(replace(project.record("dog.png"), annotations=project.record("dog.png").annotations[:1]))
     project.save(replace(project.record("dog-2.png"), annotations=()))
     skipped = project.record("häuser & co.jpg")
-    project.save(replace(skipped, state="new", split="test", annotations=(replace(skipped.annotations[0], expressions=()),)))
+    project.save(
+        replace(skipped, state="new", split="test", annotations=(replace(skipped.annotations[0], expressions=()),))
+    )
     export_to("datasets", project, tmp_path / "out")
-    schemas = [parquet.read_schema(tmp_path / f"out/data/{split}/metadata.parquet") for split in ("train", "val", "test")]
+    schemas = [
+        parquet.read_schema(tmp_path / f"out/data/{split}/metadata.parquet") for split in ("train", "val", "test")
+    ]
     assert schemas[0] == schemas[1] == schemas[2]
     assert str(schemas[0].field("absent").type) == "list<element: list<element: string>>"
 
 
 @pytest.mark.parametrize("installed", [True, False])
-def test_what_is_exported_is_read_again(installed: bool, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_exported_is_read_again(
+    installed: bool, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With pyarrow and without it; a category "object" and none, states, video and frame, several no-target entries."""
     record = project.record("dog.png")
     annotations = (
@@ -97,17 +107,25 @@ def test_what_is_exported_is_read_again(installed: bool, project: Project, tmp_p
     report = export_to("datasets", project, tmp_path / "out")
     rows = {path.suffix for path in (tmp_path / "out").rglob("metadata.*")}
     assert rows == ({".parquet"} if installed else {".jsonl"})
-    assert (("image", "objects written as JSON texts, because pyarrow is not installed") in report.altered) is not installed
+    assert (
+        ("image", "objects written as JSON texts, because pyarrow is not installed") in report.altered
+    ) is not installed
     again = Project.create(tmp_path / "again")
     assert import_from("datasets", tmp_path / "out", again).skipped == {}
     assert content_of(again) == [one for one in content_of(project) if one[1] != "skipped"]
 
 
-def test_rows_without_pyarrow_have_one_type_whatever_they_hold(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_without_pyarrow_have_one_type_whatever_they_hold(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     project.save(replace(project.record("dog-2.png"), annotations=()))
     export_to("datasets", project, tmp_path / "out")
-    rows = [json.loads(line) for path in (tmp_path / "out").rglob("*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = [
+        json.loads(line)
+        for path in (tmp_path / "out").rglob("*.jsonl")
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
     assert [{name: type(value) for name, value in row.items()} for row in rows] == [
         {"file_name": str, "width": int, "height": int, "state": str, "source": str, "objects": str, "absent": str}
     ] * 2

@@ -24,7 +24,11 @@ def test_new_ids_fill_the_gaps() -> None:
 
 
 def test_categories_keep_their_first_id() -> None:
-    assert category_ids([("dog", None), ("cat", 18), ("dog", 17), ("dog", 5), ("cow", 17)]) == {"dog": 17, "cat": 18, "cow": 1}
+    assert category_ids([("dog", None), ("cat", 18), ("dog", 17), ("dog", 5), ("cow", 17)]) == {
+        "dog": 17,
+        "cat": 18,
+        "cow": 1,
+    }
 
 
 def test_class_numbers_have_a_name_up_to_the_largest() -> None:

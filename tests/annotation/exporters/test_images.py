@@ -1,4 +1,6 @@
-"""Images of exports: upright, in a form that other tools open, under names that do not clash and that any system can have."""
+"""Images of exports: upright, in a form that other tools open, under names that do not clash and that any system can
+have.
+"""
 
 import io
 from collections.abc import Callable
@@ -46,7 +48,9 @@ def project(tmp_path: Path) -> Project:
 def turned(path: Path, **options: object) -> Path:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8)).save(path, exif=exif, **options)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8)).save(
+        path, exif=exif, **options
+    )
     return path
 
 
@@ -124,7 +128,9 @@ def cmyk(path: Path) -> None:
 
 def animated(path: Path) -> None:
     frames = [Image.new("RGB", (50, 30), (shade, 0, 0)) for shade in (50, 100, 200)]
-    frames[0].save(path, save_all=True, append_images=frames[1:], **({"lossless": True} if path.suffix == ".webp" else {}))
+    frames[0].save(
+        path, save_all=True, append_images=frames[1:], **({"lossless": True} if path.suffix == ".webp" else {})
+    )
 
 
 def indexed(path: Path) -> None:
@@ -145,7 +151,10 @@ def indexed(path: Path) -> None:
             animated,
             "a.gif",
             "a.png",
-            "GIF converted to PNG; pixels of the type P converted to 8-bit RGB; only the first of several frames of GIF",
+            (
+                "GIF converted to PNG; pixels of the type P converted to 8-bit RGB; only the first of several frames"
+                " of GIF"
+            ),
         ),
         (indexed, "a.bmp", "a.png", "pixels of the type P converted to 8-bit RGB"),
     ],
@@ -158,14 +167,22 @@ def test_what_other_tools_do_not_open_is_converted_and_reported(
     output, report = Kept(), ExportReport()
     session = ExportSession(project, output, report=report)
     assert ImageWriter(session, plain=True).put(record) == written
-    assert list(report.altered) == [("image", reason)] and report.altered["image", reason].examples == [f"{name} -> {written}"]
+    assert list(report.altered) == [("image", reason)] and report.altered["image", reason].examples == [
+        f"{name} -> {written}"
+    ]
     with Image.open(io.BytesIO(output.files[written])) as image:
         assert image.mode == "RGB" and getattr(image, "n_frames", 1) == 1
-        np.testing.assert_allclose(np.asarray(image).astype(int), load_image(tmp_path / name), atol=12 if written.endswith("jpg") else 0)
+        np.testing.assert_allclose(
+            np.asarray(image).astype(int), load_image(tmp_path / name), atol=12 if written.endswith("jpg") else 0
+        )
 
 
-@pytest.mark.parametrize(("write", "name"), [(sixteen_bits, "a.png"), (cmyk, "a.jpg"), (indexed, "a.png"), (animated, "a.webp")])
-def test_formats_that_hold_any_image_copy_it(write: Callable[[Path], None], name: str, project: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("write", "name"), [(sixteen_bits, "a.png"), (cmyk, "a.jpg"), (indexed, "a.png"), (animated, "a.webp")]
+)
+def test_formats_that_hold_any_image_copy_it(
+    write: Callable[[Path], None], name: str, project: Project, tmp_path: Path
+) -> None:
     write(tmp_path / name)
     assert put(project, tmp_path / name) == (name, (tmp_path / name).read_bytes())
 
@@ -184,7 +201,8 @@ def test_text_that_pillow_refuses_is_left_out(project: Project, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("name", "written"), [("a.jfif", "a.jpg"), ("a.v2", "a.v2.jpg"), ("a", "a.jpg"), ("a.JPEG", "a.JPEG"), ("a.png", "a.png")]
+    ("name", "written"),
+    [("a.jfif", "a.jpg"), ("a.v2", "a.v2.jpg"), ("a", "a.jpg"), ("a.JPEG", "a.JPEG"), ("a.png", "a.png")],
 )
 def test_suffixes_that_no_tool_lists(name: str, written: str, project: Project, photos: list[Path]) -> None:
     record = project.add_image(photos[2], name=name)

@@ -22,7 +22,9 @@ def read(path: Path) -> Any:
 
 
 def shape_to_mask(shape: dict[str, Any]) -> np.ndarray:
-    """As LabelMe fills a shape, restated: a mask is pasted at its first point, a polygon is drawn with its outline by Pillow."""
+    """As LabelMe fills a shape, restated: a mask is pasted at its first point, a polygon is drawn with its outline by
+    Pillow.
+    """
     seen = np.zeros(SHAPE, bool)
     if shape["shape_type"] == "mask":
         (x1, y1), (x2, y2) = np.asarray(shape["points"]).astype(int)
@@ -39,7 +41,12 @@ def test_labelme_sees_every_mask(name: str, project: Project, tmp_path: Path) ->
     export_to(name, project, tmp_path / "out")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"dog.png", "dog.json", "dog-2.png", "dog-2.json"}
     values = read(tmp_path / "out" / "dog.json")
-    assert (values["imagePath"], values["imageData"], values["imageHeight"], values["imageWidth"]) == ("dog.png", None, 40, 60)
+    assert (values["imagePath"], values["imageData"], values["imageHeight"], values["imageWidth"]) == (
+        "dog.png",
+        None,
+        40,
+        60,
+    )
     assert (values["split"], values["state"], values["absent"]) == ("train", "accepted", [["the elephant", "Dumbo"]])
     by_object: dict[str, np.ndarray] = {}
     for one in values["shapes"]:
@@ -61,7 +68,9 @@ def test_pieces_of_an_object_are_one_group(project: Project, tmp_path: Path) -> 
 
 def test_an_object_that_is_called_object(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
-    project.save(replace(record, annotations=(replace(record.annotations[0], category="object"), record.annotations[2])))
+    project.save(
+        replace(record, annotations=(replace(record.annotations[0], category="object"), record.annotations[2]))
+    )
     export_to("labelme", project, tmp_path / "out")
     assert [(one["label"], one.get("unnamed")) for one in read(tmp_path / "out" / "dog.json")["shapes"]] == [
         ("object", None),

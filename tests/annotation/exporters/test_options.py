@@ -42,15 +42,25 @@ def test_shares_are_met_and_images_stay_where_they_are() -> None:
 
 def test_frames_of_a_video_and_images_with_a_split_stay() -> None:
     images = [image(f"{number}.jpg", clip=f"clip {number % 3}") for number in range(30)]
-    images += [image("known.jpg", "testA"), image("a.jpg", clip="walk"), image("b.jpg", "val", clip="walk"), image("clip 1")]
+    images += [
+        image("known.jpg", "testA"),
+        image("a.jpg", clip="walk"),
+        image("b.jpg", "val", clip="walk"),
+        image("clip 1"),
+    ]
     splits = splits_by_share(images, {"train": 0.5, "val": 0.5})
     assert splits["image", "known.jpg"] == "testA" and splits["clip", "walk"] == "val"
-    assert {group for group in splits if group[0] == "clip"} == {("clip", name) for name in ("clip 0", "clip 1", "clip 2", "walk")}
+    assert {group for group in splits if group[0] == "clip"} == {
+        ("clip", name) for name in ("clip 0", "clip 1", "clip 2", "walk")
+    }
     assert all(group_of(one) in splits for one in images)
 
 
 def test_without_shares_nothing_is_divided() -> None:
-    assert splits_by_share([image("a.jpg"), image("b.jpg", "val")], {}) == {("image", "a.jpg"): "", ("image", "b.jpg"): "val"}
+    assert splits_by_share([image("a.jpg"), image("b.jpg", "val")], {}) == {
+        ("image", "a.jpg"): "",
+        ("image", "b.jpg"): "val",
+    }
 
 
 def test_what_is_typed() -> None:
@@ -59,7 +69,19 @@ def test_what_is_typed() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "train", "train=", "=1", "train=x", "train=nan", "train=0.5,train=0.5", "train=0.5,val=0.6", "a=1.5,b=-0.5", "a=1,b=0"]
+    "text",
+    [
+        "",
+        "train",
+        "train=",
+        "=1",
+        "train=x",
+        "train=nan",
+        "train=0.5,train=0.5",
+        "train=0.5,val=0.6",
+        "a=1.5,b=-0.5",
+        "a=1,b=0",
+    ],
 )
 def test_what_is_no_division_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="expected"):

@@ -26,7 +26,12 @@ def test_the_layout(project: Project, tmp_path: Path) -> None:
     report = export_to("png", project, tmp_path / "out")
     assert (report.objects, report.no_target, report.images) == (6, 1, 2)
     rows = json.loads((tmp_path / "out" / "masks.json").read_text(encoding="utf-8"))
-    assert [row["mask"] for row in rows] == [*(f"masks/dog.png/{n:03d}.png" for n in range(5)), None, "masks/dog.png/006.png", None]
+    assert [row["mask"] for row in rows] == [
+        *(f"masks/dog.png/{n:03d}.png" for n in range(5)),
+        None,
+        "masks/dog.png/006.png",
+        None,
+    ]
     for row, mask in zip(rows, [*masks(), None, np.zeros(SHAPE, bool), None], strict=True):
         if mask is not None:
             with Image.open(tmp_path / "out" / row["mask"]) as image:

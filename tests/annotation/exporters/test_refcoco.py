@@ -27,7 +27,9 @@ def test_refcoco_is_read_by_our_own_protocol(project: Project, tmp_path: Path) -
     refs = pickle.loads((tmp_path / "out" / "refs(refseg).p").read_bytes())  # noqa: S301  written a moment ago
     assert refs == json.loads((tmp_path / "out" / "expressions.json").read_text(encoding="utf-8"))
     numbers = [sentence["sent_id"] for ref in refs for sentence in ref["sentences"]]
-    assert numbers == list(range(1, 21)) and all(ref["sent_ids"] == [s["sent_id"] for s in ref["sentences"]] for ref in refs)
+    assert numbers == list(range(1, 21)) and all(
+        ref["sent_ids"] == [s["sent_id"] for s in ref["sentences"]] for ref in refs
+    )
 
 
 def test_the_refer_api_reads_every_mask(project: Project, tmp_path: Path) -> None:
@@ -47,7 +49,12 @@ def test_the_g_refer_api_reads_every_mask(project: Project, tmp_path: Path) -> N
     project.save(record.with_annotation(both[0]).with_annotation(both[1]))
     export_to("grefcoco", project, tmp_path / "grefcoco")
     refer = GRefer(tmp_path, "grefcoco", "refseg")
-    found = {sentence["raw"]: refer.mask_of(ref) for ref in refer.refs if ref["image_id"] == 1 for sentence in ref["sentences"]}
+    found = {
+        sentence["raw"]: refer.mask_of(ref)
+        for ref in refer.refs
+        if ref["image_id"] == 1
+        for sentence in ref["sentences"]
+    }
     np.testing.assert_array_equal(found["both things"], masks()[0] | masks()[2])
     np.testing.assert_array_equal(found["thing 1"], masks()[1])
     np.testing.assert_array_equal(found["Dumbo"], np.zeros(SHAPE))
@@ -120,5 +127,8 @@ def test_grefcoco_knows_several_targets_and_none(project: Project, tmp_path: Pat
         ("thing 1", "größtes Ding, 1"),
         ("both things",),
     ]
-    assert [annotation.expressions for annotation in annotations if annotation.no_target] == [("the elephant", "Dumbo"), ("a whale",)]
+    assert [annotation.expressions for annotation in annotations if annotation.no_target] == [
+        ("the elephant", "Dumbo"),
+        ("a whale",),
+    ]
     assert len({annotation.id for annotation in annotations}) == len(annotations)

@@ -62,11 +62,14 @@ def test_what_is_written_and_read_again_is_the_same_bit_by_bit(name: str, projec
 
 
 @pytest.mark.parametrize("name", sorted(EXPORTERS))
-def test_an_object_that_is_called_object_is_not_one_without_a_category(name: str, project: Project, tmp_path: Path) -> None:
+def test_an_object_that_is_called_object_is_not_one_without_a_category(
+    name: str, project: Project, tmp_path: Path
+) -> None:
     for entry in project.summaries:
         record = project.record(entry.name)
         annotations = tuple(
-            replace(annotation, category="object" if annotation.id == "0" else annotation.category) for annotation in record.annotations
+            replace(annotation, category="object" if annotation.id == "0" else annotation.category)
+            for annotation in record.annotations
         )
         project.save(replace(record, annotations=annotations))
     again = round_trip(name, project, tmp_path)
@@ -112,7 +115,9 @@ def test_class_numbers_stay(project: Project, tmp_path: Path) -> None:
         )
         project.save(replace(record, annotations=annotations))
     again = round_trip("yolo", project, tmp_path)
-    assert [(annotation.category, annotation.category_id) for annotation in again.record("dog.png").annotations[:2]] == [
+    assert [
+        (annotation.category, annotation.category_id) for annotation in again.record("dog.png").annotations[:2]
+    ] == [
         ("cat", 4),
         ("hound", 2),
     ]
@@ -124,7 +129,9 @@ def test_names_of_every_script(name: str, photos: list[Path], tmp_path: Path) ->
     names = ["Hündin 1.jpg", "собака (2).jpg", "猫の写真.jpg"]
     for one in names:
         project.save(
-            project.add_image(photos[2], name=one).with_annotation(Annotation("1", ("it",), "猫", mask=encode_rle(np.ones(SHAPE, bool))))
+            project.add_image(photos[2], name=one).with_annotation(
+                Annotation("1", ("it",), "猫", mask=encode_rle(np.ones(SHAPE, bool)))
+            )
         )
     again = round_trip(name, project, tmp_path)
     assert sorted(entry.name for entry in again.summaries) == names
@@ -206,7 +213,12 @@ def test_an_export_is_followed_and_stopped(name: str, project: Project, tmp_path
 def test_an_import_is_followed_and_stopped(name: str, project: Project, tmp_path: Path) -> None:
     export_to(name, project, tmp_path / "out")
     seen = []
-    import_from(IMPORTER[name], tmp_path / "out", Project.create(tmp_path / "again"), lambda done, total: seen.append((done, total)))
+    import_from(
+        IMPORTER[name],
+        tmp_path / "out",
+        Project.create(tmp_path / "again"),
+        lambda done, total: seen.append((done, total)),
+    )
     assert seen[-1][0] == seen[-1][1]
 
     def stop(done: int, total: int) -> None:
@@ -215,7 +227,11 @@ def test_an_import_is_followed_and_stopped(name: str, project: Project, tmp_path
     before = {entry.name for entry in project.summaries}
     with pytest.raises(KeyboardInterrupt):
         import_from(IMPORTER[name], tmp_path / "out", project, stop)
-    assert {entry.name for entry in project.summaries} == before == {entry.name for entry in Project.open(project.folder).summaries}
+    assert (
+        {entry.name for entry in project.summaries}
+        == before
+        == {entry.name for entry in Project.open(project.folder).summaries}
+    )
     assert {path.name for path in (project.folder / "images").iterdir()} == before
 
 

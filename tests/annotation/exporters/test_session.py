@@ -53,7 +53,12 @@ def test_accepted_only(name: str, project: Project, tmp_path: Path) -> None:
 def test_masks_that_are_damaged_empty_or_missing(name: str, project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
     damaged = replace(record.annotations[0], mask={"size": [40, 60], "counts": "0"})
-    annotations = (damaged, *record.annotations[1:], Annotation("e", ("empty",), mask=EMPTY), Annotation("n", ("not drawn yet",)))
+    annotations = (
+        damaged,
+        *record.annotations[1:],
+        Annotation("e", ("empty",), mask=EMPTY),
+        Annotation("n", ("not drawn yet",)),
+    )
     project.save(replace(record, annotations=annotations))
     report = export_to(name, project, tmp_path / "out")
     assert report.skipped["object", "its mask is damaged"].count == 1
@@ -69,7 +74,10 @@ def test_splits_by_share_are_written(project: Project, tmp_path: Path) -> None:
         project.save(replace(project.record(entry.name), split=""))
     report = export_to("coco", project, tmp_path / "out", options=ExportOptions(splits={"train": 0.5, "val": 0.5}))
     assert report.images == 2
-    assert {path.name for path in (tmp_path / "out" / "annotations").iterdir()} == {"instances_train.json", "instances_val.json"}
+    assert {path.name for path in (tmp_path / "out" / "annotations").iterdir()} == {
+        "instances_train.json",
+        "instances_val.json",
+    }
     assert {project.record(entry.name).split for entry in project.summaries} == {""}
 
 

@@ -69,7 +69,9 @@ def test_pieces_that_are_joined_are_reported(project: Project, tmp_path: Path) -
     report = export_to("yolo", project, tmp_path / "out")
     counts = {reason: tally.count for (_, reason), tally in report.altered.items()}
     assert counts == {
-        "its pieces are joined by lines, which some readers fill one pixel wide": 4,  # noise and the two pieces, in two images
+        "its pieces are joined by lines, which some readers fill one pixel wide": (
+            4
+        ),  # noise and the two pieces, in two images
         "more than 1000 corners, of which Ultralytics reads 1000": 2,
     }
 
@@ -92,7 +94,9 @@ def test_splits_of_any_name(split: str, project: Project, tmp_path: Path) -> Non
     assert {again.record(entry.name).split for entry in again.summaries} == {split}
 
 
-@pytest.mark.parametrize("name", ["Hündin", "a: b # c", "'\"", "- x", "null", "1.0", "😀", "a\u2028b\x7f", "line\nbreak", " x "])
+@pytest.mark.parametrize(
+    "name", ["Hündin", "a: b # c", "'\"", "- x", "null", "1.0", "😀", "a\u2028b\x7f", "line\nbreak", " x "]
+)
 def test_classes_of_any_name(name: str, project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
     project.save(replace(record, annotations=(replace(record.annotations[0], category=name, expressions=(name,)),)))
@@ -108,7 +112,9 @@ def test_class_numbers_of_the_original_data_set(project: Project, tmp_path: Path
         record = project.record(entry.name)
         classes = [("cat", 1), ("hound", 3)]
         named = [(annotation, classes[int(annotation.id) % 2]) for annotation in record.annotations[:5]]
-        annotations = tuple(replace(annotation, category=name, category_id=number) for annotation, (name, number) in named)
+        annotations = tuple(
+            replace(annotation, category=name, category_id=number) for annotation, (name, number) in named
+        )
         project.save(replace(record, annotations=annotations))
     export_to("yolo", project, tmp_path / "out")
     names = yaml.safe_load((tmp_path / "out" / "data.yaml").read_text())["names"]
@@ -120,7 +126,11 @@ def test_category_ids_of_coco_are_no_class_numbers(project: Project, tmp_path: P
     for entry in project.summaries[:2]:
         record = project.record(entry.name)
         project.save(
-            replace(record, original_id=5, annotations=tuple(replace(annotation, category_id=90) for annotation in record.annotations))
+            replace(
+                record,
+                original_id=5,
+                annotations=tuple(replace(annotation, category_id=90) for annotation in record.annotations),
+            )
         )
     export_to("yolo", project, tmp_path / "out")
     assert yaml.safe_load((tmp_path / "out" / "data.yaml").read_text())["names"] == {0: "object", 1: "hound"}
@@ -129,7 +139,12 @@ def test_category_ids_of_coco_are_no_class_numbers(project: Project, tmp_path: P
 def test_what_the_labels_do_not_hold(project: Project, tmp_path: Path) -> None:
     record = project.record("dog.png")
     project.save(
-        replace(record, clip="walk", frame=3, annotations=(replace(record.annotations[0], category="object"), *record.annotations[1:]))
+        replace(
+            record,
+            clip="walk",
+            frame=3,
+            annotations=(replace(record.annotations[0], category="object"), *record.annotations[1:]),
+        )
     )
     export_to("yolo", project, tmp_path / "out")
     row, _ = json.loads((tmp_path / "out" / "expressions.json").read_text(encoding="utf-8"))

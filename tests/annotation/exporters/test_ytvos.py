@@ -87,7 +87,9 @@ def test_mevis_finds_all_objects_of_an_expression(videos: Project, tmp_path: Pat
 def test_smaller_objects_cover_larger_ones_and_what_is_lost_is_counted(tmp_path: Path, photos: list[Path]) -> None:
     project = Project.create(tmp_path / "project")
     annotations = (
-        Annotation("small", ("small",), mask=box(5, 5, 8, 8)),  # drawn first, then covered, if the order of the project decided
+        Annotation(
+            "small", ("small",), mask=box(5, 5, 8, 8)
+        ),  # drawn first, then covered, if the order of the project decided
         Annotation("large", ("large",), mask=box(0, 0, 40, 40)),
         Annotation("twin", ("twin",), mask=box(5, 5, 8, 8)),
         Annotation("half", ("half",), mask=box(0, 0, 45, 40)),
@@ -106,7 +108,12 @@ def test_smaller_objects_cover_larger_ones_and_what_is_lost_is_counted(tmp_path:
     }
     again = Project.create(tmp_path / "again")
     assert import_from("ytvos", tmp_path / "out", again).objects == 4
-    assert [int(annotation.decode_mask().sum()) for annotation in again.record("dog.jpg").annotations] == [9, 1600, 9, 1800]
+    assert [int(annotation.decode_mask().sum()) for annotation in again.record("dog.jpg").annotations] == [
+        9,
+        1600,
+        9,
+        1800,
+    ]
 
 
 def test_videos_are_read_again_as_they_were(videos: Project, tmp_path: Path) -> None:
@@ -124,7 +131,9 @@ def test_videos_are_read_again_as_they_were(videos: Project, tmp_path: Path) -> 
         assert [(one.expressions, one.category, one.mask) for one in after.annotations] == [
             (one.expressions, one.category, one.mask) for one in original.annotations
         ]
-        assert [one.id for one in after.annotations if not one.no_target] == [one.id for one in original.annotations if not one.no_target]
+        assert [one.id for one in after.annotations if not one.no_target] == [
+            one.id for one in original.annotations if not one.no_target
+        ]
     export_to("ytvos", again, tmp_path / "out2")
     assert read(tmp_path / "out" / "valid" / "mask_dict.json") == read(tmp_path / "out2" / "valid" / "mask_dict.json")
 
@@ -186,7 +195,12 @@ def test_more_objects_than_a_png_has_numbers(tmp_path: Path, photos: list[Path])
     project = Project.create(tmp_path / "project")
     for number in range(2):
         record = replace(project.add_image(photos[0]), clip="c", frame=number)
-        project.save(replace(record, annotations=tuple(Annotation(f"{number} {n}", (f"{number} {n}",), mask=box(0)) for n in range(130))))
+        project.save(
+            replace(
+                record,
+                annotations=tuple(Annotation(f"{number} {n}", (f"{number} {n}",), mask=box(0)) for n in range(130)),
+            )
+        )
     report = export_to("ytvos", project, tmp_path / "out")
     assert report.lost["mask", "a PNG has 255 numbers, so only mask_dict.json has it"].count == 5
     assert len(list(load_mevis(tmp_path / "out", "train"))) == 260
@@ -206,9 +220,13 @@ def test_an_object_is_followed_by_its_id_before_its_expression(tmp_path: Path, p
 
 
 @pytest.mark.parametrize("split", ["val", "Validation", "dev", "test", "größe", ""])
-def test_splits_keep_their_name_beside_the_folder_that_loaders_expect(split: str, tmp_path: Path, photos: list[Path]) -> None:
+def test_splits_keep_their_name_beside_the_folder_that_loaders_expect(
+    split: str, tmp_path: Path, photos: list[Path]
+) -> None:
     project = Project.create(tmp_path / "project")
-    project.save(replace(project.add_image(photos[0]), split=split).with_annotation(Annotation("1", ("x",), mask=box(0))))
+    project.save(
+        replace(project.add_image(photos[0]), split=split).with_annotation(Annotation("1", ("x",), mask=box(0)))
+    )
     export_to("ytvos", project, tmp_path / "out")
     folder = {"": "train", "test": "test", "größe": "größe"}.get(split, "valid")
     assert len(list(load_ref_youtube_vos(tmp_path / "out", folder))) == 1

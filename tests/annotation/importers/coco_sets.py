@@ -53,9 +53,19 @@ def png_with(path: Path, chunk: bytes, data: bytes) -> Path:
 
 
 def coco(**changes: Any) -> dict[str, Any]:
-    """One image a.jpg with the mug. changes: other keys of the one annotation ("annotation") or image ("image"), or whole lists."""
+    """One image a.jpg with the mug. changes: other keys of the one annotation ("annotation") or image ("image"), or
+    whole lists.
+    """
     image = {"id": 1, "file_name": "a.jpg", "width": SIZE[1], "height": SIZE[0], **changes.pop("image", {})}
-    annotation = {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "area": MUG_AREA, "bbox": MUG_BOX, "segmentation": [MUG]}
+    annotation = {
+        "id": 1,
+        "image_id": 1,
+        "category_id": 1,
+        "iscrowd": 0,
+        "area": MUG_AREA,
+        "bbox": MUG_BOX,
+        "segmentation": [MUG],
+    }
     annotation |= changes.pop("annotation", {})
     return {"images": [image], "annotations": [annotation], "categories": [{"id": 1, "name": "mug"}], **changes}
 

@@ -46,7 +46,11 @@ def write_array(path: Path, array: np.ndarray, palette: list[int] | None = None)
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(array)
     if palette is not None:
-        image = image.convert("P") if image.mode != "L" else Image.frombytes("P", image.size, np.ascontiguousarray(array).tobytes())
+        image = (
+            image.convert("P")
+            if image.mode != "L"
+            else Image.frombytes("P", image.size, np.ascontiguousarray(array).tobytes())
+        )
         image.putpalette(palette)
     image.save(path)
     return path
@@ -58,7 +62,9 @@ def write_text(path: Path, content: str | bytes | Any, encoding: str = "utf-8") 
     if isinstance(content, bytes):
         path.write_bytes(content)
     else:
-        path.write_text(content if isinstance(content, str) else json.dumps(content, ensure_ascii=False), encoding=encoding)
+        path.write_text(
+            content if isinstance(content, str) else json.dumps(content, ensure_ascii=False), encoding=encoding
+        )
     return path
 
 
@@ -87,7 +93,8 @@ class Imported:
     def areas(self) -> list[tuple[str, int]]:
         """Category and number of pixels of each object of the only image."""
         return [
-            (annotation.category, 0 if (mask := annotation.decode_mask()) is None else int(mask.sum())) for annotation in self.annotations
+            (annotation.category, 0 if (mask := annotation.decode_mask()) is None else int(mask.sum()))
+            for annotation in self.annotations
         ]
 
     def skipped(self) -> dict[str, int]:
@@ -102,7 +109,9 @@ def read_data_set(name: str | None, root: Path) -> Imported:
     report = import_from(name, root, project)
     records = {entry.name: project.record(entry.name) for entry in project.summaries}
     assert report.images == len(records)
-    assert report.objects == sum(annotation.mask is not None for record in records.values() for annotation in record.annotations)
+    assert report.objects == sum(
+        annotation.mask is not None for record in records.values() for annotation in record.annotations
+    )
     for record in records.values():
         for annotation in record.annotations:
             assert annotation.no_target or annotation.decode_mask().any(), "an object without a pixel was imported"

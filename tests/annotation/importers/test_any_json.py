@@ -16,9 +16,18 @@ from refseg.data.masks import encode_rle
 from refseg.errors import DataError
 from tests.annotation.importers.coco_sets import coco, mug_mask, ref, write_image
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["1", "1.0", 1e300, -1, 10**30])
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["1", "1.0", 1e300, -1, 10**30])
+)
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2), max_leaves=5
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=5,
 )
 
 
@@ -41,8 +50,13 @@ def with_value(value: Any, path: tuple[Any, ...], other: Any) -> Any:
 
 
 def instances() -> dict[str, Any]:
-    values = coco(image={"no_target": [["a sofa"]], "split": "val", "frame": 3, "state": "accepted"}, annotation={"expressions": ["mug"]})
-    values["annotations"].append({**values["annotations"][0], "id": 2, "segmentation": encode_rle(mug_mask(), compressed=False)})
+    values = coco(
+        image={"no_target": [["a sofa"]], "split": "val", "frame": 3, "state": "accepted"},
+        annotation={"expressions": ["mug"]},
+    )
+    values["annotations"].append(
+        {**values["annotations"][0], "id": 2, "segmentation": encode_rle(mug_mask(), compressed=False)}
+    )
     return values
 
 
@@ -80,8 +94,16 @@ def test_any_value_in_any_place(name: str, folder: Path, data: st.DataObject) ->
 
 def check(project: Project, report: ImportReport) -> None:
     """What was counted is what is there, every mask has pixels, and nothing incomplete is accepted."""
-    annotations = [annotation for entry in Project.open(project.folder).summaries for annotation in project.record(entry.name).annotations]
+    annotations = [
+        annotation
+        for entry in Project.open(project.folder).summaries
+        for annotation in project.record(entry.name).annotations
+    ]
     masks = [mask for annotation in annotations if (mask := annotation.decode_mask()) is not None]
     assert all(mask.any() for mask in masks)
-    assert (report.objects, report.no_target, report.images) == (len(masks), len(annotations) - len(masks), len(project.summaries))
+    assert (report.objects, report.no_target, report.images) == (
+        len(masks),
+        len(annotations) - len(masks),
+        len(project.summaries),
+    )
     assert report.expressions == sum(len(annotation.expressions) for annotation in annotations)

@@ -50,14 +50,21 @@ def test_layouts(layout: str, tmp_path: Path) -> None:
     root = tmp_path / "data"
     write_image(root / image)
     write_json(root / file, coco(image={"file_name": name}))
-    write_json(root / "annotations" / "captions_x.json", {"images": [], "annotations": [{"id": 1, "image_id": 1, "caption": "a mug"}]})
+    write_json(
+        root / "annotations" / "captions_x.json",
+        {"images": [], "annotations": [{"id": 1, "image_id": 1, "caption": "a mug"}]},
+    )
     (root / ".DS_Store").write_bytes(b"x")
     project, report = imported(None, root)
     (record,) = records(project).values()
     assert report.format == "coco"
     assert (record.name, record.state, record.split, areas(record)) == (Path(image).name, "accepted", split, [MUG_AREA])
     assert (record.original_name, record.original_id) == (image, 1)
-    assert (record.annotations[0].category, record.annotations[0].original_id, record.annotations[0].category_id) == ("mug", 1, 1)
+    assert (record.annotations[0].category, record.annotations[0].original_id, record.annotations[0].category_id) == (
+        "mug",
+        1,
+        1,
+    )
     assert not report.altered and set(report.skipped) == {("file", "with captions instead of objects")}
 
 
@@ -67,7 +74,10 @@ def test_several_files_are_several_splits(tmp_path: Path) -> None:
         write_image(root / split / "a.jpg")
         write_json(root / split / "_annotations.coco.json", coco())
     project, report = imported("coco", root)
-    assert {name: record.split for name, record in records(project).items()} == {"a.jpg": "train", "valid-a.jpg": "valid"}
+    assert {name: record.split for name, record in records(project).items()} == {
+        "a.jpg": "train",
+        "valid-a.jpg": "valid",
+    }
     assert reasons(report) == {("image", "renamed because another image has its name"): 1}
 
 
@@ -90,7 +100,8 @@ def test_a_list_of_images_alone_takes_no_image_from_the_instances(tmp_path: Path
         write_image(root / "images" / name)
     extra = {"id": 2, "file_name": "b.jpg", "width": 120, "height": 80}
     write_json(
-        root / "annotations" / "image_info_train.json", {"images": [coco()["images"][0], extra], "annotations": [], "categories": []}
+        root / "annotations" / "image_info_train.json",
+        {"images": [coco()["images"][0], extra], "annotations": [], "categories": []},
     )
     write_json(root / "annotations" / "instances_train.json", coco())
     project, report = imported("coco", root)
@@ -126,7 +137,11 @@ SHAPES: dict[str, tuple[Any, ...]] = {
     "partly outside": ([[100, 0, 300, 0, 300, 40, 100, 40]], 20 * 40, "accepted"),
     "compressed run lengths": (RLE, MUG_AREA, "accepted"),
     "run lengths": (COUNTS, MUG_AREA, "accepted"),
-    "run lengths as floats": ({"size": [80.0, "120"], "counts": [float(one) for one in COUNTS["counts"]]}, MUG_AREA, "accepted"),
+    "run lengths as floats": (
+        {"size": [80.0, "120"], "counts": [float(one) for one in COUNTS["counts"]]},
+        MUG_AREA,
+        "accepted",
+    ),
     "list of run lengths": ([RLE, COUNTS], MUG_AREA, "accepted"),
     "nothing": ([], MUG_AREA, "new"),
     "null": (None, MUG_AREA, "new"),
@@ -181,7 +196,10 @@ def test_run_lengths_of_another_size_are_scaled_or_skipped(tmp_path: Path) -> No
     half = np.zeros((40, 60), bool)
     half[10:20, 15:35] = True
     turned = encode_rle(mug_mask().T.copy())
-    rows = [coco(annotation={"id": n, "segmentation": s})["annotations"][0] for n, s in enumerate((encode_rle(half), turned), 1)]
+    rows = [
+        coco(annotation={"id": n, "segmentation": s})["annotations"][0]
+        for n, s in enumerate((encode_rle(half), turned), 1)
+    ]
     write_json(root / "instances.json", coco(annotations=rows))
     project, report = imported("coco", root)
     (annotation,) = records(project)["a.jpg"].annotations
@@ -208,7 +226,9 @@ def test_images_of_another_shape_are_refused_with_both_sizes(tmp_path: Path) -> 
     write_json(root / "instances.json", coco())
     with pytest.raises(DataError, match="of another shape than its annotations") as caught:
         imported("coco", root)
-    assert "image is 50 x 50, its annotations are for 120 x 80" in str(caught.value) and str(tmp_path) not in str(caught.value)
+    assert "image is 50 x 50, its annotations are for 120 x 80" in str(caught.value) and str(tmp_path) not in str(
+        caught.value
+    )
 
 
 def test_ids_and_numbers_as_text_and_float(tmp_path: Path) -> None:
@@ -223,7 +243,11 @@ def test_ids_and_numbers_as_text_and_float(tmp_path: Path) -> None:
     project, report = imported("coco", root)
     record = records(project)["a.jpg"]
     assert areas(record) == [MUG_AREA] and record.original_id == "000017"
-    assert (record.annotations[0].id, record.annotations[0].category, record.annotations[0].category_id) == ("x1", "mug", 3)
+    assert (record.annotations[0].id, record.annotations[0].category, record.annotations[0].category_id) == (
+        "x1",
+        "mug",
+        3,
+    )
     assert not reasons(report)
 
 
@@ -239,7 +263,11 @@ def test_bad_entries_are_counted_and_the_rest_is_read(tmp_path: Path) -> None:
         ],
         "annotations": [
             *(annotation, None, {**annotation, "id": 2, "image_id": 99}, {**annotation, "id": 3, "image_id": None}),
-            *({**annotation, "id": 4, "image_id": 2}, {**annotation, "id": 5, "category_id": 77}, {**annotation, "id": 6, "image_id": 3}),
+            *(
+                {**annotation, "id": 4, "image_id": 2},
+                {**annotation, "id": 5, "category_id": 77},
+                {**annotation, "id": 6, "image_id": 3},
+            ),
             *({**annotation, "id": 7, "image_id": 4}, {**annotation, "id": 1}),
         ],
         "categories": [{"id": 1, "name": "mug"}, {"id": 1, "name": "mug"}, {"id": 1, "name": "cup"}, {"name": "x"}, []],
@@ -278,14 +306,22 @@ def test_keys_that_this_project_writes_are_read_again(tmp_path: Path) -> None:
     root = tmp_path / "data"
     write_image(root / "a.jpg")
     values = coco(
-        image={"split": "val", "state": "corrected", "clip": "street", "frame": 7, "no_target": [["a sofa", "the couch"], []]},
+        image={
+            "split": "val",
+            "state": "corrected",
+            "clip": "street",
+            "frame": 7,
+            "no_target": [["a sofa", "the couch"], []],
+        },
         annotation={"expressions": ["the mug", "кружка"], "unnamed": True},
     )
     write_json(root / "annotations" / "instances_train.json", values)
     project, report = imported("coco", root)
     record = records(project)["a.jpg"]
     assert (record.split, record.state, record.clip, record.frame) == ("val", "corrected", "street", 7)
-    assert [(annotation.expressions, annotation.no_target, annotation.category) for annotation in record.annotations] == [
+    assert [
+        (annotation.expressions, annotation.no_target, annotation.category) for annotation in record.annotations
+    ] == [
         (("the mug", "кружка"), False, ""),
         (("a sofa", "the couch"), True, ""),
     ]
@@ -327,7 +363,13 @@ def test_png_with_more_text_than_pillow_reads(chunk: bytes, data: bytes, tmp_pat
 
 @pytest.mark.parametrize(
     "values",
-    [[], {}, {"images": {}, "annotations": []}, {"images": [], "annotations": {}}, [{"image_id": 1, "score": 1, "segmentation": {}}]],
+    [
+        [],
+        {},
+        {"images": {}, "annotations": []},
+        {"images": [], "annotations": {}},
+        [{"image_id": 1, "score": 1, "segmentation": {}}],
+    ],
 )
 def test_what_is_not_coco_is_refused_and_leaves_the_project_as_it_was(values: Any, tmp_path: Path) -> None:
     root = tmp_path / "data"
@@ -351,14 +393,19 @@ def test_more_objects_than_a_record_holds(tmp_path: Path) -> None:
     annotation = coco()["annotations"][0]
     write_json(root / "instances.json", coco(annotations=[{**annotation, "id": number} for number in range(503)]))
     project, report = imported("coco", root)
-    assert len(records(project)["a.jpg"].annotations) == 500 and reasons(report) == {("object", "more than 500 in an image"): 3}
+    assert len(records(project)["a.jpg"].annotations) == 500 and reasons(report) == {
+        ("object", "more than 500 in an image"): 3
+    }
     assert records(project)["a.jpg"].state == "new"
 
 
 def test_texts_that_are_too_long_or_no_unicode(tmp_path: Path) -> None:
     root = tmp_path / "data"
     write_image(root / "a.jpg")
-    values = coco(annotation={"expressions": ["x" * 1001, "\ud800", " ", "mug", "mug"]}, categories=[{"id": 1, "name": "y" * 1001}])
+    values = coco(
+        annotation={"expressions": ["x" * 1001, "\ud800", " ", "mug", "mug"]},
+        categories=[{"id": 1, "name": "y" * 1001}],
+    )
     root.joinpath("instances.json").write_text(json.dumps(values))
     project, report = imported("coco", root)
     (annotation,) = records(project)["a.jpg"].annotations
@@ -366,7 +413,9 @@ def test_texts_that_are_too_long_or_no_unicode(tmp_path: Path) -> None:
     assert sum(reasons(report).values()) == 5
 
 
-@pytest.mark.parametrize(("orientation", "turned"), [(6, lambda mask: np.rot90(mask, -1)), (8, np.rot90), (5, np.transpose)])
+@pytest.mark.parametrize(
+    ("orientation", "turned"), [(6, lambda mask: np.rot90(mask, -1)), (8, np.rot90), (5, np.transpose)]
+)
 def test_annotations_of_images_that_were_not_turned_upright(orientation: int, turned: Any, tmp_path: Path) -> None:
     """The width and height of the annotations say which way the image lay."""
     root = tmp_path / "data"
@@ -383,7 +432,9 @@ def test_annotations_of_images_that_were_turned_upright(tmp_path: Path) -> None:
     root = tmp_path / "data"
     write_image(root / "a.jpg", SIZE, 6)
     upright = [20, 30, 40, 30, 40, 70, 20, 70]
-    write_json(root / "instances.json", coco(image={"width": 80, "height": 120}, annotation={"segmentation": [upright]}))
+    write_json(
+        root / "instances.json", coco(image={"width": 80, "height": 120}, annotation={"segmentation": [upright]})
+    )
     project, report = imported("coco", root)
     np.testing.assert_array_equal(records(project)["a.jpg"].annotations[0].decode_mask(), mug_mask().T)
     assert not reasons(report)
@@ -432,6 +483,8 @@ def test_a_list_of_images_without_annotations_is_counted(tmp_path: Path) -> None
     root = tmp_path / "data"
     write_image(root / "images/a.jpg")
     write_json(root / "annotations/instances_train.json", coco())
-    write_json(root / "annotations/image_info_test.json", {"images": [{"id": 5, "file_name": "t.jpg"}], "categories": []})
+    write_json(
+        root / "annotations/image_info_test.json", {"images": [{"id": 5, "file_name": "t.jpg"}], "categories": []}
+    )
     _, report = imported(None, root)
     assert list(report.skipped) == [("file", "with images, but without annotations")]

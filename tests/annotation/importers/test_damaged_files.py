@@ -1,4 +1,6 @@
-"""Files damaged at random: an import refuses them in one sentence or counts what it skips, and never imports an object without a pixel."""
+"""Files damaged at random: an import refuses them in one sentence or counts what it skips, and never imports an object
+without a pixel.
+"""
 
 import json
 import random
@@ -65,7 +67,9 @@ def mutated_text(text: str, dice: random.Random) -> str:
     words = text.replace("<", " <").replace(">", "> ").split(" ")
     for _ in range(dice.randint(1, 4)):
         position = dice.randrange(len(words))
-        words[position] = dice.choice(["", "nan", "-1", "1e308", "0", "\0", "<", "</object>", "é", "9" * 400, dice.choice(words), "\n"])
+        words[position] = dice.choice(
+            ["", "nan", "-1", "1e308", "0", "\0", "<", "</object>", "é", "9" * 400, dice.choice(words), "\n"]
+        )
     return " ".join(words)
 
 
@@ -102,17 +106,24 @@ def yolo(root: Path, dice: random.Random) -> None:
     write_text(root / "labels/a.txt", mutated_text(lines, dice).encode("utf-8"))
     write_text(
         root / "data.yaml",
-        mutated_text("train: images\nval: [images, images]\nnames: {0: mug, 1: spoon}\nkpt_shape: [1, 3]", dice).encode("utf-8"),
+        mutated_text("train: images\nval: [images, images]\nnames: {0: mug, 1: spoon}\nkpt_shape: [1, 3]", dice).encode(
+            "utf-8"
+        ),
     )
     row = {"image": "images/a.jpg", "objects": [["a"], ["b"], []], "absent": [["c"]], "unnamed": [0], "frame": 1}
     write_text(root / "expressions.json", json.dumps(mutated([row], dice)))
 
 
 def voc(root: Path, dice: random.Random) -> None:
-    one = "<object> <name>mug</name> <bndbox> <xmin>31</xmin> <ymin>21</ymin> <xmax>70</xmax> <ymax>40</ymax> </bndbox> </object>"
+    one = (
+        "<object> <name>mug</name> <bndbox> <xmin>31</xmin> <ymin>21</ymin> <xmax>70</xmax> <ymax>40</ymax> </bndbox>"
+        " </object>"
+    )
     size = f"<size> <width>{WIDTH}</width> <height>{HEIGHT}</height> </size>"
     write_image(root / "JPEGImages/a.jpg")
-    write_text(root / "Annotations/a.xml", mutated_text(f"<annotation> {size} {one} {one} </annotation>", dice).encode("utf-8"))
+    write_text(
+        root / "Annotations/a.xml", mutated_text(f"<annotation> {size} {one} {one} </annotation>", dice).encode("utf-8")
+    )
     write_text(root / "ImageSets/Main/train.txt", mutated_text("a\nb 1\n", dice).encode("utf-8"))
     write_text(root / "labelmap.txt", mutated_text("background:0,0,0:: \nmug:128,0,0:: \n", dice).encode("utf-8"))
     if dice.random() < 0.5:
@@ -173,7 +184,9 @@ def test_an_image_that_is_cut_off_is_skipped(suffix: str, tmp_path: Path) -> Non
     for name in ("whole", "cut"):
         Image.fromarray(noise).save(root / f"{name}.{suffix}")
         shape = {"label": "mug", "points": [[30, 20], [70, 20], [70, 40], [30, 40]], "shape_type": "polygon"}
-        (root / f"{name}.json").write_text(json.dumps({"imagePath": f"{name}.{suffix}", "shapes": [shape]}), encoding="utf-8")
+        (root / f"{name}.json").write_text(
+            json.dumps({"imagePath": f"{name}.{suffix}", "shapes": [shape]}), encoding="utf-8"
+        )
     data = (root / f"cut.{suffix}").read_bytes()
     (root / f"cut.{suffix}").write_bytes(data[: len(data) * 2 // 3])
     project = Project.create(tmp_path / "project")

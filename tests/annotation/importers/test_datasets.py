@@ -52,7 +52,9 @@ def table(rows: Sequence[Mapping[str, Any]], features: Any = None, **types: Any)
     made = pa.Table.from_pylist(list(rows))
     for name, kind in types.items():
         made = made.set_column(made.column_names.index(name), name, pa.array([row[name] for row in rows], kind))
-    return made.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})} if features else None)
+    return made.replace_schema_metadata(
+        {"huggingface": json.dumps({"info": {"features": features}})} if features else None
+    )
 
 
 def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], features: Any = None, **types: Any) -> None:
@@ -66,7 +68,9 @@ def write_saved(folder: Path, rows: Sequence[Mapping[str, Any]], features: Any =
     made = table(rows, **types)
     with pa.ipc.new_stream(str(folder / "data-00000-of-00001.arrow"), made.schema) as stream:
         stream.write_table(made)
-    (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": None}))
+    (folder / "state.json").write_text(
+        json.dumps({"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": None})
+    )
     (folder / "dataset_info.json").write_text(json.dumps({"features": features or {}}))
 
 
@@ -78,7 +82,10 @@ def read(root: Path, tmp_path: Path, name: str | None = None) -> tuple[ImportRep
 
 
 def content(record: AnnotatedImage) -> list[tuple[Any, ...]]:
-    return [(one.expressions, one.category, None if one.mask is None else int(one.decode_mask().sum())) for one in record.annotations]
+    return [
+        (one.expressions, one.category, None if one.mask is None else int(one.decode_mask().sum()))
+        for one in record.annotations
+    ]
 
 
 def skipped(report: ImportReport) -> dict[tuple[str, str], int]:
@@ -104,7 +111,10 @@ FEATURES = {
 
 @pytest.mark.parametrize("form", ["parquet", "saved", "dictionary"])
 def test_embedded_images_with_columns_of_objects(form: str, tmp_path: Path) -> None:
-    rows = [{"image": embedded(photo(number)), "image_id": 3 + number, "objects": OBJECTS, "weird": "x"} for number in range(2)]
+    rows = [
+        {"image": embedded(photo(number)), "image_id": 3 + number, "objects": OBJECTS, "weird": "x"}
+        for number in range(2)
+    ]
     root = tmp_path / "data"
     if form == "parquet":
         write_parquet(root / "data/test-00000-of-00001.parquet", rows, FEATURES, image=IMAGE)
@@ -203,7 +213,10 @@ def test_metadata_csv(quoted: Any, tmp_path: Path) -> None:
     folder = tmp_path / "data/validation"
     folder.mkdir(parents=True)
     (folder / "чашка.png").write_bytes(photo())
-    text = f'file_name,text,segmentation\nчашка.png,the cup,"{quoted([SQUARE]).replace(chr(34), chr(34) * 2)}"\nnone.png,x,\n'
+    text = (
+        "file_name,text,segmentation\nчашка.png,the"
+        f' cup,"{quoted([SQUARE]).replace(chr(34), chr(34) * 2)}"\nnone.png,x,\n'
+    )
     (folder / "metadata.csv").write_text("\ufeff" + text, encoding="utf-8")
     report, [record] = read(tmp_path / "data", tmp_path)
     assert (record.name, record.split, content(record)) == ("чашка.png", "validation", [(("the cup",), "", 100)])
@@ -264,7 +277,10 @@ def test_every_form_of_a_mask(tmp_path: Path) -> None:
     (root / "mask.png").write_bytes(encoded(mask(5, 255)))
     for number in range(len(forms)):
         (root / f"{number}.png").write_bytes(photo(number))
-    lines = [json.dumps({"file_name": f"{number}.png", "mask": form, "expression": "it"}) for number, form in enumerate(forms)]
+    lines = [
+        json.dumps({"file_name": f"{number}.png", "mask": form, "expression": "it"})
+        for number, form in enumerate(forms)
+    ]
     (root / "metadata.jsonl").write_text("\n".join(lines))
     report, records = read(root, tmp_path)
     assert report.skipped == {} and len(records) == len(forms)
@@ -347,7 +363,9 @@ def test_a_line_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     root = tmp_path / "data"
     root.mkdir()
     (root / "a.png").write_bytes(photo())
-    (root / "metadata.jsonl").write_text(json.dumps({"file_name": "a.png", "text": "x" * 5000}) + "\n" + json.dumps({"file_name": "a.png"}))
+    (root / "metadata.jsonl").write_text(
+        json.dumps({"file_name": "a.png", "text": "x" * 5000}) + "\n" + json.dumps({"file_name": "a.png"})
+    )
     report, records = read(root, tmp_path)
     assert len(records) == 1 and report.skipped_count == 1
 
@@ -365,7 +383,9 @@ def test_embedded_bytes_that_are_no_image_or_too_many(tmp_path: Path, monkeypatc
     }
 
 
-@pytest.mark.parametrize("path", ["../../x.png", "/etc/passwd", "..\\x.png", "a\0b.png", "con.png", "x" * 5000, "чашка"])
+@pytest.mark.parametrize(
+    "path", ["../../x.png", "/etc/passwd", "..\\x.png", "a\0b.png", "con.png", "x" * 5000, "чашка"]
+)
 def test_names_of_embedded_images_lead_nowhere(path: str, tmp_path: Path) -> None:
     write_parquet(tmp_path / "data/train.parquet", [{"image": embedded(photo(), path)}], image=IMAGE)
     _, [record] = read(tmp_path / "data", tmp_path)
@@ -377,7 +397,10 @@ def test_names_of_embedded_images_lead_nowhere(path: str, tmp_path: Path) -> Non
 def test_a_file_that_was_cut_off(form: str, tmp_path: Path) -> None:
     """A stream is read as far as it goes; a Parquet file has its directory at its end. Others are read all the same."""
     root = tmp_path / "data"
-    rows = [{"image": embedded(encoded(np.random.default_rng(number).integers(0, 255, (40, 60, 3), np.uint8)))} for number in range(4)]
+    rows = [
+        {"image": embedded(encoded(np.random.default_rng(number).integers(0, 255, (40, 60, 3), np.uint8)))}
+        for number in range(4)
+    ]
     write_parquet(root / "good.parquet", rows[:1], image=IMAGE)
     path = root / ("bad.parquet" if form == "parquet" else "bad.arrow")
     if form == "parquet":

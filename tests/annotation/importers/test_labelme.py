@@ -98,7 +98,11 @@ def test_circles_and_rotated_rectangles(root: Path) -> None:
     found = read(
         root,
         shape("circle", [[50, 40], [50, 60]]),
-        *(shape("rectangle", [diamond[n] for n in order]) for order in ("0123", "0213") for order in [list(map(int, order))]),
+        *(
+            shape("rectangle", [diamond[n] for n in order])
+            for order in ("0123", "0213")
+            for order in [list(map(int, order))]
+        ),
     )
     y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
     np.testing.assert_array_equal(found.annotations[0].decode_mask(), np.hypot(x - 50, y - 40) <= 20)
@@ -161,9 +165,9 @@ def test_what_has_no_place_in_a_project_is_counted(root: Path) -> None:
         description="a kitchen",
         checked=True,
     )
-    assert found.altered() == {f"object without its {key}": 1 for key in ("flags", "attributes", "difficult", "kie_linking")} | {
-        f"image without its {key}": 1 for key in ("flags", "description")
-    }
+    assert found.altered() == {
+        f"object without its {key}": 1 for key in ("flags", "attributes", "difficult", "kie_linking")
+    } | {f"image without its {key}": 1 for key in ("flags", "description")}
     assert found.report.objects == 2
 
 
@@ -236,7 +240,9 @@ def test_sizes_that_fit(stated: tuple[Any, Any], state: str, root: Path) -> None
 
 def test_a_size_of_another_shape_refuses_the_image_only(root: Path) -> None:
     write_image(root / "b.jpg")
-    write_text(root / "b.json", document(shape("rectangle", BOX), imagePath="b.jpg", imageHeight=WIDTH, imageWidth=HEIGHT))
+    write_text(
+        root / "b.json", document(shape("rectangle", BOX), imagePath="b.jpg", imageHeight=WIDTH, imageWidth=HEIGHT)
+    )
     found = read(root, shape("rectangle", BOX))
     assert list(found.records) == ["a.jpg"] and found.skipped() == {"image of another shape than its annotations": 1}
 
@@ -296,11 +302,17 @@ def test_an_embedded_image_beside_a_file(root: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gbk"])
 def test_encodings(encoding: str, root: Path) -> None:
     write_image(root / "杯子.jpg")
-    text = json.dumps(document(shape("rectangle", BOX, "杯子", description="左边的杯子"), imagePath="杯子.jpg"), ensure_ascii=False)
+    text = json.dumps(
+        document(shape("rectangle", BOX, "杯子", description="左边的杯子"), imagePath="杯子.jpg"), ensure_ascii=False
+    )
     (root / "a.jpg").unlink()
     write_text(root / "a.json", text.encode(encoding))
     found = read_data_set(None, root)
-    assert list(found.records) == ["杯子.jpg"] and found.areas == [("杯子", 800)] and found.annotations[0].expressions == ("左边的杯子",)
+    assert (
+        list(found.records) == ["杯子.jpg"]
+        and found.areas == [("杯子", 800)]
+        and found.annotations[0].expressions == ("左边的杯子",)
+    )
     assert found.altered() == ({"file read as GBK because it is not UTF-8": 1} if encoding == "gbk" else {})
 
 
@@ -308,7 +320,9 @@ def test_encodings(encoding: str, root: Path) -> None:
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_names_of_any_script(name: str, form: str, root: Path) -> None:
     shutil.move(root / "a.jpg", root / unicodedata.normalize(form, name))
-    found = read(root, shape("rectangle", BOX), imagePath=unicodedata.normalize("NFC" if form == "NFD" else "NFD", name))
+    found = read(
+        root, shape("rectangle", BOX), imagePath=unicodedata.normalize("NFC" if form == "NFD" else "NFD", name)
+    )
     assert [unicodedata.normalize("NFC", known) for known in found.records] == [name]
 
 
@@ -352,7 +366,9 @@ finite = st.floats(-300, 300, allow_nan=False)
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(finite, finite), min_size=2, max_size=2))
-def test_rectangles_of_two_and_four_corners_agree(tmp_path_factory: pytest.TempPathFactory, points: list[tuple[float, float]]) -> None:
+def test_rectangles_of_two_and_four_corners_agree(
+    tmp_path_factory: pytest.TempPathFactory, points: list[tuple[float, float]]
+) -> None:
     (x0, y0), (x1, y1) = points
     root = tmp_path_factory.mktemp("labelme") / "data"
     write_image(root / "a.jpg")
@@ -362,8 +378,15 @@ def test_rectangles_of_two_and_four_corners_agree(tmp_path_factory: pytest.TempP
     y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
 
     def inside(margin: float) -> np.ndarray:
-        """Pixels whose centers are inside by more than a margin; polygons are filled as pycocotools does, which rounds corners to 0.2 pixels."""
-        return (min(x0, x1) + margin < x) & (x < max(x0, x1) - margin) & (min(y0, y1) + margin < y) & (y < max(y0, y1) - margin)
+        """Pixels whose centers are inside by more than a margin; polygons are filled as pycocotools does, which rounds
+        corners to 0.2 pixels.
+        """
+        return (
+            (min(x0, x1) + margin < x)
+            & (x < max(x0, x1) - margin)
+            & (min(y0, y1) + margin < y)
+            & (y < max(y0, y1) - margin)
+        )
 
     masks = [annotation.decode_mask() for annotation in found.annotations]
     assert len(masks) == 3 - found.report.skipped_count and len(masks) in (0, 3)

@@ -202,7 +202,13 @@ def test_many_small_objects_are_not_soft_edges(numbers: list[int]) -> None:
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([0, 128, 255], [128, 255]), ([0, 1, 2, 255], [1, 2]), ([0, 255], [255]), ([0, 1, 255, 300], [1, 255, 300]), ([0], [])],
+    [
+        ([0, 128, 255], [128, 255]),
+        ([0, 1, 2, 255], [1, 2]),
+        ([0, 255], [255]),
+        ([0, 1, 255, 300], [1, 255, 300]),
+        ([0], []),
+    ],
 )
 def test_255_is_a_border_beside_small_numbers_only(values: list[int], expected: list[int]) -> None:
     assert object_numbers(np.array([values])) == expected

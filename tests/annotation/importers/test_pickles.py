@@ -18,10 +18,18 @@ from refseg.annotation.importers.pickles import load_plain
 from refseg.errors import DataError
 
 LEAVES = (
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=10) | st.binary(max_size=10)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=10)
+    | st.binary(max_size=10)
 )
 PLAIN = st.recursive(
-    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
+    ),
 )
 
 
@@ -111,7 +119,10 @@ def test_any_bytes_end_in_a_value_or_one_error(data: bytes) -> None:
 
 
 @settings(max_examples=300)
-@given(st.lists(st.sampled_from([opcode.code.encode("latin1") for opcode in pickletools.opcodes]), max_size=12), st.binary(max_size=12))
+@given(
+    st.lists(st.sampled_from([opcode.code.encode("latin1") for opcode in pickletools.opcodes]), max_size=12),
+    st.binary(max_size=12),
+)
 def test_any_instructions_end_in_a_value_or_one_error(codes: list[bytes], tail: bytes) -> None:
     with contextlib.suppress(DataError):
         load_plain(b"".join(codes) + tail + b".", "x.p")

@@ -65,7 +65,11 @@ def test_kinds_of_masks(array: np.ndarray, palette: list[int] | None, root: Path
     write_array(root / "masks/a.jpg/000.png", array, palette)
     found = read(root, row())
     np.testing.assert_array_equal(found.annotations[0].decode_mask(), MASK)
-    assert (found.areas, found.annotations[0].expressions, found.record.state) == ([("mug", 800)], ("the mug",), "accepted")
+    assert (found.areas, found.annotations[0].expressions, found.record.state) == (
+        [("mug", 800)],
+        ("the mug",),
+        "accepted",
+    )
     assert list(found.altered()) == (
         ["object mask scaled to the size of the image"]
         if len(array) > 80
@@ -107,7 +111,9 @@ def test_one_bad_entry_is_counted_and_the_rest_imported(bad: Any, reason: str, r
 def test_a_full_mask_is_imported_and_told(root: Path) -> None:
     write_array(root / "masks/a.jpg/000.png", np.full(MASK.shape, 255, np.uint8))
     found = read(root, row())
-    assert found.annotations[0].decode_mask().all() and found.altered() == {"object with a mask: covers every pixel of the image": 1}
+    assert found.annotations[0].decode_mask().all() and found.altered() == {
+        "object with a mask: covers every pixel of the image": 1
+    }
 
 
 def test_no_target_entries_splits_states_and_images_without_masks(root: Path) -> None:
@@ -125,8 +131,14 @@ def test_no_target_entries_splits_states_and_images_without_masks(root: Path) ->
     )
     found = read(root, row(split="train"), row(mask=None, absent=True, expressions=["the cat"], category=""))
     a, b = found.records["a.jpg"], found.records["b.jpg"] if "b.jpg" in found.records else found.records["b.JPG"]
-    assert [(annotation.no_target, annotation.expressions) for annotation in a.annotations] == [(False, ("the mug",)), (True, ("the cat",))]
-    assert (a.split, a.state, a.clip, a.frame) == ("val", "corrected", "v", 2) and (b.state, b.annotations) == ("new", ())
+    assert [(annotation.no_target, annotation.expressions) for annotation in a.annotations] == [
+        (False, ("the mug",)),
+        (True, ("the cat",)),
+    ]
+    assert (a.split, a.state, a.clip, a.frame) == ("val", "corrected", "v", 2) and (b.state, b.annotations) == (
+        "new",
+        (),
+    )
     assert found.skipped() == {"entry that names no image": 1}
 
 
@@ -169,7 +181,9 @@ def test_a_folder_for_each_image_and_its_masks(tmp_path: Path) -> None:
     for name in ("0a1b", "2c3d"):
         write_image(root / "stage1_train" / name / "images" / f"{name}.png")
         for number, area in enumerate((MUG, SPOON)):
-            write_array(root / "stage1_train" / name / "masks" / f"{number}ff.png", area_mask(area).astype(np.uint8) * 255)
+            write_array(
+                root / "stage1_train" / name / "masks" / f"{number}ff.png", area_mask(area).astype(np.uint8) * 255
+            )
     found = read_data_set(None, root)
     assert {name: len(record.annotations) for name, record in found.records.items()} == {"0a1b.png": 2, "2c3d.png": 2}
     assert not found.report.skipped

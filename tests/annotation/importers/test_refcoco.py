@@ -9,13 +9,25 @@ import pytest
 from refseg.annotation.importers.refs import parse_refs
 from refseg.annotation.importers.report import ImportReport
 from refseg.errors import DataError
-from tests.annotation.importers.coco_sets import MUG, areas, coco, imported, reasons, records, ref, write_image, write_json
+from tests.annotation.importers.coco_sets import (
+    MUG,
+    areas,
+    coco,
+    imported,
+    reasons,
+    records,
+    ref,
+    write_image,
+    write_json,
+)
 
 NAME = "COCO_train2014_000000581857.jpg"
 
 
 def published(root: Path, refs: dict[str, Any], images: str = "images/mscoco/images/train2014") -> Path:
-    """The layout of the authors: refs name their image with the number of the annotation at the end. refs: file name -> list."""
+    """The layout of the authors: refs name their image with the number of the annotation at the end. refs: file name ->
+    list.
+    """
     write_image(root / images / NAME)
     image = {"id": 581857, "file_name": NAME}
     rows = [coco(annotation={"id": number, "image_id": 581857})["annotations"][0] for number in (1719310, 1719311)]
@@ -34,7 +46,9 @@ def published_ref(number: int, text: str, split: str = "train") -> dict[str, Any
 
 @pytest.mark.parametrize("images", ["images/mscoco/images/train2014", "images/train2014", "train2014", "images"])
 def test_the_published_layout(images: str, tmp_path: Path) -> None:
-    root = published(tmp_path / "refcoco", {"refs(unc).p": [published_ref(0, "The left mug"), published_ref(1, "right mug")]}, images)
+    root = published(
+        tmp_path / "refcoco", {"refs(unc).p": [published_ref(0, "The left mug"), published_ref(1, "right mug")]}, images
+    )
     project, report = imported(None, root)
     record = records(project)[NAME]
     assert report.format == "refcoco" and record.split == "train"
@@ -75,7 +89,10 @@ def test_our_own_json_comes_before_our_pickle(tmp_path: Path) -> None:
     (root / "refs(refseg).p").write_bytes(pickle.dumps([]))
     project, report = imported(None, root)
     annotations = records(project)["a.jpg"].annotations
-    assert [(annotation.expressions, annotation.no_target) for annotation in annotations] == [(("mug",), False), (("a sofa",), True)]
+    assert [(annotation.expressions, annotation.no_target) for annotation in annotations] == [
+        (("mug",), False),
+        (("a sofa",), True),
+    ]
     assert not reasons(report) and (report.expressions, report.no_target) == (2, 1)
 
 
@@ -123,7 +140,10 @@ def test_single_sentences_that_cannot_be_used_are_counted(tmp_path: Path) -> Non
     write_json(root / "expressions.json", [{**ref(), "sentences": sentences}])
     project, report = imported("refcoco", root)
     assert records(project)["a.jpg"].annotations[0].expressions == ("plain text", "mug")
-    assert reasons(report) == {("expression", "without text"): 3, ("expression", "repeated for its object, kept once"): 1}
+    assert reasons(report) == {
+        ("expression", "without text"): 3,
+        ("expression", "repeated for its object, kept once"): 1,
+    }
 
 
 def test_ids_as_text(tmp_path: Path) -> None:
@@ -140,15 +160,20 @@ def test_no_target_refs_of_grefcoco(none: Any, tmp_path: Path) -> None:
     write_image(root / "train2014" / "a.jpg")
     rows = [coco(annotation={"id": number})["annotations"][0] for number in (1, 2)]
     write_json(root / "instances.json", coco(annotations=rows))
-    write_json(root / "grefs(unc).json", [ref(1, [1, 2], ["both mugs"], split="testA"), ref(2, none, ["a sofa"], no_target=True)])
+    write_json(
+        root / "grefs(unc).json",
+        [ref(1, [1, 2], ["both mugs"], split="testA"), ref(2, none, ["a sofa"], no_target=True)],
+    )
     project, report = imported(None, root)
     record = records(project)["a.jpg"]
     assert report.format == "grefcoco" and record.split == "testA"
-    assert [(annotation.expressions, annotation.no_target) for annotation in record.annotations] == [(("both mugs",), False)] * 2 + [
-        (("a sofa",), True)
-    ]
+    assert [(annotation.expressions, annotation.no_target) for annotation in record.annotations] == [
+        (("both mugs",), False)
+    ] * 2 + [(("a sofa",), True)]
     assert (report.expressions, report.no_target) == (3, 1)
-    assert set(reasons(report)) == {("ref", "of another split than those before it about its image, which has one split")}
+    assert set(reasons(report)) == {
+        ("ref", "of another split than those before it about its image, which has one split")
+    }
 
 
 def test_a_ref_without_an_object_is_no_target_in_grefcoco_alone(tmp_path: Path) -> None:
@@ -160,7 +185,9 @@ def test_a_ref_without_an_object_is_no_target_in_grefcoco_alone(tmp_path: Path) 
 
 
 def test_the_splits_of_an_image_are_reported(tmp_path: Path) -> None:
-    root = published(tmp_path / "refcocog", {"refs(google).p": [published_ref(0, "x", "train"), published_ref(1, "y", "val")]})
+    root = published(
+        tmp_path / "refcocog", {"refs(google).p": [published_ref(0, "x", "train"), published_ref(1, "y", "val")]}
+    )
     project, report = imported("refcoco", root)
     assert records(project)[NAME].split == "train" and sum(tally.count for tally in report.altered.values()) == 1
 
@@ -198,7 +225,10 @@ def test_refs_without_instances_are_refused(tmp_path: Path) -> None:
 def test_polygons_of_two_points_keep_their_image_out_of_the_finished_ones(tmp_path: Path) -> None:
     root = tmp_path / "data"
     write_image(root / "images" / "a.jpg")
-    rows = [coco(annotation={"id": n, "segmentation": [shape]})["annotations"][0] for n, shape in enumerate((MUG, [1, 2, 3, 4]), 1)]
+    rows = [
+        coco(annotation={"id": n, "segmentation": [shape]})["annotations"][0]
+        for n, shape in enumerate((MUG, [1, 2, 3, 4]), 1)
+    ]
     write_json(root / "instances.json", coco(annotations=rows))
     write_json(root / "expressions.json", [ref(), ref(2, 2, ["lost"])])
     project, report = imported("refcoco", root)
@@ -210,6 +240,8 @@ def test_an_id_that_is_missing_does_not_say_that_nothing_is_meant() -> None:
     report = ImportReport()
     sentences = [{"sent": "the cat"}]
     ids = ({"ann_id": None}, {}, {"ann_id": [-1]}, {"ann_id": -1}, {"ann_id": []}, {"no_target": True})
-    refs = parse_refs([{"image_id": 1, "sentences": sentences, **one} for one in ids], "grefs.json", report, empty_is_no_target=True)
+    refs = parse_refs(
+        [{"image_id": 1, "sentences": sentences, **one} for one in ids], "grefs.json", report, empty_is_no_target=True
+    )
     assert [one.where for one in refs] == [f"grefs.json: refs[{number}]" for number in (2, 3, 4, 5)]
     assert report.skipped["ref", "without an object"].count == 2

@@ -47,7 +47,9 @@ def test_any_bytes_are_text_or_one_error(data: bytes) -> None:
         decode(data)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[" * 100_000, b"\xff\xfea", b'{"a": 1}}', b"\xef\xbb\xbf", b"nothing"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[" * 100_000, b"\xff\xfea", b'{"a": 1}}', b"\xef\xbb\xbf", b"nothing"]
+)
 def test_damaged_json_is_one_error_without_the_place_of_the_folder(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(DataError, match=r"^a\.json is not valid") as caught:
@@ -64,22 +66,51 @@ def test_the_head_of_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(7, 7), (7.0, 7), ("7", 7), (" 7 ", 7), ("7.0", 7), ("-3", -3), (2**60 + 1, 2**60 + 1), (str(2**60 + 1), 2**60 + 1)]
-    + [(value, None) for value in (7.5, "7.5", "", "x", None, True, [7], float("nan"), float("inf"), "1_000", "7,0", {})],
+    [
+        (7, 7),
+        (7.0, 7),
+        ("7", 7),
+        (" 7 ", 7),
+        ("7.0", 7),
+        ("-3", -3),
+        (2**60 + 1, 2**60 + 1),
+        (str(2**60 + 1), 2**60 + 1),
+    ]
+    + [
+        (value, None)
+        for value in (7.5, "7.5", "", "x", None, True, [7], float("nan"), float("inf"), "1_000", "7,0", {})
+    ],
 )
 def test_whole_numbers(value: Any, expected: int | None) -> None:
     assert whole(value) == expected and type(whole(value)) is type(expected)
 
 
 def test_other_values() -> None:
-    assert (number("1.5"), number("1e3"), number("nan"), number(True), number(10**400)) == (1.5, 1000.0, None, None, None)
+    assert (number("1.5"), number("1e3"), number("nan"), number(True), number(10**400)) == (
+        1.5,
+        1000.0,
+        None,
+        None,
+        None,
+    )
     assert (text(" a "), text(5), text(None), text(True), text([])) == ("a", "5", "", "", "")
     assert (texts(None), texts("a"), texts(["a", "a"]), texts([1]), texts({})) == ([], ["a"], ["a", "a"], None, None)
-    assert (numbers([1, "2", 3.5]), numbers([1, None]), numbers("12"), numbers(None)) == ([1.0, 2.0, 3.5], None, None, None)
+    assert (numbers([1, "2", 3.5]), numbers([1, None]), numbers("12"), numbers(None)) == (
+        [1.0, 2.0, 3.5],
+        None,
+        None,
+        None,
+    )
 
 
 def test_ids_are_compared_by_their_value_and_kept_as_they_are() -> None:
     assert id_key(7) == id_key("7") == id_key(7.0) == 7
     assert id_key("007") == "007" != id_key(7) and id_key("7.0") != 7
     assert [id_key(value) for value in (None, True, "", " ", 7.5, [], "\ud800", 2**63, "x" * 1001)] == [None] * 9
-    assert (original_id("7"), original_id(7.0), original_id("007"), original_id(None), original_id(2**63)) == ("7", 7, "007", None, None)
+    assert (original_id("7"), original_id(7.0), original_id("007"), original_id(None), original_id(2**63)) == (
+        "7",
+        7,
+        "007",
+        None,
+        None,
+    )

@@ -30,12 +30,16 @@ from tests.annotation.importers.data_sets import (
 
 MUG_BOX, SPOON_BOX = (31, 21, 70, 40), (81, 51, 110, 70)
 COLORS = {"background": (0, 0, 0), "mug": (250, 50, 83), "spoon": (51, 221, 255)}
-LABEL_MAP = "# label:color_rgb:parts:actions\n" + "".join(f"{name}:{r},{g},{b}::\n" for name, (r, g, b) in COLORS.items())
+LABEL_MAP = "# label:color_rgb:parts:actions\n" + "".join(
+    f"{name}:{r},{g},{b}::\n" for name, (r, g, b) in COLORS.items()
+)
 
 
 def xml_object(name: str, box: Any = None, extra: str = "") -> str:
     sides = (
-        "" if box is None else "".join(f"<{key}>{side}</{key}>" for key, side in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True))
+        ""
+        if box is None
+        else "".join(f"<{key}>{side}</{key}>" for key, side in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True))
     )
     return f"<object><name>{name}</name><pose>Unspecified</pose><truncated>0</truncated><difficult>0</difficult>" + (
         f"<bndbox>{sides}</bndbox>{extra}</object>" if sides else f"{extra}</object>"
@@ -44,11 +48,16 @@ def xml_object(name: str, box: Any = None, extra: str = "") -> str:
 
 def xml(*objects: str, filename: str = "a.jpg", size: tuple[int, int] = (HEIGHT, WIDTH), extra: str = "") -> str:
     stated = f"<size><width>{size[1]}</width><height>{size[0]}</height><depth>3</depth></size>"
-    return f"<annotation><folder>VOC</folder><filename>{filename}</filename>{stated}<segmented>0</segmented>{''.join(objects)}{extra}</annotation>"
+    head = f"<folder>VOC</folder><filename>{filename}</filename>{stated}<segmented>0</segmented>"
+    return f"<annotation>{head}{''.join(objects)}{extra}</annotation>"
 
 
 def polygon(*points: tuple[float, float]) -> str:
-    return "<polygon>" + "".join(f"<x{n}>{x}</x{n}><y{n}>{y}</y{n}>" for n, (x, y) in enumerate(points, start=1)) + "</polygon>"
+    return (
+        "<polygon>"
+        + "".join(f"<x{n}>{x}</x{n}><y{n}>{y}</y{n}>" for n, (x, y) in enumerate(points, start=1))
+        + "</polygon>"
+    )
 
 
 def colored(labels: np.ndarray, colors: list[tuple[int, int, int]]) -> np.ndarray:
@@ -102,7 +111,10 @@ def test_the_official_layout(root: Path) -> None:
         "2007_000039.jpg": "val",
     }
     for record in found.records.values():
-        assert [annotation.category for annotation in record.annotations] == ["bottle", "cow"] and record.state == "accepted"
+        assert [annotation.category for annotation in record.annotations] == [
+            "bottle",
+            "cow",
+        ] and record.state == "accepted"
         np.testing.assert_array_equal(record.annotations[0].decode_mask(), area_mask(MUG))
     assert found.skipped() == {
         "image that is not in the data set": 1,
@@ -158,7 +170,9 @@ def test_cvat_segmentation_mask(kind: str, root: Path) -> None:
 
 
 def test_datumaro(root: Path) -> None:
-    """The order of the objects in the XML is not that of the numbers; several splits; edges of boxes as fractions; a label map without colors."""
+    """The order of the objects in the XML is not that of the numbers; several splits; edges of boxes as fractions; a
+    label map without colors.
+    """
     boxes = (
         xml_object("spoon", (80.0, 50.0, 110.0, 70.0), "<expression>the spoon</expression>"),
         xml_object("mug", (30.0, 20.0, 70.0, 40.0)),
@@ -260,7 +274,9 @@ def test_kinds_of_object_masks(labels: np.ndarray, palette: list[int] | None, ex
     write_image(root / "JPEGImages/a.jpg")
     write_array(root / "SegmentationObject/a.png", labels, palette)
     found = read_data_set("voc", root)
-    both = labels.dtype == bool or (len(expected) == 1 and palette != davis_palette() and labels.ndim == 2 and (labels[SPOON] == 255).all())
+    both = labels.dtype == bool or (
+        len(expected) == 1 and palette != davis_palette() and labels.ndim == 2 and (labels[SPOON] == 255).all()
+    )
     areas = {"mug": area_mask(MUG, SPOON) if both else area_mask(MUG), "spoon": area_mask(SPOON)}
     assert len(found.annotations) == len(expected)
     for annotation, name in zip(found.annotations, expected, strict=True):
@@ -279,7 +295,10 @@ def test_class_masks_alone(root: Path) -> None:
         xml(xml_object("mug", MUG_BOX, "<expression>it</expression>"), xml_object("fork", SPOON_BOX)),
     )
     found = read_data_set("voc", root)
-    assert [(annotation.category, annotation.expressions) for annotation in found.annotations] == [("mug", ("it",)), ("77", ())]
+    assert [(annotation.category, annotation.expressions) for annotation in found.annotations] == [
+        ("mug", ("it",)),
+        ("77", ()),
+    ]
     assert found.altered() == {
         "object of all pixels of a class, because no SegmentationObject separates them": 2,
         "object of a class without a name, named by its number or color": 1,
@@ -298,7 +317,9 @@ def test_objects_of_the_xml_without_pixels_are_counted(root: Path) -> None:
 
 def test_objects_of_the_xml_without_a_shape_and_dropped_parts(root: Path) -> None:
     write_image(root / "JPEGImages/a.jpg")
-    part = "<part><name>handle</name></part><attributes><attribute><name>a</name><value>b</value></attribute></attributes>"
+    part = (
+        "<part><name>handle</name></part><attributes><attribute><name>a</name><value>b</value></attribute></attributes>"
+    )
     objects = (
         xml_object("mug", MUG_BOX, part).replace("<difficult>0", "<difficult>1"),
         xml_object("lid"),
@@ -341,12 +362,16 @@ def test_masks_of_another_size(root: Path) -> None:
         )
     found = read_data_set("voc", root)
     np.testing.assert_array_equal(found.records["a.jpg"].annotations[0].decode_mask(), area_mask(MUG))
-    assert found.records["b.jpg"].annotations == () and found.skipped() == {"object with a mask of another shape than the image": 1}
+    assert found.records["b.jpg"].annotations == () and found.skipped() == {
+        "object with a mask of another shape than the image": 1
+    }
     assert found.altered()["object mask scaled to the size of the image"] == 1
 
 
 LAUGHS = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><annotation><object><name>&b;</name></object></annotation>'
-OUTSIDE = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotation><object><name>&x;</name></object></annotation>'
+OUTSIDE = (
+    '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotation><object><name>&x;</name></object></annotation>'
+)
 
 
 @pytest.mark.parametrize(
@@ -371,7 +396,9 @@ def test_a_bad_xml_is_counted_and_the_rest_imported(content: bytes, reason: str,
         write_text(root / f"Annotations/{name}.xml", content if name == "a" else xml(*BOTH_BOXES))
     found = read_data_set("voc", root)
     assert (
-        found.records["a.jpg"].annotations == () and found.records["a.jpg"].state == "new" and len(found.records["b.jpg"].annotations) == 2
+        found.records["a.jpg"].annotations == ()
+        and found.records["a.jpg"].state == "new"
+        and len(found.records["b.jpg"].annotations) == 2
     )
     assert found.skipped() == {f"file {reason}": 1}
 
@@ -381,10 +408,16 @@ def test_a_bad_mask_is_counted_and_the_rest_imported(root: Path) -> None:
         write_image(root / f"JPEGImages/{name}.jpg")
         write_array(root / f"SegmentationObject/{name}.png", label_array())
     (root / "SegmentationObject/a.png").write_bytes(b"no image")
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)).save(root / "SegmentationObject/c.png")
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)).save(
+        root / "SegmentationObject/c.png"
+    )
     write_image(root / "JPEGImages/c.jpg")
     found = read_data_set("voc", root)
-    assert {name: len(record.annotations) for name, record in found.records.items()} == {"a.jpg": 0, "b.jpg": 2, "c.jpg": 0}
+    assert {name: len(record.annotations) for name, record in found.records.items()} == {
+        "a.jpg": 0,
+        "b.jpg": 2,
+        "c.jpg": 0,
+    }
     assert sorted(found.skipped()) == [
         "mask file that has too many colors to be one for each object",
         "mask file that is not an image that can be read",
@@ -439,7 +472,9 @@ def test_our_own_elements(root: Path) -> None:
         xml_object("object", MUG_BOX, "<unnamed>1</unnamed><expression>the mug</expression>"),
         xml_object("object", SPOON_BOX),
     )
-    extra = "<absent><expression>the cat</expression></absent><state>corrected</state><clip>video</clip><frame>3</frame>"
+    extra = (
+        "<absent><expression>the cat</expression></absent><state>corrected</state><clip>video</clip><frame>3</frame>"
+    )
     write_text(root / "Annotations/a.xml", xml(*objects, extra=extra))
     record = read_data_set("voc", root).record
     assert [(annotation.category, annotation.expressions) for annotation in record.annotations] == [

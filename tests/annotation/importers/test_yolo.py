@@ -46,7 +46,10 @@ def write(root: Path, files: dict[str, Any]) -> Path:
 LAYOUTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "ultralytics": (
         {
-            "data.yaml": "path: ../datasets/kitchen # root\ntrain: images/train\nval: images/val\ntest: # optional\nnames:\n  0: mug\n  1: spoon\n",
+            "data.yaml": (
+                "path: ../datasets/kitchen # root\ntrain: images/train\nval: images/val\ntest: # optional\nnames:\n  0:"
+                " mug\n  1: spoon\n"
+            ),
             "images/train/a.jpg": None,
             "labels/train/a.txt": BOXES,
             "images/val/b.jpg": None,
@@ -56,8 +59,11 @@ LAYOUTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     ),
     "roboflow": (
         {
-            "data.yaml": "train: ../train/images\nval: ../valid/images\ntest: ../test/images\n\nnc: 2\nnames: ['mug', 'spoon']\n\n"
-            "roboflow:\n  workspace: w\n  project: p\n  version: 1\n  license: CC BY 4.0\n  url: https://universe.roboflow.com/w/p/dataset/1",
+            "data.yaml": (
+                "train: ../train/images\nval: ../valid/images\ntest: ../test/images\n\nnc: 2\nnames: ['mug',"
+                " 'spoon']\n\nroboflow:\n  workspace: w\n  project: p\n  version: 1\n  license: CC BY 4.0\n  url:"
+                " https://universe.roboflow.com/w/p/dataset/1"
+            ),
             "README.dataset.txt": "# kitchen > 2024\nhttps://universe.roboflow.com",
             "README.roboflow.txt": "\nkitchen - v1\n==============================\n",
             "train/images/a_jpg.rf.0123.jpg": None,
@@ -104,7 +110,9 @@ LAYOUTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     ),
     "datumaro": (
         {
-            "obj.data": "classes = 2\nval = data/val.txt\ntrain = data/train.txt\nnames = data/obj.names\nbackup = backup/\n",
+            "obj.data": (
+                "classes = 2\nval = data/val.txt\ntrain = data/train.txt\nnames = data/obj.names\nbackup = backup/\n"
+            ),
             "obj.names": "mug\nspoon\n",
             "train.txt": "data/obj_train_data/a.jpg\n",
             "val.txt": "data/obj_val_data/cam/b.jpg\n",
@@ -161,7 +169,10 @@ LAYOUTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     ),
     "windows": (
         {
-            "data.yaml": '\ufefftrain: C:\\Users\\me\\kitchen\\images\\train\nval: ["images\\\\val"]\nnames: {"0": mug, "1": spoon}\n',
+            "data.yaml": (
+                '\ufefftrain: C:\\Users\\me\\kitchen\\images\\train\nval: ["images\\\\val"]\nnames: {"0": mug, "1":'
+                " spoon}\n"
+            ),
             "kitchen.yaml": "lr0: 0.1\n",
             "images/train/a.bmp": None,
             "labels/train/a.txt": BOXES,
@@ -191,20 +202,29 @@ def test_layouts_of_tools(name: str, tmp_path: Path) -> None:
     found = read_data_set("yolo", root)
     assert {known: record.split for known, record in found.records.items()} == splits
     for record in found.records.values():
-        assert [(annotation.category, annotation.category_id) for annotation in record.annotations] == [("mug", 0), ("spoon", 1)]
+        assert [(annotation.category, annotation.category_id) for annotation in record.annotations] == [
+            ("mug", 0),
+            ("spoon", 1),
+        ]
         np.testing.assert_array_equal(record.annotations[0].decode_mask(), area_mask(MUG))
         np.testing.assert_array_equal(record.annotations[1].decode_mask(), area_mask(SPOON))
-        assert record.original_name in files and record.state == "new", "boxes are no masks: a person should look at them"
+        assert record.original_name in files and record.state == "new", (
+            "boxes are no masks: a person should look at them"
+        )
     assert found.report.skipped == {} and found.altered() == {"object without a mask, its box was filled": 4}
 
 
 def test_a_folder_around_the_data_set(tmp_path: Path) -> None:
-    root = write(tmp_path / "data", {f"download/kitchen/{name}": content for name, content in LAYOUTS["ultralytics"][0].items()})
+    root = write(
+        tmp_path / "data", {f"download/kitchen/{name}": content for name, content in LAYOUTS["ultralytics"][0].items()}
+    )
     assert {record.split for record in read_data_set(None, root).records.values()} == {"train", "val"}
 
 
 def read(tmp_path: Path, lines: str, yaml: str = "names: [mug, spoon]\n", **files: Any) -> Imported:
-    return read_data_set("yolo", write(tmp_path / "data", {"data.yaml": yaml, "images/a.jpg": None, "labels/a.txt": lines, **files}))
+    return read_data_set(
+        "yolo", write(tmp_path / "data", {"data.yaml": yaml, "images/a.jpg": None, "labels/a.txt": lines, **files})
+    )
 
 
 @pytest.mark.parametrize(
@@ -358,7 +378,9 @@ def test_polygons_and_oriented_boxes_are_not_taken_for_poses(tmp_path: Path) -> 
     assert pose_shape([line.split() for line in [oriented, f"0 {MUG_POLYGON}"]]) is None
     found = read(tmp_path, oriented)
     corners = np.array([[0.4, 0.2], [0.6, 0.4], [0.5, 0.5], [0.3, 0.3]]) * (WIDTH, HEIGHT)
-    np.testing.assert_array_equal(found.annotations[0].decode_mask(), polygons_to_mask([corners.ravel().tolist()], HEIGHT, WIDTH))
+    np.testing.assert_array_equal(
+        found.annotations[0].decode_mask(), polygons_to_mask([corners.ravel().tolist()], HEIGHT, WIDTH)
+    )
 
 
 @settings(max_examples=200, deadline=None)
@@ -473,7 +495,9 @@ def test_our_own_expressions(tmp_path: Path) -> None:
 
 
 def test_what_is_not_yolo_is_refused(tmp_path: Path) -> None:
-    for number, files in enumerate(({"a.jpg": None}, {"data.yaml": "names: [mug]"}, {"a.jpg": None, "notes.txt": "hello"})):
+    for number, files in enumerate(
+        ({"a.jpg": None}, {"data.yaml": "names: [mug]"}, {"a.jpg": None, "notes.txt": "hello"})
+    ):
         root = write(tmp_path / f"data{number}", files)
         with pytest.raises(DataError, match="not YOLO"):
             import_from("yolo", root, Project.create(tmp_path / f"p{number}"))
@@ -500,7 +524,9 @@ def test_boxes_have_the_pixels_whose_centers_they_hold(x: float, y: float, width
     assert corners.max(axis=0) == pytest.approx([x + width / 2, y + height / 2], abs=1e-9)
 
 
-@pytest.mark.parametrize("line", ["nan 0.5 0.5 0.2 0.2", "mug 0.5 0.5 0.2 0.2", "0 nan 0.5 0.2 0.2", "# by hand", "1e400 0 0 0 0"])
+@pytest.mark.parametrize(
+    "line", ["nan 0.5 0.5 0.2 0.2", "mug 0.5 0.5 0.2 0.2", "0 nan 0.5 0.2 0.2", "# by hand", "1e400 0 0 0 0"]
+)
 def test_the_format_is_guessed_in_spite_of_a_bad_first_line(line: str, tmp_path: Path) -> None:
     root = write(tmp_path / "data", {"images/a.jpg": None, "labels/a.txt": f"{line}\n1 {SPOON_BOX}\n"})
     found = read_data_set(None, root)
@@ -511,6 +537,11 @@ def test_the_format_is_guessed_without_objects(tmp_path: Path) -> None:
     files: dict[str, Any] = {"images/a.jpg": None, "labels/a.txt": ""}
     with pytest.raises(DataError, match="not recognized"):
         detect_format(Source(write(tmp_path / "nothing", files)))
-    assert detect_format(Source(write(tmp_path / "data", {**files, "data.yaml": "train: images\nnames: [mug]\n"}))) == "yolo"
-    many = {name: content for n in range(30) for name, content in ((f"images/{n:02}.jpg", None), (f"labels/{n:02}.txt", ""))}
+    assert (
+        detect_format(Source(write(tmp_path / "data", {**files, "data.yaml": "train: images\nnames: [mug]\n"})))
+        == "yolo"
+    )
+    many = {
+        name: content for n in range(30) for name, content in ((f"images/{n:02}.jpg", None), (f"labels/{n:02}.txt", ""))
+    }
     assert detect_format(Source(write(tmp_path / "many", {**many, "labels/29.txt": BOXES}))) == "yolo"

@@ -61,7 +61,9 @@ def ref_youtube_vos(tmp_path: Path) -> Path:
         "2": {"exp": "a penguin on the right", "obj_id": "2"},
     }
     train = {"003234408d": {"expressions": expressions, "frames": ["00000", "00005"]}}
-    valid = {"0062f687f1": {"expressions": {"0": {"exp": "a dog"}, "1": {"exp": "a cat"}}, "frames": ["00000", "00005"]}}
+    valid = {
+        "0062f687f1": {"expressions": {"0": {"exp": "a dog"}, "1": {"exp": "a cat"}}, "frames": ["00000", "00005"]}
+    }
     write_json(root / "meta_expressions/train/meta_expressions.json", {"videos": train})
     write_json(root / "meta_expressions/valid/meta_expressions.json", {"videos": valid})
     objects = {
@@ -170,7 +172,12 @@ def test_the_former_layout_of_this_project(tmp_path: Path) -> None:
     videos = {"dog": ["00000"], "walk": ["00000", "00001"]}
     write_json(
         root / "meta_expressions.json",
-        {"videos": {name: {"expressions": {"0": {"exp": name, "obj_id": "1"}}, "frames": frames} for name, frames in videos.items()}},
+        {
+            "videos": {
+                name: {"expressions": {"0": {"exp": name, "obj_id": "1"}}, "frames": frames}
+                for name, frames in videos.items()
+            }
+        },
     )
     objects = {"1": {"category": "object", "frames": ["00000"]}}
     write_json(root / "meta.json", {"videos": {name: {"objects": objects, "split": "val"} for name in videos}})
@@ -243,7 +250,9 @@ def test_a_mask_image_that_cannot_be_read_leaves_its_frame(ref_youtube_vos: Path
         ({"frames": 5}, ("video", "without a list of frames")),
     ],
 )
-def test_one_bad_entry_leaves_the_others(change: dict[str, Any], what: tuple[str, str], ref_youtube_vos: Path, tmp_path: Path) -> None:
+def test_one_bad_entry_leaves_the_others(
+    change: dict[str, Any], what: tuple[str, str], ref_youtube_vos: Path, tmp_path: Path
+) -> None:
     file = ref_youtube_vos / "meta_expressions/train/meta_expressions.json"
     values = json.loads(file.read_text())
     values["videos"]["003234408d"] |= change
@@ -264,7 +273,9 @@ def test_ids_of_objects_in_every_form(obj_id: Any, ref_youtube_vos: Path, tmp_pa
     assert records["003234408d-00000.jpg"].annotations[0].expressions == ("it",)
 
 
-@pytest.mark.parametrize("meta", ["[", {"videos": 5}, {"videos": {"003234408d": 5}}, {"videos": {"003234408d": {"objects": [1]}}}])
+@pytest.mark.parametrize(
+    "meta", ["[", {"videos": 5}, {"videos": {"003234408d": 5}}, {"videos": {"003234408d": {"objects": [1]}}}]
+)
 def test_categories_that_cannot_be_read_leave_the_rest(meta: Any, ref_youtube_vos: Path, tmp_path: Path) -> None:
     write_json(ref_youtube_vos / "train/meta.json", meta)
     report, records = read(ref_youtube_vos, tmp_path)
@@ -306,7 +317,9 @@ def test_masks_of_mevis_that_cannot_be_read(masks: Any, what: Any, objects: int,
 
 def test_an_empty_mask_of_a_frame_is_an_object_that_is_not_seen(mevis: Path, tmp_path: Path) -> None:
     empty = encode_rle(np.zeros(SHAPE, bool))
-    write_json(mevis / "MeViS_release/train/mask_dict.json", {"7": [run_lengths(0), empty], "8": [empty, run_lengths(30)]})
+    write_json(
+        mevis / "MeViS_release/train/mask_dict.json", {"7": [run_lengths(0), empty], "8": [empty, run_lengths(30)]}
+    )
     report, records = read(mevis, tmp_path)
     assert report.objects == 2 and ("object", "with an empty mask") not in report.skipped
     assert [records[f"0a1f-0000{frame}.jpg"].state for frame in (0, 1)] == ["accepted", "accepted"]

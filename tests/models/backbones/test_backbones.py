@@ -23,9 +23,12 @@ def picture() -> torch.Tensor:
 def assert_as_announced(backbone: Backbone, images: torch.Tensor) -> None:
     with torch.no_grad():
         levels, details, *_ = backbone(images)
-    assert [tuple(level.shape) for level in levels] == [(2, channels, SIZE // 16, SIZE // 16) for channels in backbone.level_channels]
+    assert [tuple(level.shape) for level in levels] == [
+        (2, channels, SIZE // 16, SIZE // 16) for channels in backbone.level_channels
+    ]
     assert [tuple(detail.shape) for detail in details] == [
-        (2, channels, SIZE // stride, SIZE // stride) for channels, stride in zip(backbone.detail_channels, (8, 4), strict=True)
+        (2, channels, SIZE // stride, SIZE // stride)
+        for channels, stride in zip(backbone.detail_channels, (8, 4), strict=True)
     ]
 
 
@@ -37,7 +40,9 @@ def test_the_plain_backbone_is_as_announced(picture: torch.Tensor) -> None:
     assert_as_announced(PlainBackbone(8), picture)
 
 
-def test_each_half_of_the_pair_sees_colours_in_its_own_convention(pair: DetectorSegmenterPair, picture: torch.Tensor) -> None:
+def test_each_half_of_the_pair_sees_colours_in_its_own_convention(
+    pair: DetectorSegmenterPair, picture: torch.Tensor
+) -> None:
     with torch.no_grad():
         levels, details, *_ = pair(picture)
         detected = pair.detector(picture[:, [2, 1, 0]] * 255)  # BGR in 0..255

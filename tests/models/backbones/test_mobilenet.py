@@ -58,7 +58,10 @@ def test_beyond_the_output_stride_strides_become_dilation() -> None:
 
 def test_identity_only_between_equal_shapes() -> None:
     for block in DeepLabMobileNetV2(16).blocks:
-        same = block.depthwise.stride[0] == 1 and block.project.out_channels == (block.expand or block.depthwise).in_channels
+        same = (
+            block.depthwise.stride[0] == 1
+            and block.project.out_channels == (block.expand or block.depthwise).in_channels
+        )
         assert block.identity == same
 
 

@@ -30,7 +30,9 @@ def sigmoid(x: float) -> float:
 def naive(painting: DetectionPainting, given: Detections, image: int, keep: int) -> Tensor:
     """One picture: the definition in the docstring, position by position."""
     boxes = []
-    for classes, objectness, box in zip(given.classes[image], given.objectness[image].tolist(), given.boxes[image].tolist(), strict=True):
+    for classes, objectness, box in zip(
+        given.classes[image], given.objectness[image].tolist(), given.boxes[image].tolist(), strict=True
+    ):
         probability = classes.sigmoid() * sigmoid(objectness)
         score = probability.max().item()
         x1, y1, x2, y2 = (min(max(edge / SIZE, 0.0), 1.0) for edge in box)
@@ -43,7 +45,8 @@ def naive(painting: DetectionPainting, given: Detections, image: int, keep: int)
         for column in range(GRID):
             x, y = (column + 0.5) * SIZE / GRID, (row + 0.5) * SIZE / GRID
             inside = [
-                score * math.prod(sigmoid(distance / painting.softness) for distance in (x - x1, x2 - x, y - y1, y2 - y))
+                score
+                * math.prod(sigmoid(distance / painting.softness) for distance in (x - x1, x2 - x, y - y1, y2 - y))
                 for score, (x1, y1, x2, y2), _ in boxes
             ]
             for weight, (_, _, thing) in zip(inside, boxes, strict=True):
@@ -72,7 +75,9 @@ def test_a_sure_detection_paints_its_name_inside_its_box_and_nowhere_else() -> N
         painted = painting(given, 640, 10)[0]
     # the box's share of the weight against the floor: 1 / 1.1
     torch.testing.assert_close(painted[:5, 2, 5] * 1.1, painting.names.weight[:, 16], rtol=1e-3, atol=1e-4)
-    torch.testing.assert_close(painted[5:, 2, 5] * 1.1, torch.tensor([0.0, -0.5, 1.0, 0.5, math.log(0.5) / 4, 1.0]), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(
+        painted[5:, 2, 5] * 1.1, torch.tensor([0.0, -0.5, 1.0, 0.5, math.log(0.5) / 4, 1.0]), rtol=1e-3, atol=1e-4
+    )
     assert painted[:, 7:].abs().max() < 1e-3
 
 

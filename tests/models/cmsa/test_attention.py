@@ -13,7 +13,11 @@ from refseg.models.layers.multimodal import coordinate_features
 from tests.models import reference
 
 VISUAL, WORDS, WIDTH = 7, 5, 6
-DEVIATIONS = {"biases": True, "scaled": True, "mean_received": True}  # of the embedded model; none of them: the paper to the letter
+DEVIATIONS = {
+    "biases": True,
+    "scaled": True,
+    "mean_received": True,
+}  # of the embedded model; none of them: the paper to the letter
 POOLINGS: tuple[Pooling, ...] = ("attention", "average", "max")
 
 
@@ -32,7 +36,9 @@ class Case:
         literal: bool = False,
     ) -> None:
         torch.manual_seed(seed)
-        self.layer = CrossModalSelfAttention(VISUAL, WORDS, 8, WIDTH, pooling, **({} if literal else DEVIATIONS)).to(dtype)
+        self.layer = CrossModalSelfAttention(VISUAL, WORDS, 8, WIDTH, pooling, **({} if literal else DEVIATIONS)).to(
+            dtype
+        )
         with torch.no_grad():
             # untrained logits are nearly flat: the scale makes the softmaxes matter
             if self.layer.scale is not None:
@@ -79,14 +85,20 @@ class Case:
 
 def assert_same(got: Attended, expected: Attended, tolerance: float) -> None:
     for name, one, other in zip(Attended._fields, got, expected, strict=True):
-        torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            one, other, rtol=tolerance, atol=tolerance, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 def assert_same_gradients(got: dict[str, Tensor], expected: dict[str, Tensor], tolerance: float) -> None:
     for name in expected:
         size = expected[name].abs().max().clamp_min(1).item()
         torch.testing.assert_close(
-            got[name], expected[name], rtol=0, atol=tolerance * size, msg=lambda text, name=name: f"gradient of {name}: {text}"
+            got[name],
+            expected[name],
+            rtol=0,
+            atol=tolerance * size,
+            msg=lambda text, name=name: f"gradient of {name}: {text}",
         )
 
 
@@ -207,7 +219,9 @@ def test_batched_equals_one_by_one(pooling: Pooling) -> None:
     together = case.run()
     for k, one in enumerate(alone):
         torch.testing.assert_close(together.features[k : k + 1], one.features, rtol=1e-12, atol=1e-12)
-        torch.testing.assert_close(together.word_maps[k : k + 1, : one.word_maps.shape[1]], one.word_maps, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(
+            together.word_maps[k : k + 1, : one.word_maps.shape[1]], one.word_maps, rtol=1e-12, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
@@ -226,7 +240,9 @@ def test_no_picture_is_copied_for_the_expressions_about_it() -> None:
 
 
 @pytest.mark.parametrize("sharpness", [30.0, 100.0, 1000.0])
-def test_sharp_logits_are_exact_by_the_log_domain_path(sharpness: float, exact_path: list[int], word_softmax: list[int]) -> None:
+def test_sharp_logits_are_exact_by_the_log_domain_path(
+    sharpness: float, exact_path: list[int], word_softmax: list[int]
+) -> None:
     case = Case((4, 4), (5, 3), sharpness=sharpness)
     got = case.run()
     assert exact_path == [1, 1] and word_softmax == [1], "the case is not sharp enough to test what it is for"

@@ -10,12 +10,28 @@ from refseg.models.backbones import build_backbone
 from refseg.models.cmsa.config import CmsaConfig
 from refseg.models.compact import CompactConfig
 
-ADDITIONS = ("visual", "context", "modulated", "refinement", "gains", "logit_scale", "mean_received", "biases", "padding")
+ADDITIONS = (
+    "visual",
+    "context",
+    "modulated",
+    "refinement",
+    "gains",
+    "logit_scale",
+    "mean_received",
+    "biases",
+    "padding",
+)
 
 
 def test_the_papers_settings_are_literal() -> None:
     config = CmsaConfig.paper()
-    assert (config.image_size, config.max_words, config.embedding, config.width, config.channels) == (320, 20, 1000, 512, 500)
+    assert (config.image_size, config.max_words, config.embedding, config.width, config.channels) == (
+        320,
+        20,
+        1000,
+        512,
+        500,
+    )
     assert (config.backbone, config.pooling, config.grid) == ("resnet101", "attention", 40)
     assert config.level_channels == (512, 1024, 2048)
     assert not any(getattr(config, name) for name in ADDITIONS)
@@ -39,7 +55,10 @@ def test_the_papers_settings_for_videos_add_the_frames_alone() -> None:
         ({"regions": 0}, "regions is 0, expected a whole number from 1 to 200"),
         ({"backbone": "vgg"}, "backbone is 'vgg', expected one of resnet101, pair, plain"),
         ({"regions": 17}, "regions must be at most the 16 detections of plain at image_size 64, got 17: choose fewer"),
-        ({"backbone": "pair", "image_size": 32, "regions": 40}, "at most the 21 detections of pair at image_size 32, got 40"),
+        (
+            {"backbone": "pair", "image_size": 32, "regions": 40},
+            "at most the 21 detections of pair at image_size 32, got 40",
+        ),
         ({"backbone": "resnet101"}, "at most the 0 detections of resnet101 at image_size 64, got 6"),
         (
             {"image_size": 96, "cross_frame": 8, "cross_frame_stride": 4},

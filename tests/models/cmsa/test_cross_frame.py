@@ -1,4 +1,6 @@
-"""Cross-frame self-attention: the definition for one window, and the sliding form, both against the materialised reference."""
+"""Cross-frame self-attention: the definition for one window, and the sliding form, both against the materialised
+reference.
+"""
 
 import pytest
 import torch
@@ -30,7 +32,9 @@ def layer(stride: int = 1, sharpness: float = 1.0, seed: int = 0, literal: bool 
 
 
 def clip(frames: int, seed: int = 1) -> Tensor:
-    return torch.randn(frames, GRID[0] * GRID[1], VISUAL, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.randn(
+        frames, GRID[0] * GRID[1], VISUAL, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
 
 
 @pytest.mark.parametrize("literal", [False, True])
@@ -123,7 +127,9 @@ def test_memory_is_that_of_the_window() -> None:
     held = []
     for frame in clip(40):
         sliding.push(frame.unsqueeze(0), GRID)
-        held.append(sum(value.untyped_storage().nbytes() for value in vars(sliding).values() if isinstance(value, Tensor)))
+        held.append(
+            sum(value.untyped_storage().nbytes() for value in vars(sliding).values() if isinstance(value, Tensor))
+        )
     positions = GRID[0] * GRID[1]
     assert held[0] == held[-1] == 8 * floats_held(positions, positions, WIDTH, tau=2)
 
@@ -131,7 +137,9 @@ def test_memory_is_that_of_the_window() -> None:
 def test_an_untrained_layer_changes_nothing_and_lengths_are_kept() -> None:
     visual = torch.nn.functional.normalize(clip(3), dim=-1) * 2.5
     with torch.no_grad():
-        untouched = add_response(visual, CrossFrameSelfAttention(VISUAL, WIDTH, zero_start=True).double()(visual, GRID).response, True)
+        untouched = add_response(
+            visual, CrossFrameSelfAttention(VISUAL, WIDTH, zero_start=True).double()(visual, GRID).response, True
+        )
         changed = add_response(visual, layer()(visual, GRID).response, True)
         plain = add_response(visual, layer()(visual, GRID).response, False)
     torch.testing.assert_close(untouched, visual)

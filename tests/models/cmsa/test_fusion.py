@@ -7,7 +7,9 @@ from refseg.models.cmsa.fusion import GatedFusion
 from tests.models import reference
 
 
-def make(levels: int = 3, modulated: bool = False, scale: float = 3.0) -> tuple[GatedFusion, list[torch.Tensor], list[torch.Tensor]]:
+def make(
+    levels: int = 3, modulated: bool = False, scale: float = 3.0
+) -> tuple[GatedFusion, list[torch.Tensor], list[torch.Tensor]]:
     torch.manual_seed(levels)
     layer = GatedFusion(inputs=[6] * levels, words=4, channels=5, modulated=modulated)
     with torch.no_grad():
@@ -22,7 +24,9 @@ def test_equals_the_loop_over_positions(levels: int, modulated: bool) -> None:
     with torch.no_grad():
         fused = layer(maps, sentences)
         for k in range(2):
-            features, memory, reset = reference.fusion(layer, [level[k] for level in maps], [sentence[k] for sentence in sentences])
+            features, memory, reset = reference.fusion(
+                layer, [level[k] for level in maps], [sentence[k] for sentence in sentences]
+            )
             torch.testing.assert_close(fused.features[k], features, rtol=1e-5, atol=1e-5)
             torch.testing.assert_close(fused.memory_gates[k], memory)
             torch.testing.assert_close(fused.reset_gates[k], reset)

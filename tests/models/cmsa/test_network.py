@@ -1,4 +1,6 @@
-"""CMSA to the letter: parameter counts by hand, the network against the equations written out, its losses and its abilities."""
+"""CMSA to the letter: parameter counts by hand, the network against the equations written out, its losses and its
+abilities.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -51,7 +53,8 @@ def count(network: CmsaNetwork) -> int:
 
 
 def test_the_papers_network_has_the_parameters_counted_by_hand() -> None:
-    """By hand, with V words, C_v = 512, 1024 and 2048, C_l = 1000, d = 512, X of 500 channels, and f_pn of C_v + 1000 + 8.
+    """By hand, with V words, C_v = 512, 1024 and 2048, C_l = 1000, d = 512, X of 500 channels, and f_pn of C_v + 1000 +
+    8.
 
     Eq. 1: a table of V x 1000, no projection, no gain.
     Eq. 2, per level: three linear maps of f_pn to d without bias, 3 * 512 * (C_v + 1008); Eq. 3-4: none.
@@ -69,7 +72,9 @@ def test_the_papers_network_has_the_parameters_counted_by_hand() -> None:
 
 
 def test_attention_across_frames_adds_the_parameters_counted_by_hand() -> None:
-    """Eq. 9, per level: q, k and v of V_t to d = 512 without bias, 3 * 512 * C_v; Eq. 11: W_o back to C_v, 512 * C_v."""
+    """Eq. 9, per level: q, k and v of V_t to d = 512 without bias, 3 * 512 * C_v; Eq. 11: W_o back to C_v,
+    512 * C_v.
+    """
     added = count(on_meta(CmsaConfig.paper_video(), 50)) - count(on_meta(CmsaConfig.paper(), 50))
     assert added == 4 * 512 * (512 + 1024 + 2048) == 7_340_032
 
@@ -94,16 +99,23 @@ def test_the_literal_network_is_the_equations_written_out(frames: int) -> None:
     features = network.backbone(images(frames))
     levels = [level.flatten(2).transpose(1, 2) for level in features.levels]  # (F, P, C)
     if frames > 1:
-        responses = [reference.cross_frame(layer, level, (4, 4))[0] for layer, level in zip(network.cross_frame, levels, strict=True)]
+        responses = [
+            reference.cross_frame(layer, level, (4, 4))[0]
+            for layer, level in zip(network.cross_frame, levels, strict=True)
+        ]
         levels = [level + response for level, response in zip(levels, responses, strict=True)]
     unit = [level[0] / level[0].norm(dim=-1, keepdim=True) for level in levels]
     table = network.words.table(tokens[0])
     words = table / table.norm(dim=-1, keepdim=True)
     coordinates = coordinate_features(4, 4).double()
-    attended = [reference.attention(layer, v, words, coordinates) for layer, v in zip(network.attention, unit, strict=True)]
+    attended = [
+        reference.attention(layer, v, words, coordinates) for layer, v in zip(network.attention, unit, strict=True)
+    ]
     maps = [level.features.T.unflatten(1, (4, 4)) for level in attended]
     fused, memory, reset = reference.fusion(network.fusion, maps)
-    expected = torch.nn.functional.conv2d(fused.double()[None], network.prediction.weight, network.prediction.bias, padding=1)[0]
+    expected = torch.nn.functional.conv2d(
+        fused.double()[None], network.prediction.weight, network.prediction.bias, padding=1
+    )[0]
 
     encoded = network.encode_window(images(frames)) if frames > 1 else network.encode(images(1))
     got = network.answer(encoded, tokens, valid, torch.zeros(1, dtype=torch.int64))
@@ -115,10 +127,15 @@ def test_the_literal_network_is_the_equations_written_out(frames: int) -> None:
 
 
 def test_the_other_reading_of_eq_3_would_make_eq_4_constant() -> None:
-    """Normalized over the queries of each key, every word receives P whatever the image; over the keys of each query it does not."""
+    """Normalized over the queries of each key, every word receives P whatever the image; over the keys of each query it
+    does not.
+    """
     network = made()
     layer, grid = network.attention[0], coordinate_features(4, 4).double()
-    words, visual = torch.randn(5, 12, dtype=torch.float64), torch.randn(16, LITERAL.level_channels[0], dtype=torch.float64)
+    words, visual = (
+        torch.randn(5, 12, dtype=torch.float64),
+        torch.randn(16, LITERAL.level_channels[0], dtype=torch.float64),
+    )
     with torch.no_grad():
         layer.word_qkv.weight.mul_(20)
     pairs = reference.attention(layer, visual, words, grid).pairs
@@ -154,8 +171,14 @@ def test_the_loss_of_the_paper_counts_every_pixel_of_the_square() -> None:
 
 def test_abilities() -> None:
     network = made(replace(LITERAL, cross_frame=8))
-    assert isinstance(network, AttendsFromPlace) and isinstance(network, ReadsVideos) and not isinstance(network, ChoosesRegions)
-    assert {id(parameter) for parameter in network.clip_parameters()} == {id(p) for p in network.cross_frame.parameters()}
+    assert (
+        isinstance(network, AttendsFromPlace)
+        and isinstance(network, ReadsVideos)
+        and not isinstance(network, ChoosesRegions)
+    )
+    assert {id(parameter) for parameter in network.clip_parameters()} == {
+        id(p) for p in network.cross_frame.parameters()
+    }
     with pytest.raises(ValueError, match="no attention across frames"):
         made().clip_parameters()
 

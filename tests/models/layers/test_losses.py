@@ -54,7 +54,10 @@ def test_without_border_its_cells_get_no_gradient() -> None:
 def test_expressions_without_target_count_for_entropy_and_not_for_dice() -> None:
     logits, target, inside = case()
     target[1] = 0
-    losses, present = mask_losses(logits, targets(target, inside)), mask_losses(logits[[0, 2]], targets(target[[0, 2]], inside[[0, 2]]))
+    losses, present = (
+        mask_losses(logits, targets(target, inside)),
+        mask_losses(logits[[0, 2]], targets(target[[0, 2]], inside[[0, 2]])),
+    )
     torch.testing.assert_close(losses["dice"], present["dice"])
     assert not torch.isclose(losses["cross_entropy"], present["cross_entropy"])
 

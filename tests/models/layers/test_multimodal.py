@@ -64,7 +64,9 @@ def test_padding_changes_no_word(context: int) -> None:
     features = WordFeatures(20, 10, context, gain=True).double()
     tokens = torch.tensor([[3, 4, 5]])
     bare = features(tokens, torch.ones(1, 3, dtype=torch.bool))
-    beside_a_longer_one = features(torch.tensor([[3, 4, 5, 9, 9], [6, 7, 8, 9, 10]]), torch.arange(5) < torch.tensor([[3], [5]]))
+    beside_a_longer_one = features(
+        torch.tensor([[3, 4, 5, 9, 9], [6, 7, 8, 9, 10]]), torch.arange(5) < torch.tensor([[3], [5]])
+    )
     torch.testing.assert_close(beside_a_longer_one[:1, :3], bare, rtol=1e-12, atol=1e-12)
     assert not beside_a_longer_one[0, 3:].any()
 
@@ -96,14 +98,21 @@ def test_odd_context_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("given_type", "expected"),
-    [(torch.float16, torch.float32), (torch.bfloat16, torch.float32), (torch.float32, torch.float32), (torch.float64, torch.float64)],
+    [
+        (torch.float16, torch.float32),
+        (torch.bfloat16, torch.float32),
+        (torch.float32, torch.float32),
+        (torch.float64, torch.float64),
+    ],
 )
 def test_half_types_are_promoted_and_no_other(given_type: torch.dtype, expected: torch.dtype) -> None:
     assert at_least_float32(torch.zeros(1, dtype=given_type)).dtype == expected
 
 
 def test_features_stay_float64() -> None:
-    assert VisualFeatures(5, 16, gain=True).double()(torch.randn(1, 5, 2, 2, dtype=torch.float64)).dtype == torch.float64
+    assert (
+        VisualFeatures(5, 16, gain=True).double()(torch.randn(1, 5, 2, 2, dtype=torch.float64)).dtype == torch.float64
+    )
     words = WordFeatures(20, 10, 6, gain=True).double()(torch.tensor([[3]]), torch.ones(1, 1, dtype=torch.bool))
     assert words.dtype == torch.float64
 

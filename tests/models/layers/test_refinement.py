@@ -10,7 +10,11 @@ from refseg.models.layers.refinement import WITHHELD, Refinement
 
 def make() -> tuple[Refinement, torch.Tensor, list[torch.Tensor]]:
     torch.manual_seed(0)
-    return Refinement(16, (5, 3), (16, 8)), torch.randn(2, 16, 4, 6), [torch.randn(2, 5, 8, 12), torch.randn(2, 3, 16, 24)]
+    return (
+        Refinement(16, (5, 3), (16, 8)),
+        torch.randn(2, 16, 4, 6),
+        [torch.randn(2, 5, 8, 12), torch.randn(2, 3, 16, 24)],
+    )
 
 
 def test_four_times_the_grid() -> None:
@@ -25,7 +29,9 @@ def test_projected_details_are_shared_by_the_expressions_of_a_picture() -> None:
     projected = refinement.project([detail[:1] for detail in details])
     together = refinement(features, [detail.expand(2, -1, -1, -1) for detail in projected])
     for k in range(2):
-        torch.testing.assert_close(together[k : k + 1], refinement(features[k : k + 1], projected), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(
+            together[k : k + 1], refinement(features[k : k + 1], projected), rtol=1e-5, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("changed", ["features", "stride 8", "stride 4"])
@@ -50,7 +56,10 @@ def test_evidence_is_withheld_now_and_then_in_training_and_never_after() -> None
     for join in refinement.evidence:
         torch.nn.init.normal_(cast(torch.nn.Conv2d, join).weight)
     count = 200
-    features, evidence = torch.randn(1, 16, 2, 2).expand(count, -1, -1, -1), torch.rand(1, 3, 8, 8).expand(count, -1, -1, -1)
+    features, evidence = (
+        torch.randn(1, 16, 2, 2).expand(count, -1, -1, -1),
+        torch.rand(1, 3, 8, 8).expand(count, -1, -1, -1),
+    )
     details = refinement.project([torch.randn(1, 5, 4, 4), torch.randn(1, 3, 8, 8)])
     with torch.no_grad():
         without, given = refinement(features, details)[0], refinement.eval()(features, details, evidence)

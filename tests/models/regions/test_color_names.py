@@ -18,4 +18,6 @@ def test_the_examples_have_their_names() -> None:
 def test_lab_is_opencvs() -> None:
     rgb = np.random.default_rng(0).random((8, 9, 3), dtype=np.float32)
     expected = torch.from_numpy(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)).permute(2, 0, 1)
-    torch.testing.assert_close(to_lab(torch.from_numpy(rgb).permute(2, 0, 1).unsqueeze(0))[0], expected, rtol=0, atol=0.3)
+    torch.testing.assert_close(
+        to_lab(torch.from_numpy(rgb).permute(2, 0, 1).unsqueeze(0))[0], expected, rtol=0, atol=0.3
+    )

@@ -19,13 +19,20 @@ def test_agreement_equals_loops_over_the_positions() -> None:
     cues = agreement_cues(dense, region)
     assert cues.shape == (3, AGREEMENT_CUES) and cues.min() >= 0 and cues.max() <= 1
     for k in range(3):
-        pairs = [(1 / (1 + math.exp(-x)), m) for x, m in zip(dense[k].flatten().tolist(), region[k].flatten().tolist(), strict=True)]
+        pairs = [
+            (1 / (1 + math.exp(-x)), m)
+            for x, m in zip(dense[k].flatten().tolist(), region[k].flatten().tolist(), strict=True)
+        ]
         marked, inside = sum(p for p, _ in pairs), sum(m for _, m in pairs)
         confirmed, sure = sum(p * m for p, m in pairs) / inside, sum(p * p for p, _ in pairs) / marked
-        assert cues[k].tolist() == pytest.approx([confirmed, sure, sum(p * (1 - m) for p, m in pairs) / marked], abs=1e-5)
+        assert cues[k].tolist() == pytest.approx(
+            [confirmed, sure, sum(p * (1 - m) for p, m in pairs) / marked], abs=1e-5
+        )
 
 
-@pytest.mark.parametrize(("dense", "region", "expected"), [(20.0, 1.0, [1, 1, 0]), (20.0, 0.0, [0, 1, 1]), (-20.0, 1.0, [0, 0, 0])])
+@pytest.mark.parametrize(
+    ("dense", "region", "expected"), [(20.0, 1.0, [1, 1, 0]), (20.0, 0.0, [0, 1, 1]), (-20.0, 1.0, [0, 0, 0])]
+)
 def test_agreement_of_the_sure(dense: float, region: float, expected: list[float]) -> None:
     cues = agreement_cues(torch.full((1, 4, 4), dense), torch.full((1, 4, 4), region))
     assert cues[0].tolist() == pytest.approx(expected, abs=1e-4)

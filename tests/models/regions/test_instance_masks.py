@@ -47,11 +47,15 @@ def test_every_box_for_itself() -> None:
     torch.manual_seed(0)
     head = InstanceMasks(6, 5, 4, width=16).eval()
     maps = [torch.rand(2, channels, size, size) for channels, size in ((6, 4), (5, 8), (4, 16))]
-    boxes = torch.tensor([[[5.0, 5.0, 30.0, 30.0], [10.0, 20.0, 60.0, 50.0]], [[0.0, 0.0, 64.0, 64.0], [30.0, 1.0, 40.0, 9.0]]])
+    boxes = torch.tensor(
+        [[[5.0, 5.0, 30.0, 30.0], [10.0, 20.0, 60.0, 50.0]], [[0.0, 0.0, 64.0, 64.0], [30.0, 1.0, 40.0, 9.0]]]
+    )
     with torch.no_grad():
         together = head(maps, boxes, SIZE)
         assert together.shape == (2, 2, GRID, GRID)
         for picture in range(2):
             for number in range(2):
-                alone = head([m[picture : picture + 1] for m in maps], boxes[picture : picture + 1, number : number + 1], SIZE)
+                alone = head(
+                    [m[picture : picture + 1] for m in maps], boxes[picture : picture + 1, number : number + 1], SIZE
+                )
                 torch.testing.assert_close(together[picture, number], alone[0, 0], rtol=1e-4, atol=1e-5)

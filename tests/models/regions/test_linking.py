@@ -44,7 +44,11 @@ def drifting(frames: int, regions: int, seed: int, step: float) -> list[Tensor]:
 
 @settings(deadline=None, max_examples=40)
 @given(
-    frames=st.integers(1, 5), regions=st.integers(1, 5), seed=st.integers(0, 999), step=st.sampled_from([0.0, 3.0, 12.0]), data=st.data()
+    frames=st.integers(1, 5),
+    regions=st.integers(1, 5),
+    seed=st.integers(0, 999),
+    step=st.sampled_from([0.0, 3.0, 12.0]),
+    data=st.data(),
 )
 def test_equals_following_each_region(frames: int, regions: int, seed: int, step: float, data: st.DataObject) -> None:
     torch.manual_seed(seed)

@@ -5,7 +5,14 @@ import math
 import pytest
 import torch
 
-from refseg.models.regions.losses import boxes_of_masks, instance_loss, matched_regions, number_loss, overlap_with, selection_loss
+from refseg.models.regions.losses import (
+    boxes_of_masks,
+    instance_loss,
+    matched_regions,
+    number_loss,
+    overlap_with,
+    selection_loss,
+)
 from refseg.models.regions.selection import Selected
 
 SIZE = 64
@@ -49,7 +56,9 @@ def test_the_category_counts_where_it_is_known() -> None:
     answer, overlap = selected([[9.0, 0.0], [9.0, 0.0]]), torch.tensor([[1.0], [1.0]])
     plain = selection_loss(answer, overlap)
     torch.testing.assert_close(selection_loss(answer, overlap, torch.tensor([-1, -1])), plain)
-    torch.testing.assert_close(selection_loss(answer, overlap, torch.tensor([1, -1])), plain + 0.3 * torch.tensor(3.0).log())
+    torch.testing.assert_close(
+        selection_loss(answer, overlap, torch.tensor([1, -1])), plain + 0.3 * torch.tensor(3.0).log()
+    )
 
 
 def test_boxes_of_masks() -> None:
@@ -71,7 +80,9 @@ def test_the_right_mask_costs_nothing_and_none_gives_zero() -> None:
 
 
 def test_each_object_finds_its_candidate() -> None:
-    regions = torch.tensor([[[0.0, 0.0, 10.0, 10.0], [20.0, 20.0, 30.0, 30.0]], [[5.0, 5.0, 15.0, 15.0], [0.0, 0.0, 2.0, 2.0]]])
+    regions = torch.tensor(
+        [[[0.0, 0.0, 10.0, 10.0], [20.0, 20.0, 30.0, 30.0]], [[5.0, 5.0, 15.0, 15.0], [0.0, 0.0, 2.0, 2.0]]]
+    )
     objects = torch.tensor([[20.0, 20.0, 30.0, 35.0], [5.0, 5.0, 15.0, 15.0]])
     which, iou = matched_regions(regions, objects, torch.tensor([0, 1]))
     assert which.tolist() == [1, 0] and iou.tolist() == pytest.approx([2 / 3, 1])

@@ -66,16 +66,26 @@ def test_proposals_are_those_of_greedy_suppression(seed: int, count: int) -> Non
 def test_boxes_are_cut_at_the_picture() -> None:
     boxes = torch.tensor([[[-5.0, 3.0, 80.0, 60.0]]])
     window = torch.tensor([[0.0, 16.0, 64.0, 48.0]])
-    regions = propose_regions(detections(boxes, torch.tensor([[0.9]])), torch.rand(1, 3, SIZE, SIZE), [torch.rand(1, 2, 4, 4)], window, 1)
+    regions = propose_regions(
+        detections(boxes, torch.tensor([[0.9]])), torch.rand(1, 3, SIZE, SIZE), [torch.rand(1, 2, 4, 4)], window, 1
+    )
     assert regions.boxes[0, 0].tolist() == [0, 16, 64, 48]
     own = regions.geometry[0, 0]
-    torch.testing.assert_close(own[:6], torch.tensor([-1.0, -1, 1, 1, 0, 0]))  # the whole picture, whatever the letterbox
+    torch.testing.assert_close(
+        own[:6], torch.tensor([-1.0, -1, 1, 1, 0, 0])
+    )  # the whole picture, whatever the letterbox
     torch.testing.assert_close(own[6:8], torch.ones(2))
 
 
 def test_too_few_detections() -> None:
     with pytest.raises(ValueError, match="got 1 detections, expected at least 5"):
-        propose_regions(detections(torch.rand(1, 1, 4), torch.tensor([[0.5]])), torch.rand(1, 3, SIZE, SIZE), [], torch.zeros(1, 4), 5)
+        propose_regions(
+            detections(torch.rand(1, 1, 4), torch.tensor([[0.5]])),
+            torch.rand(1, 3, SIZE, SIZE),
+            [],
+            torch.zeros(1, 4),
+            5,
+        )
 
 
 def test_standing_counts_the_others_of_the_same_class() -> None:

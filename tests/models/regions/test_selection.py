@@ -6,7 +6,15 @@ from torch import Tensor
 
 from refseg.models.regions.instance_masks import GRID
 from refseg.models.regions.proposals import COLORS, GEOMETRY, Regions
-from refseg.models.regions.selection import EVIDENCE, PRESENCE_CUES, SIMILARITIES, RegionSelection, Selected, presence_cues, region_evidence
+from refseg.models.regions.selection import (
+    EVIDENCE,
+    PRESENCE_CUES,
+    SIMILARITIES,
+    RegionSelection,
+    Selected,
+    presence_cues,
+    region_evidence,
+)
 
 EMBEDDING, CLASSES, APPEARANCE, COUNT = 6, 5, 7, 4
 
@@ -51,7 +59,9 @@ def test_words_and_every_aspect_matter(selection: RegionSelection) -> None:
     assert not torch.allclose(selection(embedded.flip(1), valid, selection.describe(whole)).logits, answer, atol=1e-6)
     for name in ("classes", "geometry", "colors", "appearance"):
         changed = whole._replace(**{name: getattr(whole, name).roll(1, dims=1)})
-        assert not torch.allclose(selection(embedded, valid, selection.describe(changed)).logits, answer, atol=1e-6), name
+        assert not torch.allclose(selection(embedded, valid, selection.describe(changed)).logits, answer, atol=1e-6), (
+            name
+        )
 
 
 def selected(logits: torch.Tensor) -> Selected:
@@ -76,7 +86,9 @@ def test_evidence_is_the_best_regions_mask_where_one_is_chosen() -> None:
     ("several", "ratio", "shows"),
     [(None, 0.9, True), (None, 0.8, False), (-9.0, 0.9, True), (-9.0, 0.8, False), (9.0, 0.3, True), (9.0, 0.2, False)],
 )
-def test_a_second_region_shows_where_several_are_meant_or_it_is_as_good(several: float | None, ratio: float, shows: bool) -> None:
+def test_a_second_region_shows_where_several_are_meant_or_it_is_as_good(
+    several: float | None, ratio: float, shows: bool
+) -> None:
     boxes = torch.tensor([[[0.0, 0.0, 32.0, 32.0], [32.0, 32.0, 64.0, 64.0]]])
     logits = torch.tensor([[1.0, ratio, 1e-3]]).log()
     choice = selected(logits)._replace(several=None if several is None else torch.tensor([several]))

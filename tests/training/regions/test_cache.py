@@ -27,7 +27,9 @@ def memory() -> RegionCache:
         "several": [(("both pets",), (0, 1))],
         "borrowed": [(("a red train",), ())],
     }
-    picture = CachedImage((CachedView(view(1), overlap), CachedView(view(2), overlap.flip(0), mirrored=True)), offers, CLASSES)
+    picture = CachedImage(
+        (CachedView(view(1), overlap), CachedView(view(2), overlap.flip(0), mirrored=True)), offers, CLASSES
+    )
     silent = CachedImage((CachedView(view(3), overlap),), {}, CLASSES)
     return RegionCache([([picture, silent], 1.0), ([], 3.0)])
 
@@ -40,11 +42,16 @@ def tokenizer() -> Tokenizer:
 
 def test_batches_say_what_is_true_of_each_view(memory: RegionCache, tokenizer: Tokenizer) -> None:
     batch = memory.batch(ExpressionChooser(), tokenizer, CLASSES, 30, 4, seed=0, step=0)
-    texts = [" ".join(tokenizer.vocabulary.word(int(t)) for t in row[ok]) for row, ok in zip(batch.tokens, batch.valid, strict=True)]
+    texts = [
+        " ".join(tokenizer.vocabulary.word(int(t)) for t in row[ok])
+        for row, ok in zip(batch.tokens, batch.valid, strict=True)
+    ]
     plain, mirrored = view(1).boxes.float(), view(2).boxes.float()
     assert {"both pets", "a red train", "the dog on the left", "the dog on the right"} <= set(texts)
     assert batch.referents.tolist() == [{"both pets": 2, "a red train": 0}.get(text, 1) for text in texts]
-    for text, position, overlap, category in zip(texts, batch.image_index.tolist(), batch.overlap, batch.category.tolist(), strict=True):
+    for text, position, overlap, category in zip(
+        texts, batch.image_index.tolist(), batch.overlap, batch.category.tolist(), strict=True
+    ):
         boxes = batch.regions.boxes[position]
         is_mirrored = torch.equal(boxes, mirrored)
         assert is_mirrored or torch.equal(boxes, plain)
@@ -58,7 +65,9 @@ def test_batches_say_what_is_true_of_each_view(memory: RegionCache, tokenizer: T
 
 
 def test_a_step_is_always_the_same(memory: RegionCache, tokenizer: Tokenizer) -> None:
-    first, again, other = (memory.batch(ExpressionChooser(), tokenizer, CLASSES, 5, 3, seed=1, step=step) for step in (4, 4, 5))
+    first, again, other = (
+        memory.batch(ExpressionChooser(), tokenizer, CLASSES, 5, 3, seed=1, step=step) for step in (4, 4, 5)
+    )
     assert torch.equal(first.tokens, again.tokens) and torch.equal(first.overlap, again.overlap)
     assert first.tokens.shape != other.tokens.shape or not torch.equal(first.tokens, other.tokens)
 

@@ -42,7 +42,10 @@ def test_everything_comes_back(picture: CachedImage, tmp_path: Path) -> None:
     assert share == 2.5 and (read.offers, read.categories) == (picture.offers, picture.categories)
     for ours, theirs in zip(picture.views, read.views, strict=True):
         assert ours.mirrored == theirs.mirrored
-        assert all(torch.equal(a, b) for a, b in zip((*ours.regions, ours.overlap), (*theirs.regions, theirs.overlap), strict=True))
+        assert all(
+            torch.equal(a, b)
+            for a, b in zip((*ours.regions, ours.overlap), (*theirs.regions, theirs.overlap), strict=True)
+        )
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:

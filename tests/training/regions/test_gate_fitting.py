@@ -27,7 +27,9 @@ def made(count: int = 300, seed: int = 0) -> GateSamples:
     wrong = target.roll((4, 4), (1, 2))
     good = (cues[:, 2] > 1)[:, None, None]
     region, dense = torch.where(good, target, wrong), torch.where(good, wrong, target) * 6 - 3
-    return GateSamples(cues, dense, region, target, torch.ones(count, 8, 8), torch.full((count,), 1 / count), torch.arange(count))
+    return GateSamples(
+        cues, dense, region, target, torch.ones(count, 8, 8), torch.full((count,), 1 / count), torch.arange(count)
+    )
 
 
 def test_what_tells_good_choices_from_bad_ones_is_found() -> None:
@@ -54,7 +56,11 @@ def test_what_is_fitted_is_what_the_network_computes() -> None:
     torch.manual_seed(0)
     network = CompactSystem(CompactConfig.tiny(), 20).eval()
     apply_gate(network, Gate(torch.randn(GATE_CUES), torch.tensor(0.3), torch.tensor(2.5)))
-    tokens, valid, index = torch.randint(2, 20, (3, 4)), torch.ones(3, 4, dtype=torch.bool), torch.zeros(3, dtype=torch.int64)
+    tokens, valid, index = (
+        torch.randint(2, 20, (3, 4)),
+        torch.ones(3, 4, dtype=torch.bool),
+        torch.zeros(3, dtype=torch.int64),
+    )
     with torch.no_grad():
         encoded = network.encode(torch.rand(1, 3, 64, 64))
         answer = network.answer(encoded, tokens, valid, index)
@@ -65,18 +71,34 @@ def test_what_is_fitted_is_what_the_network_computes() -> None:
     assert branch.certainty.item() == 2.5 and branch.gate.bias.item() == pytest.approx(0.3)
 
 
-def test_samples_of_a_network_lie_on_their_pictures(tmp_path: Path, tiny_network: CompactSystem, tiny_vocabulary: Vocabulary) -> None:
+def test_samples_of_a_network_lie_on_their_pictures(
+    tmp_path: Path, tiny_network: CompactSystem, tiny_vocabulary: Vocabulary
+) -> None:
     (tmp_path / "images").mkdir()
     cv2.imwrite(str(tmp_path / "images" / "1.png"), np.full((40, 80, 3), 128, np.uint8))
     square = [20, 10, 40, 10, 40, 30, 20, 30]
     coco = {
         "images": [{"id": 1, "file_name": "1.png", "width": 80, "height": 40, "split": "val"}],
         "annotations": [
-            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [20, 10, 20, 20], "area": 400, "iscrowd": 0, "segmentation": [square]}
+            {
+                "id": 1,
+                "image_id": 1,
+                "category_id": 1,
+                "bbox": [20, 10, 20, 20],
+                "area": 400,
+                "iscrowd": 0,
+                "segmentation": [square],
+            }
         ],
         "categories": [{"id": 1, "name": "sports ball"}],
     }
-    ref = {"ref_id": 1, "ann_id": 1, "image_id": 1, "split": "val", "sentences": [{"sent": "red ball"}, {"sent": "the ball"}]}
+    ref = {
+        "ref_id": 1,
+        "ann_id": 1,
+        "image_id": 1,
+        "split": "val",
+        "sentences": [{"sent": "red ball"}, {"sent": "the ball"}],
+    }
     (tmp_path / "instances.json").write_text(json.dumps(coco), encoding="utf-8")
     (tmp_path / "expressions.json").write_text(json.dumps([ref]), encoding="utf-8")
     dataset = read_refcoco(tmp_path, "val")

@@ -26,7 +26,9 @@ def test_a_plain_look_is_what_the_network_is_given() -> None:
     images, windows, corners = render_view(image, boxes, ImageView(), SIZE)
     letterbox, expected, place = network_input(image, SIZE)
     assert torch.equal(images, expected) and torch.equal(windows, place)
-    np.testing.assert_allclose(corners.numpy().reshape(-1, 2), letterbox.forward_points(np.array([[5, 10], [20, 20]])), atol=1e-4)
+    np.testing.assert_allclose(
+        corners.numpy().reshape(-1, 2), letterbox.forward_points(np.array([[5, 10], [20, 20]])), atol=1e-4
+    )
 
 
 @settings(deadline=None)
@@ -37,14 +39,18 @@ def test_a_plain_look_is_what_the_network_is_given() -> None:
     st.floats(0.6, 0.9),
     st.tuples(st.floats(0, 1), st.floats(0, 1)),
 )
-def test_the_box_is_where_it_is_said_to_be(height: int, width: int, mirrored: bool, side: float, place: tuple[float, float]) -> None:
+def test_the_box_is_where_it_is_said_to_be(
+    height: int, width: int, mirrored: bool, side: float, place: tuple[float, float]
+) -> None:
     image, boxes = picture(height, width, (2, 4, 12, 16))
     images, windows, corners = render_view(image, boxes, ImageView(mirrored, side, place), SIZE)
     x1, y1, x2, y2 = corners[0].tolist()
     left, top, right, bottom = windows[0].tolist()
     assert 0 <= left <= x1 < x2 <= right <= SIZE and 0 <= top <= y1 < y2 <= bottom <= SIZE
     columns, rows = torch.meshgrid(torch.arange(SIZE) + 0.5, torch.arange(SIZE) + 0.5, indexing="xy")
-    blurred = 1 + (right - left) / width / 2  # an enlarged edge fades over one pixel of the original, half of it on either side
+    blurred = (
+        1 + (right - left) / width / 2
+    )  # an enlarged edge fades over one pixel of the original, half of it on either side
     well_in = (columns > x1 + blurred) & (columns < x2 - blurred) & (rows > y1 + blurred) & (rows < y2 - blurred)
     out = (columns < x1 - blurred) | (columns > x2 + blurred) | (rows < y1 - blurred) | (rows > y2 + blurred)
     well_out = out & _inside(columns, rows, windows[0])

@@ -82,7 +82,11 @@ def test_predict_correct_undo_redo(client: Client, tmp_path: Path) -> None:
     wanted = np.zeros((80, 120), bool)
     wanted[RED] = True
     np.testing.assert_array_equal(decode_mask(found["masks"][found["object"]]), wanted)
-    assert annotation["expressions"] == ["the red ball"] and annotation["adjustable"] and found["image"]["state"] == "model"
+    assert (
+        annotation["expressions"] == ["the red ball"]
+        and annotation["adjustable"]
+        and found["image"]["state"] == "model"
+    )
     corrected = client("brush", object=annotation["id"], points=[[60, 60], [90, 60]], radius=5, add=True)
     assert (
         decode_mask(corrected["masks"][annotation["id"]])[60, 75]
@@ -93,18 +97,24 @@ def test_predict_correct_undo_redo(client: Client, tmp_path: Path) -> None:
     saved = Project.open(tmp_path / "projects" / "dogs").record("photo.png")
     np.testing.assert_array_equal(saved.annotations[0].decode_mask(), wanted)
     assert client("redo")["redo_steps"] == 0
-    assert client("update_object", object=annotation["id"], expressions=["a ball ", "", "a ball"])["objects"][0]["expressions"] == [
-        "a ball"
-    ]
+    assert client("update_object", object=annotation["id"], expressions=["a ball ", "", "a ball"])["objects"][0][
+        "expressions"
+    ] == ["a ball"]
 
 
 def test_images_and_masks_are_sent_once(client: Client) -> None:
     first = client("predict", expression="the red ball")
     second = client("predict", expression="the red ball on the left")
-    assert set(first["masks"]) == {first["object"]} and set(second["masks"]) == {second["object"]} and "uri" not in second["image"]
+    assert (
+        set(first["masks"]) == {first["object"]}
+        and set(second["masks"]) == {second["object"]}
+        and "uri" not in second["image"]
+    )
     assert client("list_images")["masks"] == {}
     again = client("open_project")
-    assert set(again["masks"]) == {first["object"], second["object"]} and again["image"]["uri"].startswith("data:image/jpeg")
+    assert set(again["masks"]) == {first["object"], second["object"]} and again["image"]["uri"].startswith(
+        "data:image/jpeg"
+    )
     assert again["entries"] == [{"name": "photo.png", "state": "model", "objects": 2, "uncertainty": 0.25}]
 
 
@@ -156,7 +166,9 @@ def test_only_the_open_image_can_be_removed(client: Client, page: EditorRequests
     assert "uri" in answer["image"], "a new image with an old name is sent"
 
 
-def test_an_image_that_cannot_be_shown_has_a_problem_and_the_others_work(client: Client, photo: Path, tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_shown_has_a_problem_and_the_others_work(
+    client: Client, photo: Path, tmp_path: Path
+) -> None:
     client("add_image", path=str(photo), name="second.png")
     annotation = client("predict", expression="the red ball")["object"]
     copy = tmp_path / "projects" / "dogs" / "images" / "photo.png"
@@ -169,8 +181,14 @@ def test_an_image_that_cannot_be_shown_has_a_problem_and_the_others_work(client:
         copy.unlink() if content is None else copy.write_bytes(content)
         other = Client(client.page, client.project, said)
         answer = other("open_project")
-        assert answer["image"]["name"] == "photo.png" and "uri" not in answer["image"] and said in answer["image"]["problem"]
-        assert [entry["name"] for entry in answer["entries"]] == ["photo.png", "second.png"] and set(answer["masks"]) == {annotation}
+        assert (
+            answer["image"]["name"] == "photo.png"
+            and "uri" not in answer["image"]
+            and said in answer["image"]["problem"]
+        )
+        assert [entry["name"] for entry in answer["entries"]] == ["photo.png", "second.png"] and set(
+            answer["masks"]
+        ) == {annotation}
         assert said in other("list_images")["image"]["problem"], "the problem is sent with every answer"
         answer = other("step", by=1)["image"]
         assert answer["name"] == "second.png" and "uri" in answer and "problem" not in answer
@@ -196,8 +214,14 @@ def test_a_damaged_mask_or_record_leaves_the_rest_usable(client: Client, photo: 
         (folder / f"more {number}.png.json").write_text("{")
     other = Client(client.page, client.project, "two")
     answer = other("open_project")
-    assert [entry["name"] for entry in answer["entries"]] == ["photo.png", "more 7.png"] and answer["masks"] == {annotation: None}
-    assert len(answer["notes"]) == 7 and "more 0.png is not listed" in answer["notes"][0] and "2 more" in answer["notes"][5]
+    assert [entry["name"] for entry in answer["entries"]] == ["photo.png", "more 7.png"] and answer["masks"] == {
+        annotation: None
+    }
+    assert (
+        len(answer["notes"]) == 7
+        and "more 0.png is not listed" in answer["notes"][0]
+        and "2 more" in answer["notes"][5]
+    )
     assert "mask of object 1 is damaged" in answer["notes"][6]
     assert other("delete_object", object=annotation)["objects"] == []
 
@@ -210,7 +234,9 @@ def test_the_entry_of_the_image_that_was_left_is_sent(client: Client, photo: Pat
     assert client("set_state", state="skipped")["left"] is None, "it is still open"
     assert client("undo")["left"] is None
     assert client("undo")["left"] == entry("second.png", "new", 0, 1.0), "undo opens the image of the step"
-    assert client("step", by=-1)["left"] is None and client("open_image", name="second.png")["left"] == entry("photo.png", "model", 1, 0.25)
+    assert client("step", by=-1)["left"] is None and client("open_image", name="second.png")["left"] == entry(
+        "photo.png", "model", 1, 0.25
+    )
     assert client("remove_image", name="second.png")["left"] is None
 
 
@@ -231,7 +257,10 @@ def test_a_change_for_one_image_is_not_made_to_another(client: Client, photo: Pa
         {"action": "set_state", "state": "accepted", "then_next": True},
     ]
     for request in requests:
-        assert "The change was for photo.png, but the open image is second.png" in client(**request, image="photo.png")["error"]
+        assert (
+            "The change was for photo.png, but the open image is second.png"
+            in client(**request, image="photo.png")["error"]
+        )
     assert "error" in client("set_state", state="accepted", image=3)
     project = Project.open(tmp_path / "projects" / "dogs")
     assert [(entry.annotations, project.record(entry.name).revision) for entry in project.summaries] == [(1, 2), (1, 2)]
@@ -248,7 +277,10 @@ def test_two_strokes_of_a_new_object_change_one_mask(client: Client) -> None:
     client("click", object="00000001", is_new=True, points=[[20, 30]], add=True)
     answer = client("box", object="00000002", is_new=True, points=[[5, 15], [45, 55]])
     assert [annotation["category"] for annotation in answer["objects"]] == ["ball", "", ""]
-    assert "8 hexadecimal digits" in client("brush", object="<b>", is_new=True, points=[[1, 1]], radius=4, add=True)["error"]
+    assert (
+        "8 hexadecimal digits"
+        in client("brush", object="<b>", is_new=True, points=[[1, 1]], radius=4, add=True)["error"]
+    )
     assert "no mask" in client("brush", object="00000003", points=[[1, 1]], radius=4, add=True)["error"]
 
 
@@ -290,7 +322,9 @@ def test_a_batch_runs_image_by_image_and_can_be_stopped(client: Client, photo: P
     assert "error" in client("start_batch", expressions=[" "])
 
 
-def test_an_export_is_fetched_from_the_upload_folder_and_imported_again(client: Client, uploads: Path, page: EditorRequests) -> None:
+def test_an_export_is_fetched_from_the_upload_folder_and_imported_again(
+    client: Client, uploads: Path, page: EditorRequests
+) -> None:
     client("predict", expression="the red ball")
     answer = client("export", format="labelme")
     path = Path(answer["path"])
@@ -326,7 +360,9 @@ def test_an_export_has_the_accepted_images_only_and_splits_by_share(client: Clie
         assert set(client("export", format="coco", shares=shares)) == {"error"}
 
 
-@pytest.mark.parametrize(("name", "file"), [("犬と猫", "犬と猫-png.zip"), ("a b/c:d", "a_b_c_d-png.zip"), ("..", "project-png.zip")])
+@pytest.mark.parametrize(
+    ("name", "file"), [("犬と猫", "犬と猫-png.zip"), ("a b/c:d", "a_b_c_d-png.zip"), ("..", "project-png.zip")]
+)
 def test_an_export_has_the_projects_name_in_any_script(name: str, file: str, tmp_path: Path, photo: Path) -> None:
     requests = EditorRequests(ModelRunner(FakePredictor()), ProjectDirectory(tmp_path / "hidden", listed=False))  # type: ignore[arg-type]
     client = Client(requests, requests.edit({"action": "create_project", "name": name})["key"])
@@ -353,7 +389,9 @@ def test_a_refused_import_names_no_path_of_the_server(client: Client, uploads: P
     for path in (data, uploads / "text.zip"):
         for format_ in (None, "coco", "refcoco", "ytvos", "png", "datasets", "yolo", "voc", "labelme", "grefcoco"):
             error = client("import", path=str(path), format=format_)["error"]
-            assert str(tmp_path) not in error and tempfile.gettempdir() not in error and "The program failed" not in error, error
+            assert (
+                str(tmp_path) not in error and tempfile.gettempdir() not in error and "The program failed" not in error
+            ), error
     assert "Expected one of" in client("import", path=str(data), format="magic")["error"]
     assert [entry["name"] for entry in client("list_images")["entries"]] == ["photo.png"]
 
@@ -368,7 +406,14 @@ def test_a_refused_import_names_no_path_of_the_server(client: Client, uploads: P
         {"action": "magic", "project": "dogs", "window": "one"},
         {"action": "open_image", "project": "dogs", "window": "one", "name": "../x"},
         {"action": "open_image", "project": "../dogs", "window": "one", "name": "photo.png"},
-        {"action": "brush", "project": "dogs", "window": "one", "object": None, "points": [[1, float("nan")]], "radius": 2},
+        {
+            "action": "brush",
+            "project": "dogs",
+            "window": "one",
+            "object": None,
+            "points": [[1, float("nan")]],
+            "radius": 2,
+        },
         {"action": "brush", "project": "dogs", "window": "one", "object": None, "points": [[1, 2, 3]], "radius": 2},
         {"action": "brush", "project": "dogs", "window": "one", "object": None, "points": [[1, 2]], "radius": "2"},
         {"action": "box", "project": "dogs", "window": "one", "object": None, "points": [[1, 2]]},
@@ -424,7 +469,9 @@ def test_a_project_that_takes_long_to_open_keeps_nobody_waiting_and_is_opened_in
             go_on.set()
         assert all("entries" in one.result(10) for one in asked)
     new("predict", expression="the red ball")
-    assert new("list_images")["undo_steps"] == 1 and [window for _, window in page._sessions._sessions].count("new") == 1
+    assert (
+        new("list_images")["undo_steps"] == 1 and [window for _, window in page._sessions._sessions].count("new") == 1
+    )
 
 
 def test_a_file_that_is_not_an_image_is_refused(client: Client, uploads: Path) -> None:
@@ -433,8 +480,12 @@ def test_a_file_that_is_not_an_image_is_refused(client: Client, uploads: Path) -
     assert [entry["name"] for entry in client("open_project")["entries"]] == ["photo.png"]
 
 
-def test_two_thousand_images_open_and_step_quickly(tmp_path: Path, page: EditorRequests, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The goals are 2 s to open, 50 ms to save and 0.3 s to the next image. The limits here are wider, for busy machines."""
+def test_two_thousand_images_open_and_step_quickly(
+    tmp_path: Path, page: EditorRequests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The goals are 2 s to open, 50 ms to save and 0.3 s to the next image. The limits here are wider, for busy
+    machines.
+    """
     project = Project.create(tmp_path / "projects" / "large")
     rng = np.random.default_rng(0)
     small = encode_rle(cv2.blur(rng.random((480, 640)).astype(np.float32), (31, 31)) > 0.5)
@@ -444,7 +495,12 @@ def test_two_thousand_images_open_and_step_quickly(tmp_path: Path, page: EditorR
     with monkeypatch.context() as quick:
         quick.setattr("os.fsync", lambda _: None)  # creating the project is not timed
         for number in range(2000):
-            project.add_image(source, copy=False, name=f"{number:04d}.jpg", filled=lambda record: replace(record, annotations=annotations))
+            project.add_image(
+                source,
+                copy=False,
+                name=f"{number:04d}.jpg",
+                filled=lambda record: replace(record, annotations=annotations),
+            )
     project.write_index()
     client = Client(page, "large")
     start = perf_counter()

@@ -40,8 +40,22 @@ def test_result_has_the_command_lines_schema(session: ImageSession) -> None:
     text = Path(str(path)).read_text(encoding="utf-8")
     record = json.loads(text)
     (entry,) = record["segmentations"]
-    assert set(record) == {"image", "model", "segmentations"} and record["image"] == "a.png" and record["model"] == "model@1"
-    keys = {"expression", "tokens", "unknown", "truncated", "mask", "threshold", "peak", "area_fraction", "word_attention"}
+    assert (
+        set(record) == {"image", "model", "segmentations"}
+        and record["image"] == "a.png"
+        and record["model"] == "model@1"
+    )
+    keys = {
+        "expression",
+        "tokens",
+        "unknown",
+        "truncated",
+        "mask",
+        "threshold",
+        "peak",
+        "area_fraction",
+        "word_attention",
+    }
     keys |= {"presence", "verdict", "confidence", "uncertainty", "refined", "gate", "skipped"}
     assert set(entry) == keys and entry["area_fraction"] == pytest.approx(200 / 2400, abs=1e-6)
     assert np.shape(entry["word_attention"]) == (3, 4) and "réd" in text

@@ -47,7 +47,9 @@ def segment(page: ImageEvents, upload: Any, expression: Any, session: ImageSessi
     return page.segment(upload, expression, 0.5, False, session)
 
 
-def test_an_image_is_encoded_once_for_many_expressions(page: ImageEvents, predictor: FakePredictor, upload: dict[str, Any]) -> None:
+def test_an_image_is_encoded_once_for_many_expressions(
+    page: ImageEvents, predictor: FakePredictor, upload: dict[str, Any]
+) -> None:
     opened = page.open_image(upload, None)
     assert opened is not None
     session = opened.session
@@ -56,14 +58,20 @@ def test_an_image_is_encoded_once_for_many_expressions(page: ImageEvents, predic
     assert predictor.calls == {"encode": 1, "segment": 2}
 
 
-def test_opening_twice_or_nothing_changes_nothing(page: ImageEvents, predictor: FakePredictor, upload: dict[str, Any]) -> None:
+def test_opening_twice_or_nothing_changes_nothing(
+    page: ImageEvents, predictor: FakePredictor, upload: dict[str, Any]
+) -> None:
     session = segment(page, upload, "the red ball").session
     assert page.open_image(upload, session) is None and page.open_image(None, None) is None
     assert predictor.calls["encode"] == 1
 
 
 def test_only_uploaded_files_are_opened(
-    page: ImageEvents, predictor: FakePredictor, upload: dict[str, Any], upload_folder: Path, monkeypatch: pytest.MonkeyPatch
+    page: ImageEvents,
+    predictor: FakePredictor,
+    upload: dict[str, Any],
+    upload_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     elsewhere = upload_folder / "uploads"
     elsewhere.mkdir()
@@ -93,7 +101,9 @@ def test_segment_without_opening_first_works(page: ImageEvents, upload: dict[str
     assert shown.why["heatmap"].count("rs-cell") == 9 and shown.why["words"] == ["the", "red", "ball"]
 
 
-def test_another_image_starts_a_new_session(page: ImageEvents, predictor: FakePredictor, upload: dict[str, Any], tmp_path: Path) -> None:
+def test_another_image_starts_a_new_session(
+    page: ImageEvents, predictor: FakePredictor, upload: dict[str, Any], tmp_path: Path
+) -> None:
     first = segment(page, upload, "the red ball").session
     other = tmp_path / "other.png"
     Image.new("RGB", (8, 8), (30, 70, 190)).save(other)
@@ -136,7 +146,11 @@ def test_a_result_is_removed_with_its_expression(page: ImageEvents, upload: dict
 
 
 def test_errors_of_the_user_are_shown_and_others_are_not(
-    page: ImageEvents, predictor: FakePredictor, upload: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    page: ImageEvents,
+    predictor: FakePredictor,
+    upload: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def refuse(*_: Any) -> Any:
         raise ExpressionError("the expression has only symbols, expected at least one word: type some")
@@ -145,7 +159,9 @@ def test_errors_of_the_user_are_shown_and_others_are_not(
     assert "only symbols" in segment(page, upload, "🙂").messages
     monkeypatch.setattr(predictor, "segment", lambda *_: 1 / 0)
     shown = segment(page, upload, "the red ball")
-    assert INTERNAL_ERROR in shown.messages and "ZeroDivision" not in shown.messages and "ZeroDivisionError" in caplog.text
+    assert (
+        INTERNAL_ERROR in shown.messages and "ZeroDivision" not in shown.messages and "ZeroDivisionError" in caplog.text
+    )
 
 
 def test_user_text_is_escaped_everywhere(page: ImageEvents, upload: dict[str, Any]) -> None:

@@ -64,7 +64,9 @@ def test_a_run_grows_frame_by_frame(page: VideoEvents, upload: dict[str, Any], m
     assert [frame["number"] for frame in fetched] == [0, 1, 2, 3, 4, 5, 5]
 
 
-def test_masks_are_those_of_the_predictor_up_to_rounding(page: VideoEvents, upload: dict[str, Any], tiny_predictor: Predictor) -> None:
+def test_masks_are_those_of_the_predictor_up_to_rounding(
+    page: VideoEvents, upload: dict[str, Any], tiny_predictor: Predictor
+) -> None:
     run = finished(page, upload)
     results = VideoPredictor(tiny_predictor).segment(upload["path"], "the red ball")
     for number, result in enumerate(results):
@@ -102,7 +104,9 @@ def test_a_damaged_video_keeps_its_results(tiny_predictor: Predictor, upload: di
     assert "up to 0.4 s only" in last.messages and last.run.damage == "the clip can be read up to 0.4 s only"
 
 
-def test_an_error_of_the_program_is_not_shown(tiny_predictor: Predictor, upload: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_of_the_program_is_not_shown(
+    tiny_predictor: Predictor, upload: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     def faulty(clip: Clip, expression: str) -> Iterator[FrameResult]:
         raise ZeroDivisionError("secret")
         yield
@@ -111,7 +115,9 @@ def test_an_error_of_the_program_is_not_shown(tiny_predictor: Predictor, upload:
     assert "secret" not in last.messages and "program failed" in last.messages and "secret" in caplog.text
 
 
-def test_canceling_keeps_the_results(page: VideoEvents, upload: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_canceling_keeps_the_results(
+    page: VideoEvents, upload: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("refseg.ui.video.events.UPDATE_SECONDS", 0.0)
     running = page.run(upload, "ball", 0, 0, None, None)
     for _ in range(3):
@@ -119,7 +125,11 @@ def test_canceling_keeps_the_results(page: VideoEvents, upload: dict[str, Any], 
     assert isinstance(running, Iterator)
     running.close()  # type: ignore[attr-defined]
     canceled = page.cancel(outputs.run)
-    assert canceled.player["state"] == "done" and canceled.player["done"] == 2 and "Canceled after 2 of 6" in canceled.messages
+    assert (
+        canceled.player["state"] == "done"
+        and canceled.player["done"] == 2
+        and "Canceled after 2 of 6" in canceled.messages
+    )
     assert page.cancel(None).player == EMPTY
 
 
@@ -178,7 +188,9 @@ def test_a_damaged_video_is_saved_up_to_the_damage(page: VideoEvents, tmp_path: 
     path = TABLE["avi mjpeg"].write(tmp_path / "half.avi", range(40))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
     *_, last = page.run({"path": str(path)}, "the red ball", 0, 0, None, None)
-    assert last.run is not None and last.run.done == len(last.run.clip) < 20 and "use the frames before" in last.messages
+    assert (
+        last.run is not None and last.run.done == len(last.run.clip) < 20 and "use the frames before" in last.messages
+    )
     saved, message = VideoDownloads().save_mp4(NOTHING, 0.5, "#ff0000", False, last.run)
     assert saved is not None, message
     assert [number_in(frame.image) for frame in open_clip(saved).frames()] == list(range(last.run.done))
@@ -186,16 +198,23 @@ def test_a_damaged_video_is_saved_up_to_the_damage(page: VideoEvents, tmp_path: 
 
 def test_downloads_need_a_run(page: VideoEvents) -> None:
     downloads = VideoDownloads()
-    for path, message in (downloads.save_masks(0.5, None), downloads.save_expressions(None), downloads.save_timeline(0.5, None)):
+    for path, message in (
+        downloads.save_masks(0.5, None),
+        downloads.save_expressions(None),
+        downloads.save_timeline(0.5, None),
+    ):
         assert path is None and "nothing to save yet" in message
 
 
 def test_names_of_clips() -> None:
-    assert clip_name("/uploads/x/abc.mp4", "holiday.mov") == "holiday" and clip_name("/uploads/x/abc.mp4", None) == "abc"
+    assert (
+        clip_name("/uploads/x/abc.mp4", "holiday.mov") == "holiday" and clip_name("/uploads/x/abc.mp4", None) == "abc"
+    )
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.2, "1 s"), (42.4, "42 s"), (131, "2 min 10 s"), (1200, "20 min"), (3900, "1 h 5 min"), (59.9, "1 min 0 s")]
+    ("seconds", "text"),
+    [(0.2, "1 s"), (42.4, "42 s"), (131, "2 min 10 s"), (1200, "20 min"), (3900, "1 h 5 min"), (59.9, "1 min 0 s")],
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text

@@ -20,7 +20,10 @@ from tests.video.clips import make_clip
 
 @pytest.fixture
 def run(tmp_path: Path, tiny_predictor: Predictor) -> VideoRun:
-    upload: dict[str, Any] = {"path": str(make_clip(tmp_path / "clip.mp4", moving(4), rate=10)), "orig_name": "<b>my</b> clip.mp4"}
+    upload: dict[str, Any] = {
+        "path": str(make_clip(tmp_path / "clip.mp4", moving(4), rate=10)),
+        "orig_name": "<b>my</b> clip.mp4",
+    }
     *_, last = VideoEvents(ModelRunner(tiny_predictor)).run(upload, "the red ball", 0, 0, None, None)
     assert last.run is not None
     return last.run
@@ -35,12 +38,21 @@ def test_a_frame_and_all_frames_reach_the_visitors_project(listed: bool, run: Vi
     project = projects.open(sent.project_key)
     (entry,) = project.summaries
     record = project.record(entry.name)
-    assert record.frame == 2 and record.annotations[0].expressions == ("the red ball",) and record.annotations[0].origin.threshold == 0.4
+    assert (
+        record.frame == 2
+        and record.annotations[0].expressions == ("the red ball",)
+        and record.annotations[0].origin.threshold == 0.4
+    )
     np.testing.assert_array_equal(record.annotations[0].decode_mask(), run.mask(2, 0.4))
     assert record.annotations[0].uncertainty == run.uncertainty(2, 0.4)
     *_, last = sender.send_all_frames(sent.project_key, 0.5, run)
     project.refresh()
-    assert last.project_key == sent.project_key and [project.record(one.name).frame for one in project.summaries] == [2, 0, 1, 3]
+    assert last.project_key == sent.project_key and [project.record(one.name).frame for one in project.summaries] == [
+        2,
+        0,
+        1,
+        3,
+    ]
     assert len(project.record(entry.name).annotations) == 2
 
 
@@ -51,12 +63,18 @@ def test_frames_have_the_same_uncertainty_as_images(tiny_predictor: Predictor, t
         run = answered.run or run
     assert run is not None
     for number, result in enumerate(VideoPredictor(tiny_predictor).segment(tmp_path / "clip.mp4", "the red ball")):
-        assert run.uncertainty(number, 0.5) == pytest.approx(replace(result.segmentation, threshold=0.5).uncertainty, abs=1e-2)
+        assert run.uncertainty(number, 0.5) == pytest.approx(
+            replace(result.segmentation, threshold=0.5).uncertainty, abs=1e-2
+        )
 
 
 def test_nothing_to_send_is_reported(run: VideoRun, tmp_path: Path) -> None:
     sender = FrameSender(ProjectDirectory(tmp_path / "projects", listed=True))
-    for outputs in (sender.send_frame(0, "", 0.5, None), sender.send_frame(99, "", 0.5, run), sender.send_all_frames("", 0.5, None)):
+    for outputs in (
+        sender.send_frame(0, "", 0.5, None),
+        sender.send_frame(99, "", 0.5, run),
+        sender.send_all_frames("", 0.5, None),
+    ):
         (sent,) = outputs
         assert "error" in sent.messages and not (tmp_path / "projects").exists()
     run.clip.info.path.unlink() if isinstance(run.clip.info.path, Path) else Path(run.clip.info.path).unlink()

@@ -35,7 +35,9 @@ def session(why: WhyEvents, tiny_predictor: Predictor) -> ImageSession:
 
 
 def pixels(uri: str) -> np.ndarray:
-    return np.asarray(cv2.imdecode(np.frombuffer(base64.b64decode(uri.split(",", 1)[1]), np.uint8), cv2.IMREAD_UNCHANGED))
+    return np.asarray(
+        cv2.imdecode(np.frombuffer(base64.b64decode(uri.split(",", 1)[1]), np.uint8), cv2.IMREAD_UNCHANGED)
+    )
 
 
 def request(why: WhyEvents, session: ImageSession, action: str, **details: Any) -> dict[str, Any]:
@@ -44,7 +46,9 @@ def request(why: WhyEvents, session: ImageSession, action: str, **details: Any) 
     return answer
 
 
-def test_a_point_has_the_attention_of_the_model(why: WhyEvents, session: ImageSession, tiny_predictor: Predictor) -> None:
+def test_a_point_has_the_attention_of_the_model(
+    why: WhyEvents, session: ImageSession, tiny_predictor: Predictor
+) -> None:
     answer = request(why, session, "point", x=0.3, y=0.7)
     wanted = attention_at(tiny_predictor, session.encoded, EXPRESSION, 24.0, 33.6)
     np.testing.assert_allclose(answer["words"], wanted.words, atol=1e-5)
@@ -58,7 +62,9 @@ def test_maps_have_the_values_of_the_segmentation(why: WhyEvents, session: Image
     found = session.segmentation
     assert request(why, session, "map", kind="probability")["high"] == pytest.approx(found.peak, rel=1e-3)
     word = request(why, session, "map", kind="word", level=1, word=2)
-    assert word["high"] == pytest.approx(float(found.word_map(1, 2).max()), rel=1e-3) and word["uri"].startswith("data:image/jpeg")
+    assert word["high"] == pytest.approx(float(found.word_map(1, 2).max()), rel=1e-3) and word["uri"].startswith(
+        "data:image/jpeg"
+    )
     assert set(found.maps) == {"memory_gate", "reset_gate"}
     for kind, gates in found.maps.items():
         answer = request(why, session, "map", kind=kind, level=2)
@@ -68,7 +74,9 @@ def test_maps_have_the_values_of_the_segmentation(why: WhyEvents, session: Image
         )
 
 
-def test_ablations_are_ranked_and_have_their_pixels(why: WhyEvents, session: ImageSession, tiny_predictor: Predictor) -> None:
+def test_ablations_are_ranked_and_have_their_pixels(
+    why: WhyEvents, session: ImageSession, tiny_predictor: Predictor
+) -> None:
     rows = request(why, session, "ablations")["rows"]
     wanted = explain(tiny_predictor, session.encoded, EXPRESSION)
     assert [row["word"] for row in rows] == [word.word for word in wanted.ranked()]
@@ -90,7 +98,9 @@ def test_comparing_one_and_several(why: WhyEvents, session: ImageSession, tiny_p
     assert several["iou"][0][1] == 1.0 and several["mean"] == pytest.approx((1 + 2 * pair.iou) / 3, abs=2e-3)
 
 
-def test_a_chosen_candidate_is_shown_and_saved(why: WhyEvents, session: ImageSession, tiny_predictor: Predictor) -> None:
+def test_a_chosen_candidate_is_shown_and_saved(
+    why: WhyEvents, session: ImageSession, tiny_predictor: Predictor
+) -> None:
     threshold = float(np.quantile(session.segmentation.probability, 0.9))
     parts = find_candidates(session.segmentation, threshold)
     answer = request(why, session, "candidates", threshold=threshold)["candidates"]
@@ -98,16 +108,22 @@ def test_a_chosen_candidate_is_shown_and_saved(why: WhyEvents, session: ImageSes
     page = ImageEvents(ModelRunner(tiny_predictor), why)
     result, chosen = page.choose_candidate({"number": 1}, threshold, False, session)
     np.testing.assert_array_equal(chosen.mask(threshold, False), parts[0].mask)
-    np.testing.assert_array_equal(pixels(result["probability"]) > 0, parts[0].mask & (session.segmentation.probability > 1 / 510))
+    np.testing.assert_array_equal(
+        pixels(result["probability"]) > 0, parts[0].mask & (session.segmentation.probability > 1 / 510)
+    )
     assert request(why, chosen, "ablations")["rows"]
     _, all_ = page.choose_candidate({"number": 0}, threshold, False, chosen)
     np.testing.assert_array_equal(all_.mask(threshold, False), session.segmentation.mask(threshold))
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf", "report"])
-def test_figures_and_the_report_can_be_fetched(kind: str, why: WhyEvents, session: ImageSession, tmp_path: Path, monkeypatch: Any) -> None:
+def test_figures_and_the_report_can_be_fetched(
+    kind: str, why: WhyEvents, session: ImageSession, tmp_path: Path, monkeypatch: Any
+) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    fresh = ImageSession("photo.png", "<b>photo</b>.png", session.image, session.encoded).with_segmentation(session.segmentation)
+    fresh = ImageSession("photo.png", "<b>photo</b>.png", session.image, session.encoded).with_segmentation(
+        session.segmentation
+    )
     why.value(fresh)
     answer = request(why, fresh, "report") if kind == "report" else request(why, fresh, "figure", kind=kind)
     data = Path(answer["path"]).read_bytes()
@@ -134,7 +150,9 @@ def test_figures_and_the_report_can_be_fetched(kind: str, why: WhyEvents, sessio
     ],
 )
 def test_invalid_requests_are_refused_with_one_sentence(request_: Any, why: WhyEvents, session: ImageSession) -> None:
-    answer = why.why({"token": session.token, **request_} if isinstance(request_, dict) and "token" not in request_ else request_)
+    answer = why.why(
+        {"token": session.token, **request_} if isinstance(request_, dict) and "token" not in request_ else request_
+    )
     assert set(answer) == {"error"} and "The program failed" not in answer["error"]
 
 

@@ -44,7 +44,9 @@ def read(source: Source, session: ImportSession) -> None:
         else:
             tables.append(table)
     if not tables:
-        raise problem or DataError("there is no metadata.jsonl, metadata.csv, Parquet or Arrow file: choose another format")
+        raise problem or DataError(
+            "there is no metadata.jsonl, metadata.csv, Parquet or Arrow file: choose another format"
+        )
     done = 0
     with tempfile.TemporaryDirectory(prefix="refseg-") as folder:
         images = ImageFiles(source, Path(folder))
@@ -79,7 +81,9 @@ def _grouped(table: Table, images: ImageFiles, session: ImportSession) -> Iterat
             for _, row, content in rows:
                 yield _SameImage(None, [(row, content)])
         else:
-            yield _SameImage(key, [(row, _without_image(content, number)) for number, (_, row, content) in enumerate(rows)])
+            yield _SameImage(
+                key, [(row, _without_image(content, number)) for number, (_, row, content) in enumerate(rows)]
+            )
 
 
 def _without_image(content: RowContent | None, number: int) -> RowContent | None:
@@ -102,7 +106,9 @@ def _add(table: Table, same: _SameImage, images: ImageFiles, session: ImportSess
         return
     if same.key is None:
         reason = "without an image" if first.image is None else "whose image is not in the data set"
-        session.report.skip("row", reason, f"{row.where}: {str(first.image)[:80]}" if isinstance(first.image, str) else row.where)
+        session.report.skip(
+            "row", reason, f"{row.where}: {str(first.image)[:80]}" if isinstance(first.image, str) else row.where
+        )
         return
     contents = [(one.where, content) for one, content in same.rows if content is not None]
     for where, content in contents:

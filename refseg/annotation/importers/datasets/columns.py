@@ -145,7 +145,11 @@ def understand(row: Mapping[str, Any]) -> RowContent:
     if not objects:
         objects = list(_flat(take, row, columns, used))
     source = plain(take(("source",)))
-    source = source if isinstance(source, dict) else {name: row[columns[name]] for name in ("split", "clip", "frame") if name in columns}
+    source = (
+        source
+        if isinstance(source, dict)
+        else {name: row[columns[name]] for name in ("split", "clip", "frame") if name in columns}
+    )
     height, width = (whole(take((name,))) for name in ("height", "width"))
     known = {*used, *_KNOWN, *PATHS, *OBJECTS, *NO_TARGET}
     return RowContent(
@@ -218,7 +222,10 @@ def _listed(value: Any, problems: list[str]) -> Iterable[RowObject]:
         if len(lengths) > 1:
             problems.append("objects have columns of different lengths")
         count = max(lengths, default=0)
-        value = [{name: column[position] for name, column in lists.items() if position < len(column)} for position in range(count)]
+        value = [
+            {name: column[position] for name, column in lists.items() if position < len(column)}
+            for position in range(count)
+        ]
     if not isinstance(value, list):
         problems.append("objects are neither a list nor columns")
         return
@@ -228,13 +235,17 @@ def _listed(value: Any, problems: list[str]) -> Iterable[RowObject]:
             continue
         names = {str(name).casefold(): name for name in one}
 
-        def first(wanted: Iterable[str], one: Mapping[str, Any] = one, names: Mapping[str, str] = names) -> tuple[str, Any]:
+        def first(
+            wanted: Iterable[str], one: Mapping[str, Any] = one, names: Mapping[str, str] = names
+        ) -> tuple[str, Any]:
             return next(
                 ((names[name], one[names[name]]) for name in wanted if name in names and one[names[name]] is not None),
                 ("", None),
             )
 
-        category, category_value = first(name for name in CATEGORIES if name not in MASKS or not is_image(one.get(names.get(name, ""))))
+        category, category_value = first(
+            name for name in CATEGORIES if name not in MASKS or not is_image(one.get(names.get(name, "")))
+        )
         _, mask = first(name for name in MASKS if name != category.casefold())
         yield RowObject(
             plain(mask),
@@ -255,13 +266,19 @@ def _flat(take: Any, row: Mapping[str, Any], columns: Mapping[str, str], used: s
     labels = [name for name in MASKS if name in CATEGORIES and name in columns and not is_image(row[columns[name]])]
     mask = plain(take(name for name in MASKS if name not in labels))
     box = plain(take(BOXES))
-    name = next((name for name in CATEGORIES if name in columns and name not in used and row[columns[name]] is not None), "")
+    name = next(
+        (name for name in CATEGORIES if name in columns and name not in used and row[columns[name]] is not None), ""
+    )
     category = take((name,)) if name else None
     expressions = expressions_of(take(EXPRESSIONS))
     id_ = take(OBJECT_IDS)
     if mask is None and box is None and not expressions:
         return
-    is_many = isinstance(mask, list) and mask and all(is_image(one) or (isinstance(one, Mapping) and "counts" in one) for one in mask)
+    is_many = (
+        isinstance(mask, list)
+        and mask
+        and all(is_image(one) or (isinstance(one, Mapping) and "counts" in one) for one in mask)
+    )
     path = (columns[name],) if name else ()
     if not is_many:
         yield RowObject(mask, box, category, path, expressions, id_)

@@ -16,7 +16,9 @@ from refseg.errors import DataError
 METADATA: Mapping[str, type[Table]] = {"metadata.jsonl": JsonLines, "metadata.csv": Csv, "metadata.parquet": Parquet}
 STATE, INFO, SPLITS = "state.json", "dataset_info.json", "dataset_dict.json"
 _SHARD = re.compile(r"(?P<split>.+?)-\d{5}-of-\d{5}(-[0-9a-f]{8,})?")
-_NO_SPLIT = frozenset(("data", "images", "image", "img", "imgs", "dataset", "default", "metadata", "parquet", "annotations", ""))
+_NO_SPLIT = frozenset(
+    ("data", "images", "image", "img", "imgs", "dataset", "default", "metadata", "parquet", "annotations", "")
+)
 
 
 def is_table(file: str) -> bool:
@@ -63,7 +65,11 @@ class _Saved:
         info = _read(source, f"{prefix}{INFO}", report)
         listed = state.get("_data_files")
         names = [one.get("filename") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-        here = {PurePosixPath(file).name for file in source.files if _parent(file) == folder and file.casefold().endswith(".arrow")}
+        here = {
+            PurePosixPath(file).name
+            for file in source.files
+            if _parent(file) == folder and file.casefold().endswith(".arrow")
+        }
         self.files = {name for name in names if name in here} or here
         for name in names:
             if name not in here:
@@ -94,7 +100,11 @@ def _split_of_shard(path: PurePosixPath) -> str:
     """The split of "train-00000-of-00002.parquet", "validation.parquet" or "train/0000.parquet"."""
     if match := _SHARD.fullmatch(path.stem):
         return match["split"]
-    return split_of_folder(path.parent.as_posix()) if path.stem.isdigit() or path.stem.casefold() in _NO_SPLIT else path.stem
+    return (
+        split_of_folder(path.parent.as_posix())
+        if path.stem.isdigit() or path.stem.casefold() in _NO_SPLIT
+        else path.stem
+    )
 
 
 def _parent(file: str) -> str:

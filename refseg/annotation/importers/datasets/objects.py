@@ -115,7 +115,9 @@ def _of_label_image(source: Any, common: ImportedObject, report: ImportReport) -
     if not found:
         yield replace(common, problem="whose mask image is empty")
     for number in found:
-        yield replace(common, where=f"{common.where}: number {number}", mask=_pixels(labels, number), original_id=number)
+        yield replace(
+            common, where=f"{common.where}: number {number}", mask=_pixels(labels, number), original_id=number
+        )
 
 
 def _pixels(labels: NDArray[np.int64], number: int) -> Callable[[], BoolMask]:
@@ -126,7 +128,9 @@ def _pixels(labels: NDArray[np.int64], number: int) -> Callable[[], BoolMask]:
     return mask
 
 
-def _category(one: RowObject, class_names: ClassNames, where: str, report: ImportReport, *, is_own: bool) -> tuple[str, Any]:
+def _category(
+    one: RowObject, class_names: ClassNames, where: str, report: ImportReport, *, is_own: bool
+) -> tuple[str, Any]:
     """The name of a category, and its number if the data set has numbers."""
     value = one.category
     if value is None or one.is_unnamed:
@@ -146,7 +150,9 @@ def _category(one: RowObject, class_names: ClassNames, where: str, report: Impor
         return value.strip(), None
     report.alter(
         "object",
-        "without its category, whose number has no name" if number is not None else "without its category, which is no text",
+        "without its category, whose number has no name"
+        if number is not None
+        else "without its category, which is no text",
         where,
     )
     return "", number
@@ -154,7 +160,11 @@ def _category(one: RowObject, class_names: ClassNames, where: str, report: Impor
 
 def _grid(value: Any) -> BoolMask | None:
     """A mask given as rows of 0 and 1; None for anything else."""
-    if not isinstance(value, list) or len(value) < 2 or not all(isinstance(row, list) and len(row) == len(value[0]) for row in value):
+    if (
+        not isinstance(value, list)
+        or len(value) < 2
+        or not all(isinstance(row, list) and len(row) == len(value[0]) for row in value)
+    ):
         return None
     if not value[0] or not all(isinstance(one, bool) or one in (0, 1) for one in value[0]):
         return None

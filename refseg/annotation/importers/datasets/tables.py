@@ -199,7 +199,9 @@ def _batch_rows(table: Table, batches: Iterator[Any]) -> Iterator[Row]:
                     continue
                 yield Row(where, values)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{table.file} is damaged after row {number} ({type(error).__name__}): save it again") from error
+        raise DataError(
+            f"{table.file} is damaged after row {number} ({type(error).__name__}): save it again"
+        ) from error
 
 
 def class_names_of(schema: Any) -> ClassNames:

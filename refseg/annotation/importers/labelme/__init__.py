@@ -66,7 +66,9 @@ def _annotations(source: Source, session: ImportSession) -> Iterator[tuple[str, 
             yield file, values
 
 
-def _add(file: str, values: Mapping[str, Any], source: Source, session: ImportSession, named: set[str], folder: Path) -> None:
+def _add(
+    file: str, values: Mapping[str, Any], source: Source, session: ImportSession, named: set[str], folder: Path
+) -> None:
     """Add the image of a JSON with its objects. named: image files that were found, to which this one's is added.
     folder: for embedded images."""
     stated = stated_size(values.get("imageHeight"), values.get("imageWidth"))

@@ -35,7 +35,9 @@ class FoundImage:
     problem: str = ""
 
 
-def find_image(source: Source, json_file: str, values: Mapping[str, Any], stated: tuple[int, int] | None, folder: Path) -> FoundImage:
+def find_image(
+    source: Source, json_file: str, values: Mapping[str, Any], stated: tuple[int, int] | None, folder: Path
+) -> FoundImage:
     """Where imagePath says, seen from the JSON; otherwise beside it under its own or the JSON's name; otherwise the
     embedded image.
 
@@ -93,7 +95,9 @@ def decode_base64(data: Any) -> bytes:
 
 
 def _name_of(json_file: str, stated: Any, suffix: str) -> str:
-    """Name of an embedded image: that of imagePath, otherwise that of the JSON; its suffix is what the image really is."""
+    """Name of an embedded image: that of imagePath, otherwise that of the JSON; its suffix is what the image
+    really is.
+    """
     name = PurePosixPath(stated.replace("\\", "/")) if isinstance(stated, str) else PurePosixPath("")
     is_right = name.suffix.casefold() == suffix or (suffix == ".jpg" and name.suffix.casefold() == ".jpeg")
     stem = name.stem if name.suffix.casefold() in IMAGE_SUFFIXES else name.name

@@ -50,7 +50,9 @@ class _Object:
     expressions: dict[str, None] = field(default_factory=dict)
 
 
-def read_objects(shapes: list[Any], height: int, width: int, report: ImportReport, file: str) -> Iterator[ImportedObject]:
+def read_objects(
+    shapes: list[Any], height: int, width: int, report: ImportReport, file: str
+) -> Iterator[ImportedObject]:
     """The objects of an image that was annotated at height x width pixels; shapes without pixels as objects with a
     problem."""
     objects: dict[Any, _Object] = {}

@@ -55,11 +55,15 @@ def read(source: Source, session: ImportSession) -> None:
         _add(image, entries, keys.get(image, {}), source, session)
 
 
-def _collect(file: str, source: Source, session: ImportSession, rows: dict[str, list[tuple[str, Mapping[str, Any]]]]) -> None:
+def _collect(
+    file: str, source: Source, session: ImportSession, rows: dict[str, list[tuple[str, Mapping[str, Any]]]]
+) -> None:
     """Add the entries of a list to those of their images, each with its place in the list."""
     values = read_json(source, file, session.report)
     if not isinstance(values, list):
-        raise DataError(f"{file} is not a list of masks, expected [{{'image': ..., 'mask': ...}}, ...]: choose another format")
+        raise DataError(
+            f"{file} is not a list of masks, expected [{{'image': ..., 'mask': ...}}, ...]: choose another format"
+        )
     for position, row in enumerate(values):
         where = f"{file}[{position}]"
         if not isinstance(row, dict) or not isinstance(row.get("image"), str):

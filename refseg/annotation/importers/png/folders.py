@@ -88,11 +88,17 @@ def _add(pair: Pair, source: Source, session: ImportSession) -> None:
     def objects(height: int, width: int) -> Iterator[ImportedObject]:
         for file in pair.masks:
             if pair.is_guess:
-                session.report.alter("mask file", f"of another name than the only image, {pair.image}, to which it was given", file)
+                session.report.alter(
+                    "mask file", f"of another name than the only image, {pair.image}, to which it was given", file
+                )
             yield from _single(file, source, session) if pair.is_folder else _one_or_several(file, source, session)
 
     split = next(
-        (_SPLIT_FOLDERS[part.casefold()] for part in PurePosixPath(pair.image).parts[:-1] if part.casefold() in _SPLIT_FOLDERS),
+        (
+            _SPLIT_FOLDERS[part.casefold()]
+            for part in PurePosixPath(pair.image).parts[:-1]
+            if part.casefold() in _SPLIT_FOLDERS
+        ),
         "",
     )
     session.add_image(source.path(pair.image), objects, where=pair.image, original_name=pair.image, split=split)

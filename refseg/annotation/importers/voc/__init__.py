@@ -47,13 +47,17 @@ def read(source: Source, session: ImportSession) -> None:
     images = [(root, image) for root in roots for image in find_images(source, root, session.report)]
     if not any(image.xml or image.object_mask or image.class_mask for _, image in images):
         raise DataError(
-            "the data set is not Pascal VOC: expected XML files in Annotations/, or masks in SegmentationObject/ or SegmentationClass/. "
-            "Choose another format"
+            "the data set is not Pascal VOC: expected XML files in Annotations/, or masks in SegmentationObject/ or"
+            " SegmentationClass/. Choose another format"
         )
     annotations = {image.xml: _annotation(source, image.xml, session) for _, image in images if image.xml}
     edges = any(one.has_edges for one in annotations.values() if one is not None)
-    categories = {one.name for annotation in annotations.values() if annotation for one in annotation.objects if one.name}
-    label_maps = {root.folder: read_label_map(source, root.folder, session.report).checked(categories) for root in roots}
+    categories = {
+        one.name for annotation in annotations.values() if annotation for one in annotation.objects if one.name
+    }
+    label_maps = {
+        root.folder: read_label_map(source, root.folder, session.report).checked(categories) for root in roots
+    }
     for root, image in with_progress(images, session.progress):
         annotation = annotations.get(image.xml) or VocAnnotation()
         _add(source, session, image, replace(annotation, has_edges=edges), label_maps[root.folder])

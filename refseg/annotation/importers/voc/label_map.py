@@ -86,12 +86,22 @@ def _parse_meta(values: Any) -> LabelMap | None:
     if not isinstance(values, dict):
         return None
     labels = values.get("labels", values.get("label_map"))
-    pairs = list(enumerate(labels)) if isinstance(labels, list) else list(labels.items()) if isinstance(labels, dict) else []
+    pairs = (
+        list(enumerate(labels))
+        if isinstance(labels, list)
+        else list(labels.items())
+        if isinstance(labels, dict)
+        else []
+    )
     names = {number: name for key, name in pairs if (number := whole(key)) is not None and isinstance(name, str)}
     if not names:
         return None
     rows = values.get("segmentation_colors")
-    found = {color: names[n] for n, row in enumerate(rows) if (color := _color(row)) and n in names} if isinstance(rows, list) else {}
+    found = (
+        {color: names[n] for n, row in enumerate(rows) if (color := _color(row)) and n in names}
+        if isinstance(rows, list)
+        else {}
+    )
     return LabelMap(names, found)
 
 

@@ -63,7 +63,11 @@ def find_roots(source: Source) -> list[VocRoot]:
             _put(roots.setdefault(folder, VocRoot(folder)), _KINDS[parts[place].casefold()], file, parts[place + 1 :])
     roots = {folder: root for folder, root in roots.items() if root.xml or root.object_masks or root.class_masks}
     if not roots:
-        roots = {"": VocRoot("", xml={PurePosixPath(file).with_suffix("").as_posix(): file for file in _annotation_files(source)})}
+        roots = {
+            "": VocRoot(
+                "", xml={PurePosixPath(file).with_suffix("").as_posix(): file for file in _annotation_files(source)}
+            )
+        }
     for root in roots.values():
         if not root.images:
             _find_images_elsewhere(source, root)
@@ -198,7 +202,9 @@ def _list_order(file: str) -> tuple[bool, int, str]:
 def _is_list_of_class(file: str, lists: Iterable[str]) -> bool:
     """Whether a list is that of a class or an action, such as dog_train.txt beside train.txt."""
     path = PurePosixPath(file)
-    others = {PurePosixPath(other).stem for other in lists if PurePosixPath(other).parent == path.parent and other != file}
+    others = {
+        PurePosixPath(other).stem for other in lists if PurePosixPath(other).parent == path.parent and other != file
+    }
     others |= {"train", "val", "trainval", "test"}
     return any(path.stem.endswith(f"_{other}") for other in others)
 

@@ -127,7 +127,9 @@ def _class_number(mask: BoolMask, classes: LabelImage | None) -> int:
     return max(((count, value) for count, value in pairs if value not in (0, VOC_VOID)), default=(0, 0))[1]
 
 
-def _category(classes: LabelImage, number: int, name: str | None, labels: LabelMap, report: ImportReport, where: str) -> str:
+def _category(
+    classes: LabelImage, number: int, name: str | None, labels: LabelMap, report: ImportReport, where: str
+) -> str:
     """The name of a class, or what stands for it."""
     if name is None:
         report.alter("object", "of a class without a name, named by its number or color", where)

@@ -115,7 +115,9 @@ def read_xml(source: Source, file: str, report: ImportReport) -> Element:
     path = source.path(file)
     try:
         if path.stat().st_size > MAX_XML_BYTES:
-            raise DataError(f"{file} has more than {MAX_XML_BYTES // 1_000_000} MB, expected the annotation of an image")
+            raise DataError(
+                f"{file} has more than {MAX_XML_BYTES // 1_000_000} MB, expected the annotation of an image"
+            )
         text = _decode(path.read_bytes(), file, report)
         return _parse(_DECLARATION.sub("", text.lstrip("\ufeff")))
     except _DocumentTypeError:

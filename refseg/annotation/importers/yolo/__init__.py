@@ -23,7 +23,13 @@ from refseg.annotation.importers.source import Source
 from refseg.annotation.importers.texts import read_json, read_text
 from refseg.annotation.importers.values import texts
 from refseg.annotation.importers.yolo.classes import ClassNames, read_class_names
-from refseg.annotation.importers.yolo.images import LabeledImage, find_images, has_label_lines, label_files, names_splits
+from refseg.annotation.importers.yolo.images import (
+    LabeledImage,
+    find_images,
+    has_label_lines,
+    label_files,
+    names_splits,
+)
 from refseg.annotation.importers.yolo.lines import KeypointShape, parse_line, pose_shape
 from refseg.annotation.layouts import UNNAMED_KEY, YOLO_EXPRESSIONS
 from refseg.annotation.progress import with_progress
@@ -48,7 +54,8 @@ def read(source: Source, session: ImportSession) -> None:
     images = find_images(source, session.report)
     if not images or (not names.file and not any(image.labels for image in images)):
         raise DataError(
-            "the data set is not YOLO: expected images and text files of labels with their names, or data.yaml. Choose another format"
+            "the data set is not YOLO: expected images and text files of labels with their names, or data.yaml. Choose"
+            " another format"
         )
     lines = {image.labels: _lines(source, image.labels, session) for image in images if image.labels}
     shape = names.keypoints or pose_shape([words for found in lines.values() for _, words in found])
@@ -83,7 +90,9 @@ def _add(
     report = session.report
     expressions = extras.get("objects", [])
     if expressions and len(expressions) != len(lines):
-        report.skip("expression list", "for another number of objects than its label file has", image.file, len(expressions))
+        report.skip(
+            "expression list", "for another number of objects than its label file has", image.file, len(expressions)
+        )
         expressions = []
     unnamed = extras.get(UNNAMED_KEY)
 
@@ -102,7 +111,11 @@ def _add(
                 polygons=() if line.is_box else [corners.ravel().tolist()],
                 box=(*corners[0], *corners[2]) if line.is_box else None,
                 expressions=_expressions(expressions[position] if expressions else None, session, where),
-                category="" if isinstance(unnamed, list) and position in unnamed else names.name(line.category, report, where),
+                category=(
+                    ""
+                    if isinstance(unnamed, list) and position in unnamed
+                    else names.name(line.category, report, where)
+                ),
                 category_id=line.category,
             )
         for number, one in enumerate(extras.get("absent", [])):
@@ -134,8 +147,14 @@ def _extras(source: Source, session: ImportSession) -> dict[str, Mapping[str, An
             continue
         for position, row in enumerate(rows):
             image = source.find(row["image"]) if isinstance(row, dict) and isinstance(row.get("image"), str) else None
-            if image is None or not isinstance(row.get("objects", []), list) or not isinstance(row.get("absent", []), list):
-                session.report.skip("expression list", "that does not name an image with lists for its objects", f"{file}[{position}]")
+            if (
+                image is None
+                or not isinstance(row.get("objects", []), list)
+                or not isinstance(row.get("absent", []), list)
+            ):
+                session.report.skip(
+                    "expression list", "that does not name an image with lists for its objects", f"{file}[{position}]"
+                )
             else:
                 found[image] = row
     return found

@@ -76,12 +76,15 @@ def label_files(source: Source) -> list[str]:
     return [
         file
         for file in source.matching("*.txt")
-        if PurePosixPath(file).name.casefold() not in _NO_LABELS and not PurePosixPath(file).name.casefold().startswith("readme")
+        if PurePosixPath(file).name.casefold() not in _NO_LABELS
+        and not PurePosixPath(file).name.casefold().startswith("readme")
     ]
 
 
 def has_label_lines(source: Source, file: str) -> bool:
-    """Whether one of the first lines is a class and a box or polygon: a bad line among them does not make it another file."""
+    """Whether one of the first lines is a class and a box or polygon: a bad line among them does not make it another
+    file.
+    """
     return any(_is_label_line(line.split()) for line in head(source, file, 4096).splitlines())
 
 

@@ -50,7 +50,10 @@ def parse_line(words: Sequence[str], keypoints: KeypointShape | None = None) -> 
     values, notes = _numbers(words[1:]), []
     if keypoints is not None and len(values) > 6:
         if len(values) - keypoints.length not in (0, 1) and keypoints.count:
-            raise DataError(f"with {len(values)} numbers after the class, expected the {keypoints.length} of a box and its keypoints")
+            raise DataError(
+                f"with {len(values)} numbers after the class, expected the {keypoints.length} of a box and its"
+                " keypoints"
+            )
         values = values[:4]
         notes.append("without its keypoints, the box is kept")
     elif len(values) == 5 or (len(values) == 6 and _is_track(words[-1], values[-1])):
