@@ -107,7 +107,7 @@ def test_the_scenes_of_it_know_what_is_absent(project: Project, tmp_path: Path) 
     add(project, tmp_path, "empty.png", annotation("1", None, "the elephant", no_target=True))
     export_accepted(project, tmp_path / "out")
     scene = RefCocoScenes(tmp_path / "out", "train")[-1]
-    assert scene.name.endswith("empty.png") and scene.absent == ("the elephant",) and not scene.referents
+    assert scene.name.endswith("empty.png") and scene.no_target == ("the elephant",) and not scene.referents
 
 
 def test_too_few_pictures(project: Project, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_from_two_expressions_to_a_data_set(sit: Sit, photos: list[Path], tmp_pa
     assert [first.expressions, second.expressions] == [("the red ball",), ("the dog on the left",)]
 
     assert first.author == "Ann"
-    model = second.decode_mask() if not second.absent else np.zeros((1300, 2000), bool)
+    model = second.decode_mask() if not second.no_target else np.zeros((1300, 2000), bool)
     add = bool(model.mean() < 0.5)
     person.press("b" if add else "e")
     person.drag((0.3, 0.3), (0.6, 0.3), (0.6, 0.6))
@@ -40,7 +40,7 @@ def test_from_two_expressions_to_a_data_set(sit: Sit, photos: list[Path], tmp_pa
 
     person.done(lambda: person.press("Control+z"))
     back = person.record().annotations[1]
-    assert back.absent == second.absent and (
+    assert back.no_target == second.no_target and (
         (back.decode_mask() == second.decode_mask()).all() if second.mask else back.mask is None
     )
     person.done(lambda: person.press("Control+y"))

@@ -61,6 +61,6 @@ def test_evaluate(dataset_path: Path, tiny_checkpoint: Path, tmp_path: Path, cap
     assert "Verdict" in capsys.readouterr().out
     assert json.loads(target.read_text(encoding="utf-8"))["absence"]["present"] == 2
     assert main([*base, "--split", "test"]) == 2
-    assert "got the split 'test', expected one of those there: train, val" in complaint(capsys)
+    assert "got the split 'test', expected one of train, val" in complaint(capsys)
     assert main([*base, "--json", str(dataset_path)]) == 2
     assert "cannot write to" in complaint(capsys)

@@ -30,6 +30,7 @@ ENTRY = [
     "presence",
     "iou_with_previous",
     "doubtful",
+    "uncertain",
     "word_attention",
     "window",
     "window_weights",

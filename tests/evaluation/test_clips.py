@@ -125,4 +125,4 @@ def test_the_command_prints_and_writes(
     printed = capsys.readouterr().out
     assert "region J" in printed and "still" in printed and "8 frames" in printed
     assert main([*arguments, "--split", "val"]) == 2
-    assert "--split means nothing" in capsys.readouterr().err
+    assert "--split cannot be used" in capsys.readouterr().err

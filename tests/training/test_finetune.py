@@ -100,7 +100,7 @@ def test_a_project_with_too_little(project: Path, model: Path, tmp_path: Path, c
     for entry in opened.summaries[:4]:
         opened.save(replace(opened.record(entry.name), state="corrected"))
     assert finetune(project, model, tmp_path / "run") == 2
-    assert "has 4 accepted pictures with a mask and a sentence, expected at least 5" in capsys.readouterr().err
+    assert "has 4 accepted images with a mask and an expression. Expected at least 5" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 

@@ -33,7 +33,7 @@ class FakeSegmentation:
     response: np.ndarray[Any, Any]
     peak: float
     presence: float | None = None
-    absent: bool = False
+    no_target: bool = False
     threshold: float = 0.5
     uncertainty: float = 0.25
     word_maps: None = None

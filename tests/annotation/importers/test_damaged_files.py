@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from refseg.annotation.importers import import_from
-from refseg.annotation.store import Project
+from refseg.annotation.project import Project
 from refseg.errors import InputError
 from refseg.video.formats import davis_palette
 from tests.annotation.importers.data_sets import (
@@ -191,6 +191,6 @@ def test_an_image_that_is_cut_off_is_skipped(suffix: str, tmp_path: Path) -> Non
     (root / f"cut.{suffix}").write_bytes(data[: len(data) * 2 // 3])
     project = Project.create(tmp_path / "project")
     report = import_from(None, root, project)
-    assert [entry.name for entry in project.entries] == [f"whole.{suffix}"]
+    assert [entry.name for entry in project.summaries] == [f"whole.{suffix}"]
     assert report.skipped["image", "that cannot be read"].count == 1
     assert str(tmp_path) not in " ".join(report.summary())

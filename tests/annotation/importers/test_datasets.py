@@ -389,7 +389,7 @@ def test_embedded_bytes_that_are_no_image_or_too_many(tmp_path: Path, monkeypatc
 def test_names_of_embedded_images_lead_nowhere(path: str, tmp_path: Path) -> None:
     write_parquet(tmp_path / "data/train.parquet", [{"image": embedded(photo(), path)}], image=IMAGE)
     _, [record] = read(tmp_path / "data", tmp_path)
-    assert Path(record.name).name == record.name and (tmp_path / "project/pictures" / record.name).is_file()
+    assert Path(record.name).name == record.name and (tmp_path / "project/images" / record.name).is_file()
     assert {one.name for one in tmp_path.iterdir()} == {"data", "project"}
 
 

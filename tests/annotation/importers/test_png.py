@@ -220,7 +220,7 @@ def test_what_has_no_masks_is_refused(root: Path, tmp_path: Path) -> None:
 
 def test_two_grey_levels_are_two_objects(root: Path) -> None:
     write_array(root / "masks/a.png", label_array(mug=128, spoon=255))
-    assert [layer.original_id for layer in read_data_set(None, root).record.layers] == [128, 255]
+    assert [layer.original_id for layer in read_data_set(None, root).record.annotations] == [128, 255]
 
 
 def test_what_a_border_covers_is_reported(root: Path) -> None:
@@ -228,7 +228,7 @@ def test_what_a_border_covers_is_reported(root: Path) -> None:
     labels[0, :40] = 255
     write_array(root / "masks/a.png", labels)
     found = read_data_set(None, root)
-    assert len(found.record.layers) == 2
+    assert len(found.record.annotations) == 2
     assert found.altered()["mask file without its pixels of 255, which are a border or left open"] == 1
 
 

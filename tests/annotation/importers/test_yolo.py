@@ -530,7 +530,7 @@ def test_boxes_have_the_pixels_whose_centers_they_hold(x: float, y: float, width
 def test_the_format_is_guessed_in_spite_of_a_bad_first_line(line: str, tmp_path: Path) -> None:
     root = write(tmp_path / "data", {"images/a.jpg": None, "labels/a.txt": f"{line}\n1 {SPOON_BOX}\n"})
     found = read_data_set(None, root)
-    assert found.report.format == "yolo" and len(found.record.layers) == 1 and found.report.skipped_count == 1
+    assert found.report.format == "yolo" and len(found.record.annotations) == 1 and found.report.skipped_count == 1
 
 
 def test_the_format_is_guessed_without_objects(tmp_path: Path) -> None:
