@@ -2,7 +2,7 @@
 
     images/SPLIT/NAME                   the images; those without a split are in "train"
     annotations/instances_SPLIT.json    images, annotations and categories of a split; ids are unique across splits,
-    categories the same in all
+                                        categories the same in all
 
 Masks are run lengths or polygons, both exact. Keys that other tools ignore: an image has `split`, `state`, `clip`,
 `frame` and `no_target` (a list of lists of expressions), an annotation `expressions`, and `unnamed` if its category

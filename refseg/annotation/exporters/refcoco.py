@@ -1,9 +1,10 @@
 """RefCOCO: COCO instances and the expressions about them.
 
-    images/NAME              the images instances.json           COCO, with polygons: the REFER API of the data set's
-    authors reads no run lengths expressions.json         a list of refs, which `refseg evaluate` reads refs(refseg).p
-    the same refs as a pickle of plain lists, dictionaries, numbers and texts, for the REFER API README.txt
-    how to load the folder with the REFER API
+    images/NAME              the images
+    instances.json           COCO, with polygons: the REFER API of the data set's authors reads no run lengths
+    expressions.json         a list of refs, which `refseg evaluate` reads
+    refs(refseg).p           the same refs for the REFER API: a pickle of plain lists, dictionaries, numbers and texts
+    README.txt               how to load the folder with the REFER API
 
 A folder of the name "refcoco" is what `REFER(PARENT, dataset="refcoco", splitBy="refseg")` loads.
 """

@@ -1,10 +1,12 @@
 """Pascal VOC: images, an XML of boxes for each, and PNGs of object and of class numbers with VOC's palette, in
 VOCdevkit/VOC2012/.
 
-    JPEGImages/NAME.jpg               Annotations/NAME.xml SegmentationObject/NAME.png       0 for background, else the
-    number of the <object> in the XML, from 1; 255 is a border of no object SegmentationClass/NAME.png        the class:
-    VOC's own 20 have VOC's numbers, others follow; labelmap.txt lists them with their colors ImageSets/Main/SPLIT.txt
-    the images of a split; the same in ImageSets/Segmentation/
+    JPEGImages/NAME.jpg               Annotations/NAME.xml
+    SegmentationObject/NAME.png       0 for background, else the number of the <object> in the XML, from 1;
+                                      255 is a border of no object
+    SegmentationClass/NAME.png        the class: VOC's own 20 have VOC's numbers, others follow;
+                                      labelmap.txt lists them with their colors
+    ImageSets/Main/SPLIT.txt          the images of a split; the same in ImageSets/Segmentation/
 
 Elements that other tools ignore: <expression> and <unnamed> in an <object>, and <absent> (a no-target entry with its
 expressions), <state>, <clip> and <frame> beside the objects. A pixel has one number: where masks overlap, that of the

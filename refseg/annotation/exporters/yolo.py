@@ -1,12 +1,12 @@
 """YOLO segmentation as Ultralytics reads it: images, a text file of polygons for each, and a list of classes.
 
-    images/NAME, images/SPLIT/NAME    the images, in folders if the project has splits labels/NAME.txt, labels/SPLIT/..
-    a line for each mask: CLASS X1 Y1 X2 Y2 ..., from 0 to 1 of the image's width and height data.yaml
-    the folders of the splits and the names of the classes expressions.json                  of this project, because
-    labels hold no expressions: a list of {"image": PATH, "objects": [[TEXT, ...], ...],
-                                      "absent": [[TEXT, ...], ...], "unnamed": [POSITION, ...]} and the keys of
-                                      `image_keys`; objects in the order of the lines, `unnamed` the positions (from 0)
-                                      of those without a category
+    images/NAME, images/SPLIT/NAME    the images, in folders if the project has splits
+    labels/NAME.txt, labels/SPLIT/..  a line for each mask: CLASS X1 Y1 X2 Y2 ..., from 0 to 1 of width and height
+    data.yaml                         the folders of the splits and the names of the classes
+    expressions.json                  of refseg, because labels hold no expressions: a list of
+                                      {"image": PATH, "objects": [[TEXT, ...], ...], "absent": [[TEXT, ...], ...],
+                                      "unnamed": [POSITION, ...]} and the keys of `image_keys`; objects in the order of
+                                      the lines, `unnamed` the positions (from 0) of those without a category
 
 A line is one ring. Holes and several pieces survive as cuts of no area, there and back: filled by the rule that a pixel
 is inside if its center is, the ring is the mask to the pixel. OpenCV also sets the pixels that the line touches: it

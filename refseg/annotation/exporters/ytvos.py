@@ -2,8 +2,8 @@
 
     meta_expressions/SPLIT/meta_expressions.json   the frames and expressions of each video, one object per expression
     SPLIT/JPEGImages/VIDEO/00000.jpg               the frames; an image that is no frame becomes a video of one frame
-    SPLIT/Annotations/VIDEO/00000.png              the number of the object at each pixel, 0 for background, palette of
-    DAVIS SPLIT/meta.json                                the category of each object and the frames that show it
+    SPLIT/Annotations/VIDEO/00000.png              the number of the object at each pixel, 0 for background
+    SPLIT/meta.json                                the category of each object and the frames that show it
     SPLIT/meta_expressions.json, mask_dict.json    MeViS: several objects per expression, run lengths of each object
 
 A pixel of a PNG has one number: where masks overlap, that of the smaller object. The run lengths are complete.

@@ -4,8 +4,8 @@ Queries, keys and values are linear in f_pn (Eq. 2), so each splits into a part 
 with the bias) and a part of the word: q_pn = qv_p + qe_n, and likewise k and x (the value). Then q_pn . k_p'n' = q_pn .
 kv_p' + q_pn . ke_n', and the softmax of Eq. 3 over all pairs (p', n') is the product of two:
 
-    a[(p,n),(p',n')] = alpha_pn(p') * beta_pn(n'),   alpha_pn = softmax_p'(q_pn . kv_p'),   beta_pn = softmax_n'(q_pn .
-    ke_n')
+    a[(p,n),(p',n')] = alpha_pn(p') * beta_pn(n'),
+    alpha_pn = softmax_p'(q_pn . kv_p'),   beta_pn = softmax_n'(q_pn . ke_n').
 
 The pooled response sum_n a_n v^_pn collapses once more. With E = exp(Qv Kv^T - rowmax), which depends on the image
 alone, G = exp(Qe Kv^T - rowmax) and Z = E G^T,

@@ -2,8 +2,9 @@
 
     JPEGImages/NAME.jpg               Annotations/NAME.xml
     SegmentationObject/NAME.png       0 for background, a number for each object, 255 for borders that belong to none
-    SegmentationClass/NAME.png        class numbers; labelmap.txt has their names and colors, otherwise they are VOC's
-    own 20 ImageSets/*/SPLIT.txt             the names of a split
+    SegmentationClass/NAME.png        class numbers; labelmap.txt has their names and colors, otherwise they are
+                                      VOC's own 20
+    ImageSets/*/SPLIT.txt             the names of a split
 
 Read are the official layout, also in VOCdevkit/VOC2012, and what CVAT, datumaro, supervision, Roboflow and LabelImg
 make of it: colored masks, images in images/ or beside the XML, polygons in the XML, boxes only, masks only. Our own
