@@ -1,72 +1,33 @@
-"""The network of the paper for videos on A2D Sentences; JHMDB Sentences is measured with the same model.
+r"""The network of the paper for videos on A2D Sentences; JHMDB Sentences is measured with the same model.
 
-    python -m refseg train --recipe paper_a2d --data DATA --output runs/paper_a2d [--resume] python -m refseg evaluate
-    --data DATA/a2d --format refcoco --split test --model runs/paper_a2d/checkpoint --refine crf --json scores.json
+    python -m refseg train --recipe paper_a2d --data DATA --output runs/paper_a2d [--resume]
+    python -m refseg evaluate --data DATA/a2d --format refcoco --split test --refine crf --json scores.json \
+        --model runs/paper_a2d/checkpoint
 
 Data: DATA/a2d in the RefCOCO layout (A2D Sentences, its labeled frames, converted to it), and DATA/a2d_clips in the
-layout of sequences, with the frames around them. Initial weights: DATA/weights/deeplabv3_resnet101_coco-586e9e4e.pth,
-or downloaded by torch hub (torchvision's deeplabv3_resnet101, COCO with VOC labels). The system is
-`CmsaConfig.paper_video()`, to the letter; docs/deviations.md lists every setting. Adam at 2.5e-4 with weight decay 5e-4
-and a polynomial schedule of power 0.9, one 320 x 320 image and one expression a step, no augmentation, the
-cross-entropy of every pixel, DenseCRF at the end. The number of steps and the one rate for all tensors are our reading:
-the 2019 code of the authors trains 800,000 steps. First the network for images, then attention across frames alone; the
-paper does not say whether it trains both at once. Cost: not measured by us; 800,000 steps of a ResNet-101 need a GPU
-for days. Score, overall IoU as published (not reproduced by us): A2D 61.8 (mean IoU 43.2), JHMDB 62.8 (58.1); without
-CFSA A2D 59.2 (40.5), JHMDB 60.6 (57.0).
+layout of sequences, with the frames around them. Initial weights, optimizer and cost: as recipes/paper_refcoco.py says.
+The system is `CmsaConfig.paper_video()`, to the letter; docs/deviations.md lists every setting. First the network for
+images is trained as in `paper_refcoco`, then attention across frames alone, on augmented clips; the paper does not say
+whether it trains both at once, and the 40,000 steps of the second phase are our own number.
+
+Score, overall IoU as published (not reproduced by us): A2D 61.8 (mean IoU 43.2), JHMDB 62.8 (58.1); without CFSA A2D
+59.2 (40.5), JHMDB 60.6 (57.0).
 """
 
-from pathlib import Path
+from dataclasses import replace
 
 from refseg.data.sources import ClipSpec, SourceSpec
-from refseg.language import Vocabulary
 from refseg.models.cmsa.config import CmsaConfig
-from refseg.models.cmsa.network import CmsaNetwork
-from refseg.models.system import System
-from refseg.training.initialization.resnet import initialize_resnet101
-from refseg.training.losses import LossWeights
-from refseg.training.recipe import Initialization, Phase, Recipe
+from refseg.training.recipe import load_recipe
 
-
-def initialize(system: System, vocabulary: Vocabulary, folder: Path) -> None:
-    """The backbone's weights; everything else starts at random."""
-    if not isinstance(system, CmsaNetwork):
-        raise ValueError(f"the system is {type(system).__name__}, expected CMSA")
-    initialize_resnet101(system.backbone, "deeplabv3", folder)
-
-
-PAPER = {
-    "rate": 2.5e-4,
-    "backbone_rate": 2.5e-4,
-    "table_rate": 2.5e-4,
-    "decay": 5e-4,
-    "optimizer": "adam",
-    "schedule": "polynomial",
-    "clip_norm": 0.0,
-    "warmup": 0,
-    "hidden_words": 0.0,
-    "mix": {"natural": 1.0},
-}
-RECIPE = Recipe(
+BASE = load_recipe("paper_refcoco")
+(IMAGES,) = BASE.phases
+CLIPS = replace(IMAGES, name="clips", task="clips", steps=40_000, images=11, augmented=True, target_stride=4)
+RECIPE = replace(
+    BASE,
     name="paper_a2d",
     network=CmsaConfig.paper_video(),
     sources=(SourceSpec("a2d", 1.0, options={"referred_only": True}),),
-    phases=(
-        Phase(
-            "all",
-            steps=800_000,
-            images=1,
-            expressions=1,
-            image_size=320,
-            augmented=False,
-            target_stride=1,
-            **PAPER,
-        ),
-        Phase("clips", task="clips", steps=40_000, images=11, expressions=1, image_size=320, **PAPER),
-    ),
-    loss=LossWeights(dice=0.0, presence=0.0),
     clips=ClipSpec("a2d_clips"),
-    initialization=Initialization("weights", initialize),
-    vocabulary_words=0,
-    average=0.0,  # the last weights, not a moving average
-    save_every=5000,
+    phases=(IMAGES, CLIPS),
 )

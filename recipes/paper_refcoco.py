@@ -1,8 +1,8 @@
-"""The network of the paper on RefCOCO (UNC).
+r"""The network of the paper on RefCOCO (UNC).
 
-    python -m refseg train --recipe paper_refcoco --data DATA --output runs/paper_refcoco [--resume] python -m refseg
-    evaluate --data DATA/refcoco --format refcoco --split val --model runs/paper_refcoco/checkpoint --refine crf --json
-    scores.json
+    python -m refseg train --recipe paper_refcoco --data DATA --output runs/paper_refcoco [--resume]
+    python -m refseg evaluate --data DATA/refcoco --format refcoco --split val --refine crf --json scores.json \
+        --model runs/paper_refcoco/checkpoint
 
 Data: DATA/refcoco in the RefCOCO layout (RefCOCO, split by UNC). Initial weights:
 DATA/weights/deeplabv3_resnet101_coco-586e9e4e.pth, or downloaded by torch hub (torchvision's deeplabv3_resnet101, COCO
@@ -33,18 +33,6 @@ def initialize(system: System, vocabulary: Vocabulary, folder: Path) -> None:
     initialize_resnet101(system.backbone, "deeplabv3", folder)
 
 
-PAPER = {
-    "rate": 2.5e-4,
-    "backbone_rate": 2.5e-4,
-    "table_rate": 2.5e-4,
-    "decay": 5e-4,
-    "optimizer": "adam",
-    "schedule": "polynomial",
-    "clip_norm": 0.0,
-    "warmup": 0,
-    "hidden_words": 0.0,
-    "mix": {"natural": 1.0},
-}
 RECIPE = Recipe(
     name="paper_refcoco",
     network=CmsaConfig.paper(),
@@ -58,7 +46,16 @@ RECIPE = Recipe(
             image_size=320,
             augmented=False,
             target_stride=1,
-            **PAPER,
+            rate=2.5e-4,
+            backbone_rate=2.5e-4,
+            table_rate=2.5e-4,
+            decay=5e-4,
+            optimizer="adam",
+            schedule="polynomial",
+            clip_norm=0.0,
+            warmup=0,
+            hidden_words=0.0,
+            mix={"natural": 1.0},
         ),
     ),
     loss=LossWeights(dice=0.0, presence=0.0),

@@ -1,69 +1,21 @@
-"""The network of the paper on RefCOCO+ (UNC+).
+r"""The network of the paper on RefCOCO+ (UNC+): `paper_refcoco` with other data.
 
-    python -m refseg train --recipe paper_refcoco_plus --data DATA --output runs/paper_refcoco_plus [--resume] python -m
-    refseg evaluate --data DATA/refcoco+ --format refcoco --split val --model runs/paper_refcoco_plus/checkpoint
-    --refine crf --json scores.json
+    python -m refseg train --recipe paper_refcoco_plus --data DATA --output runs/paper_refcoco_plus [--resume]
+    python -m refseg evaluate --data DATA/refcoco+ --format refcoco --split val --refine crf --json scores.json \
+        --model runs/paper_refcoco_plus/checkpoint
 
-Data: DATA/refcoco+ in the RefCOCO layout (RefCOCO+, split by UNC). Initial weights:
-DATA/weights/deeplabv3_resnet101_coco-586e9e4e.pth, or downloaded by torch hub (torchvision's deeplabv3_resnet101, COCO
-with VOC labels). The system is `CmsaConfig.paper()`, to the letter; docs/deviations.md lists every setting. Adam at
-2.5e-4 with weight decay 5e-4 and a polynomial schedule of power 0.9, one 320 x 320 image and one expression a step, no
-augmentation, the cross-entropy of every pixel, DenseCRF at the end. The number of steps and the one rate for all
-tensors are our reading: the 2019 code of the authors trains 800,000 steps. Cost: not measured by us; 800,000 steps of a
-ResNet-101 need a GPU for days. Score, overall IoU as published (not reproduced by us): val 43.87, testA 47.79, testB
-38.33.
+Data: DATA/refcoco+ in the RefCOCO layout (RefCOCO+, split by UNC). Initial weights, network, optimizer, number of
+steps and cost: as recipes/paper_refcoco.py says. Score, overall IoU as published (not reproduced by us): val 43.87,
+testA 47.79, testB 38.33.
 """
 
-from pathlib import Path
+from dataclasses import replace
 
 from refseg.data.sources import SourceSpec
-from refseg.language import Vocabulary
-from refseg.models.cmsa.config import CmsaConfig
-from refseg.models.cmsa.network import CmsaNetwork
-from refseg.models.system import System
-from refseg.training.initialization.resnet import initialize_resnet101
-from refseg.training.losses import LossWeights
-from refseg.training.recipe import Initialization, Phase, Recipe
+from refseg.training.recipe import load_recipe
 
-
-def initialize(system: System, vocabulary: Vocabulary, folder: Path) -> None:
-    """The backbone's weights; everything else starts at random."""
-    if not isinstance(system, CmsaNetwork):
-        raise ValueError(f"the system is {type(system).__name__}, expected CMSA")
-    initialize_resnet101(system.backbone, "deeplabv3", folder)
-
-
-PAPER = {
-    "rate": 2.5e-4,
-    "backbone_rate": 2.5e-4,
-    "table_rate": 2.5e-4,
-    "decay": 5e-4,
-    "optimizer": "adam",
-    "schedule": "polynomial",
-    "clip_norm": 0.0,
-    "warmup": 0,
-    "hidden_words": 0.0,
-    "mix": {"natural": 1.0},
-}
-RECIPE = Recipe(
+RECIPE = replace(
+    load_recipe("paper_refcoco"),
     name="paper_refcoco_plus",
-    network=CmsaConfig.paper(),
     sources=(SourceSpec("refcoco+", 1.0, options={"referred_only": True}),),
-    phases=(
-        Phase(
-            "all",
-            steps=800_000,
-            images=1,
-            expressions=1,
-            image_size=320,
-            augmented=False,
-            target_stride=1,
-            **PAPER,
-        ),
-    ),
-    loss=LossWeights(dice=0.0, presence=0.0),
-    initialization=Initialization("weights", initialize),
-    vocabulary_words=0,
-    average=0.0,  # the last weights, not a moving average
-    save_every=5000,
 )

@@ -1,68 +1,20 @@
-"""The network of the paper on ReferIt.
+r"""The network of the paper on ReferIt: `paper_refcoco` with other data.
 
-    python -m refseg train --recipe paper_referit --data DATA --output runs/paper_referit [--resume] python -m refseg
-    evaluate --data DATA/referit --format refcoco --split test --model runs/paper_referit/checkpoint --refine crf --json
-    scores.json
+    python -m refseg train --recipe paper_referit --data DATA --output runs/paper_referit [--resume]
+    python -m refseg evaluate --data DATA/referit --format refcoco --split test --refine crf --json scores.json \
+        --model runs/paper_referit/checkpoint
 
-Data: DATA/referit in the RefCOCO layout (ReferIt, converted to it). Initial weights:
-DATA/weights/deeplabv3_resnet101_coco-586e9e4e.pth, or downloaded by torch hub (torchvision's deeplabv3_resnet101, COCO
-with VOC labels). The system is `CmsaConfig.paper()`, to the letter; docs/deviations.md lists every setting. Adam at
-2.5e-4 with weight decay 5e-4 and a polynomial schedule of power 0.9, one 320 x 320 image and one expression a step, no
-augmentation, the cross-entropy of every pixel, DenseCRF at the end. The number of steps and the one rate for all
-tensors are our reading: the 2019 code of the authors trains 800,000 steps. Cost: not measured by us; 800,000 steps of a
-ResNet-101 need a GPU for days. Score, overall IoU as published (not reproduced by us): test 63.99.
+Data: DATA/referit in the RefCOCO layout (ReferIt, converted to it). Initial weights, network, optimizer, number of
+steps and cost: as recipes/paper_refcoco.py says. Score, overall IoU as published (not reproduced by us): test 63.99.
 """
 
-from pathlib import Path
+from dataclasses import replace
 
 from refseg.data.sources import SourceSpec
-from refseg.language import Vocabulary
-from refseg.models.cmsa.config import CmsaConfig
-from refseg.models.cmsa.network import CmsaNetwork
-from refseg.models.system import System
-from refseg.training.initialization.resnet import initialize_resnet101
-from refseg.training.losses import LossWeights
-from refseg.training.recipe import Initialization, Phase, Recipe
+from refseg.training.recipe import load_recipe
 
-
-def initialize(system: System, vocabulary: Vocabulary, folder: Path) -> None:
-    """The backbone's weights; everything else starts at random."""
-    if not isinstance(system, CmsaNetwork):
-        raise ValueError(f"the system is {type(system).__name__}, expected CMSA")
-    initialize_resnet101(system.backbone, "deeplabv3", folder)
-
-
-PAPER = {
-    "rate": 2.5e-4,
-    "backbone_rate": 2.5e-4,
-    "table_rate": 2.5e-4,
-    "decay": 5e-4,
-    "optimizer": "adam",
-    "schedule": "polynomial",
-    "clip_norm": 0.0,
-    "warmup": 0,
-    "hidden_words": 0.0,
-    "mix": {"natural": 1.0},
-}
-RECIPE = Recipe(
+RECIPE = replace(
+    load_recipe("paper_refcoco"),
     name="paper_referit",
-    network=CmsaConfig.paper(),
     sources=(SourceSpec("referit", 1.0, options={"referred_only": True}),),
-    phases=(
-        Phase(
-            "all",
-            steps=800_000,
-            images=1,
-            expressions=1,
-            image_size=320,
-            augmented=False,
-            target_stride=1,
-            **PAPER,
-        ),
-    ),
-    loss=LossWeights(dice=0.0, presence=0.0),
-    initialization=Initialization("weights", initialize),
-    vocabulary_words=0,
-    average=0.0,  # the last weights, not a moving average
-    save_every=5000,
 )
