@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from refseg.annotation.project import ImageSummary, Project
+from refseg.annotation.image_index import ImageSummary
+from refseg.annotation.project import Project
 from refseg.annotation.records import STATES, State
 
 

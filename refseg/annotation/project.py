@@ -15,15 +15,15 @@ read the records that are written then.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from refseg.annotation.image_index import ImageSummary, IndexedImage, read_index, write_index
 from refseg.annotation.names import free_name, name_key
 from refseg.annotation.record_json import VERSION, image_from_json, image_to_json, validate_image
 from refseg.annotation.records import STATES, AnnotatedImage, State, precise_utc_now
@@ -37,17 +37,6 @@ PROJECT, IMAGES, ANNOTATIONS, INDEX = "project.json", "images", "annotations", "
 _IMAGES_BEFORE = "pictures"  # the folder of images in projects of version 1
 
 
-@dataclass(frozen=True)
-class ImageSummary:
-    """An image in the image list: what the list shows without reading the record. annotations: their number."""
-
-    name: str
-    state: State
-    annotations: int
-    uncertainty: float
-    added: str
-
-
 class Project:
     """An open project. Keeps summaries of its images in memory; reads a record each time that it is needed.
 
@@ -58,9 +47,7 @@ class Project:
     def __init__(self, folder: Path, name: str, version: int = VERSION) -> None:
         self.folder, self.name = folder, name
         self._version = version
-        self._summaries: dict[
-            str, tuple[int, int, ImageSummary]
-        ] = {}  # name -> time and size of the record's file, summary
+        self._summaries: dict[str, IndexedImage] = {}
         self._taken: set[str] = set()  # keys of all names, see `name_key`
         self.damaged: dict[str, str] = {}
         self.refresh()
@@ -223,8 +210,8 @@ class Project:
 
         A damaged record stays where it is and is listed in `damaged`.
         """
-        known = self._summaries or _read_index(self.folder / INDEX)
-        found: dict[str, tuple[int, int, ImageSummary]] = {}
+        known = self._summaries or read_index(self.folder / INDEX)
+        found: dict[str, IndexedImage] = {}
         damaged: dict[str, str] = {}
         is_stale = False
         with os.scandir(self.folder / ANNOTATIONS) as files:
@@ -235,7 +222,8 @@ class Project:
                 before = known.get(name)
                 if before is None or before[:2] != (status.st_mtime_ns, status.st_size):
                     try:
-                        before = status.st_mtime_ns, status.st_size, _summary_of(self.record(name))
+                        summary = ImageSummary.of(self.record(name))
+                        before = IndexedImage(status.st_mtime_ns, status.st_size, summary)
                     except ProjectError as error:
                         damaged[name] = str(error)
                         continue
@@ -247,16 +235,8 @@ class Project:
             self.write_index()
 
     def write_index(self) -> None:
-        """Writes the cache from which the next opening is fast. Without it the records are read again."""
-        rows = {
-            name: [time, size, summary.state, summary.annotations, summary.uncertainty, summary.added]
-            for name, (time, size, summary) in self._summaries.items()
-        }
-        try:
-            with replacing(self.folder / INDEX) as temporary:
-                temporary.write_text(json.dumps(rows), encoding="utf-8")
-        except OSError:
-            return
+        """Writes the cache from which the next opening is fast."""
+        write_index(self.folder / INDEX, self._summaries)
 
     def _remove(self, record: AnnotatedImage) -> None:
         self._record_path(record.name).unlink()
@@ -287,7 +267,7 @@ class Project:
         save_json(path, image_to_json(saved))
         status = path.stat()
         self._taken.add(name_key(saved.name))
-        self._summaries[saved.name] = status.st_mtime_ns, status.st_size, _summary_of(saved)
+        self._summaries[saved.name] = IndexedImage(status.st_mtime_ns, status.st_size, ImageSummary.of(saved))
         return saved
 
     def _raise_version(self) -> None:
@@ -313,10 +293,6 @@ def _project_values(folder: Path) -> dict[str, Any]:
     return values
 
 
-def _summary_of(record: AnnotatedImage) -> ImageSummary:
-    return ImageSummary(record.name, record.state, len(record.annotations), record.uncertainty, record.added)
-
-
 def _check_savable(record: AnnotatedImage) -> AnnotatedImage:
     """The record. Raises ProjectError if it could not be read again."""
     try:
@@ -324,19 +300,3 @@ def _check_savable(record: AnnotatedImage) -> AnnotatedImage:
     except ProjectError as error:
         raise ProjectError(f"{record.name} cannot be saved: {error}") from error
     return record
-
-
-def _read_index(path: Path) -> dict[str, tuple[int, int, ImageSummary]]:
-    """The cached summaries; empty if there is no cache, or if it is damaged."""
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            str(name): (
-                int(time),
-                int(size),
-                ImageSummary(str(name), STATES[STATES.index(state)], int(annotations), float(uncertainty), str(added)),
-            )
-            for name, (time, size, state, annotations, uncertainty, added) in rows.items()
-        }
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}

@@ -59,8 +59,7 @@ class ImportSession:
         where: the entry that names it, for the report.  original_name: its path in the data set, "/" between folders;
         the image is named like the file.
         name: for an image that is to be named otherwise, as the frames of videos are.  original_id: its id in the data
-        set, any JSON value.
-        annotated: (height, width) that the data set gives; None for none.
+        set, any JSON value.  annotated: (height, width) that the data set gives; None for none.
         complete: whether its objects need no further look; without it, without objects, or where an object was left out
         or had no mask, the image stays "new", otherwise it is "accepted".  state: what the data set says of it, if it
         is one of STATES; "accepted" does not outweigh the rule above.
@@ -70,24 +69,24 @@ class ImportSession:
             check_whole(path)  # an image that is cut off could be neither shown nor exported
         except (ImageError, OSError) as error:
             return self._skip("that cannot be read", where, error)
+        if not (is_text(split) and is_text(clip)):
+            return self._skip(f"with a split or clip of more than {MAX_TEXT} characters", where)
         try:
             fit = SizeFit.of(header, annotated)
         except DataError as error:
             return self._skip("of another shape than its annotations", where, error)
-        if not (is_text(split) and is_text(clip)):
-            return self._skip(f"with a split or clip of more than {MAX_TEXT} characters", where)
         reader = ObjectReader(header, fit, self.report, where)
 
         def filled(record: AnnotatedImage) -> AnnotatedImage:
             known = reader.read(objects)
-            said: State = next((one for one in STATES if one == state), "accepted" if complete and known else "new")
+            stated: State = next((one for one in STATES if one == state), "accepted" if complete and known else "new")
             return replace(
                 record,
                 annotations=known,
                 split=split,
                 clip=clip,
                 frame=frame,
-                state="new" if said == "accepted" and not reader.is_complete else said,
+                state="new" if stated == "accepted" and not reader.is_complete else stated,
                 original_name=original_name if is_text(original_name) else "",
                 original_id=kept_id(original_id),
             )

@@ -3,7 +3,8 @@
 from typing import Any
 
 from refseg.annotation.editor import Editor
-from refseg.annotation.project import ImageSummary, Project
+from refseg.annotation.image_index import ImageSummary
+from refseg.annotation.project import Project
 from refseg.annotation.records import Annotation
 from refseg.data.masks import decode_rle
 from refseg.errors import DataError, RefsegError
