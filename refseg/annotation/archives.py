@@ -50,9 +50,17 @@ PUBLIC_LIMITS = Limits(
 
 
 @contextmanager
-def unpacked(path: Path, progress: ProgressCallback = no_progress, limits: Limits = LIMITS) -> Iterator[Path]:
+def unpacked(
+    path: Path,
+    progress: ProgressCallback = no_progress,
+    limits: Limits = LIMITS,
+    guessed_names: list[str] | None = None,
+) -> Iterator[Path]:
     """The folder of a data set: `path` itself, or what is in a zip, in a temporary folder that lasts as long as the
     block.
+
+    guessed_names: receives the names of files whose encoding the zip does not state and that are not UTF-8, as they
+    were read.
 
     If everything lies in one folder, it is that folder. What operating systems leave in archives is not unpacked.
     Raises ProjectError for what is neither, for names that lead out of the folder, links, duplicate names and
@@ -69,15 +77,20 @@ def unpacked(path: Path, progress: ProgressCallback = no_progress, limits: Limit
         with _reported_errors(path):
             archive = zipfile.ZipFile(path)
         with archive:
-            _unpack(archive, folder, path, progress, limits)
+            guessed = _unpack(archive, folder, path, progress, limits)
+        if guessed_names is not None:
+            guessed_names.extend(guessed)
         yield _entered(folder)
 
 
-def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path, progress: ProgressCallback, limits: Limits) -> None:
+def _unpack(
+    archive: zipfile.ZipFile, folder: Path, path: Path, progress: ProgressCallback, limits: Limits
+) -> list[str]:
+    """Unpacks all files. Returns the names whose encoding was guessed."""
     members = archive.infolist()
     if len(members) > limits.files:
         raise ProjectError(f"{path.name} has {len(members)} files. Expected at most {limits.files}. Split it.")
-    names = _names(members)
+    names, guessed = _names(members)
     placed = [(member, _place(member, name, path)) for member, name in zip(members, names, strict=True)]
     placed = [(member, parts) for member, parts in placed if not any(is_system_file(part) for part in parts)]
     allowed = min(limits.size, max(limits.floor, int(limits.ratio * path.stat().st_size)))
@@ -96,6 +109,7 @@ def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path, progress: Progre
                 f"{path.name} unpacks to more than {allowed:,} bytes. Expected a data set. Unpack it yourself if it is"
                 " one."
             )
+    return guessed
 
 
 def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path, left: int) -> int:
@@ -164,17 +178,22 @@ def _place(member: zipfile.ZipInfo, name: str, path: Path) -> list[str]:
     return parts
 
 
-def _names(members: Sequence[zipfile.ZipInfo]) -> list[str]:
-    """The names of all files.
+def _names(members: Sequence[zipfile.ZipInfo]) -> tuple[list[str], list[str]]:
+    """The names of all files, and those of them whose encoding was guessed.
 
     Those that are not marked as UTF-8 often are; others are in the code page of the system that packed them.
     """
     raw = [None if member.flag_bits & UTF8_NAME else _raw_name(member) for member in members]
     encoding = name_encoding([data for data in raw if data is not None])
-    return [
-        _unicode_path(member, data) or (member.filename if data is None else data.decode(encoding))
-        for member, data in zip(members, raw, strict=True)
-    ]
+    names, guessed = [], []
+    for member, data in zip(members, raw, strict=True):
+        name = _unicode_path(member, data)
+        if name is None:
+            name = member.filename if data is None else data.decode(encoding)
+            if data is not None and encoding != "utf-8" and not data.isascii():
+                guessed.append(name)
+        names.append(name)
+    return names, guessed
 
 
 def _raw_name(member: zipfile.ZipInfo) -> bytes | None:

@@ -34,14 +34,15 @@ def run(arguments: argparse.Namespace) -> None:
 
     check_report_path(arguments.report)
     is_new = not (arguments.project / PROJECT).is_file()
+    guessed: list[str] = []
     with (
         counting("files unpacked") as unpacking,
-        unpacked(arguments.input, unpacking) as folder,
+        unpacked(arguments.input, unpacking, guessed_names=guessed) as folder,
         counting("images") as importing,
     ):
         project = Project.create(arguments.project) if is_new else Project.open(arguments.project)
         try:
-            report = import_from(arguments.format, folder, project, importing)
+            report = import_from(arguments.format, folder, project, importing, guessed)
         except BaseException:
             if is_new:
                 project.delete()

@@ -1,12 +1,15 @@
 """Zips of strangers: what leads out of the folder, links, lies and bombs."""
 
 import io
+import json
 import stat
 import struct
 import zipfile
 import zlib
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -266,8 +269,21 @@ def renamed(path: Path, name: str, raw: bytes) -> Path:
 def test_names_without_the_flag_of_utf8(raw: bytes, expected: str, tmp_path: Path) -> None:
     placeholder = "x" * len(raw)
     path = renamed(packed(tmp_path / "a.zip", {f"{placeholder}.jpg": b"1", "b.jpg": b"2"}), placeholder, raw)
-    with unpacked(path) as folder:
+    guessed: list[str] = []
+    with unpacked(path, guessed_names=guessed) as folder:
         assert contents(folder) == {f"{expected}.jpg": b"1", "b.jpg": b"2"}
+    is_utf8 = raw.decode("utf-8", errors="ignore").encode() == raw
+    assert guessed == ([] if is_utf8 else [f"{expected}.jpg"])
+
+
+def test_names_of_a_guessed_encoding_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shape = {"label": "mug", "points": [[0, 0], [9, 0], [9, 9]], "shape_type": "polygon"}
+    values = {"version": "5.5.0", "shapes": [shape], "imagePath": "b.png", "imageData": None}
+    image = cv2.imencode(".png", np.zeros((20, 30, 3), np.uint8))[1].tobytes()
+    files = {"b.json": json.dumps(values).encode(), "b.png": image, "xxxxx.txt": b"notes"}
+    path = renamed(packed(tmp_path / "a.zip", files), "xxxxx", "чашка".encode("cp866"))
+    assert main(["import", "--input", str(path), "--project", str(tmp_path / "project")]) == 0
+    assert "altered 1 file name: read in an encoding that the zip does not state" in capsys.readouterr().err
 
 
 def test_the_extra_field_of_a_name_in_unicode(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,18 +51,25 @@ def detect_format(source: Source) -> str:
 
 
 def import_from(
-    name: str | None, folder: Path, project: Project, progress: ProgressCallback = no_progress
+    name: str | None,
+    folder: Path,
+    project: Project,
+    progress: ProgressCallback = no_progress,
+    guessed_names: Sequence[str] = (),
 ) -> ImportReport:
     """Read a folder into a project; what is wrong in single entries is skipped and counted.
 
-    name: of the format; None guesses it.  Raises DataError, with the project as it was before, if the folder is not of
-    the format or no image of it can be used, ImageError or ProjectError if the project cannot be written.
+    name: of the format; None guesses it.  guessed_names: see `archives.unpacked`, for the report.  Raises DataError,
+    with the project as it was before, if the folder is not of the format or no image of it can be used, ImageError or
+    ProjectError if the project cannot be written.
     """
     before = {entry.name for entry in project.summaries}
     try:
         source = Source(folder)
         name = name or detect_format(source)
         session = ImportSession(project, ImportReport(name), progress)
+        for guessed in guessed_names:
+            session.report.alter("file name", "read in an encoding that the zip does not state", guessed)
         if source.outside:
             session.report.skip("file", "is a link that leads out of the data set", count=source.outside)
         IMPORTERS[name].read(source, session)

@@ -51,11 +51,12 @@ class ProjectFiles:
             _check_format(format_, IMPORTERS)
         folder: Path | None = None
         try:
-            with unpacked(path, limits=self._projects.limits) as unpacked_folder:
+            guessed: list[str] = []
+            with unpacked(path, limits=self._projects.limits, guessed_names=guessed) as unpacked_folder:
                 folder = unpacked_folder
                 size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
                 self._projects.check_space(self._project, size)
-                return import_from(format_, folder, self._project, self._set_progress).to_json()
+                return import_from(format_, folder, self._project, self._set_progress, guessed).to_json()
         except RefsegError as error:
             names = {
                 folder: "the data set",
