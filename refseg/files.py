@@ -1,9 +1,11 @@
 """Atomic writing of files."""
 
+import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from refseg.errors import InputError
 
@@ -29,3 +31,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_json(path: str | Path, values: Any) -> None:
+    """Write indented JSON in UTF-8, completely or not at all. Raises OSError, and ValueError for NaN and infinity."""
+    with replacing(path) as temporary:
+        text = json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False)
+        temporary.write_text(f"{text}\n", encoding="utf-8")

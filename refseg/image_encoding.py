@@ -56,7 +56,12 @@ def _uri(kind: str, array: NDArray[np.uint8], parameters: list[int]) -> str:
     done, data = cv2.imencode(f".{kind}", np.ascontiguousarray(array), parameters)
     if not done:
         raise RuntimeError(f"cannot encode an image of shape {array.shape} as {kind}")
-    return f"data:image/{kind};base64,{b64encode(data.tobytes()).decode('ascii')}"
+    return data_uri(f"image/{kind}", data.tobytes())
+
+
+def data_uri(media_type: str, data: bytes) -> str:
+    """Encode a file as a data URI. media_type: such as "image/png"."""
+    return f"data:{media_type};base64,{b64encode(data).decode('ascii')}"
 
 
 def colorized(values: NDArray[np.float32], image: NDArray[np.uint8], strength: float = 0.78) -> NDArray[np.uint8]:

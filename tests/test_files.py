@@ -1,12 +1,14 @@
 """Files are written atomically."""
 
+import json
+import math
 import stat
 import sys
 from pathlib import Path
 
 import pytest
 
-from refseg.files import replacing
+from refseg.files import replacing, write_json
 
 
 def test_the_new_content_replaces_the_old(tmp_path: Path) -> None:
@@ -49,3 +51,14 @@ def test_a_long_file_name(tmp_path: Path) -> None:
     with replacing(target) as temporary:
         temporary.write_text("new")
     assert target.read_text() == "new"
+
+
+def test_json_is_written_completely_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "a.json"
+    write_json(target, {"name": "чашка", "values": [1, 2.5, None]})
+    assert json.loads(target.read_text(encoding="utf-8")) == {"name": "чашка", "values": [1, 2.5, None]}
+    assert "чашка" in target.read_text(encoding="utf-8") and target.read_text().endswith("}\n")
+    before = target.read_bytes()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(target, {"values": [1.0, math.nan]})
+    assert target.read_bytes() == before and list(tmp_path.iterdir()) == [target]

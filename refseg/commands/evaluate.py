@@ -7,14 +7,13 @@ Layout of ROOT for --format sequences: images/SEQ/*.jpg, masks/SEQ/*.png and exp
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from refseg.commands.arguments import add_mask_arguments, add_model_arguments, check_refinement, count, load_predictor
 from refseg.commands.progress import counting
 from refseg.errors import InputError
-from refseg.files import replacing, unwritable
+from refseg.files import unwritable, write_json
 
 if TYPE_CHECKING:
     from refseg.inference.predictor import Predictor
@@ -48,8 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     result, printed = _evaluate_sequences(arguments) if arguments.format == "sequences" else _evaluate_images(arguments)
     if arguments.json is not None:
         try:
-            with replacing(arguments.json) as temporary:
-                temporary.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            write_json(arguments.json, result)
         except OSError as error:
             raise unwritable(arguments.json, error) from error
     print(printed)

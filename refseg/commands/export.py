@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     from refseg.annotation.project import Project
     from refseg.commands.output import check_report_path
     from refseg.commands.progress import counting
-    from refseg.video.formats import write_json
+    from refseg.files import write_json
 
     check_report_path(arguments.report)
     splits = parse_splits(arguments.splits) if arguments.splits is not None else {}

@@ -10,7 +10,6 @@ DIR/report.html links to the reports.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -26,6 +25,7 @@ from refseg.commands.arguments import (
 from refseg.commands.output import output_folder
 from refseg.commands.progress import counting
 from refseg.errors import ImageError
+from refseg.files import write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,9 +130,7 @@ def _write_results(folder: Path, image: "NDArray[np.uint8]", masks: "Masks", rec
     for number, mask in enumerate(masks):
         save_png(folder / "masks" / f"{number:03d}.png", mask.astype(np.uint8) * 255)
         save_png(folder / "overlays" / f"{number:03d}.png", overlay(image, mask))
-    (folder / RESULT).write_text(
-        json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    write_json(folder / RESULT, record)
 
 
 def _write_explanations(

@@ -5,7 +5,6 @@ frames), and DIR/timeline.json.
 """
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from refseg.commands.arguments import add_mask_arguments, add_model_arguments, check_refinement, count, load_predictor
 from refseg.commands.output import output_folder
 from refseg.errors import VideoError
+from refseg.files import write_json
 
 if TYPE_CHECKING:
     from refseg.inference.timeline import Timeline
@@ -79,9 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
             pixel_aspect=clip.info.pixel_aspect,
             damage=damage,
         )
-        (staging / TIMELINE).write_text(
-            json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        write_json(staging / TIMELINE, record)
     print(summary(timeline, damage))
 
 

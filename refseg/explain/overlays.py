@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from refseg.explain.candidates import Candidate
-from refseg.image_encoding import colorized, jpeg_uri, reduced_image, reduced_map
+from refseg.image_encoding import colorized, data_uri, jpeg_uri, reduced_image, reduced_map
 from refseg.rendering import DEFAULT_COLOR, edge, parse_color
 
 Paint = tuple[int, int, int, int]
@@ -91,7 +90,7 @@ def candidates_uri(candidates: Sequence[Candidate], mask: str, shape: tuple[int,
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" preserveAspectRatio="none"><image'
         f' href="{escape(mask)}" width="{width}" height="{height}" preserveAspectRatio="none"/>{"".join(frames)}</svg>'
     )
-    return f"data:image/svg+xml;base64,{b64encode(drawing.encode()).decode('ascii')}"
+    return data_uri("image/svg+xml", drawing.encode())
 
 
 def small_mask(mask: NDArray[np.bool_], limit: int) -> NDArray[np.bool_]:
@@ -107,4 +106,4 @@ def _painted_uri(codes: NDArray[np.uint8], paints: Sequence[Paint]) -> str:
     image.putpalette([value for paint in paints for value in paint[:3]])
     file = io.BytesIO()
     image.save(file, format="PNG", optimize=True, bits=2, transparency=bytes(paint[3] for paint in paints))
-    return f"data:image/png;base64,{b64encode(file.getvalue()).decode('ascii')}"
+    return data_uri("image/png", file.getvalue())

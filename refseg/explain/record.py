@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from refseg.explain.explanation import Explanation
 from refseg.explain.overview import overview_html
 from refseg.explain.report import report_html, write_report
 from refseg.explain.view import reduced
-from refseg.files import replacing
+from refseg.files import write_json
 from refseg.images import save_png
 from refseg.inference.result_record import attention_rows
 from refseg.inference.segmentation import Segmentation
@@ -117,10 +116,7 @@ def write_explanations(
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
     try:
-        with replacing(path) as temporary:
-            temporary.write_text(
-                json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8"
-            )
+        write_json(path, values)
     except OSError as error:
         raise _unwritable(path, error) from error
 

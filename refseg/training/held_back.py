@@ -1,6 +1,5 @@
 """A model before and after training, measured on held-back images."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import torch
 from refseg.data.refcoco import RefCocoDataset
 from refseg.evaluation.protocol import evaluate_refcoco
 from refseg.evaluation.tables import percent
-from refseg.files import replacing
+from refseg.files import write_json
 from refseg.inference.predictor import Predictor
 from refseg.training.state import writing
 
@@ -42,8 +41,8 @@ class HeldBackComparison:
         after = self._measured(model)
         measured = sum(bool(self._held_back.referents_of(image)) for image in self._held_back.images)
         report = {"n_train": images, "n_held_back": measured, "before": self._before, "after": after}
-        with writing(folder), replacing(folder / FILE) as temporary:
-            temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        with writing(folder):
+            write_json(folder / FILE, report)
         return verdict(report)
 
     def _measured(self, model: Path) -> dict[str, Any]:

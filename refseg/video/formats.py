@@ -3,7 +3,6 @@
 """
 
 import io
-import json
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -60,12 +59,6 @@ def meta_expressions(sequence: str, expressions: Sequence[str], names: Sequence[
     """The content of Ref-YouTube-VOS's meta_expressions.json for one video with one object."""
     entries = {str(number): {"exp": expression, "obj_id": "1"} for number, expression in enumerate(expressions)}
     return {"videos": {sequence_folder(sequence): {"expressions": entries, "frames": list(names)}}}
-
-
-def write_json(path: Path, record: dict[str, Any]) -> None:
-    """Writes JSON in UTF-8. The file is complete or not written."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def frame_names(indices: Iterable[int]) -> list[str]:

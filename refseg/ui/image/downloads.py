@@ -1,6 +1,5 @@
 """Downloads of the image tab, written at the image's original size when their button is clicked."""
 
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from refseg.files import replacing
+from refseg.files import write_json
 from refseg.images import save_png
 from refseg.inference.result_record import result_record, segmentation_entry
 from refseg.rendering import overlay
@@ -50,10 +49,7 @@ class ImageDownloads:
             mask, is_part = session.mask(threshold, refine), session.candidate is not None
             entry = segmentation_entry(segmentation, mask, "mask.png", threshold, "crf" if refine else "none", is_part)
             record = result_record(session.name, self._model, [entry])
-            with replacing(path) as temporary:
-                temporary.write_text(
-                    json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8"
-                )
+            write_json(path, record)
 
         return _save(session, "result.json", write)
 

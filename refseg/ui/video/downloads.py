@@ -4,11 +4,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from refseg.files import write_json
 from refseg.inference.timeline import Timeline, timeline_record
 from refseg.rendering import overlay
 from refseg.ui.saved_files import Saved, nothing_to_save, save_file
 from refseg.ui.video.run import VideoRun
-from refseg.video.formats import annotation_path, frame_names, meta_expressions, write_json, write_masks
+from refseg.video.formats import annotation_path, frame_names, meta_expressions, write_masks
 from refseg.video.writer import write_clip
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from refseg.image_encoding import reduced_image
+from refseg.image_encoding import data_uri, reduced_image
 from refseg.inference.timeline import Timeline
 from refseg.inference.uncertainty import uncertainty_of
 from refseg.inference.video import FrameResult
@@ -99,7 +99,7 @@ class VideoRun:
             "number": number,
             "index": entry.index,
             "time": round(entry.time, 3),
-            "image": f"data:image/jpeg;base64,{b64encode(view).decode('ascii')}",
+            "image": data_uri("image/jpeg", view),
             "logits": b64encode(encoded.tobytes()).decode("ascii"),
             "cells": encoded.shape[1],
             "peak": round(entry.peak, 4),

@@ -1,6 +1,5 @@
 """Images of "Why this mask": maps over the image, and label maps that compare masks."""
 
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
@@ -9,7 +8,16 @@ from numpy.typing import NDArray
 
 from refseg.errors import InputError
 from refseg.explain.sections import map_title
-from refseg.image_encoding import MAP_VIEW, colorized, jpeg_uri, place_of_maximum, reduced_image, reduced_map, view_size
+from refseg.image_encoding import (
+    MAP_VIEW,
+    colorized,
+    data_uri,
+    jpeg_uri,
+    place_of_maximum,
+    reduced_image,
+    reduced_map,
+    view_size,
+)
 from refseg.rendering import DEFAULT_COLOR
 
 if TYPE_CHECKING:
@@ -102,7 +110,7 @@ def comparison_uri(both: NDArray[np.bool_], first: NDArray[np.bool_], second: ND
         labels[mask] = label
     height, width = view_size(both.shape[0], both.shape[1], MAP_VIEW)
     _, data = cv2.imencode(".png", cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST))
-    return f"data:image/png;base64,{b64encode(data.tobytes()).decode('ascii')}"
+    return data_uri("image/png", data.tobytes())
 
 
 def _map_uri(reduced: NDArray[np.float32], image: NDArray[np.uint8]) -> str:
