@@ -56,11 +56,11 @@ class ImportSession:
 
         An image that cannot be read, whose annotated size does not fit, or whose objects raise DataError is skipped and
         counted.  where: the entry that names it, for the report.  original_name: its path in the data set, "/" between
-        folders; the image is named like the file.  name: for an image that is to be named otherwise, as the frames of videos are.  original_id: its id in the data
-        set, any JSON value.  annotated: (height, width) that the data set gives; None for none.
-        complete: whether its objects need no further look; without it, without objects, or where an object was left out
-        or had no mask, the image stays "new", otherwise it is "accepted".  state: what the data set says of it, if it
-        is one of STATES; "accepted" does not outweigh the rule above.
+        folders; the image is named like the file.  name: for an image that is to be named otherwise, as the frames of
+        videos are.  original_id: its id in the data set, any JSON value.  annotated: (height, width) that the data set
+        gives; None for none.  complete: whether its objects need no further look. Without it, without objects, or if
+        an object was left out or had no mask, the image stays "new", otherwise it is "accepted".  state: what the data
+        set says of it, if it is one of STATES; "accepted" does not outweigh the rule above.
         """
         try:
             header = read_image_header(path)
