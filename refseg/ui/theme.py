@@ -21,7 +21,7 @@ MASK_COLORS = [
 
 
 # Plain surfaces with thin lines, and one accent color for controls.
-STYLES = {
+THEME_VALUES = {
     "body_background_fill": "*neutral_50",
     "body_background_fill_dark": "*neutral_950",
     "body_text_color_subdued": "*neutral_500",
@@ -84,7 +84,7 @@ def theme() -> gr.themes.Base:
         radius_size=gr.themes.sizes.radius_lg,
         font=[fonts.LocalFont("IBM Plex Sans", weights=(400, 700)), "ui-sans-serif", "system-ui", "sans-serif"],
         font_mono=[fonts.LocalFont("IBM Plex Mono", weights=(400,)), "ui-monospace", "monospace"],
-    ).set(**STYLES)
+    ).set(**THEME_VALUES)
 
 
 def page_css() -> str:
