@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from refseg.files import write_json
 from refseg.video.formats import (
     davis_palette,
     frame_names,
     meta_expressions,
     palette_png,
     sequence_folder,
-    write_json,
     write_masks,
 )
 
