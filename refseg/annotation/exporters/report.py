@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from refseg.annotation.importers.report import Tally, counted
+from refseg.annotation.tallies import Tallies, counted
 
 
 @dataclass
@@ -24,35 +23,31 @@ class ExportReport:
     objects: int = 0
     expressions: int = 0
     no_target: int = 0
-    skipped: dict[tuple[str, str], Tally] = field(default_factory=dict)
-    lost: dict[tuple[str, str], Tally] = field(default_factory=dict)
-    altered: dict[tuple[str, str], Tally] = field(default_factory=dict)
+    skipped: Tallies = field(default_factory=Tallies)
+    lost: Tallies = field(default_factory=Tallies)
+    altered: Tallies = field(default_factory=Tallies)
 
     def skip(self, noun: str, reason: str, where: str = "", count: int = 1) -> None:
         """Count something that is left out. noun: in the singular, what it is.  reason: completes "3 images skipped:
         ...".  where: names it."""
-        self.skipped.setdefault((noun, reason), Tally()).add(where, count)
+        self.skipped.add(noun, reason, where, count)
 
     def lose(self, noun: str, reason: str, where: str = "", count: int = 1) -> None:
         """Count a detail that the format cannot hold."""
-        self.lost.setdefault((noun, reason), Tally()).add(where, count)
+        self.lost.add(noun, reason, where, count)
 
     def alter(self, noun: str, reason: str, where: str = "", count: int = 1) -> None:
         """Count something that is written in another form than the project has it."""
-        self.altered.setdefault((noun, reason), Tally()).add(where, count)
+        self.altered.add(noun, reason, where, count)
 
     def summary(self) -> list[str]:
         """One line with what was written, then a line for each reason with examples."""
         head = f"exported {counted(self.objects, 'object')} in {counted(self.images, 'image')}"
         if self.no_target:
             head += f", {counted(self.no_target, 'no-target entry')}"
-        for verb, tallies in (("skipped", self.skipped), ("lost", self.lost), ("altered", self.altered)):
-            if tallies:
-                head += f"; {sum(tally.count for tally in tallies.values())} {verb}"
-        lines = [head]
-        for verb, tallies in (("skipped", self.skipped), ("lost", self.lost), ("altered", self.altered)):
-            lines += [_line(verb, noun, reason, tally) for (noun, reason), tally in tallies.items()]
-        return lines
+        parts = {"skipped": self.skipped, "lost": self.lost, "altered": self.altered}
+        head += "".join(f"; {tallies.total} {verb}" for verb, tallies in parts.items() if tallies)
+        return [head, *(line for verb, tallies in parts.items() for line in tallies.lines(verb))]
 
     def to_json(self) -> dict[str, Any]:
         """JSON types; what `export --report` writes."""
@@ -62,17 +57,8 @@ class ExportReport:
             "objects": self.objects,
             "expressions": self.expressions,
             "no_target": self.no_target,
-            "skipped": _rows(self.skipped),
-            "lost": _rows(self.lost),
-            "altered": _rows(self.altered),
+            "skipped": self.skipped.to_json(),
+            "lost": self.lost.to_json(),
+            "altered": self.altered.to_json(),
             "summary": self.summary(),
         }
-
-
-def _line(verb: str, noun: str, reason: str, tally: Tally) -> str:
-    examples = ", ".join(tally.examples) + (" ..." if tally.count > len(tally.examples) > 0 else "")
-    return f"{verb} {counted(tally.count, noun)}: {reason}" + (f" ({examples})" if examples else "")
-
-
-def _rows(tallies: Mapping[tuple[str, str], Tally]) -> list[dict[str, Any]]:
-    return [{"what": noun, "reason": reason, **tally.to_json()} for (noun, reason), tally in tallies.items()]

@@ -8,11 +8,11 @@ Names in annotation files are often not quite those of the files: written with b
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from refseg.annotation.names import name_key
 from refseg.annotation.system_files import is_system_file
 from refseg.errors import DataError
 
@@ -51,8 +51,8 @@ class Source:
         self._by_key: dict[str, list[str]] = defaultdict(list)
         self._by_name: dict[str, list[str]] = defaultdict(list)
         for file in self.files:
-            self._by_key[_key(file)].append(file)
-            self._by_name[_key(PurePosixPath(file).name)].append(file)
+            self._by_key[name_key(file)].append(file)
+            self._by_name[name_key(PurePosixPath(file).name)].append(file)
 
     def path(self, file: str) -> Path:
         """The path of one of `files`."""
@@ -86,9 +86,9 @@ class Source:
                 wanted = "/".join((*_parts_of(folder), *parts[start:]))
                 if wanted in self._exact:
                     return wanted
-                if len(found := self._by_key.get(_key(wanted), [])) == 1:
+                if len(found := self._by_key.get(name_key(wanted), [])) == 1:
                     return found[0]
-        named = self._by_name.get(_key(parts[-1]), [])
+        named = self._by_name.get(name_key(parts[-1]), [])
         return named[0] if len(named) == 1 else None
 
     def locate(self, name: str, said_in: str, *folders: str) -> Path:
@@ -116,8 +116,3 @@ class Source:
 
 def _parts_of(folder: str) -> tuple[str, ...]:
     return tuple(part for part in folder.split("/") if part not in ("", "."))
-
-
-def _key(name: str) -> str:
-    """Equal for names that file systems may not tell apart."""
-    return unicodedata.normalize("NFC", name).casefold()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -21,6 +20,7 @@ from refseg.annotation.layouts import (
     YTVOS_IMAGES,
     YTVOS_OBJECTS,
 )
+from refseg.annotation.names import name_key
 from refseg.annotation.records import Id
 from refseg.errors import DataError
 
@@ -84,10 +84,10 @@ def find_parts(source: Source) -> list[Part]:
     A folder with a mask_dict.json beside it is read as MeViS, and not again by the meta_expressions/SPLIT/ that
     Ref-YouTube-VOS would have for it.
     """
-    files = {_key(file): file for file in source.files}
+    files = {name_key(file): file for file in source.files}
 
     def beside(folder: str, name: str) -> str:
-        return files.get(_key(f"{folder}/{name}".strip("/")), "")
+        return files.get(name_key(f"{folder}/{name}".strip("/")), "")
 
     lists = [file for file in source.files if PurePosixPath(file).name.casefold() == YTVOS_EXPRESSIONS]
     parts = [
@@ -95,12 +95,12 @@ def find_parts(source: Source) -> list[Part]:
         for file in lists
         if beside(_parent(file), MEVIS_MASKS)
     ]
-    mevis = {_key(part.folder) for part in parts}
+    mevis = {name_key(part.folder) for part in parts}
     for file in lists:
         folder = PurePosixPath(_parent(file))
-        is_beside = _key(folder.parent.name) == YTVOS_EXPRESSIONS_FOLDER
+        is_beside = name_key(folder.parent.name) == YTVOS_EXPRESSIONS_FOLDER
         images = f"{_parent(folder.parent.as_posix())}/{folder.name}".strip("/") if is_beside else _parent(file)
-        if _key(images) not in mevis:
+        if name_key(images) not in mevis:
             parts.append(Part(file, images))
     return sorted(
         (replace(part, meta=beside(part.folder, YTVOS_OBJECTS)) for part in parts), key=lambda part: part.expressions
@@ -143,19 +143,21 @@ class FrameFiles:
         for file in source.files:
             path = PurePosixPath(file)
             if path.suffix.casefold() in IMAGE_SUFFIXES:
-                self._by_folder.setdefault(_key(path.parent.as_posix()), {})[_key(path.stem)] = file
+                self._by_folder.setdefault(name_key(path.parent.as_posix()), {})[name_key(path.stem)] = file
         self._used: set[str] = set()
 
     def find(self, video: Video, kind: str, frame: str) -> str | None:
         """The file of a frame; kind: FRAMES or NUMBERS. None if there is none."""
         stem = frame if PurePosixPath(frame).suffix.casefold() not in IMAGE_SUFFIXES else PurePosixPath(frame).stem
-        folder = _key(f"{video.folder}/{kind}/{video.name}".strip("/"))
+        folder = name_key(f"{video.folder}/{kind}/{video.name}".strip("/"))
         self._used.add(folder)
-        return self._by_folder.get(folder, {}).get(_key(stem))
+        return self._by_folder.get(folder, {}).get(name_key(stem))
 
     def unused(self, kind: str) -> list[str]:
         """Folders with images, one per video, that no video asked for."""
-        return [folder for folder in self._by_folder if folder not in self._used and f"/{_key(kind)}/" in f"/{folder}"]
+        return [
+            folder for folder in self._by_folder if folder not in self._used and f"/{name_key(kind)}/" in f"/{folder}"
+        ]
 
 
 def _read_meta(source: Source, part: Part, report: ImportReport) -> Mapping[str, Any]:
@@ -243,8 +245,3 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 def _parent(file: str) -> str:
     parent = PurePosixPath(file).parent.as_posix()
     return "" if parent == "." else parent
-
-
-def _key(name: str) -> str:
-    """Equal for names that some file systems treat as the same."""
-    return unicodedata.normalize("NFC", name).casefold()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,21 +11,16 @@ from refseg.annotation.importers.mask_images import LabelImage, object_numbers, 
 from refseg.annotation.importers.objects import ImportedObject
 from refseg.annotation.importers.session import ImportSession
 from refseg.annotation.importers.source import Source
+from refseg.annotation.importers.split_folders import split_of_folders
 from refseg.annotation.layouts import VOC_VOID
+from refseg.annotation.names import name_key
 from refseg.annotation.progress import with_progress
 from refseg.errors import DataError
 
 MASK_FOLDERS = ("masks", "mask", "masks_png", "groundtruth", "ground_truth", "gt")
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages")
 _MASK_ENDINGS = ("", "_mask", "-mask", "_masks", "_gt", "_label", "_labels")
-_SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-}
+_OTHER_SPLITS = {"training": "train"}
 MAX_NUMBERS = 500  # objects of one mask
 
 
@@ -51,8 +45,8 @@ def find_pairs(source: Source) -> list[Pair]:
     by_key: dict[str, list[str]] = {}
     for file in sorted(masks):
         path = PurePosixPath(_without(file, MASK_FOLDERS))
-        by_key.setdefault(_key(path.with_suffix("").as_posix()), []).append(file)
-        by_key.setdefault(f"{_key(path.parent.as_posix())}/", []).append(file)
+        by_key.setdefault(name_key(path.with_suffix("").as_posix()), []).append(file)
+        by_key.setdefault(f"{name_key(path.parent.as_posix())}/", []).append(file)
     rest = [file for file in source.images() if file not in masks]
     images = [file for file in rest if _is_in(file, IMAGE_FOLDERS) or "/" not in file]
     neighbors = Counter(PurePosixPath(image).parent for image in images)
@@ -60,12 +54,12 @@ def find_pairs(source: Source) -> list[Pair]:
     for image in images:
         place = PurePosixPath(_without(image, IMAGE_FOLDERS))
         name = place.with_suffix("").as_posix()
-        single = [found for ending in _MASK_ENDINGS for found in by_key.get(_key(f"{name}{ending}"), [])]
-        several = [found for one in (name, place.as_posix()) for found in by_key.get(f"{_key(one)}/", [])]
+        single = [found for ending in _MASK_ENDINGS for found in by_key.get(name_key(f"{name}{ending}"), [])]
+        several = [found for one in (name, place.as_posix()) for found in by_key.get(f"{name_key(one)}/", [])]
         is_guess = False
         if not single and not several and neighbors[PurePosixPath(image).parent] == 1 and _is_in(image, IMAGE_FOLDERS):
             several = by_key.get(
-                f"{_key(place.parent.as_posix())}/", []
+                f"{name_key(place.parent.as_posix())}/", []
             )  # the only image of a folder for itself, as in ID/images and ID/masks
             is_guess = place.parent == PurePosixPath()  # without the folder ID, one file more would change it
         pairs.append(Pair(image, tuple(single or several), not single and bool(several), is_guess))
@@ -93,14 +87,7 @@ def _add(pair: Pair, source: Source, session: ImportSession) -> None:
                 )
             yield from _single(file, source, session) if pair.is_folder else _one_or_several(file, source, session)
 
-    split = next(
-        (
-            _SPLIT_FOLDERS[part.casefold()]
-            for part in PurePosixPath(pair.image).parts[:-1]
-            if part.casefold() in _SPLIT_FOLDERS
-        ),
-        "",
-    )
+    split = split_of_folders(pair.image, _OTHER_SPLITS)
     session.add_image(source.path(pair.image), objects, where=pair.image, original_name=pair.image, split=split)
 
 
@@ -160,7 +147,3 @@ def _without(file: str, folders: tuple[str, ...]) -> str:
         if parts[position].casefold() in folders:
             return "/".join(parts[:position] + parts[position + 1 :])
     return file
-
-
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()

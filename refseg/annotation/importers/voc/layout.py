@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -11,7 +10,9 @@ from pathlib import PurePosixPath
 
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.source import IMAGE_SUFFIXES, Source
+from refseg.annotation.importers.split_folders import split_of_folders
 from refseg.annotation.importers.texts import head, read_text
+from refseg.annotation.names import name_key
 
 _KINDS = {
     "jpegimages": "images",
@@ -21,7 +22,6 @@ _KINDS = {
     "imagesets": "lists",
 }
 _LIST_FOLDERS = ("segmentation", "main", "layout", "action")
-_SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 @dataclass
@@ -101,12 +101,12 @@ def _find_images_elsewhere(source: Source, root: VocRoot) -> None:
         below = PurePosixPath(file).relative_to(root.folder) if root.folder else PurePosixPath(file)
         parts = [part for n, part in enumerate(below.parts) if n or part.casefold() not in ("images", "imgs", "image")]
         root.images.setdefault(PurePosixPath(*parts).with_suffix("").as_posix(), file)
-        named[_key(below.stem)].append(file)
-    known = {_key(name) for name in root.images}
+        named[name_key(below.stem)].append(file)
+    known = {name_key(name) for name in root.images}
     names = {file: name for name, file in root.images.items()}
     for name in {*root.xml, *root.object_masks, *root.class_masks}:
-        beside = named.get(_key(PurePosixPath(name).name), [])
-        if _key(name) not in known and len(beside) == 1:
+        beside = named.get(name_key(PurePosixPath(name).name), [])
+        if name_key(name) not in known and len(beside) == 1:
             root.images.pop(names.pop(beside[0], ""), None)
             root.images[name] = beside[0]
 
@@ -124,7 +124,7 @@ def find_images(source: Source, root: VocRoot, report: ImportReport) -> list[Voc
             report.skip("image", "without annotations that is in no list of a split", file)
             continue
         suffix = PurePosixPath(file).suffix
-        split = splits.get(name, "" if splits else _split_of_folder(file))
+        split = splits.get(name, "" if splits else split_of_folders(file))
         found.append(VocImage(name, file, f"{name}{suffix}", xml, object_mask, class_mask, split))
     return found
 
@@ -136,16 +136,16 @@ class _Names:
         self._names: dict[str, str] = {}
         self._files: dict[int, dict[str, str]] = {}
         for group in groups:
-            self._files[id(group)] = {_key(name): file for name, file in group.items()}
+            self._files[id(group)] = {name_key(name): file for name, file in group.items()}
             for name in group:
-                self._names.setdefault(_key(name), name)
+                self._names.setdefault(name_key(name), name)
 
     def sorted(self) -> list[str]:
         return sorted(self._names.values())
 
     def get(self, group: dict[str, str], name: str) -> str:
         """The file of a group that has a name; "" for none."""
-        return self._files[id(group)].get(_key(name), "")
+        return self._files[id(group)].get(name_key(name), "")
 
     def find(self, line: str) -> str | None:
         """The name that a line of a list means: a name, or a path of an image, with a number or a second path after
@@ -158,7 +158,7 @@ class _Names:
             ):
                 parts = name.strip("/").split("/")
                 for start in range(len(parts)):
-                    if (found := self._names.get(_key("/".join(parts[start:])))) is not None:
+                    if (found := self._names.get(name_key("/".join(parts[start:])))) is not None:
                         return found
         return None
 
@@ -207,14 +207,3 @@ def _is_list_of_class(file: str, lists: Iterable[str]) -> bool:
     }
     others |= {"train", "val", "trainval", "test"}
     return any(path.stem.endswith(f"_{other}") for other in others)
-
-
-def _split_of_folder(file: str) -> str:
-    for part in PurePosixPath(file).parts[:-1]:
-        if part.casefold() in _SPLIT_FOLDERS:
-            return _SPLIT_FOLDERS[part.casefold()]
-    return ""
-
-
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +10,11 @@ from typing import Any
 
 from refseg.annotation.importers.report import ImportReport
 from refseg.annotation.importers.source import IMAGE_SUFFIXES, Source
+from refseg.annotation.importers.split_folders import split_of_folders
 from refseg.annotation.importers.texts import head, read_text
 from refseg.annotation.importers.yolo.classes import read_yaml, yaml_files
 from refseg.annotation.layouts import YOLO_OTHER_KEYS
+from refseg.annotation.names import name_key
 
 _OTHER_KEYS = {
     *YOLO_OTHER_KEYS,
@@ -26,7 +27,6 @@ _OTHER_KEYS = {
     "channels",
     "rect",
 }
-_SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _SPLIT_NAMES = {"valid": "val", "validation": "val"}  # keys of Darknet and of older tools
 _NO_LABELS = ("classes.txt", "predefined_classes.txt", "labels.txt", "requirements.txt", "notes.txt")
 
@@ -53,7 +53,7 @@ def find_images(source: Source, report: ImportReport) -> list[LabeledImage]:
     for file in source.images():
         own = labels.of(file)
         if own or file in splits or not splits:
-            found.append(LabeledImage(file, own, splits.get(file, _split_of_folder(file))))
+            found.append(LabeledImage(file, own, splits.get(file, split_of_folders(file))))
         else:
             report.skip("image", "without labels that is in no split of the data set", file)
     for file in labels.unused():
@@ -101,7 +101,7 @@ class _Labels:
     def __init__(self, source: Source, lists: Iterable[str]) -> None:
         skipped = set(lists)
         self._files = {file for file in label_files(source) if file not in skipped}
-        self._by_key = {_key(file): file for file in self._files}
+        self._by_key = {name_key(file): file for file in self._files}
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         self._images_by_stem: dict[str, int] = defaultdict(int)
         for file in self._files:
@@ -114,7 +114,7 @@ class _Labels:
         """The file in labels/ for one in images/, otherwise beside it, otherwise the only one of its name; "" for
         none."""
         for candidate in _candidates(image):
-            found = self._by_key.get(_key(candidate))
+            found = self._by_key.get(name_key(candidate))
             if found is not None:
                 break
         else:
@@ -223,16 +223,5 @@ def _choose(image: str, names: list[str]) -> str:
     return next((name for name in names if name in folders), "")
 
 
-def _split_of_folder(image: str) -> str:
-    for part in PurePosixPath(image).parts[:-1]:
-        if part.casefold() in _SPLIT_FOLDERS:
-            return _SPLIT_FOLDERS[part.casefold()]
-    return ""
-
-
-def _key(file: str) -> str:
-    return unicodedata.normalize("NFC", file).casefold()
-
-
 def _stem_key(file: str) -> str:
-    return _key(PurePosixPath(file).stem)
+    return name_key(PurePosixPath(file).stem)
