@@ -8,17 +8,13 @@ BIN := $(if $(filter Windows_NT,$(OS)),$(VENV)/Scripts,$(VENV)/bin)
 READERS ?= .venv-interoperability
 READERS_BIN := $(if $(filter Windows_NT,$(OS)),$(READERS)/Scripts,$(READERS)/bin)
 
-.PHONY: demo test browser lint scripts clean setup interoperability interoperability-setup
+.PHONY: demo test lint scripts clean setup interoperability interoperability-setup
 
 demo: $(VENV)/.installed
 	$(BIN)/python app.py
 
 test: lint scripts
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/browser
-
-# The tests that drive Chromium.
-browser: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --timeout-method thread tests/browser
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff check .
