@@ -128,16 +128,16 @@ def read_image_header(source: str | Path) -> ImageHeader:
 
 
 def check_whole(source: Path) -> None:
-    """Decode the pixels of a picture file, JPEGs at an eighth of their size. Raises ImageError if it is damaged or cut
+    """Decode the pixels of an image file, JPEGs at an eighth of their size. Raises ImageError if it is damaged or cut
     off.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with opened_image(source, source.name) as picture:
-                _check_pixels(*picture.size)
-                picture.draft("RGB", (picture.width // 8, picture.height // 8))
-                picture.load()
+            with opened_image(source, source.name) as image:
+                _check_pixels(*image.size)
+                image.draft("RGB", (image.width // 8, image.height // 8))
+                image.load()
     except ImageError:
         raise
     except Exception as error:  # a decoder raises whatever a damaged file makes it stumble over

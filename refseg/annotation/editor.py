@@ -155,7 +155,7 @@ class Editor:
         return annotation
 
     def set_threshold(self, id_: str, threshold: float) -> None:
-        """Thresholds the model's probability anew. Raises ProjectError if it is not in memory, or if the mask was
+        """Applies another threshold to the model's probability. Raises ProjectError if it is not in memory, or if the mask was
         corrected.
         """
         annotation, prediction = self.record.annotation(id_), self._predictions.get(id_)

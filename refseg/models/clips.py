@@ -9,7 +9,7 @@ from refseg.models.system import Encoded, WindowEncoding
 
 
 class StillReader:
-    """See `ClipReader`: every frame by itself."""
+    """See `ClipReader`: each frame independently."""
 
     tau = 0
 

@@ -1,7 +1,7 @@
 """What the configuration of every system has: plain values, each with its bounds, to and from JSON.
 
 A system's configuration is a frozen dataclass that derives from `SystemConfig` and declares its fields with
-`setting(default, bound)`. Because the bounds stand in the class, one function checks the settings in a stranger's
+`setting(default, bound)`. Because the bounds are in the class, one function checks the settings of any untrusted
 config.json, whatever the system: `SystemConfig.from_dict`.
 """
 
@@ -162,7 +162,7 @@ class SystemConfig:
 
 
 def brief(value: Any) -> str:
-    """A value from a stranger's file, short enough for one line."""
+    """A value from an untrusted file, short enough for one line."""
     text = (
         repr(value)
         if not isinstance(value, int) or abs(value) < 10**30

@@ -163,7 +163,7 @@ class AttendedFrom(NamedTuple):
 
 @runtime_checkable
 class AttendsFromPlace(Protocol):
-    """A system that can tell what a single position attends to."""
+    """A system that can show what a single position attends to."""
 
     def attention_grid(self, encoded: Encoded) -> tuple[int, int]:
         """(h, w) of the positions."""

@@ -43,7 +43,7 @@ def class_numbers(categories: Iterable[tuple[str, Id | None]]) -> list[str]:
     `category_ids`.
 
     Readers expect a name for every number up to the largest one, so numbers of no object get a name, too. If they would
-    be more than MAX_CLASSES, all classes are numbered anew.
+    be more than MAX_CLASSES, all classes get new numbers.
     """
     originals = _originals(categories)
     kept: dict[int, str] = {}

@@ -17,7 +17,7 @@ from refseg.errors import ProjectError
 from refseg.images import ImageHeader, load_image, opened_image, read_image_header
 from refseg.png_chunks import without_large_metadata
 
-QUALITY = 95  # of JPEGs that are written anew
+QUALITY = 95  # of JPEGs that are encoded again
 # Of the formats that are copied; a file with another one is not found by tools that list images.
 SUFFIXES = {
     "JPEG": (".jpg", ".jpeg"),
@@ -42,7 +42,7 @@ def image_keys(record: AnnotatedImage) -> dict[str, Any]:
 
 
 def category_of(annotation: Annotation) -> str:
-    """The category of an object; for one without, the name that stands for it in formats that require one."""
+    """The category of an object; for one without, the name that formats which require one use instead."""
     return annotation.category or UNNAMED
 
 

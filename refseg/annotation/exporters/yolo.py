@@ -33,7 +33,7 @@ from refseg.annotation.polygons import INSET, Ring, outline_of
 from refseg.annotation.records import AnnotatedImage, Id
 from refseg.data.masks import BoolMask
 
-ULTRALYTICS_CORNERS = 1000  # it samples longer outlines anew
+ULTRALYTICS_CORNERS = 1000  # it resamples longer outlines
 
 
 def export_yolo(session: ExportSession) -> None:

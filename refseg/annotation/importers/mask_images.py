@@ -30,9 +30,9 @@ Numbers = NDArray[np.int64]
 COVERS_ALL = "covers every pixel of the image"
 FORMATS = ("PNG", "BMP", "TIFF", "GIF", "WEBP", "PPM", "JPEG")
 _SOFT = 5  # pixels; how wide soft edges are less than
-_BLURRED = 25  # the same for edges that are a gradient beyond doubt
+_BLURRED = 25  # the same for edges that are certainly a gradient
 _GRADIENT = 12  # values of a gradient, at least
-_LEAST_LEVEL = 20  # grey levels that tell objects apart for the eye are not below
+_LEAST_LEVEL = 20  # gray levels closer than this look the same
 _STEP = 0.3  # of the range of values, which a gradient does not leave out
 
 

@@ -57,7 +57,7 @@ class ImportedObject:
 class ObjectReader:
     """Objects of one image -> annotations of its record. Counts in the report what is left out or altered.
 
-    is_complete: whether every object came with a mask of its own, so that no person has to look at the image again.
+    is_complete: whether every object came with its own mask, so that nobody has to check the image.
     """
 
     header: ImageHeader

@@ -72,7 +72,7 @@ class Source:
         ]
 
     def find(self, name: str, *folders: str) -> str | None:
-        """The file that a data set means by a name; None where there is none, or where several could be meant.
+        """The file that a data set means by a name; None if there is none, or if several could be meant.
 
         folders: where to look first, relative to the root, such as that of the annotation file; the root itself comes
         after them. Tried are the name as it is, then in any case and normal form, then shorter ends of it (the file

@@ -53,7 +53,7 @@ def read_json(source: Source, file: str, report: ImportReport) -> Any:
 
 
 def head(source: Source, file: str, size: int = 65536) -> str:
-    """The beginning of a text file, to tell its format; "" if it cannot be read."""
+    """The beginning of a text file, from which its format is guessed; "" if it cannot be read."""
     try:
         with source.path(file).open("rb") as opened:
             data = opened.read(size)

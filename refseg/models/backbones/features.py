@@ -25,7 +25,7 @@ class BackboneFeatures(NamedTuple):
 class Backbone(nn.Module):
     """The interface of backbones: `forward(images) -> BackboneFeatures` and the sizes that a system is built from.
 
-    class_names: of the classes that its detector tells apart, in the order of its outputs; empty where they have no
+    class_names: of the classes that its detector distinguishes, in the order of its outputs; empty where they have no
     names.
     """
 

@@ -40,7 +40,7 @@ class PlainBackbone(Backbone):
         return BackboneFeatures((first, second, third), (middle, fine), self._detect(third, images.shape[-1]), (third,))
 
     def _detect(self, features: Tensor, size: int) -> Detections:
-        """A box of half the image's side about each position; its first channels stand for class and objectness."""
+        """A box of half the image's side about each position; its first channels are class and objectness."""
         channels = features.flatten(2).transpose(1, 2)  # (B, P, 4w)
         h, w = features.shape[-2:]
         down, across = torch.meshgrid(

@@ -172,7 +172,7 @@ class CmsaNetwork(System):
         # Eq. 6: gates, and the sum over the levels
         expressions = [torch.einsum("kt,ktc->kc", level.word_attention, words) for level in attended]
         fused = self.fusion.fuse(x, expressions)
-        # Eq. 7: one logit a position, after the refinement where there is one
+        # Eq. 7: one logit a position, after the refinement if there is one
         features = fused.features
         if self.refinement is not None:
             details = encoded.details

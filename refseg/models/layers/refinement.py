@@ -34,8 +34,8 @@ class Refinement(nn.Module):
 
     Each stage adds the enlarged response to the image's own details and filters the sum once. What depends on the
     image alone (`project`) is computed once for all its expressions. evidence: channels of a map (K, evidence, 4h,
-    4w) that joins at every stage, 0 for none; in training it is withheld from a quarter of the expressions, or what
-    words and places tell by themselves is forgotten for it.
+    4w) that joins at every stage, 0 for none; in training it is withheld from a quarter of the expressions, because
+    otherwise the network forgets what words and positions say without it.
     """
 
     def __init__(self, channels: int, details: Sequence[int], widths: Sequence[int], evidence: int = 0) -> None:

@@ -60,7 +60,7 @@ class CarriesRegions(Protocol):
         evidence: Tensor | None = None,
     ) -> Answer:
         """`System.answer`. evidence (K, 3, S/4, S/4): see `region_evidence`; a system that cannot use it ignores it.
-        maps["response"] must be there.
+        maps["response"] is required.
         """
         ...
 

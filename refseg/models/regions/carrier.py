@@ -227,7 +227,7 @@ class LinkedClipReader:
         raise NotImplementedError
 
     def push(self, frame: FrameWithRegions) -> None:
-        """Choose among the regions of this frame by itself."""
+        """Choose among the regions of this frame alone."""
         self._dense.push(frame.dense)
         index = torch.zeros(1, dtype=torch.int64, device=self._tokens.device)
         selected = self._system.choose(frame.regions.described, self._tokens, self._valid, index)

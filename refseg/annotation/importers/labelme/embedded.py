@@ -69,7 +69,7 @@ def _find_file(source: Source, json_file: str, stated: Any) -> str | None:
 
 
 def _save_embedded(data: Any, folder: Path) -> tuple[Path | None, str]:
-    """The path of the decoded image, and what is wrong with it where there is none."""
+    """The path of the decoded image, and what is wrong with it if there is none."""
     try:
         content = decode_base64(data)
     except DataError:

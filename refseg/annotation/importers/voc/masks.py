@@ -119,7 +119,7 @@ def _class_objects(
 
 
 def _class_number(mask: BoolMask, classes: LabelImage | None) -> int:
-    """The class of most pixels of an object; 0 where there is none."""
+    """The class of most pixels of an object; 0 if there is none."""
     if classes is None:
         return 0
     values, counts = np.unique(classes.numbers[mask], return_counts=True)
@@ -130,7 +130,7 @@ def _class_number(mask: BoolMask, classes: LabelImage | None) -> int:
 def _category(
     classes: LabelImage, number: int, name: str | None, labels: LabelMap, report: ImportReport, where: str
 ) -> str:
-    """The name of a class, or what stands for it."""
+    """The name of a class, or its number or color if it has none."""
     if name is None:
         report.alter("object", "of a class without a name, named by its number or color", where)
     elif labels.is_assumed:

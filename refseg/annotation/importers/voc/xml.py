@@ -111,7 +111,7 @@ def _contours_mask(polygons: tuple[Points, ...], height: int, width: int) -> Boo
 
 
 def read_xml(source: Source, file: str, report: ImportReport) -> Element:
-    """A small XML file without a document type, and so without entities of its own. Raises DataError."""
+    """A small XML file without a document type, and so without entities that it defines. Raises DataError."""
     path = source.path(file)
     try:
         if path.stat().st_size > MAX_XML_BYTES:

@@ -75,7 +75,7 @@ def parse_line(words: Sequence[str], keypoints: KeypointShape | None = None) -> 
 
 
 def pose_shape(lines: Sequence[Sequence[str]]) -> KeypointShape | None:
-    """The keypoints that lines hold if no data.yaml tells: all lines have the same length and read as a box with
+    """The keypoints that lines hold if no data.yaml says so: all lines have the same length and read as a box with
     keypoints, but not as polygons.
 
     lines: words of all lines of a data set; boxes without keypoints may be among them. None for polygons and boxes, and
