@@ -155,8 +155,8 @@ class Editor:
         return annotation
 
     def set_threshold(self, id_: str, threshold: float) -> None:
-        """Applies another threshold to the model's probability. Raises ProjectError if it is not in memory, or if the mask was
-        corrected.
+        """Applies another threshold to the model's probability. Raises ProjectError if it is not in memory, or if the
+        mask was corrected.
         """
         annotation, prediction = self.record.annotation(id_), self._predictions.get(id_)
         if prediction is None:

@@ -38,8 +38,8 @@ class SessionFolder:
         if self._path is None:
             root = Path(gettempdir()) if self._root is None else self._root
             root.mkdir(parents=True, exist_ok=True)
-            # Everybody who knows the path can fetch the files, so nobody must be able to guess it. mkdtemp's names are guessable:
-            # they come from a generator whose state shows in the names that it gave before.
+            # Everybody who knows the path can fetch the files, so nobody must be able to guess it. mkdtemp's names are
+            # guessable: they come from a generator whose state shows in the names that it gave before.
             path = root / f"refseg-{secrets.token_urlsafe(FOLDER_BYTES)}"
             path.mkdir(mode=0o700)
             self._path = path
